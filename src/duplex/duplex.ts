@@ -1,0 +1,57 @@
+/**
+ * The byte pipe that everything in this package runs over.
+ *
+ * Knows nothing of HTTP. Two shapes of the same thing: a {@linkcode Duplex} is what callers hand in, a
+ * {@linkcode ByteChannel} is what costs least when the object offers it as well.
+ *
+ * @module
+ */
+
+/**
+ * Any pair of byte streams: a socket of this package, a WinterTC or Workers `Socket`, a `Deno.Conn`, the two ends of
+ * `TransformStream`s, an `Upgraded` (so HTTP runs inside a tunnel).
+ */
+export interface Duplex {
+  /** The bytes that the peer sends. Its end is the peer's FIN. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** The bytes for the peer. Closing it sends our FIN and leaves `readable` as it is. */
+  readonly writable: WritableStream<Uint8Array>;
+}
+
+/**
+ * Reading and writing without streams, offered beside them by the sockets of this package, by `Upgraded` and by
+ * `duplexPair()`. Use it or the streams, not both at once.
+ */
+export interface ByteChannel {
+  /**
+   * Waits for the next bytes.
+   *
+   * One call at a time: a second one while the first is pending rejects with a `StateError`. Nothing is read from the
+   * transport beyond a bounded amount while nobody calls this.
+   *
+   * @returns At least one byte, owned by the caller and never reused, or `null` once the peer has ended its side; and
+   * `null` again on every later call.
+   * @throws {TransportError} The transport failed: `reset`, `closed`, `tls`.
+   */
+  read(): Promise<Uint8Array | null>;
+
+  /**
+   * Sends bytes, in the order of the calls.
+   *
+   * @param bytes Not to be changed before the promise has resolved. Empty is allowed and sends nothing.
+   * @returns Resolves as soon as the transport has accepted the bytes and has room for more.
+   * @throws {TransportError} The transport failed, or `closeWrite()` was called before.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+
+  /** Ends our side (FIN) after everything written so far. Reading goes on. Idempotent. */
+  closeWrite(): Promise<void>;
+
+  /**
+   * Ends both sides at once and drops what is unsent; the peer sees a reset where the transport can say so. Pending
+   * and later calls reject. Idempotent.
+   *
+   * @param reason What pending calls reject with; a `TransportError` `closed` when left out.
+   */
+  abort(reason?: unknown): void;
+}

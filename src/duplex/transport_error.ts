@@ -1,0 +1,38 @@
+/**
+ * How a transport fails, in the same words on every runtime.
+ *
+ * @module
+ */
+
+/**
+ * What happened to the wire.
+ *
+ * - `refused`: nobody listens at the address.
+ * - `unreachable`: the name or the address cannot be reached.
+ * - `timeout`: the attempt or the peer took too long.
+ * - `reset`: the peer or the network cut the connection (RST, broken pipe).
+ * - `closed`: this side had closed it before.
+ * - `tls`: the TLS handshake or a TLS record failed.
+ * - `address`: the local address cannot be used (taken, forbidden).
+ */
+export type TransportErrorCode = "refused" | "unreachable" | "timeout" | "reset" | "closed" | "tls" | "address";
+
+/** The transport failed; nothing is said about the protocol that ran on it. */
+export class TransportError extends Error {
+  /** The name, for logs. */
+  override readonly name = "TransportError";
+  /** What happened. */
+  readonly code: TransportErrorCode;
+
+  /**
+   * Makes the error.
+   *
+   * @param code What happened.
+   * @param message For people.
+   * @param options `cause` carries the platform's own error.
+   */
+  constructor(code: TransportErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

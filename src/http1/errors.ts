@@ -1,0 +1,100 @@
+/**
+ * The two ways in which the protocol itself goes wrong: the peer broke it, or we were called out of turn.
+ *
+ * @module
+ */
+
+/** Why a message was refused. Check this, not `instanceof`: two copies of the package still agree on it. */
+export type ProtocolErrorCode =
+  | "bad-method"
+  | "bad-target"
+  | "bad-version"
+  | "http2-preface"
+  | "bad-status"
+  | "bad-reason"
+  | "bad-line-end"
+  | "bad-field-name"
+  | "bad-field-value"
+  | "obsolete-fold"
+  | "bad-host"
+  | "bad-content-length"
+  | "bad-transfer-encoding"
+  | "unsupported-transfer-coding"
+  | "framing-conflict"
+  | "head-too-large"
+  | "too-many-fields"
+  | "target-too-long"
+  | "method-too-long"
+  | "bad-chunk-size"
+  | "bad-chunk-end"
+  | "chunk-extensions-too-large"
+  | "bad-trailer"
+  | "trailers-too-large"
+  | "connect-content"
+  | "unknown-expectation"
+  | "too-many-informational"
+  | "unexpected-upgrade"
+  | "unexpected-message"
+  | "truncated";
+
+/** The peer broke the protocol. */
+export class ProtocolError extends Error {
+  /** The name, for logs. */
+  override readonly name = "ProtocolError";
+  /** Which rule was broken. */
+  readonly code: ProtocolErrorCode;
+  /** The status that a server answers with. */
+  readonly status: number;
+  /** The clause, for example `RFC 9112 §6.3`. */
+  readonly rfc: string;
+
+  /**
+   * Makes the error.
+   *
+   * @param code Which rule was broken.
+   * @param message For people.
+   * @param rfc The clause.
+   * @param status What a server answers; 400 when left out.
+   */
+  constructor(code: ProtocolErrorCode, message: string, rfc: string, status = 400) {
+    super(`${message} (${rfc})`);
+    this.code = code;
+    this.status = status;
+    this.rfc = rfc;
+  }
+}
+
+/** What was called out of turn. */
+export type StateErrorCode =
+  | "not-ready"
+  | "closed"
+  | "busy"
+  | "done"
+  | "body-used"
+  | "body-missing"
+  | "body-length"
+  | "head-sent"
+  | "no-switch"
+  | "upgrade-body"
+  | "already-taken"
+  | "canceled";
+
+/** This side was called out of turn, or with a message that cannot be sent. */
+export class StateError extends Error {
+  /** The name, for logs. */
+  override readonly name = "StateError";
+  /** What was wrong with the call. */
+  readonly code: StateErrorCode;
+
+  /**
+   * Makes the error.
+   *
+   * @param code What was wrong with the call.
+   * @param message For people.
+   * @param options `cause` carries what came before.
+   */
+  constructor(code: StateErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
