@@ -1,0 +1,63 @@
+/**
+ * A byte channel seen as a pair of web streams. Knows neither sockets nor HTTP.
+ *
+ * Nothing is read before somebody pulls: the readable side has a high-water mark of 0. The writable side has 1, the
+ * least with which `writer.ready` and `pipeTo()` ever go on, so that one chunk is on its way at a time.
+ *
+ * @module
+ */
+
+import type { ByteChannel } from "./duplex.ts";
+
+const READ_NOTHING_AHEAD: QueuingStrategy<Uint8Array> = { highWaterMark: 0 };
+const ONE_CHUNK_AT_A_TIME: QueuingStrategy<Uint8Array> = { highWaterMark: 1 };
+
+/**
+ * Makes the readable side of a channel.
+ *
+ * The peer's end closes the stream; a failure errors it. Cancelling it aborts the channel, both directions: nobody
+ * would take the peer's bytes any more, and a peer that can write forever into nothing is worse than one that is told.
+ *
+ * @param channel What to read from; from now on the stream is its only reader.
+ * @returns A stream that takes one chunk from the channel for each that is asked of it.
+ */
+export function readableOf(channel: ByteChannel): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({
+    async pull(controller): Promise<void> {
+      const chunk = await channel.read();
+      if (chunk === null) controller.close();
+      else controller.enqueue(chunk);
+    },
+    cancel(reason): void {
+      channel.abort(reason);
+    },
+  }, READ_NOTHING_AHEAD);
+}
+
+/**
+ * Makes the writable side of a channel.
+ *
+ * Closing the stream is `closeWrite()` and leaves reading alone. Aborting it aborts the channel, both directions, and
+ * does not wait for a write that is stuck.
+ *
+ * @param channel What to write to.
+ * @returns A stream whose chunks must be `Uint8Array`s; anything else is a `TypeError` and aborts the channel.
+ */
+export function writableOf(channel: ByteChannel): WritableStream<Uint8Array> {
+  return new WritableStream<Uint8Array>({
+    start(controller): void {
+      // The sink's abort() is held back until the write in flight has settled, which a stalled peer can prevent forever.
+      const signal = controller.signal;
+      signal.addEventListener("abort", () => channel.abort(signal.reason), { once: true });
+    },
+    write(chunk): Promise<void> {
+      if (chunk instanceof Uint8Array) return channel.write(chunk);
+      const error = new TypeError("Cannot write to a byte channel: the chunk is not a Uint8Array");
+      channel.abort(error);
+      throw error;
+    },
+    close(): Promise<void> {
+      return channel.closeWrite();
+    },
+  }, ONE_CHUNK_AT_A_TIME);
+}
