@@ -1,0 +1,169 @@
+/**
+ * Runs the tests on every runtime: `deno task test [part of a path]… [--runtime=deno,bun,node,node20,doc] [--timeout=s]`.
+ *
+ * The same files run on Deno as they are and on Bun, the current Node and Node 20 as bundles; the examples in doc
+ * comments run on Deno. Ends with the totals; the exit code is 1 unless everything passed.
+ *
+ * @module
+ */
+
+import { availableParallelism } from "node:os";
+import { type Bundle, bundle } from "./testing/bundle.ts";
+import { type Outcome, runJob } from "./testing/job.ts";
+import { importArguments } from "./testing/jsr.ts";
+import { killChildrenOnInterrupt } from "./testing/process.ts";
+import { exists, filesIn, projectRoot } from "./testing/project.ts";
+import { prepare, type Runtime, type RuntimeName } from "./testing/runtimes.ts";
+
+const runtimeNames: readonly RuntimeName[] = ["deno", "bun", "node", "node20", "doc"];
+
+/** A file may take this long, a test half of it. */
+const defaultTimeoutSeconds = 60;
+
+interface Tally {
+  title: string;
+  passed: number;
+  failed: number;
+  skipped: number;
+  ms: number;
+}
+
+const { filters, chosen, timeoutMs } = parseArguments(Deno.args);
+killChildrenOnInterrupt();
+
+const directory = `.cache/run-${Deno.pid}`;
+const tallies = new Map<RuntimeName, Tally>(
+  chosen.map((name) => [name, { title: name, passed: 0, failed: 0, skipped: 0, ms: 0 }]),
+);
+try {
+  await Deno.mkdir(new URL(directory, projectRoot), { recursive: true });
+  await runAll();
+} finally {
+  await Deno.remove(new URL(directory, projectRoot), { recursive: true });
+}
+Deno.exit(summarize() ? 0 : 1);
+
+async function runAll(): Promise<void> {
+  const files = matching(await filesIn("tests", "_test.ts"));
+  const examples = matching(await filesWithExamples());
+  const imports = await importArguments();
+  const runtimes = await prepareRuntimes();
+  const needBundles = runtimes.some(({ name }) => name !== "deno" && name !== "doc");
+  const bundles: Map<string, Bundle> = needBundles ? await bundle(files, `${directory}/bundle`, imports) : new Map();
+
+  const jobs: (() => Promise<void>)[] = [];
+  for (const runtime of runtimes) {
+    const { name } = runtime;
+    for (const [index, file] of (name === "doc" ? examples : files).entries()) {
+      jobs.push(async () => {
+        const target = name === "deno" || name === "doc" ? { entry: file } : bundles.get(file)!;
+        if ("error" in target) return record(name, file, failure("cannot be bundled", target.error));
+        const report = `${directory}/${name}-${index}.xml`;
+        const limits = { timeoutMs, testTimeoutMs: timeoutMs / 2 };
+        record(name, file, await runJob({ runtime, ...target, importArguments: imports, report, ...limits }));
+      });
+    }
+  }
+  await runInParallel(jobs, availableParallelism());
+  for (const { name } of runtimes) {
+    const { passed, failed, skipped } = tallies.get(name)!;
+    if (passed + failed + skipped === 0 && name !== "doc") record(name, "tests/", failure("no tests ran", ""));
+  }
+}
+
+async function prepareRuntimes(): Promise<Runtime[]> {
+  const prepared = await Promise.all(chosen.map(async (name) => {
+    try {
+      const runtime = await prepare(name);
+      tallies.get(name)!.title = runtime.title;
+      return [runtime];
+    } catch (error) {
+      record(
+        name,
+        "every file",
+        failure("the runtime is missing", error instanceof Error ? error.message : `${error}`),
+      );
+      return [];
+    }
+  }));
+  return prepared.flat();
+}
+
+/** The modules whose doc comments have code in them. */
+async function filesWithExamples(): Promise<string[]> {
+  const files: string[] = [];
+  for (const file of [...(await exists("mod.ts") ? ["mod.ts"] : []), ...await filesIn("src", ".ts")]) {
+    const text = await Deno.readTextFile(new URL(file, projectRoot));
+    if (/^\s*\* ```(ts|typescript|js|javascript)\s*$/m.test(text)) files.push(file);
+  }
+  return files;
+}
+
+async function runInParallel(jobs: (() => Promise<void>)[], width: number): Promise<void> {
+  const queue = jobs.values();
+  await Promise.all(Array.from({ length: width }, async () => {
+    for (const job of queue) await job();
+  }));
+}
+
+function failure(reason: string, output: string): Outcome {
+  return { passed: 0, failed: 1, skipped: 0, failures: [reason], output, ms: 0 };
+}
+
+function record(name: RuntimeName, file: string, { passed, failed, skipped, failures, output, ms }: Outcome): void {
+  const tally = tallies.get(name)!;
+  tally.passed += passed;
+  tally.failed += failed;
+  tally.skipped += skipped;
+  tally.ms += ms;
+  if (failed === 0) return;
+  console.log(`\nFAILED ${file} on ${tally.title}`);
+  for (const failure of failures) console.log(`  ✖ ${failure}`);
+  if (output !== "") console.log(output.trimEnd().replace(/^/gm, "  │ "));
+}
+
+function summarize(): boolean {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  console.log();
+  for (const { title, passed, failed, skipped, ms } of tallies.values()) {
+    const seconds = (ms / 1000).toFixed(1);
+    console.log(`${title.padEnd(14)} ${passed} passed, ${failed} failed, ${skipped} skipped, ${seconds} s`);
+    total.passed += passed;
+    total.failed += failed;
+    total.skipped += skipped;
+  }
+  console.log(`\n${total.passed} passed, ${total.failed} failed`);
+  return total.failed === 0 && total.passed > 0;
+}
+
+/** The paths that contain one of the filters; all of them where there is none. */
+function matching(paths: readonly string[]): string[] {
+  return paths.filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
+}
+
+function parseArguments(args: readonly string[]): { filters: string[]; chosen: RuntimeName[]; timeoutMs: number } {
+  const filters: string[] = [];
+  let chosen: RuntimeName[] = [...runtimeNames];
+  let seconds = defaultTimeoutSeconds;
+  for (const arg of args) {
+    const [option, value = ""] = arg.split("=", 2);
+    if (option === "--runtime") {
+      const names = value.split(",");
+      chosen = runtimeNames.filter((name) => names.includes(name));
+      if (chosen.length !== names.length) refuse(`--runtime takes ${runtimeNames.join(",")}, not ${value}`);
+    } else if (option === "--timeout") {
+      seconds = Number(value);
+      if (!(seconds > 0)) refuse(`--timeout takes seconds, not ${value}`);
+    } else if (arg.startsWith("-")) {
+      refuse(`unknown option ${arg}`);
+    } else {
+      filters.push(arg);
+    }
+  }
+  return { filters, chosen, timeoutMs: seconds * 1000 };
+}
+
+function refuse(message: string): never {
+  console.error(message);
+  Deno.exit(2);
+}

