@@ -9,6 +9,11 @@ import { type Ended, run } from "./process.ts";
 import { projectRoot } from "./project.ts";
 import type { Runtime } from "./runtimes.ts";
 
+const preload = "./scripts/testing/deno_preload.ts";
+
+/** Errors that no test is failed for: on Deno exceptions (reported by the preload), on Node those of tests that ended. */
+const strayError = /^.*(?:Uncaught exception during a test:|generated asynchronous activity after the test ended).*$/gm;
+
 /** What came of a file. */
 export interface Outcome {
   readonly passed: number;
@@ -48,6 +53,7 @@ export async function runJob(job: Job): Promise<Outcome> {
  */
 function outcomeOf(ended: Ended, report: string, timeoutMs: number): Outcome {
   const { passed, skipped, failures } = parseReport(report);
+  failures.push(...ended.output.match(strayError) ?? []);
   if (ended.timedOut) {
     failures.push(
       `no end after ${timeoutMs / 1000} s: a test hangs, or something keeps the process alive after the last`,
@@ -63,7 +69,7 @@ function outcomeOf(ended: Ended, report: string, timeoutMs: number): Outcome {
 function commandLine({ runtime, entry, importArguments, report, testTimeoutMs }: Job): string[] {
   switch (runtime.name) {
     case "deno":
-      return ["test", "-A", "--no-check", ...importArguments, `--junit-path=${report}`, entry];
+      return ["test", "-A", "--no-check", `--preload=${preload}`, ...importArguments, `--junit-path=${report}`, entry];
     case "doc":
       return ["test", "-A", "--no-check", "--doc", ...importArguments, `--junit-path=${report}`, entry];
     case "bun":
