@@ -14,6 +14,10 @@ const preload = "./scripts/testing/deno_preload.ts";
 /** Errors that no test is failed for: on Deno exceptions (reported by the preload), on Node those of tests that ended. */
 const strayError = /^.*(?:Uncaught exception during a test:|generated asynchronous activity after the test ended).*$/gm;
 
+/** What the reporters say of tests that pass, and the totals. */
+const smallTalk =
+  /^(?:\(pass\) .*|✔ .*|.* \.\.\. ok \(.*|ℹ (?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) .*)\n/gm;
+
 /** What came of a file. */
 export interface Outcome {
   readonly passed: number;
@@ -21,7 +25,7 @@ export interface Outcome {
   readonly skipped: number;
   /** One line for each failure: the test's name, or what else went wrong. */
   readonly failures: readonly string[];
-  /** What the process wrote. */
+  /** What the process wrote, as far as it helps to understand a failure. */
   readonly output: string;
   readonly ms: number;
 }
@@ -63,7 +67,9 @@ function outcomeOf(ended: Ended, report: string, timeoutMs: number): Outcome {
   } else if (passed + skipped + failures.length === 0) {
     failures.push("no tests ran");
   }
-  return { passed, failed: failures.length, skipped, failures, output: ended.output, ms: ended.ms };
+  // Of a file that hangs, the tests that did end say where.
+  const output = ended.timedOut ? ended.output : ended.output.replace(smallTalk, "");
+  return { passed, failed: failures.length, skipped, failures, output, ms: ended.ms };
 }
 
 function commandLine({ runtime, entry, importArguments, report, testTimeoutMs }: Job): string[] {
