@@ -15,7 +15,7 @@ export interface Scan {
   readonly imports: readonly string[];
 }
 
-/** After one of these a slash begins a regular expression, else it divides. */
+/** After one of these (of six characters at most) a slash begins a regular expression, else it divides. */
 const beforeExpression = /(?:^|[(,=:[!&|?{};+\-*%<>~^]|\b(?:return|typeof|case|in|of|void|delete|throw|do|else))\s*$/;
 
 /** One thing that is not code; the first group of a string or template is its text. */
@@ -54,7 +54,7 @@ export function scan(source: string): Scan {
     const char = source[at]!;
     if (char === "/" && (take(opaque.lineComment) ?? take(opaque.blockComment)) !== null) {
       code += " ";
-    } else if (char === "/" && beforeExpression.test(code) && take(opaque.regExp) !== null) {
+    } else if (char === "/" && beforeExpression.test(code.trimEnd().slice(-12)) && take(opaque.regExp) !== null) {
       keepString("");
     } else if (char === '"' || char === "'") {
       const match = take(opaque.string);

@@ -7,7 +7,8 @@ import { projectFile } from "./support/runtime.ts";
 function sources(): Map<string, string> {
   const paths = readdirSync(projectFile("src"), { recursive: true, encoding: "utf8" })
     .map((path) => `src/${path.replaceAll("\\", "/")}`)
-    .filter((path) => path.endsWith(".ts"));
+    .filter((path) => path.endsWith(".ts"))
+    .sort();
   if (existsSync(projectFile("mod.ts"))) paths.push("mod.ts");
   return new Map(paths.map((path) => [path, readFileSync(projectFile(path), "utf8")]));
 }
