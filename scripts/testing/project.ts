@@ -44,3 +44,11 @@ export async function exists(path: string): Promise<boolean> {
     throw error;
   }
 }
+
+/** The entry points as `deno.json` declares them: modules by sub-path. */
+export async function exportsOf(): Promise<Record<string, string>> {
+  const config = JSON.parse(await Deno.readTextFile(new URL("deno.json", projectRoot))) as {
+    readonly exports: Record<string, string>;
+  };
+  return config.exports;
+}
