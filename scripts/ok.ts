@@ -16,7 +16,7 @@ const stepTimeoutMs = 300_000;
 
 killChildrenOnInterrupt();
 
-const imports = await importArguments();
+const { usual: imports } = await importArguments();
 const sources = ["mod.ts", ...await filesIn("src", ".ts")];
 const pure = sources.filter((path) => /^src\/(?:bytes|http1|websocket)\//.test(path));
 

@@ -10,7 +10,7 @@
 import { availableParallelism } from "node:os";
 import { type Bundle, bundle } from "./testing/bundle.ts";
 import { type Outcome, runJob } from "./testing/job.ts";
-import { importArguments } from "./testing/jsr.ts";
+import { type ImportArguments, importArguments } from "./testing/jsr.ts";
 import { killChildrenOnInterrupt } from "./testing/process.ts";
 import { exists, filesIn, projectRoot } from "./testing/project.ts";
 import { prepare, type Runtime, type RuntimeName } from "./testing/runtimes.ts";
@@ -48,19 +48,18 @@ async function runAll(): Promise<void> {
   const examples = matching(await filesWithExamples());
   const imports = await importArguments();
   const runtimes = await prepareRuntimes();
-  const needBundles = runtimes.some(({ name }) => name !== "deno" && name !== "doc");
-  const bundles: Map<string, Bundle> = needBundles ? await bundle(files, `${directory}/bundle`, imports) : new Map();
+  const bundles = await bundlesFor(runtimes, files, imports);
 
   const jobs: (() => Promise<void>)[] = [];
   for (const runtime of runtimes) {
     const { name } = runtime;
     for (const [index, file] of (name === "doc" ? examples : files).entries()) {
       jobs.push(async () => {
-        const target = name === "deno" || name === "doc" ? { entry: file } : bundles.get(file)!;
+        const target = bundles.get(name)?.get(file) ?? { entry: file };
         if ("error" in target) return record(name, file, failure("cannot be bundled", target.error));
         const report = `${directory}/${name}-${index}.xml`;
         const limits = { timeoutMs, testTimeoutMs: timeoutMs / 2 };
-        record(name, file, await runJob({ runtime, ...target, importArguments: imports, report, ...limits }));
+        record(name, file, await runJob({ runtime, ...target, importArguments: imports.usual, report, ...limits }));
       });
     }
   }
@@ -87,6 +86,24 @@ async function prepareRuntimes(): Promise<Runtime[]> {
     }
   }));
   return prepared.flat();
+}
+
+/** Node 20 has the stand-ins in any case: `@std/assert` needs `Set.prototype.union`, which came with Node 22. */
+async function bundlesFor(
+  runtimes: readonly Runtime[],
+  files: readonly string[],
+  { usual, offline }: ImportArguments,
+): Promise<Map<RuntimeName, Map<string, Bundle>>> {
+  const bundles = new Map<RuntimeName, Map<string, Bundle>>();
+  const made = new Map<readonly string[], Promise<Map<string, Bundle>>>();
+  for (const { name } of runtimes) {
+    if (name === "deno" || name === "doc") continue;
+    const imports = name === "node20" ? offline : usual;
+    const making = made.get(imports) ?? bundle(files, `${directory}/bundle-${made.size}`, imports);
+    made.set(imports, making);
+    bundles.set(name, await making);
+  }
+  return bundles;
 }
 
 /** The modules whose doc comments have code in them. */

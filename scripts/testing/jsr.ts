@@ -5,10 +5,11 @@
  * @module
  */
 
+import { run } from "./process.ts";
 import { projectRoot } from "./project.ts";
 
 /** What stands in for a package of JSR, from the project's root. */
-const standIns: Readonly<Record<string, string>> = {
+const standIns: Imports = {
   "@std/assert": "tests/offline/assert.ts",
   "@std/streams": "tests/offline/streams.ts",
 };
@@ -16,51 +17,56 @@ const standIns: Readonly<Record<string, string>> = {
 /** Long enough for a slow mirror; an unreachable host usually fails within milliseconds. */
 const probeTimeoutMs = 15_000;
 
-interface DenoConfig {
-  readonly imports: Readonly<Record<string, string>>;
-}
+const importMap = ".cache/import_map.json";
+
+type Imports = Readonly<Record<string, string>>;
 
 /**
- * Finds out whether JSR answers (or has answered before: Deno's cache counts), and writes the import map if not.
- *
- * @returns Arguments for `deno check`, `deno test`, `deno bundle` and the like: none, or `--import-map` and its path.
+ * The packages of npm are in scopes and not in `imports`, as `deno task` downloads what it finds there before it runs
+ * any task.
  */
-export async function importArguments(): Promise<string[]> {
-  const { imports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", projectRoot))) as DenoConfig;
+interface DenoConfig {
+  readonly imports: Imports;
+  readonly scopes: Readonly<Record<string, Imports>>;
+}
+
+/** Arguments for `deno check`, `deno test`, `deno bundle` and the like. */
+export interface ImportArguments {
+  /** What to use: nothing where JSR is within reach, else the import map. */
+  readonly usual: readonly string[];
+  /** The import map with the stand-ins, in any case. */
+  readonly offline: readonly string[];
+}
+
+/** Writes the import map, and finds out whether JSR answers; or has answered before, as Deno's cache counts. */
+export async function importArguments(): Promise<ImportArguments> {
+  const { imports, scopes } = JSON.parse(await Deno.readTextFile(new URL("deno.json", projectRoot))) as DenoConfig;
+  await writeImportMap({
+    imports: absolute({ ...imports, ...standIns }),
+    scopes: Object.fromEntries(Object.entries(scopes).map(([scope, own]) => [absoluteUrl(scope), absolute(own)])),
+  });
+  const offline = [`--import-map=${importMap}`];
   const specifiers = Object.keys(standIns).map((name) => imports[name] ?? name);
-  if (await canLoad(specifiers)) return [];
-
+  const probe = ["cache", "--quiet", "--no-config", "--no-lock", ...specifiers];
+  const { code } = await run(Deno.execPath(), probe, probeTimeoutMs);
+  if (code === 0) return { usual: [], offline };
   console.log(`JSR cannot be reached: stand-ins from tests/offline/ replace ${Object.keys(standIns).join(" and ")}`);
-  const map = { imports: { ...absolute(imports), ...absolute(standIns) } };
-  const directory = new URL(".cache/", projectRoot);
-  await Deno.mkdir(directory, { recursive: true });
-  // Renamed into place, as another run in the same folder may be reading it.
-  const path = new URL("import_map.json", directory);
-  const draft = new URL(`import_map.${Deno.pid}.json`, directory);
+  return { usual: offline, offline };
+}
+
+/** Renamed into place, as another run in the same folder may be reading the map. */
+async function writeImportMap(map: { imports: Imports; scopes: Record<string, Imports> }): Promise<void> {
+  const draft = new URL(`${importMap}.${Deno.pid}`, projectRoot);
+  await Deno.mkdir(new URL(".", draft), { recursive: true });
   await Deno.writeTextFile(draft, JSON.stringify(map, null, 2));
-  await Deno.rename(draft, path);
-  return ["--import-map", ".cache/import_map.json"];
+  await Deno.rename(draft, new URL(importMap, projectRoot));
 }
 
-/** Paths become URLs; `jsr:` and `npm:` specifiers stay. */
-function absolute(imports: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(imports).map((
-      [name, target],
-    ) => [name, /^\w+:/.test(target) ? target : new URL(target, projectRoot).href]),
-  );
+/** Paths become URLs, as the map lies elsewhere; `jsr:` and `npm:` specifiers stay. */
+function absolute(imports: Imports): Imports {
+  return Object.fromEntries(Object.entries(imports).map(([name, target]) => [name, absoluteUrl(target)]));
 }
 
-async function canLoad(specifiers: string[]): Promise<boolean> {
-  try {
-    const { success } = await new Deno.Command(Deno.execPath(), {
-      args: ["cache", "--no-config", "--no-lock", ...specifiers],
-      stdout: "null",
-      stderr: "null",
-      signal: AbortSignal.timeout(probeTimeoutMs),
-    }).output();
-    return success;
-  } catch {
-    return false;
-  }
+function absoluteUrl(target: string): string {
+  return /^\w+:/.test(target) ? target : new URL(target, projectRoot).href;
 }

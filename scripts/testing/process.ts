@@ -21,8 +21,14 @@ export interface Ended {
   readonly ms: number;
 }
 
-const { FORCE_COLOR: _, ...withoutColor } = process.env;
+/**
+ * No colours, which reports would be full of; and certificates that the system trusts, as npm does behind a company's
+ * mirror.
+ */
+const { FORCE_COLOR: _, ...inherited } = process.env;
+const environment = { DENO_TLS_CA_STORE: "mozilla,system", ...inherited, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
 
+/** To be ended when we are. */
 const running = new Set<ChildProcess>();
 
 /** A child that has exited may leave its output open in a grandchild; this is how long we wait for it. */
@@ -43,7 +49,7 @@ export function run(command: string, args: readonly string[], timeoutMs: number)
     const child = spawn(command, args, {
       cwd: fileURLToPath(projectRoot),
       detached: Deno.build.os !== "windows",
-      env: { ...withoutColor, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+      env: environment,
       stdio: ["ignore", "pipe", "pipe"],
     });
     running.add(child);
