@@ -15,8 +15,7 @@ const preload = "./scripts/testing/deno_preload.ts";
 const strayError = /^.*(?:Uncaught exception during a test:|generated asynchronous activity after the test ended).*$/gm;
 
 /** What the reporters say of tests that pass, and the totals. */
-const smallTalk =
-  /^(?:\(pass\) .*|✔ .*|.* \.\.\. ok \(.*|ℹ (?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) .*)\n/gm;
+const smallTalk = /^(?:\(pass\) .*|[▷✔] .*|.* \.\.\. ok \(.*)\n/gm;
 
 /** What came of a file. */
 export interface Outcome {
@@ -59,9 +58,9 @@ function outcomeOf(ended: Ended, report: string, timeoutMs: number): Outcome {
   const { passed, skipped, failures } = parseReport(report);
   failures.push(...ended.output.match(strayError) ?? []);
   if (ended.timedOut) {
-    failures.push(
-      `no end after ${timeoutMs / 1000} s: a test hangs, or something keeps the process alive after the last`,
-    );
+    const test = unfinishedTest(ended.output);
+    const what = test === undefined ? "something keeps the process alive after its last test" : `in "${test}"`;
+    failures.push(`no end after ${timeoutMs / 1000} s: ${what}`);
   } else if (ended.code !== 0 && failures.length === 0) {
     failures.push(ended.code === null ? "killed by a signal" : `exit code ${ended.code} without a failing test`);
   } else if (passed + skipped + failures.length === 0) {
@@ -70,6 +69,16 @@ function outcomeOf(ended: Ended, report: string, timeoutMs: number): Outcome {
   // Of a file that hangs, the tests that did end say where.
   const output = ended.timedOut ? ended.output : ended.output.replace(smallTalk, "");
   return { passed, failed: failures.length, skipped, failures, output, ms: ended.ms };
+}
+
+/** The test that began last, unless it has ended. */
+function unfinishedTest(output: string): string | undefined {
+  const [start] = [...output.matchAll(/^(?:▷ (.+)|(.+) \.\.\.)$/gm)].slice(-1);
+  const name = start?.[1] ?? start?.[2];
+  const ended = output.split("\n").some((line) =>
+    line.startsWith(`${name} ... `) || ["✔", "✖", "﹣"].some((mark) => line === `${mark} ${name}`)
+  );
+  return ended ? undefined : name;
 }
 
 function commandLine({ runtime, entry, importArguments, report, testTimeoutMs }: Job): string[] {
@@ -85,7 +94,7 @@ function commandLine({ runtime, entry, importArguments, report, testTimeoutMs }:
       return [
         "--enable-source-maps",
         `--test-timeout=${testTimeoutMs}`,
-        ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
+        ...["--test-reporter=./scripts/testing/node_reporter.mjs", "--test-reporter-destination=stdout"],
         ...["--test-reporter=junit", `--test-reporter-destination=${report}`],
         entry,
       ];
