@@ -1,9 +1,9 @@
 /**
  * One module per test file for Bun and Node, in which every import is resolved.
  *
- * Node 20 cannot run TypeScript. Bun and Node 26 can, but know neither `jsr:` nor the import map, so they would need a
- * second way to find `@std/assert` and the packages of npm. Bundling all files takes 0.3 s for all three and saves Node
- * 26 the stripping of types in every process.
+ * Node 20 cannot run TypeScript. Bun and Node 26 can, but know neither `jsr:` nor scopes of imports and would need a second
+ * way to find `@std/assert` and the packages of npm. And bundles start sooner: a test that imports `src/http1/` in 43 ms
+ * instead of 175 on Node 26, in 21 instead of 30 on Bun. Bundling itself takes 0.3 s for all files and runtimes.
  *
  * @module
  */
