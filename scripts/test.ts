@@ -29,9 +29,10 @@ interface Tally {
 }
 
 const { filters, chosen, timeoutMs } = parseArguments(Deno.args);
-killChildrenOnInterrupt();
 
 const directory = `.cache/run-${Deno.pid}`;
+const removeDirectory = () => Deno.removeSync(new URL(directory, projectRoot), { recursive: true });
+killChildrenOnInterrupt(removeDirectory);
 const tallies = new Map<RuntimeName, Tally>(
   chosen.map((name) => [name, { title: name, passed: 0, failed: 0, skipped: 0, ms: 0 }]),
 );
@@ -39,7 +40,7 @@ try {
   await Deno.mkdir(new URL(directory, projectRoot), { recursive: true });
   await runAll();
 } finally {
-  await Deno.remove(new URL(directory, projectRoot), { recursive: true });
+  removeDirectory();
 }
 Deno.exit(summarize() ? 0 : 1);
 

@@ -81,12 +81,17 @@ export function run(command: string, args: readonly string[], timeoutMs: number)
   });
 }
 
-/** Ends whatever is running when the user interrupts us, as the children are in groups of their own. */
-export function killChildrenOnInterrupt(): void {
+/**
+ * Ends whatever is running when the user interrupts us, as the children are in groups of their own.
+ *
+ * @param cleanUp Called before we end.
+ */
+export function killChildrenOnInterrupt(cleanUp: () => void = () => {}): void {
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) {
     Deno.addSignalListener(signal, () => {
       for (const child of running) killGroup(child);
+      cleanUp();
       Deno.exit(130);
     });
   }
