@@ -1,0 +1,86 @@
+/**
+ * The bytes of messages that are ready to go and were not handed to the transport yet.
+ *
+ * Small pieces are joined in a slab, so a head and the beginning of its body leave in one write. Large pieces are kept
+ * as they are. Memory that was handed out is never written again.
+ *
+ * @module
+ */
+
+import { writeLatin1 } from "./latin1.ts";
+
+/** 4 KiB: some 25 heads of a typical response; small enough to keep one for each connection. */
+const SLAB_BYTES = 4096;
+/** 64 KiB: up to here copying costs less than one more write of the transport. */
+const JOIN_BYTES = 65_536;
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+/** See the module. */
+export class SendBuffer {
+  #slab: Uint8Array = NOTHING;
+  #from = 0;
+  #at = 0;
+  #parts: Uint8Array[] = [];
+
+  /** Makes room for `bytes` more without a seam between them and what is not taken yet. */
+  reserve(bytes: number): void {
+    if (this.#at + bytes <= this.#slab.length) return;
+    const pending = this.#at - this.#from;
+    const slab = new Uint8Array(Math.max(SLAB_BYTES, pending + bytes));
+    if (pending > 0) slab.set(this.#slab.subarray(this.#from, this.#at));
+    this.#slab = slab;
+    this.#from = 0;
+    this.#at = pending;
+  }
+
+  /**
+   * Adds text, one byte per character.
+   *
+   * @returns Whether every character was at most U+00FF; if not, nothing was added.
+   */
+  text(text: string): boolean {
+    this.reserve(text.length);
+    const end = writeLatin1(this.#slab, this.#at, text);
+    if (end === -1) return false;
+    this.#at = end;
+    return true;
+  }
+
+  /** Adds bytes by copying them if they are few, else as they are; then the caller must not change them. */
+  bytes(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    if (bytes.length <= JOIN_BYTES) {
+      this.reserve(bytes.length);
+      this.#slab.set(bytes, this.#at);
+      this.#at += bytes.length;
+      return;
+    }
+    this.#seal();
+    this.#parts.push(bytes);
+  }
+
+  /** Remembers how much there is, for {@linkcode rewind}. */
+  mark(): number {
+    return this.#at - this.#from;
+  }
+
+  /** Drops small pieces that were added since `mark()`. */
+  rewind(mark: number): void {
+    this.#at = this.#from + mark;
+  }
+
+  /** Takes everything, in order. */
+  take(): Uint8Array[] {
+    this.#seal();
+    const parts = this.#parts;
+    this.#parts = [];
+    return parts;
+  }
+
+  #seal(): void {
+    if (this.#from === this.#at) return;
+    this.#parts.push(this.#slab.subarray(this.#from, this.#at));
+    this.#from = this.#at;
+  }
+}

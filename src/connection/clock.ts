@@ -1,0 +1,99 @@
+/**
+ * Time, as connections see it: a clock that can be replaced, and one deadline a connection.
+ *
+ * @module
+ */
+
+/** Where a connection takes its time from. Replace it to test time limits without waiting. */
+export interface Clock {
+  /** Milliseconds since any fixed moment in the Unix epoch's scale; also the source of `Date` fields. */
+  now(): number;
+  /** Calls `callback` once after `ms` milliseconds. */
+  setTimer(callback: () => void, ms: number): unknown;
+  /** Takes a call back. */
+  clearTimer(timer: unknown): void;
+}
+
+/** The platform's clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimer: (callback, ms) => setTimeout(callback, ms),
+  clearTimer: (timer) => clearTimeout(timer as number),
+};
+
+/**
+ * One moment by which something must have happened. Moving it is cheap: the timer below is only set anew when it would
+ * ring too late.
+ */
+export class Deadline {
+  readonly #clock: Clock;
+  #expire: (() => void) | null = null;
+  #at = Infinity;
+  #timer: unknown = null;
+  #rings = Infinity;
+
+  /**
+   * Makes a deadline that is not set.
+   *
+   * @param clock Where time comes from.
+   */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Calls `expire` in `ms` milliseconds unless moved or cleared before; 0 or `Infinity` means never. */
+  set(ms: number, expire: () => void): void {
+    this.#expire = expire;
+    if (ms <= 0 || ms === Infinity) {
+      this.#at = Infinity;
+      return;
+    }
+    this.#at = this.#clock.now() + ms;
+    if (this.#rings > this.#at) this.#arm(ms);
+  }
+
+  /** Nothing is due any more. The timer may go on and rings in vain, unless it is stopped. */
+  clear(): void {
+    this.#at = Infinity;
+    this.#expire = null;
+  }
+
+  /** Nothing is due any more and no timer is left. */
+  stop(): void {
+    this.clear();
+    if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
+    this.#timer = null;
+    this.#rings = Infinity;
+  }
+
+  #arm(ms: number): void {
+    if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
+    this.#rings = this.#at;
+    this.#timer = this.#clock.setTimer(() => this.#ring(), ms);
+  }
+
+  #ring(): void {
+    this.#timer = null;
+    this.#rings = Infinity;
+    if (this.#at === Infinity) return;
+    const left = this.#at - this.#clock.now();
+    if (left > 0) return this.#arm(left);
+    const expire = this.#expire;
+    this.clear();
+    expire?.();
+  }
+}
+
+const FIRST_DATE = new Date(0).toUTCString();
+let dateSecond = 0;
+let dateText = FIRST_DATE;
+
+/** The value of Date now (IMF-fixdate, RFC 9110 §6.6.1); made once a second. */
+export function httpDate(clock: Clock): string {
+  const second = Math.floor(clock.now() / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    dateText = new Date(second * 1000).toUTCString();
+  }
+  return dateText;
+}

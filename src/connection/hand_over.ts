@@ -1,0 +1,62 @@
+/**
+ * The hand-off, written once for both roles. It begins when the final head has been accepted by the transport and the
+ * request's body is over; from then on the connection is not HTTP's any more.
+ *
+ * ```text
+ *  request body over ─▶ 100 if it was awaited ─▶ head accepted by the transport
+ *        ─▶ trailing bytes and EOF leave the machine ─▶ the promise resolves ─▶ closed = "upgrade"
+ * ```
+ *
+ * @module
+ */
+
+import { StateError } from "../http1/errors.ts";
+import { type Clock, Deadline } from "./clock.ts";
+import type { Settled } from "./settled.ts";
+import { type PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
+import { type Agreement, type Parts, Upgraded } from "./upgraded.ts";
+import type { Wire } from "./wire.ts";
+
+/** Who gets the transport. */
+export interface Heirs {
+  /** The promise of the exchange. */
+  readonly pending: PendingUpgrade;
+  /** The caller of `withoutShutdown()`, who goes first, or `null`. */
+  readonly parts: Settled<Parts> | null;
+}
+
+/** Hands the transport and the bytes behind the head to whoever is entitled to them. */
+export function handOver(
+  wire: Wire,
+  readBuf: Uint8Array,
+  agreed: Agreement,
+  heirs: Heirs,
+  unclaimedTimeoutMs: number,
+  clock: Clock,
+): void {
+  if (wire.reading) throw new StateError("busy", "Cannot hand over: a read is pending");
+  if (heirs.parts !== null) {
+    heirs.parts.resolve(releaseParts(wire, readBuf));
+    heirs.pending.reject(new UpgradeRejected("low-level"));
+    return;
+  }
+  const upgraded = new Upgraded(wire.io, readBuf, agreed, wire.channel);
+  heirs.pending.resolve(upgraded);
+  if (!heirs.pending.claimed) closeUnclaimed(upgraded, heirs.pending, unclaimedTimeoutMs, clock);
+}
+
+/** The parts of a wire on which HTTP is over. */
+export function releaseParts(wire: Wire, readBuf: Uint8Array): Parts {
+  wire.channel.release();
+  return { io: wire.io, readBuf };
+}
+
+/** An upgrade that nobody asked for is parked: nobody reads, and it is closed when time is up. */
+function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, timeoutMs: number, clock: Clock): void {
+  const deadline = new Deadline(clock);
+  pending.onClaim(() => deadline.stop());
+  deadline.set(timeoutMs, () => {
+    deadline.stop();
+    upgraded.abort(new StateError("canceled", `Nobody claimed the upgrade within ${timeoutMs} ms`));
+  });
+}

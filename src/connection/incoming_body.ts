@@ -1,0 +1,242 @@
+/**
+ * The body of a message that is being received, read on demand.
+ *
+ * @module
+ */
+
+import { ProtocolError, StateError } from "../http1/errors.ts";
+import { Fields } from "../http1/fields.ts";
+import type { BodyFraming } from "../http1/framing.ts";
+import { type Settled, settled } from "./settled.ts";
+
+/** Where an {@linkcode IncomingBody} gets its parts. */
+export interface BodySource {
+  /** The next data, or the trailers once the body is over. Never called while a call is pending. */
+  pull(): Promise<Uint8Array | Fields>;
+  /** The reader wants no more of it. */
+  canceled(reason: unknown): void;
+}
+
+type State =
+  | { readonly at: "open" }
+  | { readonly at: "canceled"; readonly reason: unknown }
+  | { readonly at: "ended"; readonly trailers: Fields }
+  | { readonly at: "failed"; readonly error: unknown };
+
+const OPEN: State = { at: "open" };
+
+/**
+ * The body of a received message.
+ *
+ * Nothing is read from the transport before somebody asks, and no faster than they ask. A body that is cut short
+ * fails with `truncated`; it never just ends. Use one way of reading: `read()`, `stream`, the iterator, or one of
+ * `bytes()`, `text()`, `json()`.
+ */
+export class IncomingBody implements AsyncIterable<Uint8Array> {
+  /** How the peer delimited it. */
+  readonly framing: BodyFraming;
+  readonly #source: BodySource | null;
+  #state: State;
+  #queue: Uint8Array[] = [];
+  #pulling: Promise<void> | null = null;
+  #used = false;
+  #stream: ReadableStream<Uint8Array> | null = null;
+  #over: Settled<Fields> | null = null;
+
+  /**
+   * Wraps a source; without one the body is empty.
+   *
+   * @param framing How it is delimited.
+   * @param source Where it comes from.
+   */
+  constructor(framing: BodyFraming, source: BodySource | null) {
+    this.framing = framing;
+    this.#source = source;
+    this.#state = source === null ? { at: "ended", trailers: new Fields() } : OPEN;
+  }
+
+  /** Whether somebody has begun to read or has canceled it. */
+  get used(): boolean {
+    return this.#used;
+  }
+
+  /** Whether the reader gave it up. */
+  get canceled(): boolean {
+    return this.#state.at === "canceled";
+  }
+
+  /** Its length in bytes where the peer announced one, else `undefined`. An absent body has 0. */
+  get length(): number | undefined {
+    if (this.framing.type === "none") return 0;
+    return this.framing.type === "length" ? this.framing.bytes : undefined;
+  }
+
+  /** Whether everything has come in, or nothing more will. */
+  get over(): boolean {
+    return this.#state.at === "ended" || this.#state.at === "failed";
+  }
+
+  /** The trailer fields; empty for most bodies. Resolves when the body was read to its end. Needs no handler. */
+  get trailers(): Promise<Fields> {
+    this.#over ??= settled<Fields>();
+    this.#announce();
+    return this.#over.promise;
+  }
+
+  /** The body as a stream of views; nothing is read ahead. */
+  get stream(): ReadableStream<Uint8Array> {
+    return this.#stream ??= new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        const chunk = await this.read();
+        if (chunk === null) controller.close();
+        else controller.enqueue(chunk);
+      },
+      cancel: (reason) => this.cancel(reason),
+    }, { highWaterMark: 0 });
+  }
+
+  /**
+   * The next data, as a view of received bytes that is the caller's from then on, or `null` at the end.
+   *
+   * @throws {ProtocolError} The body is malformed or `truncated`.
+   * @throws {TransportError} The transport failed.
+   */
+  async read(): Promise<Uint8Array | null> {
+    this.#used = true;
+    while (true) {
+      const chunk = this.#queue.shift();
+      if (chunk !== undefined) return chunk;
+      if (this.#state.at === "ended") return null;
+      if (this.#state.at === "failed") throw this.#state.error;
+      if (this.#state.at === "canceled") throw new StateError("body-used", "Cannot read the body: it was canceled");
+      await this.#pull();
+    }
+  }
+
+  /** The data, part by part. Leaving the loop early cancels the body. */
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+    let finished = false;
+    try {
+      for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) yield chunk;
+      finished = true;
+    } finally {
+      if (!finished) this.cancel();
+    }
+  }
+
+  /**
+   * The whole body.
+   *
+   * @param maxBytes The most to take; 64 MiB when left out.
+   * @throws {RangeError} The body is longer; the rest is canceled.
+   */
+  async bytes(maxBytes: number = 67_108_864): Promise<Uint8Array> {
+    if (this.#used) throw new StateError("body-used", "Cannot read the body: it was used before");
+    const chunks: Uint8Array[] = [];
+    let total = 0;
+    for await (const chunk of this) {
+      total += chunk.length;
+      if (total > maxBytes) throw new RangeError(`Cannot take a body of more than ${maxBytes} bytes`);
+      chunks.push(chunk);
+    }
+    return chunks.length === 1 ? chunks[0]! : concat(chunks, total);
+  }
+
+  /** The whole body as UTF-8 text; malformed sequences become U+FFFD. Limits as in {@linkcode bytes}. */
+  async text(maxBytes?: number): Promise<string> {
+    return new TextDecoder().decode(await this.bytes(maxBytes));
+  }
+
+  /** The whole body as JSON. Limits as in {@linkcode bytes}. */
+  async json(maxBytes?: number): Promise<unknown> {
+    return JSON.parse(await this.text(maxBytes));
+  }
+
+  /** Gives up the rest. The connection discards a bounded amount of it, or closes. Idempotent. */
+  cancel(reason?: unknown): void {
+    this.#used = true;
+    this.#queue = [];
+    if (this.#state.at !== "open") return;
+    this.#state = { at: "canceled", reason };
+    this.#announce();
+    this.#source?.canceled(reason);
+  }
+
+  /**
+   * Takes the rest in, for a connection that must get behind it: kept for a reader if it was not canceled.
+   *
+   * @param maxBytes The most to take.
+   * @param keep Whether what nobody has read yet is kept.
+   * @returns Whether the end was reached.
+   * @throws {unknown} What reading fails with.
+   */
+  async finish(maxBytes: number, keep: boolean): Promise<boolean> {
+    if (!keep && !this.#used) this.cancel();
+    let taken = 0;
+    for (const chunk of this.#queue) taken += chunk.length;
+    while (this.#state.at === "open" || this.#state.at === "canceled") {
+      const before = this.#queued;
+      await this.#pull();
+      taken += this.#queued - before;
+      if (taken > maxBytes) return false;
+    }
+    if (this.#state.at === "failed") throw this.#state.error;
+    return true;
+  }
+
+  /** The number of bytes that came in. */
+  #queued = 0;
+
+  #pull(): Promise<void> {
+    return this.#pulling ??= this.#pullOnce();
+  }
+
+  async #pullOnce(): Promise<void> {
+    try {
+      const part = await this.#source!.pull();
+      if (part instanceof Fields) this.#state = { at: "ended", trailers: part };
+      else {
+        this.#queued += part.length;
+        if (this.#state.at === "open") this.#queue.push(part);
+      }
+    } catch (error) {
+      this.#state = { at: "failed", error };
+    } finally {
+      this.#pulling = null;
+      this.#announce();
+    }
+  }
+
+  #announce(): void {
+    if (this.#over === null) return;
+    if (this.#state.at === "ended") this.#over.resolve(this.#state.trailers);
+    if (this.#state.at === "failed") this.#over.reject(this.#state.error);
+    if (this.#state.at === "canceled") {
+      this.#over.reject(new StateError("body-used", "Cannot give trailers: the body was canceled"));
+    }
+  }
+
+  /** Breaks a body that is still open, when its connection ends. */
+  fail(error: unknown): void {
+    if (this.#state.at !== "open" && this.#state.at !== "canceled") return;
+    this.#state = { at: "failed", error };
+    this.#announce();
+  }
+}
+
+/** The error of a body whose connection ended under it. */
+export function bodyTruncated(cause: unknown): ProtocolError {
+  const error = new ProtocolError("truncated", "Cannot read the body: the connection ended", "RFC 9112 §8");
+  error.cause = cause;
+  return error;
+}
+
+function concat(chunks: readonly Uint8Array[], total: number): Uint8Array {
+  const joined = new Uint8Array(total);
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length;
+  }
+  return joined;
+}

@@ -1,0 +1,34 @@
+/**
+ * HTTP/1.1 over any pair of byte streams, with exact control of what goes on the wire, and the state machines below it.
+ *
+ * @module
+ */
+
+export * from "../http1/mod.ts";
+export { type Clock } from "./clock.ts";
+export {
+  ClientConnection,
+  type ClientHandshake,
+  handshake,
+  type OutgoingRequest,
+  Sender,
+  type SendOptions,
+  UnsentError,
+} from "./client.ts";
+export { IncomingRequest, IncomingResponse } from "./incoming.ts";
+export { IncomingBody } from "./incoming_body.ts";
+export type { ClientConnectionOptions, Closed, ConnectionOptions, ServerConnectionOptions } from "./options.ts";
+export type { OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
+export {
+  connectResponse,
+  type OutgoingResponse,
+  type ProposingRequest,
+  type Switch,
+  type SwitchInit,
+  type SwitchResponse,
+  upgradeResponse,
+  wantsUpgrade,
+} from "./respond.ts";
+export { type Handler, serveConnection, ServerConnection } from "./server.ts";
+export { onUpgrade, UpgradeRejected, type UpgradeRejectedOptions, type UpgradeRejection } from "./upgrade.ts";
+export { type Agreement, type Parts, Upgraded } from "./upgraded.ts";

@@ -1,0 +1,114 @@
+/**
+ * What connections can be told, and what they do when they are told nothing.
+ *
+ * @module
+ */
+
+import { type Http1Limits, HYPER_LENIENCY, type Leniency } from "../http1/limits.ts";
+import type { NameCase } from "../http1/write_head.ts";
+import { type Clock, systemClock } from "./clock.ts";
+
+/** Options of either role. All time limits are in milliseconds; 0 switches one off. */
+export interface ConnectionOptions {
+  /** Bounds on what the peer may send; see `DEFAULT_LIMITS`. */
+  readonly limits?: Partial<Http1Limits> | undefined;
+  /** What is let pass although the grammar forbids it; nothing by default. */
+  readonly leniency?: Leniency | undefined;
+  /** `"hyper"` lets pass what hyper does, as far as that is safe: `HYPER_LENIENCY`. */
+  readonly compat?: "hyper" | undefined;
+  /** How field names are written: `"as-given"` by default, or `"title"` for `Like-This`. */
+  readonly nameCase?: NameCase | undefined;
+  /** How long an upgrade that nobody asked for is kept open. 30,000. */
+  readonly unclaimedUpgradeTimeoutMs?: number | undefined;
+  /** How long the peer may take to end its side after we ended ours. 2,000. */
+  readonly closeTimeoutMs?: number | undefined;
+  /** How long the peer may refuse to take our bytes. 60,000, as nginx' `send_timeout`. */
+  readonly writeTimeoutMs?: number | undefined;
+  /** The most of an unwanted body that is read so that the connection can go on. 65,536. */
+  readonly maxDrainBytes?: number | undefined;
+  /** The source of time. The platform's by default. */
+  readonly clock?: Clock | undefined;
+}
+
+/** Options of a server's connection. */
+export interface ServerConnectionOptions extends ConnectionOptions {
+  /** Whether a connection serves more than one request. True. */
+  readonly keepAlive?: boolean | undefined;
+  /** How long a head may take, from the moment the connection is opened or its first byte came. 30,000, as hyper. */
+  readonly headTimeoutMs?: number | undefined;
+  /** How long a connection may wait for another request. 75,000, as nginx. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** How long the client may pause within a body that is being read. 60,000. */
+  readonly bodyTimeoutMs?: number | undefined;
+  /** How long the rest of an unwanted body may take, or the reader of a wanted one once the response is sent. 5,000. */
+  readonly drainTimeoutMs?: number | undefined;
+  /** How long the handler may take to answer a request that proposes a switch; then 503. 60,000. */
+  readonly upgradeTimeoutMs?: number | undefined;
+  /** Whether `Date` is added to responses. True. */
+  readonly dateHeader?: boolean | undefined;
+  /** Whether `request.signal` stays quiet when the client ends its side only. False. */
+  readonly allowHalfClose?: boolean | undefined;
+  /** Whether responses to requests that came together leave together. False. */
+  readonly pipelineFlush?: boolean | undefined;
+  /** Told of what a handler threw, or of a response that could not be sent. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
+/** Options of a client's connection. */
+export interface ClientConnectionOptions extends ConnectionOptions {
+  /** How long a request with `Expect: 100-continue` holds back its body. 1,000, as curl. */
+  readonly continueTimeoutMs?: number | undefined;
+}
+
+type Settings<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
+
+/** Server options with every default filled in. */
+export type ServerSettings = Settings<Omit<ServerConnectionOptions, "compat" | "onError">> & {
+  readonly onError: ((error: unknown) => void) | undefined;
+};
+
+/** Client options with every default filled in. */
+export type ClientSettings = Settings<Omit<ClientConnectionOptions, "compat">>;
+
+/** Fills in what both roles share. */
+function sharedSettings(options: ConnectionOptions): Settings<Omit<ConnectionOptions, "compat">> {
+  return {
+    limits: options.limits ?? {},
+    leniency: options.compat === "hyper" ? { ...HYPER_LENIENCY, ...options.leniency } : options.leniency ?? {},
+    nameCase: options.nameCase ?? "as-given",
+    unclaimedUpgradeTimeoutMs: options.unclaimedUpgradeTimeoutMs ?? 30_000,
+    closeTimeoutMs: options.closeTimeoutMs ?? 2000,
+    writeTimeoutMs: options.writeTimeoutMs ?? 60_000,
+    maxDrainBytes: options.maxDrainBytes ?? 65_536,
+    clock: options.clock ?? systemClock,
+  };
+}
+
+/** Fills in the defaults of a server. */
+export function serverSettings(options: ServerConnectionOptions): ServerSettings {
+  return {
+    ...sharedSettings(options),
+    keepAlive: options.keepAlive ?? true,
+    headTimeoutMs: options.headTimeoutMs ?? 30_000,
+    idleTimeoutMs: options.idleTimeoutMs ?? 75_000,
+    bodyTimeoutMs: options.bodyTimeoutMs ?? 60_000,
+    drainTimeoutMs: options.drainTimeoutMs ?? 5000,
+    upgradeTimeoutMs: options.upgradeTimeoutMs ?? 60_000,
+    dateHeader: options.dateHeader ?? true,
+    allowHalfClose: options.allowHalfClose ?? false,
+    pipelineFlush: options.pipelineFlush ?? false,
+    onError: options.onError,
+  };
+}
+
+/** Fills in the defaults of a client. */
+export function clientSettings(options: ClientConnectionOptions): ClientSettings {
+  return { ...sharedSettings(options), continueTimeoutMs: options.continueTimeoutMs ?? 1000 };
+}
+
+/** Why a connection is over. */
+export type Closed =
+  | { readonly reason: "shutdown" }
+  | { readonly reason: "upgrade" }
+  | { readonly reason: "eof" }
+  | { readonly reason: "error"; readonly error: unknown };

@@ -1,0 +1,116 @@
+/**
+ * The answers that switch protocols, made so that they cannot be wrong.
+ *
+ * @module
+ */
+
+import { StateError } from "../http1/errors.ts";
+import { type Field, fieldPairs, type FieldsInit, quoted } from "../http1/fields.ts";
+import { offered, type Proposal } from "../http1/switching.ts";
+import type { OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
+import { onUpgrade } from "./upgrade.ts";
+import type { Upgraded } from "./upgraded.ts";
+
+/** A response to be sent. */
+export interface OutgoingResponse {
+  /** 200–999; 101 only for a switch that the request proposed. */
+  readonly status: number;
+  /** The registered phrase when left out; may be empty. */
+  readonly reason?: string | undefined;
+  /** The field lines, written as they are spelled. Framing and `Date` are added where they are missing. */
+  readonly fields?: FieldsInit | undefined;
+  /** The body; none when left out. */
+  readonly body?: OutgoingBody | null | undefined;
+  /** Sent behind a chunked body, if the request said `TE: trailers` and the field `Trailer` announces them. */
+  readonly trailers?: OutgoingTrailers | undefined;
+}
+
+/** A response that switches: it has no body. */
+export interface SwitchResponse extends OutgoingResponse {
+  /** None. */
+  readonly body?: null | undefined;
+  /** None. */
+  readonly trailers?: undefined;
+}
+
+/** A response that switches, and what it leads to. */
+export interface Switch {
+  /** To be returned from the handler. */
+  readonly response: SwitchResponse;
+  /** Resolves once the response was sent. Rejects with `UpgradeRejected` if another one is; needs no handler. */
+  readonly upgraded: Promise<Upgraded>;
+}
+
+/** What a switch response has beyond what it must have. */
+export interface SwitchInit {
+  /** Further field lines. */
+  readonly fields?: FieldsInit | undefined;
+  /** The registered phrase when left out. */
+  readonly reason?: string | undefined;
+}
+
+/** What these functions look at of a request. */
+export interface ProposingRequest {
+  /** What it proposes. */
+  readonly proposal: Proposal;
+}
+
+/**
+ * The 101 that accepts an upgrade.
+ *
+ * @param request A request that proposes one.
+ * @param protocol The protocol to speak, or several by preference; the first that was offered is taken. Spelled as here.
+ * @param init Further fields.
+ * @throws {StateError} `no-switch`: the request proposes no upgrade, or none of the protocols was offered; then answer
+ * as if there were no upgrade, or with 426.
+ *
+ * @example
+ * ```ts
+ * import { serveConnection, upgradeResponse, wantsUpgrade } from "@http-upgrade/http-upgrade/http1";
+ * import type { Duplex } from "@http-upgrade/http-upgrade";
+ *
+ * function echo(io: Duplex) {
+ *   return serveConnection(io, (request) => {
+ *     if (!wantsUpgrade(request, "echo")) return { status: 426, fields: [["Upgrade", "echo"]] };
+ *     const { response, upgraded } = upgradeResponse(request, "echo");
+ *     upgraded.then(({ readable, writable }) => readable.pipeTo(writable));
+ *     return response;
+ *   });
+ * }
+ * console.log(typeof echo);
+ * ```
+ */
+export function upgradeResponse(
+  request: ProposingRequest,
+  protocol: string | readonly string[],
+  init: SwitchInit = {},
+): Switch {
+  const wanted = typeof protocol === "string" ? [protocol] : protocol;
+  const taken = wanted.find((candidate) => offered(request.proposal, candidate) !== undefined);
+  if (taken === undefined) {
+    throw new StateError("no-switch", `Cannot upgrade to ${wanted.map(quoted).join(" or ")}: it was not offered`);
+  }
+  const fields: Field[] = [["Connection", "upgrade"], ["Upgrade", taken], ...fieldPairs(init.fields ?? [])];
+  return { response: { status: 101, reason: init.reason, fields }, upgraded: onUpgrade(request) };
+}
+
+/**
+ * The 200 that opens a tunnel for CONNECT.
+ *
+ * @param request A CONNECT request.
+ * @param init Further fields; Content-Length and Transfer-Encoding are left out (RFC 9110 §9.3.6).
+ * @throws {StateError} `no-switch`: the request is no CONNECT.
+ */
+export function connectResponse(request: ProposingRequest, init: SwitchInit = {}): Switch {
+  if (request.proposal.type !== "connect") {
+    throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
+  }
+  const fields: Field[] = [...fieldPairs(init.fields ?? [])];
+  return { response: { status: 200, reason: init.reason, fields }, upgraded: onUpgrade(request) };
+}
+
+/** Whether a request proposes an upgrade, to `protocol` if one is given (in any case). */
+export function wantsUpgrade(request: ProposingRequest, protocol?: string): boolean {
+  if (protocol === undefined) return request.proposal.type === "upgrade";
+  return offered(request.proposal, protocol) !== undefined;
+}

@@ -1,0 +1,27 @@
+/**
+ * A promise with its two ends in hand, whose rejection needs no handler.
+ *
+ * @module
+ */
+
+/** See the module. */
+export interface Settled<T> {
+  /** The promise. */
+  readonly promise: Promise<T>;
+  /** Fulfils it. */
+  resolve(value: T): void;
+  /** Rejects it. */
+  reject(reason: unknown): void;
+}
+
+/** Makes one. */
+export function settled<T>(): Settled<T> {
+  let resolve: (value: T) => void = () => {};
+  let reject: (reason: unknown) => void = () => {};
+  const promise = new Promise<T>((onValue, onReason) => {
+    resolve = onValue;
+    reject = onReason;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}

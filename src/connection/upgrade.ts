@@ -1,0 +1,188 @@
+/**
+ * The promise of an upgrade: one for Upgrade and CONNECT, on client and server.
+ *
+ * It belongs to one exchange and is settled when that exchange's final response head is decided, never later.
+ *
+ * @module
+ */
+
+import type { NoProposal } from "../http1/switching.ts";
+import { type Settled, settled } from "./settled.ts";
+import type { Upgraded } from "./upgraded.ts";
+
+/**
+ * Why there is no upgrade.
+ *
+ * - `not-requested`: the message proposed none.
+ * - `http10`: `Upgrade` came with HTTP/1.0, where it means nothing.
+ * - `no-connection-token`: `Upgrade` came without `Connection: upgrade`.
+ * - `refused`: the answer was another one; `status` says which.
+ * - `upgrade-body`: the answer had a body, which a switch cannot have.
+ * - `request-body`: the request's body did not end within the limits.
+ * - `timeout`: the answer was not decided in time.
+ * - `low-level`: `withoutShutdown()` took the transport.
+ * - `canceled`: the connection ended before; `cause` says why.
+ */
+export type UpgradeRejection =
+  | NoProposal
+  | "refused"
+  | "upgrade-body"
+  | "request-body"
+  | "timeout"
+  | "low-level"
+  | "canceled";
+
+/** The connection stays what it was, or is gone: no upgrade. */
+export class UpgradeRejected extends Error {
+  /** The name, for logs. */
+  override readonly name = "UpgradeRejected";
+  /** Why. */
+  readonly reason: UpgradeRejection;
+  /** The status of the answer, where there was one. */
+  readonly status: number | undefined;
+  /** The answer itself with its body, on a client. */
+  readonly response: unknown;
+
+  /**
+   * Makes the error.
+   *
+   * @param reason Why.
+   * @param options What is known beyond that.
+   */
+  constructor(reason: UpgradeRejection, options: UpgradeRejectedOptions = {}) {
+    super(explain(reason, options.status), options.cause === undefined ? undefined : { cause: options.cause });
+    this.reason = reason;
+    this.status = options.status;
+    this.response = options.response;
+  }
+}
+
+/** What is known of a rejection beyond its reason. */
+export interface UpgradeRejectedOptions {
+  /** The status of the answer. */
+  readonly status?: number | undefined;
+  /** The answer itself. */
+  readonly response?: unknown;
+  /** What came before. */
+  readonly cause?: unknown;
+}
+
+function explain(reason: UpgradeRejection, status: number | undefined): string {
+  switch (reason) {
+    case "not-requested":
+      return "No upgrade: the message proposed none (RFC 9110 §7.8)";
+    case "http10":
+      return "No upgrade: Upgrade means nothing in HTTP/1.0 (RFC 9110 §7.8)";
+    case "no-connection-token":
+      return "No upgrade: Connection does not hold the option upgrade (RFC 9110 §7.8)";
+    case "refused":
+      return `No upgrade: the answer was ${status}`;
+    case "upgrade-body":
+      return `No upgrade: a body is not allowed with ${status}`;
+    case "request-body":
+      return "No upgrade: the body of the request did not end within the limits";
+    case "timeout":
+      return "No upgrade: the answer was not decided in time";
+    case "low-level":
+      return "No upgrade: withoutShutdown() took the transport";
+    case "canceled":
+      return "No upgrade: the connection ended before";
+    default:
+      return reason satisfies never;
+  }
+}
+
+/** An upgrade that an exchange may come to. */
+export class PendingUpgrade {
+  #claimed = false;
+  #onClaim: (() => void) | null = null;
+  #outcome: Settled<Upgraded> | null = null;
+  #early: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected } | null = null;
+
+  /** Whether somebody has asked for it. */
+  get claimed(): boolean {
+    return this.#claimed;
+  }
+
+  /** The promise; the same one at every call. Its rejection needs no handler. */
+  claim(): Promise<Upgraded> {
+    this.#claimed = true;
+    this.#onClaim?.();
+    this.#onClaim = null;
+    if (this.#outcome === null) {
+      this.#outcome = settled<Upgraded>();
+      if (this.#early !== null) this.#settle(this.#early);
+    }
+    return this.#outcome.promise;
+  }
+
+  /** Calls back when somebody asks for it first. */
+  onClaim(callback: () => void): void {
+    this.#onClaim = callback;
+  }
+
+  /** The switch has happened. */
+  resolve(upgraded: Upgraded): void {
+    if (this.#early === null) this.#settle(this.#early = { upgraded });
+  }
+
+  /** There will be no switch. Without effect once settled. */
+  reject(rejected: UpgradeRejected): void {
+    if (this.#early === null) this.#settle(this.#early = { rejected });
+  }
+
+  #settle(outcome: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected }): void {
+    if ("upgraded" in outcome) this.#outcome?.resolve(outcome.upgraded);
+    else this.#outcome?.reject(outcome.rejected);
+  }
+}
+
+const pendingOf: WeakMap<object, PendingUpgrade> = new WeakMap();
+
+/** Ties a pending upgrade to the message that people will ask with. */
+export function attachUpgrade(message: object, pending: PendingUpgrade): void {
+  pendingOf.set(message, pending);
+}
+
+/** The pending upgrade of a message. */
+export function upgradeOf(message: object): PendingUpgrade | undefined {
+  return pendingOf.get(message);
+}
+
+const notRequested = settled<Upgraded>();
+notRequested.reject(new UpgradeRejected("not-requested"));
+
+/**
+ * The connection behind a message, once it has switched protocols: after a 101, or a 2xx to CONNECT, on either side.
+ *
+ * @param message A request that a server received, or a response that a client received.
+ * @returns Always the same promise for the same message. It rejects with {@linkcode UpgradeRejected} as soon as another
+ * answer is decided; that needs no handler. Upgrades that nobody asks for are closed after
+ * `unclaimedUpgradeTimeoutMs`.
+ *
+ * @example
+ * ```ts
+ * import { duplexPair, handshake, onUpgrade, serveConnection, upgradeResponse } from "@http-upgrade/http-upgrade";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [near, far] = duplexPair();
+ * serveConnection(far, (request) => {
+ *   const { response, upgraded } = upgradeResponse(request, "echo");
+ *   upgraded.then((io) => io.readable.pipeTo(io.writable));
+ *   return response;
+ * });
+ * const { sender } = handshake(near);
+ * const response = await sender.send({
+ *   method: "GET",
+ *   target: "/",
+ *   fields: [["Host", "a"], ["Connection", "upgrade"], ["Upgrade", "echo"]],
+ * });
+ * const io = await onUpgrade(response);
+ * await io.write(new TextEncoder().encode("hello"));
+ * assertEquals(new TextDecoder().decode((await io.read())!), "hello");
+ * await io.close();
+ * ```
+ */
+export function onUpgrade(message: object): Promise<Upgraded> {
+  return pendingOf.get(message)?.claim() ?? notRequested.promise;
+}

@@ -1,0 +1,184 @@
+/**
+ * A connection after the switch: the transport, with the bytes that came along in front.
+ *
+ * @module
+ */
+
+import { readableOf, writableOf } from "../duplex/channel_streams.ts";
+import type { ByteChannel, Duplex } from "../duplex/duplex.ts";
+import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
+import { StateError } from "../http1/errors.ts";
+import { Fields } from "../http1/fields.ts";
+import type { RequestHead, ResponseHead } from "../http1/message.ts";
+
+/** A transport that is given back, and what was read from it already. */
+export interface Parts<Io extends object = Duplex> {
+  /** The transport, exactly the object that was handed in. */
+  readonly io: Io;
+  /** The bytes that were read and not used: they come before all that `io` will give. Possibly empty. */
+  readonly readBuf: Uint8Array;
+}
+
+/** What was agreed when a connection switched. */
+export interface Agreement {
+  /** The protocol of the 101, as the answer spells it; `null` for a CONNECT tunnel. */
+  readonly protocol: string | null;
+  /** The request, on a server. */
+  readonly request?: RequestHead | undefined;
+  /** The response, on a client. */
+  readonly response?: ResponseHead | undefined;
+}
+
+/** What a transport of this package can do besides: give its platform's own object, and the bytes it holds. */
+interface Releasable {
+  readonly native: unknown;
+  release(): { readonly native: unknown; readonly readBuf: Uint8Array };
+}
+
+/**
+ * A connection that does not speak HTTP any more, to read from and to write to.
+ *
+ * Reading gives first what came together with the switch. Half-open: each side ends on its own. Use `read()` and
+ * `write()`, which cost least, or the streams, which are made when they are touched. No time limit of HTTP applies.
+ */
+export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
+  /** The protocol that was agreed on, as the 101 spells it; `null` for a CONNECT tunnel. */
+  readonly protocol: string | null;
+  /** The head that led here: the request's on a server, the response's on a client. */
+  readonly head: RequestHead | ResponseHead;
+  readonly #io: Duplex;
+  readonly #channel: HeldChannel;
+  #leftover: Uint8Array | null;
+  #taken = false;
+  #readable: ReadableStream<Uint8Array> | null = null;
+  #writable: WritableStream<Uint8Array> | null = null;
+
+  /**
+   * Takes over a transport on which HTTP is over. For tests and for other people's HTTP; connections make their own.
+   *
+   * @param io The transport.
+   * @param readBuf What was already read from it.
+   * @param agreed What was agreed on.
+   * @param channel The channel over `io`, if its streams are locked by one already.
+   */
+  constructor(io: Duplex, readBuf: Uint8Array, agreed: Agreement, channel?: HeldChannel) {
+    this.#io = io;
+    this.#channel = channel ?? holdChannel(io);
+    this.#leftover = readBuf.length > 0 ? readBuf : null;
+    this.protocol = agreed.protocol;
+    this.head = agreed.request ?? agreed.response ?? NO_HEAD;
+  }
+
+  /** What the peer sends, leftover bytes first. */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= readableOf(this);
+  }
+
+  /** What the peer gets. Closing it ends our side only. */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= writableOf(this);
+  }
+
+  /** See {@linkcode ByteChannel.read}. */
+  read(): Promise<Uint8Array | null> {
+    const leftover = this.#leftover;
+    if (leftover === null) return this.#channel.read();
+    if (this.#taken) return Promise.reject(alreadyTaken());
+    this.#leftover = null;
+    return Promise.resolve(leftover);
+  }
+
+  /** See {@linkcode ByteChannel.write}. */
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#taken) return Promise.reject(alreadyTaken());
+    return this.#channel.write(bytes);
+  }
+
+  /** Ends our side; the peer sees the end of the stream and may go on sending. Idempotent. */
+  closeWrite(): Promise<void> {
+    return this.#channel.closeWrite();
+  }
+
+  /** Sends what is written, ends both sides and releases the transport. Idempotent. */
+  close(): Promise<void> {
+    return this.#taken ? Promise.resolve() : this.#channel.close();
+  }
+
+  /** Ends both sides at once. Idempotent. */
+  abort(reason?: unknown): void {
+    if (!this.#taken) this.#channel.abort(reason);
+  }
+
+  /**
+   * Gives back the transport if it is of the wanted kind, else this connection itself, unharmed.
+   *
+   * @param guard Is asked about the object that was handed in, then, if that is a socket of this package, about the
+   * platform's own object below it.
+   * @returns The parts, after which this object is of no use; or this object.
+   * @throws {StateError} `already-taken`. No read may be pending.
+   *
+   * @example
+   * ```ts
+   * import { duplexPair, Upgraded } from "@http-upgrade/http-upgrade";
+   * import { assert } from "@std/assert";
+   *
+   * const [io] = duplexPair();
+   * const upgraded = new Upgraded(io, new Uint8Array([1]), { protocol: "echo" });
+   * const isPair = (candidate: object): candidate is typeof io => candidate === io;
+   * const parts = upgraded.downcast(isPair);
+   * assert(!(parts instanceof Upgraded) && parts.io === io && parts.readBuf[0] === 1);
+   * ```
+   */
+  downcast<Io extends object>(guard: (candidate: object) => candidate is Io): Parts<Io> | Upgraded {
+    if (this.#taken) throw alreadyTaken();
+    const io: object = this.#io;
+    if (guard(io)) return { io, readBuf: this.#release() };
+    if (!isReleasable(io) || typeof io.native !== "object" || io.native === null || !guard(io.native)) return this;
+    const below = io.native;
+    const first = this.#release();
+    const { readBuf } = io.release();
+    return { io: below, readBuf: joinBytes(first, readBuf) };
+  }
+
+  /**
+   * Gives back the transport and the bytes that were read from it. This object is of no use afterwards.
+   *
+   * @throws {StateError} `already-taken`. No read may be pending.
+   */
+  intoParts(): Parts {
+    if (this.#taken) throw alreadyTaken();
+    return { io: this.#io, readBuf: this.#release() };
+  }
+
+  #release(): Uint8Array {
+    this.#channel.release();
+    this.#taken = true;
+    const leftover = this.#leftover ?? new Uint8Array(0);
+    this.#leftover = new Uint8Array(0);
+    return leftover;
+  }
+
+  /** `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+const NO_HEAD: RequestHead = { method: "GET", target: "/", version: "1.1", fields: new Fields() };
+
+function isReleasable(io: object): io is Releasable {
+  return "native" in io && typeof (io as Partial<Releasable>).release === "function";
+}
+
+function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
+  if (first.length === 0) return second;
+  if (second.length === 0) return first;
+  const joined = new Uint8Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
+  return joined;
+}
+
+function alreadyTaken(): StateError {
+  return new StateError("already-taken", "Cannot use the connection: its transport was taken back");
+}

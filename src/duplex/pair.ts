@@ -1,0 +1,223 @@
+/**
+ * Two ends of a connection that exists only in memory.
+ *
+ * @module
+ */
+
+import { StateError } from "../http1/errors.ts";
+import { readableOf, writableOf } from "./channel_streams.ts";
+import type { ByteChannel, Duplex } from "./duplex.ts";
+import { TransportError } from "./transport_error.ts";
+
+/** How a pair behaves; the same in both directions. */
+export interface DuplexPairOptions {
+  /** Bytes that one direction holds before `write()` waits for the reader. 65,536 by default; at least 1. */
+  readonly capacityBytes?: number;
+  /** The most that one `read()` gives. Unlimited by default; 1 delivers byte by byte. */
+  readonly readBytes?: number;
+}
+
+/** One end of a {@linkcode duplexPair}. */
+export interface PairEnd extends Duplex, ByteChannel, AsyncDisposable {
+  /** Resolves when both sides have ended; rejects when the end was aborted. Needs no handler. */
+  readonly closed: Promise<void>;
+  /** Ends our side and takes nothing more from the peer. */
+  close(): Promise<void>;
+}
+
+/**
+ * Joins two ends in memory: what one writes the other reads, with back-pressure, half-close and aborts as a TCP
+ * connection has them.
+ *
+ * @param options How much it holds, and in which pieces it delivers; for tests of what runs on it.
+ * @returns The two ends.
+ *
+ * @example
+ * ```ts
+ * import { duplexPair } from "@http-upgrade/http-upgrade";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [a, b] = duplexPair();
+ * await a.write(new Uint8Array([1, 2]));
+ * await a.closeWrite();
+ * assertEquals(await b.read(), new Uint8Array([1, 2]));
+ * assertEquals(await b.read(), null);
+ * ```
+ */
+export function duplexPair(options: DuplexPairOptions = {}): [PairEnd, PairEnd] {
+  const capacity = Math.max(1, options.capacityBytes ?? 65_536);
+  const most = Math.max(1, options.readBytes ?? Infinity);
+  const there = new Pipe(capacity, most);
+  const back = new Pipe(capacity, most);
+  return [new End(back, there), new End(there, back)];
+}
+
+/** One direction. */
+class Pipe {
+  readonly #capacity: number;
+  readonly #most: number;
+  #chunks: Uint8Array[] = [];
+  #held = 0;
+  #ended = false;
+  #deaf = false;
+  #failure: { readonly forReader: unknown; readonly forWriter: unknown } | null = null;
+  #reader: Waiter<Uint8Array | null> | null = null;
+  #writers: Waiter<void>[] = [];
+  readonly over: Waiter<void> = waiter();
+
+  constructor(capacity: number, most: number) {
+    this.#capacity = capacity;
+    this.#most = most;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    if (this.#reader !== null) {
+      return Promise.reject(new StateError("busy", "Cannot read: a read is pending"));
+    }
+    if (this.#failure !== null) return Promise.reject(this.#failure.forReader);
+    if (this.#chunks.length > 0) return Promise.resolve(this.#shift());
+    if (this.#ended) return Promise.resolve(null);
+    this.#reader = waiter();
+    return this.#reader.promise;
+  }
+
+  #shift(): Uint8Array {
+    let chunk = this.#chunks.shift()!;
+    if (chunk.length > this.#most) {
+      this.#chunks.unshift(chunk.subarray(this.#most));
+      chunk = chunk.subarray(0, this.#most);
+    }
+    this.#held -= chunk.length;
+    if (this.#held < this.#capacity) { for (const writer of this.#writers.splice(0)) writer.resolve(); }
+    this.#settle();
+    return chunk;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure.forWriter);
+    if (this.#ended) return Promise.reject(new TransportError("closed", "Cannot write: this side has ended"));
+    if (bytes.length === 0) return Promise.resolve();
+    if (this.#deaf) return Promise.reject(new TransportError("reset", "Cannot write: the peer is gone"));
+    this.#chunks.push(bytes.slice());
+    this.#held += bytes.length;
+    this.#feed();
+    if (this.#held < this.#capacity) return Promise.resolve();
+    const writer = waiter<void>();
+    this.#writers.push(writer);
+    return writer.promise;
+  }
+
+  #feed(): void {
+    const reader = this.#reader;
+    if (reader === null) return;
+    if (this.#chunks.length === 0 && !this.#ended) return;
+    this.#reader = null;
+    reader.resolve(this.#chunks.length > 0 ? this.#shift() : null);
+  }
+
+  end(): void {
+    if (this.#ended || this.#failure !== null) return;
+    this.#ended = true;
+    this.#feed();
+    this.#settle();
+  }
+
+  /** The reader takes no more. */
+  ignore(): void {
+    this.#deaf = true;
+    this.#chunks = [];
+    this.#held = 0;
+    for (const writer of this.#writers.splice(0)) writer.resolve();
+    if (this.#reader !== null && !this.#ended) {
+      this.#reader.reject(new TransportError("closed", "Cannot read: this end was closed"));
+      this.#reader = null;
+    }
+    this.#ended = true;
+    this.over.resolve();
+  }
+
+  /** Breaks this direction; each side is told its own reason. */
+  fail(forReader: unknown, forWriter: unknown): void {
+    if (this.#failure !== null || (this.#ended && this.#chunks.length === 0)) return;
+    this.#failure = { forReader, forWriter };
+    this.#chunks = [];
+    this.#reader?.reject(forReader);
+    this.#reader = null;
+    for (const writer of this.#writers.splice(0)) writer.reject(forWriter);
+    this.over.reject(forReader);
+  }
+
+  #settle(): void {
+    if (this.#ended && this.#chunks.length === 0) this.over.resolve();
+  }
+}
+
+class End implements PairEnd {
+  readonly closed: Promise<void>;
+  readonly #in: Pipe;
+  readonly #out: Pipe;
+  #readable: ReadableStream<Uint8Array> | null = null;
+  #writable: WritableStream<Uint8Array> | null = null;
+
+  constructor(input: Pipe, output: Pipe) {
+    this.#in = input;
+    this.#out = output;
+    this.closed = Promise.all([input.over.promise, output.over.promise]).then(() => {});
+    this.closed.catch(() => {});
+  }
+
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= readableOf(this);
+  }
+
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= writableOf(this);
+  }
+
+  read(): Promise<Uint8Array | null> {
+    return this.#in.read();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#out.write(bytes);
+  }
+
+  closeWrite(): Promise<void> {
+    this.#out.end();
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    this.#out.end();
+    this.#in.ignore();
+    return this.closed.catch(() => {});
+  }
+
+  abort(reason: unknown = new TransportError("closed", "The connection was aborted")): void {
+    const there = new TransportError("reset", "The peer aborted the connection", { cause: reason });
+    this.#in.fail(reason, there);
+    this.#out.fail(there, reason);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+}
+
+interface Waiter<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(reason: unknown): void;
+}
+
+function waiter<T>(): Waiter<T> {
+  let resolve: (value: T) => void = () => {};
+  let reject: (reason: unknown) => void = () => {};
+  const promise = new Promise<T>((onValue, onReason) => {
+    resolve = onValue;
+    reject = onReason;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,251 @@
+/**
+ * Field lines: an ordered list of pairs that keeps spelling, order and repetitions.
+ *
+ * A list that came off the wire stays bytes until somebody asks; asking for one field makes one string.
+ *
+ * @module
+ */
+
+import { bytesEqualIgnoringCase, equalsIgnoringCase, isFieldContentByte, isToken, trimOws } from "../bytes/ascii.ts";
+import { latin1 } from "../bytes/latin1.ts";
+
+/** One field line: a name as it is spelled, and a value without surrounding white space. */
+export type Field = readonly [name: string, value: string];
+
+/** What a {@linkcode Fields} can be made from; the platform's `Headers` is one of them. */
+export type FieldsInit = Fields | Iterable<Field> | Readonly<Record<string, string>>;
+
+/** Where a parsed line stands in its bytes: four offsets a line, name start and end, value start and end. */
+export type FieldOffsets = readonly number[];
+
+/**
+ * Field lines in the order they were given (RFC 9110 §5).
+ *
+ * Names compare without regard to ASCII case and are written as they were given. Values have one character per byte
+ * (U+0000–U+00FF), so any octet survives.
+ *
+ * @example Keeping what a proxy must keep
+ * ```ts
+ * import { Fields } from "@http-upgrade/http-upgrade/http1";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const fields = new Fields([["X-Tag", "a"], ["Via", "1.1 p"], ["x-tag", "b"]]);
+ * assertEquals(fields.get("x-tag"), "a, b");
+ * assertEquals([...fields][2], ["x-tag", "b"]);
+ * ```
+ */
+export class Fields implements Iterable<Field> {
+  #pairs: Field[] | null;
+  #bytes: Uint8Array;
+  #offsets: FieldOffsets;
+
+  /**
+   * Copies the pairs.
+   *
+   * @param init Pairs, a record, or other fields; empty when left out.
+   * @throws {TypeError} A name is not a token, or a value holds CR, LF, NUL or a character above U+00FF.
+   */
+  constructor(init?: FieldsInit) {
+    this.#bytes = NO_BYTES;
+    this.#offsets = NO_OFFSETS;
+    this.#pairs = [];
+    if (init === undefined) return;
+    for (const [name, value] of fieldPairs(init)) this.append(name, value);
+  }
+
+  /**
+   * Wraps parsed lines without reading them.
+   *
+   * @param bytes The head; never to be written again.
+   * @param offsets Where the lines stand in it.
+   */
+  static fromWire(bytes: Uint8Array, offsets: FieldOffsets): Fields {
+    const fields = new Fields();
+    fields.#pairs = null;
+    fields.#bytes = bytes;
+    fields.#offsets = offsets;
+    return fields;
+  }
+
+  /** The number of field lines. */
+  get size(): number {
+    return this.#pairs === null ? this.#offsets.length >> 2 : this.#pairs.length;
+  }
+
+  /** Whether a line with this name is there. */
+  has(name: string): boolean {
+    return this.#find(name, 0) !== -1;
+  }
+
+  /** All values of the name, joined by `", "` (RFC 9110 §5.3), or `null` without such a line. */
+  get(name: string): string | null {
+    let at = this.#find(name, 0);
+    if (at === -1) return null;
+    let joined = this.#value(at);
+    while ((at = this.#find(name, at + 1)) !== -1) joined += ", " + this.#value(at);
+    return joined;
+  }
+
+  /** The value of each line with this name, in order. */
+  getAll(name: string): string[] {
+    const values: string[] = [];
+    for (let at = this.#find(name, 0); at !== -1; at = this.#find(name, at + 1)) values.push(this.#value(at));
+    return values;
+  }
+
+  /** The elements of a list-valued field over all its lines, empty ones left out (`#rule`, RFC 9110 §5.6.1). */
+  list(name: string): string[] {
+    const elements: string[] = [];
+    for (let at = this.#find(name, 0); at !== -1; at = this.#find(name, at + 1)) {
+      splitList(this.#value(at), elements);
+    }
+    return elements;
+  }
+
+  /** Whether a list-valued field holds `token` in any case. */
+  hasToken(name: string, token: string): boolean {
+    for (let at = this.#find(name, 0); at !== -1; at = this.#find(name, at + 1)) {
+      const value = this.#value(at);
+      if (equalsIgnoringCase(value, token)) return true;
+      if (value.includes(",") && splitList(value, []).some((element) => equalsIgnoringCase(element, token))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Adds a line at the end.
+   *
+   * @throws {TypeError} As in the constructor.
+   */
+  append(name: string, value: string): void {
+    checkFieldName(name);
+    this.#own().push([name, checkFieldValue(name, value)]);
+  }
+
+  /**
+   * Replaces the lines of this name: the first one keeps its place, the others go.
+   *
+   * @throws {TypeError} As in the constructor.
+   */
+  set(name: string, value: string): void {
+    checkFieldName(name);
+    const field: Field = [name, checkFieldValue(name, value)];
+    const at = this.#find(name, 0);
+    if (at === -1) {
+      this.#own().push(field);
+      return;
+    }
+    const pairs = this.#own();
+    pairs[at] = field;
+    this.#pairs = pairs.filter((pair, index) => index <= at || !equalsIgnoringCase(pair[0], name));
+  }
+
+  /** Removes every line of this name. */
+  delete(name: string): void {
+    if (!this.has(name)) return;
+    this.#pairs = this.#own().filter((pair) => !equalsIgnoringCase(pair[0], name));
+  }
+
+  /** The lines in order, spelled as they came. */
+  [Symbol.iterator](): IterableIterator<Field> {
+    return this.#own()[Symbol.iterator]();
+  }
+
+  #find(name: string, from: number): number {
+    const pairs = this.#pairs;
+    if (pairs !== null) {
+      for (let i = from; i < pairs.length; i++) if (equalsIgnoringCase(pairs[i]![0], name)) return i;
+      return -1;
+    }
+    const offsets = this.#offsets;
+    const length = name.length;
+    let lower = "";
+    for (let i = from, o = from << 2; o < offsets.length; i++, o += 4) {
+      if (offsets[o + 1]! - offsets[o]! !== length) continue;
+      if (lower === "") lower = name.toLowerCase();
+      if (bytesEqualIgnoringCase(this.#bytes, offsets[o]!, offsets[o + 1]!, lower)) return i;
+    }
+    return -1;
+  }
+
+  #value(at: number): string {
+    if (this.#pairs !== null) return this.#pairs[at]![1];
+    return latin1(this.#bytes, this.#offsets[(at << 2) + 2]!, this.#offsets[(at << 2) + 3]!);
+  }
+
+  #own(): Field[] {
+    if (this.#pairs !== null) return this.#pairs;
+    const pairs: Field[] = [];
+    const offsets = this.#offsets;
+    for (let o = 0; o < offsets.length; o += 4) {
+      pairs.push([
+        latin1(this.#bytes, offsets[o]!, offsets[o + 1]!),
+        latin1(this.#bytes, offsets[o + 2]!, offsets[o + 3]!),
+      ]);
+    }
+    this.#bytes = NO_BYTES;
+    this.#offsets = NO_OFFSETS;
+    return this.#pairs = pairs;
+  }
+}
+
+const NO_BYTES: Uint8Array = new Uint8Array(0);
+const NO_OFFSETS: FieldOffsets = [];
+
+/** The pairs of any init, unchecked. */
+export function fieldPairs(init: FieldsInit): Iterable<Field> {
+  return Symbol.iterator in init ? init as Iterable<Field> : Object.entries(init);
+}
+
+/** Splits a list value at commas outside of quoted strings, drops empty elements, adds the rest to `into`. */
+export function splitList(value: string, into: string[]): string[] {
+  let start = 0;
+  let quoted = false;
+  for (let i = 0; i <= value.length; i++) {
+    const character = value[i];
+    if (i < value.length && (quoted || character !== ",")) {
+      if (character === '"') quoted = !quoted;
+      else if (quoted && character === "\\") i++;
+      continue;
+    }
+    const element = trimOws(value.slice(start, i));
+    if (element !== "") into.push(element);
+    start = i + 1;
+  }
+  return into;
+}
+
+/**
+ * Refuses a name that cannot be sent.
+ *
+ * @throws {TypeError} It is not a token (RFC 9110 §5.1).
+ */
+export function checkFieldName(name: string): void {
+  if (!isToken(name)) throw new TypeError(`Cannot use field name ${quoted(name)}: it is not a token`);
+}
+
+/**
+ * Refuses a value that cannot be sent, and trims it.
+ *
+ * @throws {TypeError} It holds a control character or one above U+00FF (RFC 9110 §5.5).
+ */
+export function checkFieldValue(name: string, value: string): string {
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code > 0xff || !isFieldContentByte(code)) {
+      throw new TypeError(`Cannot use value of field ${quoted(name)}: U+${hex(code)} is not allowed there`);
+    }
+  }
+  return trimOws(value);
+}
+
+function hex(code: number): string {
+  return code.toString(16).toUpperCase().padStart(4, "0");
+}
+
+/** Text for a message: quoted, escaped, cut to 40 characters. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.length > 40 ? text.slice(0, 40) + "…" : text);
+}

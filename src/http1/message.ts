@@ -1,0 +1,34 @@
+/**
+ * The heads of messages, as they stand on the wire.
+ *
+ * @module
+ */
+
+import type { Fields } from "./fields.ts";
+
+/** The versions this package speaks. */
+export type Version = "1.0" | "1.1";
+
+/** A request's start line and fields. */
+export interface RequestHead {
+  /** Case-sensitive. */
+  readonly method: string;
+  /** Exactly as received: origin-form, absolute-form, authority-form or `*`. */
+  readonly target: string;
+  /** The version that the peer named. */
+  readonly version: Version;
+  /** The field lines. */
+  readonly fields: Fields;
+}
+
+/** A response's status line and fields. */
+export interface ResponseHead {
+  /** 100–999. */
+  readonly status: number;
+  /** As received, possibly empty. */
+  readonly reason: string;
+  /** The version that the peer named. */
+  readonly version: Version;
+  /** The field lines. */
+  readonly fields: Fields;
+}

@@ -1,0 +1,29 @@
+/**
+ * The sans-IO machines and what they are made of.
+ *
+ * @module
+ */
+
+export {
+  type ClientEvent,
+  ClientMachine,
+  type ClientMachineOptions,
+  type OutgoingRequestHead,
+} from "./client_machine.ts";
+export { ProtocolError, type ProtocolErrorCode, StateError, type StateErrorCode } from "./errors.ts";
+export { type Field, Fields, type FieldsInit } from "./fields.ts";
+export { type BodyFraming, isPersistent, requestFraming, responseFraming } from "./framing.ts";
+export { DEFAULT_LIMITS, type Http1Limits, HYPER_LENIENCY, type Leniency } from "./limits.ts";
+export type { RequestHead, ResponseHead, Version } from "./message.ts";
+export {
+  type OutgoingResponseHead,
+  type RequestEvent,
+  type ResponseOutcome,
+  type ServerEvent,
+  ServerMachine,
+  type ServerMachineOptions,
+} from "./server_machine.ts";
+export { type BodySize } from "./send_framing.ts";
+export { type NoProposal, opensTunnel, type Proposal, proposalOf } from "./switching.ts";
+export { type Authority, formatAuthority, parseAuthority, parseTarget, type RequestTarget } from "./target.ts";
+export { type NameCase } from "./write_head.ts";

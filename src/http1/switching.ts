@@ -1,0 +1,92 @@
+/**
+ * The heart of the package, as rules: what a request proposes, and which response accepts it.
+ *
+ * ```text
+ *  request head ──▶ proposalOf() ──▶ none | upgrade [protocols] | connect host:port
+ *                                         │ reading stops behind the request until the answer is decided
+ *  response head ─▶ acceptedBy()  ──▶ 101 (named protocol was offered) or 2xx to CONNECT: the bytes behind the
+ *                                     head belong to the new protocol; anything else: HTTP goes on
+ * ```
+ *
+ * Written once for both roles. Knows RFC 9110 §7.8 and §9.3.6, not how bytes travel.
+ *
+ * @module
+ */
+
+import { equalsIgnoringCase } from "../bytes/ascii.ts";
+import { ProtocolError } from "./errors.ts";
+import { type Fields, quoted } from "./fields.ts";
+import type { Leniency } from "./limits.ts";
+import type { RequestHead, ResponseHead } from "./message.ts";
+import { type Authority, parseAuthority } from "./target.ts";
+
+/** What a request proposes to do with its connection. */
+export type Proposal =
+  | { readonly type: "none"; readonly why: NoProposal }
+  | { readonly type: "upgrade"; readonly protocols: readonly string[] }
+  | { readonly type: "connect"; readonly authority: Authority };
+
+/** Why a request proposes nothing. */
+export type NoProposal = "not-requested" | "http10" | "no-connection-token";
+
+const NOT_REQUESTED: Proposal = { type: "none", why: "not-requested" };
+const HTTP10: Proposal = { type: "none", why: "http10" };
+const NO_CONNECTION_TOKEN: Proposal = { type: "none", why: "no-connection-token" };
+
+/**
+ * What a request proposes.
+ *
+ * An upgrade needs HTTP/1.1, a protocol in `Upgrade` and the option `upgrade` in `Connection`; without any of them the
+ * field means nothing (RFC 9110 §7.8). CONNECT proposes a tunnel on either version, whatever `Upgrade` says.
+ *
+ * @throws {ProtocolError} `bad-target`: a CONNECT that does not name a host and a port.
+ */
+export function proposalOf(head: RequestHead, leniency: Leniency): Proposal {
+  if (head.method === "CONNECT") return { type: "connect", authority: parseAuthority(head.target) };
+  const { fields } = head;
+  if (!fields.has("upgrade")) return NOT_REQUESTED;
+  if (head.version === "1.0") return HTTP10;
+  if (leniency.upgradeWithoutConnection !== true && !fields.hasToken("connection", "upgrade")) {
+    return NO_CONNECTION_TOKEN;
+  }
+  const protocols = fields.list("upgrade");
+  return protocols.length === 0 ? NOT_REQUESTED : { type: "upgrade", protocols };
+}
+
+/** Whether the status opens a tunnel for the method: any 2xx to CONNECT (RFC 9110 §9.3.6). */
+export function opensTunnel(method: string, status: number): boolean {
+  return method === "CONNECT" && status >= 200 && status < 300;
+}
+
+/** The spelling under which `protocol` was offered, or `undefined`. Names and versions ignore case. */
+export function offered(proposal: Proposal, protocol: string): string | undefined {
+  if (proposal.type !== "upgrade") return undefined;
+  return proposal.protocols.find((candidate) => equalsIgnoringCase(candidate, protocol));
+}
+
+/** The protocol that a 101's fields name first, or `null`. */
+export function agreedProtocol(fields: Fields): string | null {
+  return fields.list("upgrade")[0] ?? null;
+}
+
+/**
+ * Whether a response that was received accepts the proposal of the request it answers.
+ *
+ * @throws {ProtocolError} `unexpected-upgrade`: a 101 that was not asked for, came from HTTP/1.0, or does not name a
+ * protocol that was offered.
+ */
+export function acceptedBy(proposal: Proposal, response: ResponseHead, leniency: Leniency): boolean {
+  if (proposal.type === "connect" && response.status !== 101) return opensTunnel("CONNECT", response.status);
+  if (response.status !== 101) return false;
+  if (leniency.unaskedUpgrade === true && proposal.type !== "connect") return true;
+  if (proposal.type !== "upgrade") throw unexpected("nothing was proposed that it could accept");
+  if (response.version === "1.0") throw unexpected("it came with HTTP/1.0");
+  const agreed = agreedProtocol(response.fields);
+  if (agreed === null) throw unexpected("it names no protocol");
+  if (offered(proposal, agreed) === undefined) throw unexpected(`${quoted(agreed)} was not offered`);
+  return true;
+}
+
+function unexpected(why: string): ProtocolError {
+  return new ProtocolError("unexpected-upgrade", `Cannot take the 101: ${why}`, "RFC 9110 §7.8", 502);
+}

@@ -1,0 +1,148 @@
+/**
+ * Raw bytes in, raw bytes out: what tests of machines and connections share.
+ *
+ * @module
+ */
+
+import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
+import { type Handler, serveConnection, type ServerConnection } from "../../src/connection/server.ts";
+import type { Closed, ServerConnectionOptions } from "../../src/connection/options.ts";
+import type { Clock } from "../../src/connection/clock.ts";
+
+/** Bytes of a text of one byte a character; `¶` stands for CR LF. */
+export function wire(text: string): Uint8Array {
+  const spelled = text.replaceAll("¶", "\r\n");
+  const bytes = new Uint8Array(spelled.length);
+  for (let i = 0; i < spelled.length; i++) {
+    const code = spelled.charCodeAt(i);
+    if (code > 0xff) throw new TypeError(`${JSON.stringify(text)} has a character above U+00FF`);
+    bytes[i] = code;
+  }
+  return bytes;
+}
+
+/** The text of bytes, one character a byte; CR LF reads as `¶`. */
+export function text(bytes: Uint8Array): string {
+  let spelled = "";
+  for (const byte of bytes) spelled += String.fromCharCode(byte);
+  return spelled.replaceAll("\r\n", "¶");
+}
+
+/** The same bytes whole, one at a time, and cut in two at every byte. */
+export function* everyCut(bytes: Uint8Array): Generator<{ readonly how: string; readonly chunks: Uint8Array[] }> {
+  yield { how: "whole", chunks: [bytes] };
+  yield { how: "byte by byte", chunks: Array.from(bytes, (_, i) => bytes.slice(i, i + 1)) };
+  for (let at = 1; at < bytes.length; at++) {
+    yield { how: `cut at ${at}`, chunks: [bytes.slice(0, at), bytes.slice(at)] };
+  }
+}
+
+/** Everything that an end gives until the peer ends its side. */
+export async function readAll(end: { read(): Promise<Uint8Array | null> }): Promise<string> {
+  let all = "";
+  for (let chunk = await end.read(); chunk !== null; chunk = await end.read()) {
+    for (const byte of chunk) all += String.fromCharCode(byte);
+  }
+  return all.replaceAll("\r\n", "¶");
+}
+
+/** What an end gives until the text so far satisfies `done`; fails if the peer ends before. */
+export async function readUntil(
+  end: { read(): Promise<Uint8Array | null> },
+  done: string | ((soFar: string) => boolean),
+): Promise<string> {
+  let all = "";
+  const satisfied = typeof done === "string" ? (soFar: string) => soFar.endsWith(done) : done;
+  while (!satisfied(all)) {
+    const chunk = await end.read();
+    if (chunk === null) throw new Error(`The peer ended after ${JSON.stringify(all)}`);
+    all = (all.replaceAll("¶", "\r\n") + text(chunk).replaceAll("¶", "\r\n")).replaceAll("\r\n", "¶");
+  }
+  return all;
+}
+
+/** A served connection with the client's raw end in the test's hands. */
+export interface Served {
+  /** The client's end. */
+  readonly client: PairEnd;
+  /** The server's connection. */
+  readonly connection: ServerConnection;
+}
+
+/** Serves one end of a pair; the other one is the client's. No Date unless asked for. */
+export function serving(
+  handler: Handler,
+  options: ServerConnectionOptions = {},
+  pair: DuplexPairOptions = {},
+): Served {
+  const [client, server] = duplexPair(pair);
+  const connection = serveConnection(server, handler, { dateHeader: false, ...options });
+  return { client, connection };
+}
+
+/** Writes chunks, ends the client's side, and gives all that the server said and why it ended. */
+export async function exchange(
+  input: string | readonly Uint8Array[],
+  handler: Handler,
+  options: ServerConnectionOptions = {},
+): Promise<{ readonly output: string; readonly closed: Closed }> {
+  const { client, connection } = serving(handler, options);
+  const output = readAll(client);
+  for (const chunk of typeof input === "string" ? [wire(input)] : input) await client.write(chunk).catch(() => {});
+  await client.closeWrite();
+  return { output: await output, closed: await connection.closed };
+}
+
+/** Time that passes only when a test says so. */
+export class FakeClock implements Clock {
+  #now = 1_700_000_000_000;
+  #timers = new Map<number, { readonly at: number; readonly callback: () => void }>();
+  #next = 1;
+
+  now(): number {
+    return this.#now;
+  }
+
+  setTimer(callback: () => void, ms: number): unknown {
+    const id = this.#next++;
+    this.#timers.set(id, { at: this.#now + ms, callback });
+    return id;
+  }
+
+  clearTimer(timer: unknown): void {
+    this.#timers.delete(timer as number);
+  }
+
+  /** How many timers are set. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Lets `ms` pass and calls what is due, in order; then lets promises settle. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    while (true) {
+      const due = [...this.#timers].filter(([, timer]) => timer.at <= end).sort((a, b) => a[1].at - b[1].at)[0];
+      if (due === undefined) break;
+      this.#timers.delete(due[0]);
+      this.#now = due[1].at;
+      due[1].callback();
+      await turns();
+    }
+    this.#now = end;
+    await turns();
+  }
+}
+
+/** Lets everything that is ready run: enough turns of the microtask queue and one of the event loop. */
+export async function turns(): Promise<void> {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  await new Promise<void>((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
