@@ -9,7 +9,7 @@ import { accepted } from "../duplex/fast_path.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { ClientMachine } from "../http1/client_machine.ts";
 import { StateError } from "../http1/errors.ts";
-import { type Field, fieldPairs, Fields, type FieldsInit } from "../http1/fields.ts";
+import { type Field, fieldPairs, type Fields, type FieldsInit } from "../http1/fields.ts";
 import type { ResponseHead, Version } from "../http1/message.ts";
 import { Deadline } from "./clock.ts";
 import { handOver, releaseParts } from "./hand_over.ts";
