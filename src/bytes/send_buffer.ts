@@ -7,6 +7,7 @@
  * @module
  */
 
+import { COLON, CR, isFieldContentByte, isTokenByte, LF, SP } from "./ascii.ts";
 import { writeLatin1 } from "./latin1.ts";
 
 /** 4 KiB: some 25 heads of a typical response; small enough to keep one for each connection. */
@@ -44,6 +45,36 @@ export class SendBuffer {
     const end = writeLatin1(this.#slab, this.#at, text);
     if (end === -1) return false;
     this.#at = end;
+    return true;
+  }
+
+  /**
+   * Adds a field line, checked while it is copied.
+   *
+   * @param name Must be a token; written as it is.
+   * @param value Must hold field content only, without white space around it.
+   * @returns Whether both were that; if not, nothing was added.
+   */
+  field(name: string, value: string): boolean {
+    this.reserve(name.length + value.length + 4);
+    const slab = this.#slab;
+    let at = this.#at;
+    for (let i = 0; i < name.length; i++) {
+      const code = name.charCodeAt(i);
+      if (code > 0xff || !isTokenByte(code)) return false;
+      slab[at++] = code;
+    }
+    if (name.length === 0) return false;
+    slab[at++] = COLON;
+    if (value.length > 0) slab[at++] = SP;
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0xff || !isFieldContentByte(code)) return false;
+      slab[at++] = code;
+    }
+    slab[at] = CR;
+    slab[at + 1] = LF;
+    this.#at = at + 2;
     return true;
   }
 

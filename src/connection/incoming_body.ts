@@ -20,10 +20,12 @@ export interface BodySource {
 type State =
   | { readonly at: "open" }
   | { readonly at: "canceled"; readonly reason: unknown }
-  | { readonly at: "ended"; readonly trailers: Fields }
+  | { readonly at: "ended"; readonly trailers: Fields | null }
   | { readonly at: "failed"; readonly error: unknown };
 
 const OPEN: State = { at: "open" };
+const EMPTY: State = { at: "ended", trailers: null };
+const NOTHING: Uint8Array[] = [];
 
 /**
  * The body of a received message.
@@ -37,7 +39,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   readonly framing: BodyFraming;
   readonly #source: BodySource | null;
   #state: State;
-  #queue: Uint8Array[] = [];
+  #queue: Uint8Array[];
   #pulling: Promise<void> | null = null;
   #used = false;
   #stream: ReadableStream<Uint8Array> | null = null;
@@ -52,7 +54,8 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   constructor(framing: BodyFraming, source: BodySource | null) {
     this.framing = framing;
     this.#source = source;
-    this.#state = source === null ? { at: "ended", trailers: new Fields() } : OPEN;
+    this.#state = source === null ? EMPTY : OPEN;
+    this.#queue = source === null ? NOTHING : [];
   }
 
   /** Whether somebody has begun to read or has canceled it. */
@@ -155,7 +158,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   /** Gives up the rest. The connection discards a bounded amount of it, or closes. Idempotent. */
   cancel(reason?: unknown): void {
     this.#used = true;
-    this.#queue = [];
+    this.#queue = NOTHING;
     if (this.#state.at !== "open") return;
     this.#state = { at: "canceled", reason };
     this.#announce();
@@ -209,7 +212,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
 
   #announce(): void {
     if (this.#over === null) return;
-    if (this.#state.at === "ended") this.#over.resolve(this.#state.trailers);
+    if (this.#state.at === "ended") this.#over.resolve(this.#state.trailers ?? new Fields());
     if (this.#state.at === "failed") this.#over.reject(this.#state.error);
     if (this.#state.at === "canceled") {
       this.#over.reject(new StateError("body-used", "Cannot give trailers: the body was canceled"));

@@ -184,7 +184,10 @@ export class ServerConnection implements AsyncDisposable {
     while (true) {
       const event = this.#machine.next();
       if (event.type === "need-data") {
-        await this.#receiveHead();
+        const written = this.#flush();
+        if (written !== undefined) await written;
+        this.#timeHead();
+        this.#receive(await this.#wire.read());
         if (this.#stopped !== null) return this.#stopped;
       } else if (event.type === "request") {
         const outcome = this.#exchange(event);
@@ -199,15 +202,14 @@ export class ServerConnection implements AsyncDisposable {
     }
   }
 
-  async #receiveHead(): Promise<void> {
-    const written = this.#flush();
-    if (written !== undefined) await written;
+  #timeHead(): void {
     const begun = this.#machine.headBegun;
     const limit = begun || !this.#served ? this.#settings.headTimeoutMs : this.#settings.idleTimeoutMs;
-    if (!begun || !this.#headTimed) this.#reads.set(limit, () => this.#headExpired());
+    if (!begun || !this.#headTimed) this.#reads.set(limit, this.#onHeadExpired);
     this.#headTimed = begun || !this.#served;
-    this.#receive(await this.#wire.read());
   }
+
+  readonly #onHeadExpired = (): void => this.#headExpired();
 
   /** Whether the time limit of the head at hand runs; it is not begun anew with every byte. */
   #headTimed = false;

@@ -183,9 +183,9 @@ export class ClientMachine {
       const name = fields[i]![0];
       if (plan.dropLength && equalsIgnoringCase(name, "content-length")) continue;
       if (plan.dropCoding && equalsIgnoringCase(name, "transfer-encoding")) continue;
-      writeField(this.#out, fields[i]!, this.#nameCase);
+      writeField(this.#out, name, fields[i]![1], this.#nameCase);
     }
-    if (plan.add !== null) writeField(this.#out, plan.add, this.#nameCase);
+    if (plan.add !== null) writeField(this.#out, plan.add[0], plan.add[1], this.#nameCase);
   }
 
   /**

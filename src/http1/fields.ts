@@ -38,6 +38,7 @@ export class Fields implements Iterable<Field> {
   #pairs: Field[] | null;
   #bytes: Uint8Array;
   #offsets: FieldOffsets;
+  #lengths: number;
 
   /**
    * Copies the pairs.
@@ -48,7 +49,8 @@ export class Fields implements Iterable<Field> {
   constructor(init?: FieldsInit) {
     this.#bytes = NO_BYTES;
     this.#offsets = NO_OFFSETS;
-    this.#pairs = [];
+    this.#lengths = 0;
+    this.#pairs = NO_PAIRS;
     if (init === undefined) return;
     for (const [name, value] of fieldPairs(init)) this.append(name, value);
   }
@@ -58,9 +60,11 @@ export class Fields implements Iterable<Field> {
    *
    * @param bytes The head; never to be written again.
    * @param offsets Where the lines stand in it.
+   * @param lengths A bit for each length of a name that occurs, modulo 32: most look-ups end there.
    */
-  static fromWire(bytes: Uint8Array, offsets: FieldOffsets): Fields {
+  static fromWire(bytes: Uint8Array, offsets: FieldOffsets, lengths: number): Fields {
     const fields = new Fields();
+    fields.#lengths = lengths;
     fields.#pairs = null;
     fields.#bytes = bytes;
     fields.#offsets = offsets;
@@ -159,8 +163,9 @@ export class Fields implements Iterable<Field> {
       for (let i = from; i < pairs.length; i++) if (equalsIgnoringCase(pairs[i]![0], name)) return i;
       return -1;
     }
-    const offsets = this.#offsets;
     const length = name.length;
+    if ((this.#lengths & (1 << (length & 31))) === 0) return -1;
+    const offsets = this.#offsets;
     let lower = "";
     for (let i = from, o = from << 2; o < offsets.length; i++, o += 4) {
       if (offsets[o + 1]! - offsets[o]! !== length) continue;
@@ -176,6 +181,7 @@ export class Fields implements Iterable<Field> {
   }
 
   #own(): Field[] {
+    if (this.#pairs === NO_PAIRS) return this.#pairs = [];
     if (this.#pairs !== null) return this.#pairs;
     const pairs: Field[] = [];
     const offsets = this.#offsets;
@@ -193,6 +199,8 @@ export class Fields implements Iterable<Field> {
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
 const NO_OFFSETS: FieldOffsets = [];
+/** Stands for an empty list until something is added; never added to itself. */
+const NO_PAIRS: Field[] = [];
 
 /** The pairs of any init, unchecked. */
 export function fieldPairs(init: FieldsInit): Iterable<Field> {

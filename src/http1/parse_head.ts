@@ -64,6 +64,7 @@ export class HeadParser {
   #emptyLines = 0;
   #startLine: number[] = [];
   #offsets: number[] = [];
+  #lengths = 0;
 
   /**
    * Makes a parser.
@@ -92,6 +93,7 @@ export class HeadParser {
     this.#at = this.#mark = this.#emptyLines = 0;
     this.#startLine = [];
     this.#offsets = [];
+    this.#lengths = 0;
   }
 
   /**
@@ -218,7 +220,7 @@ export class HeadParser {
 
   #fields(bytes: Uint8Array, from: number, end: number): Fields {
     const head = bytes.subarray(from, end);
-    if (this.#leniency.obsoleteFold !== true) return Fields.fromWire(head, this.#offsets);
+    if (this.#leniency.obsoleteFold !== true) return Fields.fromWire(head, this.#offsets, this.#lengths);
     return unfolded(head, this.#offsets);
   }
 
@@ -392,6 +394,7 @@ export class HeadParser {
     const byte = bytes[i]!;
     const begin = this.#offsets[this.#offsets.length - 1]!;
     if (i - from === begin) return this.#badField(i, "bad-field-name", "a field line without a name");
+    this.#lengths |= 1 << ((i - from - begin) & 31);
     if (byte === COLON) {
       this.#offsets.push(i - from);
       this.#step = "before-value";

@@ -185,11 +185,20 @@ export class ServerMachine {
    * @throws {ProtocolError} The peer broke the protocol; reading is over, and an answer may still be sent.
    */
   next(): ServerEvent {
+    try {
+      return this.#next();
+    } catch (error) {
+      this.#reading = "broken";
+      throw error;
+    }
+  }
+
+  #next(): ServerEvent {
     switch (this.#reading) {
       case "head":
-        return this.#guard(() => this.#head());
+        return this.#head();
       case "body":
-        return this.#guard(() => this.#body());
+        return this.#body();
       case "complete":
         if (this.#writing === "switched") return SWITCH_TAKEN;
         return this.#proposal.type !== "none" && this.#writing === "head" ? SWITCH_UNDECIDED : NEXT_CYCLE;
@@ -197,15 +206,6 @@ export class ServerMachine {
         return CLOSED;
       default:
         return this.#reading satisfies never;
-    }
-  }
-
-  #guard(step: () => ServerEvent): ServerEvent {
-    try {
-      return step();
-    } catch (error) {
-      this.#reading = "broken";
-      throw error;
     }
   }
 
@@ -292,7 +292,7 @@ export class ServerMachine {
     this.#write(() => {
       writeStatusLine(this.#out, status, undefined, "1.1");
       for (const field of fields) {
-        if (!isFramingField(field[0])) writeField(this.#out, field, this.#nameCase);
+        if (!isFramingField(field[0])) writeField(this.#out, field[0], field[1], this.#nameCase);
       }
       this.#out.text("\r\n");
     });
@@ -345,7 +345,7 @@ export class ServerMachine {
     this.#write(() => {
       writeStatusLine(this.#out, head.status, head.reason, this.#version);
       for (const field of head.fields) {
-        if (!isFramingField(field[0])) writeField(this.#out, field, this.#nameCase);
+        if (!isFramingField(field[0])) writeField(this.#out, field[0], field[1], this.#nameCase);
       }
       if (protocol !== null && sent.upgrade === null) this.#add("upgrade", protocol);
       if (protocol !== null && !listHas(sent.connection, "upgrade")) this.#add("connection", "upgrade");
@@ -375,7 +375,8 @@ export class ServerMachine {
     const refusedConnect = this.#method === "CONNECT" && this.#leniency.keepAfterRefusedConnect !== true;
     const saysClose = listHas(sent.connection, "close");
     const persistent = this.persistent && !saysClose && !refusedConnect && plan.framing.type !== "until-close";
-    this.#write(() => {
+    const mark = this.#out.mark();
+    try {
       writeStatusLine(this.#out, head.status, head.reason, this.#version);
       this.#writeFields(head.fields, plan);
       if (plan.add !== null) this.#add(plan.add[0], plan.add[1]);
@@ -385,7 +386,10 @@ export class ServerMachine {
       }
       if (date !== null && !sent.date) this.#add("date", date);
       this.#out.text("\r\n");
-    });
+    } catch (error) {
+      this.#out.rewind(mark);
+      throw error;
+    }
     this.#persistent = persistent;
     this.#endsByClose = plan.framing.type === "until-close";
     this.#writing = "body";
@@ -401,12 +405,12 @@ export class ServerMachine {
       if (plan.dropLength && equalsIgnoringCase(name, "content-length")) continue;
       if (plan.dropCoding && equalsIgnoringCase(name, "transfer-encoding")) continue;
       if (noTrailer && equalsIgnoringCase(name, "trailer")) continue;
-      writeField(this.#out, fields[i]!, this.#nameCase);
+      writeField(this.#out, name, fields[i]![1], this.#nameCase);
     }
   }
 
   #add(name: string, value: string): void {
-    writeField(this.#out, [name, value], this.#nameCase);
+    writeField(this.#out, name, value, this.#nameCase);
   }
 
   /** Either everything that `write` adds goes out, or nothing. */

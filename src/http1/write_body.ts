@@ -64,7 +64,7 @@ export class BodyEncoder {
     }
     if (this.#framing.type !== "chunked") return;
     out.text("0\r\n");
-    if (trailers !== null) { for (const field of trailers) writeField(out, field, nameCase); }
+    if (trailers !== null) { for (const [name, value] of trailers) writeField(out, name, value, nameCase); }
     out.text("\r\n");
   }
 }

@@ -15,7 +15,7 @@ import {
   trimOws,
 } from "../bytes/ascii.ts";
 import type { SendBuffer } from "../bytes/send_buffer.ts";
-import { checkFieldName, type Field, quoted } from "./fields.ts";
+import { checkFieldName, checkFieldValue, type Field, quoted } from "./fields.ts";
 import type { Version } from "./message.ts";
 
 /** How field names are spelled on the wire: as given, or `Like-This`. */
@@ -56,8 +56,13 @@ export function writeStatusLine(out: SendBuffer, status: number, reason: string 
   if (!Number.isInteger(status) || status < 100 || status > 999) {
     throw new RangeError(`Cannot use status ${status}: it is not a whole number from 100 to 999`);
   }
-  if (reason !== undefined) checkReason(reason);
-  out.text(`HTTP/${version} ${status} ${reason ?? REASONS[status] ?? ""}\r\n`);
+  out.text(version === "1.1" ? "HTTP/1.1 " : "HTTP/1.0 ");
+  if (reason === undefined) {
+    out.text(LINES[status] ?? `${status} \r\n`);
+  } else {
+    checkReason(reason);
+    out.text(`${status} ${reason}\r\n`);
+  }
 }
 
 function checkReason(reason: string): void {
@@ -74,23 +79,10 @@ function checkReason(reason: string): void {
  *
  * @throws {TypeError} The name is not a token, or the value holds a control character or one above U+00FF.
  */
-export function writeField(out: SendBuffer, field: Field, nameCase: NameCase): void {
-  const [name, value] = field;
+export function writeField(out: SendBuffer, name: string, value: string, nameCase: NameCase): void {
+  if (out.field(nameCase === "title" ? titleCase(name) : name, trimOws(value))) return;
   checkFieldName(name);
-  if (!isFieldValue(value)) {
-    throw new TypeError(`Cannot use value of field ${quoted(name)}: a character in it is not allowed`);
-  }
-  const spelled = nameCase === "title" ? titleCase(name) : name;
-  const trimmed = trimOws(value);
-  out.text(trimmed === "" ? `${spelled}:\r\n` : `${spelled}: ${trimmed}\r\n`);
-}
-
-function isFieldValue(value: string): boolean {
-  for (let i = 0; i < value.length; i++) {
-    const code = value.charCodeAt(i);
-    if (code > 0xff || !isFieldContentByte(code)) return false;
-  }
-  return true;
+  checkFieldValue(name, value);
 }
 
 function titleCase(name: string): string {
@@ -226,6 +218,11 @@ const REASONS: Readonly<Record<number, string>> = {
   510: "Not Extended",
   511: "Network Authentication Required",
 };
+
+/** What follows the version in a status line without a reason of its own. */
+const LINES: Readonly<Record<number, string>> = Object.fromEntries(
+  Object.entries(REASONS).map(([status, reason]) => [status, `${status} ${reason}\r\n`]),
+);
 
 /** The registered reason phrase of a status, or the empty text. */
 export function reasonPhrase(status: number): string {
