@@ -11,13 +11,7 @@
  */
 export const accepted: Promise<void> = Promise.resolve();
 
-/**
- * Names the method that takes back a pending `read()`: {@linkcode Withdrawable}. Taken from the registry of symbols, so
- * that two copies of the package agree on it.
- */
-export const withdrawRead: unique symbol = Symbol.for("http-upgrade.withdrawRead");
-
-/** A channel whose pending read can be taken back without losing a byte. */
+/** A channel whose pending read can be taken back without losing a byte: the sockets of `./net`. */
 export interface Withdrawable {
   /**
    * Takes back the pending `read()`, which rejects with a `StateError` `canceled`. What arrives later is kept for the
@@ -25,5 +19,5 @@ export interface Withdrawable {
    *
    * @returns Whether a read was pending.
    */
-  [withdrawRead](): boolean;
+  withdrawRead(): boolean;
 }

@@ -5,6 +5,7 @@
  */
 
 import type { ByteChannel, Duplex } from "./duplex.ts";
+import type { StartTlsOptions } from "./network.ts";
 
 /** Where a socket leads, or where a listener waits. */
 export type SocketAddress =
@@ -15,7 +16,7 @@ export type SocketAddress =
     readonly port: number;
   }
   | {
-    /** The path of a unix socket. */
+    /** The path of a unix socket; empty for the end that has none. */
     readonly path: string;
   };
 
@@ -33,21 +34,65 @@ export interface SocketInfo {
   readonly alpn: string | null;
 }
 
+/** What {@linkcode Socket.release} gives back. */
+export interface ReleasedSocket {
+  /** The runtime's own object, without our listeners. */
+  readonly native: unknown;
+  /** Bytes that were already taken from it and that nobody has read; empty when there are none. */
+  readonly readBuf: Uint8Array;
+  /** Whether the peer's FIN was already taken from it, right behind `readBuf`. */
+  readonly ended: boolean;
+}
+
 /**
- * A stream socket. Its streams are made when they are first touched; until then {@linkcode ByteChannel} is all there
- * is. Half-open by default: the peer's FIN ends `readable` and leaves `writable` alone.
+ * A stream socket. It exists before it is connected: reads and writes wait for `opened`. Its streams are made when
+ * they are first touched; until then {@linkcode ByteChannel} is all there is. Half-open by default: the peer's FIN
+ * ends `readable` and leaves `writable` alone.
  */
 export interface Socket extends Duplex, ByteChannel, AsyncDisposable {
   /** Resolves when connected, TLS handshake included. Rejects with a `TransportError`; needs no handler. */
   readonly opened: Promise<SocketInfo>;
-  /** Resolves when both sides have ended; rejects when the transport failed. Needs no handler. */
+  /**
+   * Resolves when both sides have ended, or the socket was closed or given away on this side; rejects when the
+   * transport failed or `abort()` cut it. Needs no handler.
+   */
   readonly closed: Promise<void>;
-  /** `"on"` for TLS, `"starttls"` for plain text that may become TLS, else `"off"`. */
+  /** `"on"` for TLS, `"starttls"` for plain text that may become TLS. `"off"` is WinterTC's third, unused here. */
   readonly secureTransport: "off" | "on" | "starttls";
   /** Whether {@linkcode startTls} has given this socket's transport to another one. */
   readonly upgraded: boolean;
-  /** The runtime's own object (`Deno.Conn`, `net.Socket`, `Bun.Socket`) once open, else `null`. */
+  /**
+   * The runtime's own object (`Deno.Conn`, `net.Socket`, `Bun.Socket`) while open, else `null`. To look at and to set
+   * options on; whoever wants to read or write through it calls {@linkcode release} first.
+   */
   readonly native: unknown;
-  /** Sends what is written, ends both sides, releases the socket. Idempotent. Resolves with `closed`. */
+  /**
+   * Puts TLS on this connection, once everything written so far has been sent. This socket ends with it: `upgraded`
+   * is `true`, `closed` resolves, and its streams and methods are of no more use.
+   *
+   * @param options Names, certificates and role; client when left out.
+   * @returns The socket to go on with, at once; its `opened` settles after the handshake.
+   * @throws {StateError} `done` when the socket is TLS already or was given away before.
+   */
+  startTls(options?: StartTlsOptions): Socket;
+  /**
+   * Gives the runtime's own object back to the caller. Afterwards this socket's `closed` resolves and its methods
+   * reject with a `StateError` `already-taken`. The object stays as it was, which on Node and Bun means paused.
+   *
+   * @returns The object, what had already been read from it, and whether the peer had ended.
+   * @throws {StateError} `not-ready` before `opened`, `closed` after the end, `busy` while a read or a write is
+   * pending. On Deno a read that was withdrawn still counts: the platform cannot take it back.
+   */
+  release(): ReleasedSocket;
+  /**
+   * Sends what is written, ends both sides, releases the socket. Idempotent. Resolves when that is done, and does not
+   * reject.
+   *
+   * Before `opened` it cancels the attempt, unless something has been written. What the peer has sent and nobody has
+   * read makes the system answer with a reset, which can overtake our last bytes: who expects more from the peer
+   * calls `closeWrite()`, reads to `null`, and then `close()`.
+   */
   close(): Promise<void>;
+  /** {@linkcode close}, or `abort()` when a write has not been accepted yet: leaving a scope does not wait for the peer. */
+  [Symbol.asyncDispose](): Promise<void>;
 }

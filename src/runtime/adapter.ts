@@ -1,0 +1,56 @@
+/**
+ * What differs between the runtimes, and the network that the rest makes of it.
+ *
+ * @module
+ */
+
+import type { Duplex } from "../duplex/duplex.ts";
+import type { Listener, ListenOptions, Network, SocketOptions, StartTlsOptions } from "../duplex/network.ts";
+import type { SocketAddress } from "../duplex/socket.ts";
+import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
+import { parseAddress } from "./address.ts";
+import { NetSocket, openInBackground, type StartTls } from "./net_socket.ts";
+
+/** One runtime. */
+export interface Adapter {
+  /** Connects a socket that is opening, without TLS: ends with its `attach()` or `failed()`, or throws. */
+  connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): void | Promise<void>;
+  /** Listens; the sockets' own `startTls()` is handed in. */
+  listen(startTls: StartTls, options: ListenOptions): Promise<Listener>;
+  /** Opens a TLS socket over a transport that is its own, and that may still be opening. */
+  secure(socket: NetSocket, transport: NetSocket | HeldChannel, options: StartTlsOptions): Promise<void>;
+}
+
+/**
+ * Makes the three functions of a runtime.
+ *
+ * @param load Gives the runtime's adapter, when it is first needed and every time after.
+ */
+export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
+  function startTls(duplex: Duplex, options: StartTlsOptions = {}, socketOptions: SocketOptions = {}): NetSocket {
+    const transport = duplex instanceof NetSocket ? duplex.surrender() : holdChannel(duplex);
+    const socket = new NetSocket(startTls, "on", socketOptions);
+    socket.cancel = () => transport.abort();
+    return openInBackground(socket, options.signal, async () => (await load()).secure(socket, transport, options));
+  }
+
+  return {
+    connect(address, options = {}) {
+      const { tls, signal } = options;
+      const to = parseAddress(address);
+      const socket = openInBackground(new NetSocket(startTls, "starttls", options), signal, async (socket) => {
+        const adapter = await load();
+        if (!socket.over) await adapter.connect(socket, to, options);
+      });
+      if (tls === undefined) return socket;
+      const name = "path" in to ? {} : { serverName: to.hostname };
+      return startTls(socket, { ...name, ...tls, ...(signal === undefined ? {} : { signal }) }, options);
+    },
+    async listen(options = {}) {
+      return (await load()).listen(startTls, options);
+    },
+    startTls(duplex, options) {
+      return startTls(duplex, options);
+    },
+  };
+}

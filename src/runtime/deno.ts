@@ -1,0 +1,78 @@
+/**
+ * Connects, listens and starts TLS on Deno, over `Deno.connect`, `Deno.listen` and `Deno.startTls`.
+ *
+ * @example An echo, half-closed from the client's side
+ * ```ts
+ * import { connect, listen } from "@http-upgrade/http-upgrade/deno";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using listener = await listen({ hostname: "127.0.0.1" });
+ * await using client = connect(listener.address);
+ * await using server = (await listener.accept())!;
+ *
+ * server.readable.pipeTo(server.writable);
+ * await client.write(new TextEncoder().encode("hello"));
+ * await client.closeWrite();
+ * assertEquals(new TextDecoder().decode((await client.read())!), "hello");
+ * assertEquals(await client.read(), null);
+ * ```
+ *
+ * @module
+ */
+
+import type { Duplex } from "../duplex/duplex.ts";
+import type { ConnectOptions, Listener, ListenOptions, StartTlsOptions } from "../duplex/network.ts";
+import type { Socket, SocketAddress } from "../duplex/socket.ts";
+import { networkOf } from "./adapter.ts";
+import { denoAdapter } from "./deno_adapter.ts";
+
+export type { ByteChannel, Duplex } from "../duplex/duplex.ts";
+export type {
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  SocketOptions,
+  StartTlsOptions,
+  TlsOptions,
+  TlsServerOptions,
+} from "../duplex/network.ts";
+export type { ReleasedSocket, Socket, SocketAddress, SocketInfo } from "../duplex/socket.ts";
+export { TransportError, type TransportErrorCode } from "../duplex/transport_error.ts";
+
+const network = networkOf(() => denoAdapter);
+
+/**
+ * Connects.
+ *
+ * @param address Where to; as text `host:port` or `[v6]:port`.
+ * @param options TLS, a signal to give up, socket options.
+ * @returns The socket, at once; its `opened` tells how it went, and reads and writes wait for it.
+ * @throws {TypeError} The address is none. Everything else rejects `opened`.
+ */
+export function connect(address: SocketAddress | string, options?: ConnectOptions): Socket {
+  return network.connect(address, options);
+}
+
+/**
+ * Listens.
+ *
+ * @param options Where, TLS, how many connections may wait, options of the sockets.
+ * @returns The listener, once connections are taken.
+ * @throws {TransportError} `address` when the address is taken, forbidden or not ours.
+ */
+export function listen(options?: ListenOptions): Promise<Listener> {
+  return network.listen(options);
+}
+
+/**
+ * Puts TLS on any pair of byte streams: a socket of ours, a tunnel, another TLS socket.
+ *
+ * @param duplex From now on in the hands of the TLS socket, which also closes it.
+ * @param options Role, names, certificates, a signal to give up.
+ * @returns The socket to go on with, at once; its `opened` tells how the handshake went.
+ * @throws {TypeError} A stream of the pair is locked.
+ * @throws {StateError} A socket of ours is closed or was given away.
+ */
+export function startTls(duplex: Duplex, options?: StartTlsOptions): Socket {
+  return network.startTls(duplex, options);
+}

@@ -1,0 +1,95 @@
+/**
+ * What the runtimes say about a failure, in the words of {@linkcode TransportError}.
+ *
+ * @module
+ */
+
+import { TransportError, type TransportErrorCode } from "../duplex/transport_error.ts";
+
+/** The codes of the system (Node, Bun, most of Deno). */
+const CODE_OF_SYSTEM_CODE: Readonly<Record<string, TransportErrorCode>> = {
+  ECONNREFUSED: "refused",
+  ENOENT: "refused", // no unix socket at that path
+  ENOTSOCK: "refused", // something else at that path
+  EHOSTUNREACH: "unreachable",
+  EHOSTDOWN: "unreachable",
+  ENETUNREACH: "unreachable",
+  ENETDOWN: "unreachable",
+  ENOTFOUND: "unreachable",
+  EAI_AGAIN: "unreachable",
+  EAI_FAIL: "unreachable",
+  EAI_NONAME: "unreachable",
+  EAI_NODATA: "unreachable",
+  ETIMEDOUT: "timeout",
+  ERR_SOCKET_CONNECTION_TIMEOUT: "timeout",
+  ECONNRESET: "reset",
+  ECONNABORTED: "reset",
+  EPIPE: "reset",
+  ENOTCONN: "reset",
+  ERR_STREAM_DESTROYED: "closed",
+  ERR_STREAM_WRITE_AFTER_END: "closed",
+  ERR_STREAM_PREMATURE_CLOSE: "reset",
+  ERR_SOCKET_CLOSED: "closed",
+  ERR_SOCKET_CLOSED_BEFORE_CONNECTION: "closed",
+  EADDRINUSE: "address",
+  EADDRNOTAVAIL: "address",
+  EACCES: "address",
+  EPERM: "address",
+  ENAMETOOLONG: "address",
+  EAFNOSUPPORT: "address",
+};
+
+/** Deno's error classes, for errors that carry no code. */
+const CODE_OF_NAME: Readonly<Record<string, TransportErrorCode>> = {
+  ConnectionRefused: "refused",
+  NotFound: "refused",
+  ConnectionReset: "reset",
+  ConnectionAborted: "reset",
+  BrokenPipe: "reset",
+  NotConnected: "reset",
+  TimedOut: "timeout",
+  AddrInUse: "address",
+  AddrNotAvailable: "address",
+  PermissionDenied: "address",
+  NotCapable: "address", // Deno: without --allow-net for it
+  HostUnreachable: "unreachable",
+  NetworkUnreachable: "unreachable",
+  InvalidData: "tls",
+  BadResource: "closed",
+  Interrupted: "closed",
+};
+
+/** OpenSSL's and Node's own codes for TLS, which are too many to list. */
+const TLS_CODE =
+  /^(?:ERR_(?:SSL|TLS|BORINGSSL|OSSL)|CERT_|CRL_|UNABLE_TO_|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_MISMATCH|INVALID_|PATH_LENGTH|EPROTO)/;
+const TLS_TEXT = /\btls\b|\bssl\b|certificate|handshake|close_notify/i;
+
+/** What was being done, for the message and for what the platform leaves unsaid. */
+export type Doing = "connect" | "listen" | "handshake" | "read" | "write";
+
+/**
+ * Says what a platform's error means.
+ *
+ * @param error What the platform threw or told; a `TransportError` is returned as it is.
+ * @param doing What was being done.
+ * @returns An error whose `cause` is the platform's.
+ */
+export function transportError(error: unknown, doing: Doing): TransportError {
+  if (error instanceof TransportError) return error;
+  const { code, name, message } = Object(error) as { code?: unknown; name?: unknown; message?: unknown };
+  const text = typeof message === "string" && message !== "" ? message : String(error);
+  return new TransportError(codeOf(code, name, text, doing), `Cannot ${doing}: ${text}`, { cause: error });
+}
+
+function codeOf(code: unknown, name: unknown, text: string, doing: Doing): TransportErrorCode {
+  if (typeof code === "string") {
+    const known = CODE_OF_SYSTEM_CODE[code];
+    if (known !== undefined) return doing === "listen" ? "address" : known;
+    if (TLS_CODE.test(code)) return "tls";
+  }
+  if (doing === "listen") return "address";
+  if (doing === "handshake" || TLS_TEXT.test(text)) return "tls";
+  const known = typeof name === "string" ? CODE_OF_NAME[name] : undefined;
+  if (known !== undefined) return known;
+  return doing === "connect" ? "unreachable" : "reset";
+}

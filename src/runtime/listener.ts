@@ -1,0 +1,67 @@
+/**
+ * A listener for platforms that accept by themselves and tell (Node, Bun): a bounded queue of sockets.
+ *
+ * @module
+ */
+
+import type { Listener } from "../duplex/network.ts";
+import type { Socket, SocketAddress } from "../duplex/socket.ts";
+
+/** How many connections wait for `accept()` when the caller does not say. Node's and Deno's system queue is 511. */
+export const DEFAULT_BACKLOG = 512;
+
+/** Sockets in, sockets out. */
+export class PushListener implements Listener {
+  readonly address: SocketAddress;
+  readonly #backlog: number;
+  readonly #stop: () => Promise<void>;
+  #unaccepted: Socket[] = [];
+  #acceptors: ((socket: Socket | null) => void)[] = [];
+  #closed: Promise<void> | null = null;
+
+  /** Makes the listener of a platform's server, which `stop` closes. */
+  constructor(address: SocketAddress, backlog: number, stop: () => Promise<void>) {
+    this.address = address;
+    this.#backlog = backlog;
+    this.#stop = stop;
+  }
+
+  /** Takes a socket from the platform; cuts it when there is no room, or nobody to take it. */
+  offer(socket: Socket): void {
+    const acceptor = this.#acceptors.shift();
+    if (acceptor !== undefined) acceptor(socket);
+    else if (this.#closed === null && this.#unaccepted.length < this.#backlog) this.#unaccepted.push(socket);
+    else socket.abort();
+  }
+
+  accept(): Promise<Socket | null> {
+    const socket = this.#unaccepted.shift();
+    if (socket !== undefined || this.#closed !== null) return Promise.resolve(socket ?? null);
+    return new Promise((resolve) => this.#acceptors.push(resolve));
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Socket> {
+    return acceptAll(this);
+  }
+
+  #close(): Promise<void> {
+    for (const socket of this.#unaccepted) socket.abort();
+    this.#unaccepted = [];
+    for (const acceptor of this.#acceptors) acceptor(null);
+    this.#acceptors = [];
+    return this.#stop();
+  }
+}
+
+/** Accepts until the listener is closed. Leaving the loop does not close it. */
+export async function* acceptAll(listener: Listener): AsyncGenerator<Socket> {
+  for (let socket = await listener.accept(); socket !== null; socket = await listener.accept()) yield socket;
+}

@@ -1,0 +1,82 @@
+/**
+ * Sockets over `node:net` and `node:tls`.
+ *
+ * @module
+ */
+
+import net from "node:net";
+import type { Listener, ListenOptions, SocketOptions, StartTlsOptions } from "../duplex/network.ts";
+import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
+import type { HeldChannel } from "../duplex/stream_channel.ts";
+import type { Adapter } from "./adapter.ts";
+import { socketInfo } from "./address.ts";
+import { transportError } from "./errors.ts";
+import { NetSocket, type StartTls } from "./net_socket.ts";
+import { cutNodeSocket, NodeTransport } from "./node_transport.ts";
+import { DEFAULT_BACKLOG, PushListener } from "./listener.ts";
+
+/** Node; and Deno and Bun, through their versions of its modules. */
+export const nodeAdapter: Adapter = { connect, listen, secure };
+
+function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): void {
+  const where = "path" in to ? { path: to.path } : { host: to.hostname, port: to.port };
+  const native = net.connect({
+    ...where,
+    allowHalfOpen: true,
+    noDelay: options.noDelay ?? true,
+    keepAlive: options.keepAlive ?? false,
+  });
+  native.pause();
+  const onError = (error: Error): void => socket.failed(transportError(error, "connect"));
+  native.on("error", onError);
+  socket.cancel = () => native.destroy();
+  native.once("connect", () => {
+    const transport = new NodeTransport(native, socket, () => cutNodeSocket(native));
+    native.off("error", onError);
+    socket.attach(transport, infoOf(native, to));
+  });
+}
+
+function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
+  const { hostname = "0.0.0.0", port = 0, path, backlog = DEFAULT_BACKLOG } = options;
+  const server = net.createServer({
+    allowHalfOpen: true,
+    pauseOnConnect: true,
+    noDelay: options.noDelay ?? true,
+    keepAlive: options.keepAlive ?? false,
+  });
+  const stop = (): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
+  const where = path === undefined ? { host: hostname, port, reusePort: options.reusePort ?? false } : { path };
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(transportError(error, "listen")));
+    server.listen(where, () => {
+      const address = path === undefined ? boundAddress(server) : { path };
+      const listener = new PushListener(address, backlog, stop);
+      server.on("connection", (native) => {
+        const socket = new NetSocket(startTls, "starttls", options);
+        socket.attach(new NodeTransport(native, socket, () => cutNodeSocket(native)), infoOf(native, address));
+        listener.offer(socket);
+      });
+      resolve(listener);
+    });
+  });
+}
+
+async function secure(
+  _socket: NetSocket,
+  _transport: NetSocket | HeldChannel,
+  _options: StartTlsOptions,
+): Promise<void> {
+  throw new TypeError("not yet");
+}
+
+function boundAddress(server: net.Server): SocketAddress {
+  const { address, port } = server.address() as net.AddressInfo;
+  return { hostname: address, port };
+}
+
+function infoOf(native: net.Socket, known: SocketAddress): SocketInfo {
+  if ("path" in known) return socketInfo(known, known, null);
+  const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = native;
+  return socketInfo({ hostname: remoteAddress, port: remotePort }, { hostname: localAddress, port: localPort }, null);
+}

@@ -1,0 +1,122 @@
+/**
+ * A `net.Socket` or `tls.TLSSocket` as a transport, on any runtime that has them.
+ *
+ * @module
+ */
+
+import type { Socket as NetSocketOfNode } from "node:net";
+import { accepted } from "../duplex/fast_path.ts";
+import { transportError } from "./errors.ts";
+import type { Transport, TransportSink } from "./transport.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** Reads from `data` events, writes straight through. */
+export class NodeTransport implements Transport {
+  readonly native: NetSocketOfNode;
+  readonly reading = false;
+  sink: TransportSink;
+  readonly #cut: () => void;
+  #flowing = false;
+  #over = false;
+
+  /**
+   * Takes over a connected socket that nobody reads from.
+   *
+   * @param native Made with `allowHalfOpen: true`.
+   * @param sink Whom to tell.
+   * @param cut Ends the connection abruptly.
+   */
+  constructor(native: NetSocketOfNode, sink: TransportSink, cut: () => void) {
+    this.native = native;
+    this.sink = sink;
+    this.#cut = cut;
+    native.pause();
+    native.on("data", this.#onData);
+    native.on("end", this.#onEnd);
+    native.on("error", this.#onError);
+    native.on("close", this.#onClose);
+  }
+
+  get writing(): boolean {
+    return this.native.writableLength > 0;
+  }
+
+  resume(): void {
+    if (this.#flowing) return;
+    this.#flowing = true;
+    this.native.resume();
+  }
+
+  pause(): void {
+    this.#flowing = false;
+    this.native.pause();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    const native = this.native;
+    native.write(bytes);
+    // The kernel has taken it all: the usual case, and no callback has been set up for it.
+    if (native.writableLength === 0 && native.errored === null) return accepted;
+    // Else an empty write tells when everything before it is out of the caller's buffer. `drain` would not do: it says
+    // nothing as long as less than the high-water mark waits.
+    return new Promise((resolve, reject) => {
+      native.write(NOTHING, (error) => error ? reject(transportError(error, "write")) : resolve());
+    });
+  }
+
+  closeWrite(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.native.end((error?: Error | null) => error ? reject(transportError(error, "write")) : resolve());
+    });
+  }
+
+  close(): void {
+    this.native.destroy();
+  }
+
+  abort(): void {
+    this.#over = true;
+    this.#cut();
+  }
+
+  detach(): void {
+    const native = this.native;
+    this.#over = true;
+    native.pause();
+    native.off("data", this.#onData);
+    native.off("end", this.#onEnd);
+    native.off("error", this.#onError);
+    native.off("close", this.#onClose);
+  }
+
+  readonly #onData = (chunk: Uint8Array): void => {
+    if (this.#over) return;
+    this.sink.received(new Uint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength));
+  };
+
+  readonly #onEnd = (): void => {
+    if (!this.#over) this.sink.ended();
+  };
+
+  readonly #onError = (error: Error): void => {
+    if (this.#over) return;
+    this.#over = true;
+    this.sink.failed(transportError(error, "read"));
+  };
+
+  readonly #onClose = (): void => {
+    if (this.#over) return;
+    this.#over = true;
+    this.sink.gone();
+  };
+}
+
+/** Ends a TCP connection with a reset, and anything else at once. */
+export function cutNodeSocket(native: NetSocketOfNode): void {
+  if (!native.destroyed && native.remotePort !== undefined && typeof native.resetAndDestroy === "function") {
+    native.resetAndDestroy();
+  } else {
+    native.destroy();
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * What {@linkcode NetSocket} wants from a runtime, and what it tells in return. One implementation per runtime.
+ *
+ * @module
+ */
+
+import type { ChunkSource } from "./chunk_queue.ts";
+
+/** A connected platform socket. It reads when told to, and writes in the order of the calls. */
+export interface Transport extends ChunkSource {
+  /** Whom it tells. */
+  sink: TransportSink;
+  /** The platform's object. */
+  readonly native: unknown;
+  /** Whether bytes wait that the platform has not accepted. */
+  readonly writing: boolean;
+  /** Whether the platform is reading and cannot be stopped (Deno). */
+  readonly reading: boolean;
+  /**
+   * Sends bytes, at least one.
+   *
+   * @returns `accepted` when the platform took them on the spot, else a promise for that.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Sends FIN behind everything written. Called once. */
+  closeWrite(): Promise<void>;
+  /** Ends the platform socket, which has sent its FIN, and then tells the sink that it is closed. Idempotent. */
+  close(): void;
+  /** Cuts the connection, with a reset where there is one. Tells the sink nothing more. Idempotent. */
+  abort(): void;
+  /** Lets go of the platform socket, reading paused, without our listeners. */
+  detach(): void;
+}
+
+/** What a transport tells. Errors are `TransportError`s already. */
+export interface TransportSink {
+  /** Bytes, at least one, that nobody else will touch. */
+  received(chunk: Uint8Array): void;
+  /** The peer's FIN. */
+  ended(): void;
+  /** The end of everything. */
+  failed(error: unknown): void;
+  /** The platform socket is gone, without an error. */
+  gone(): void;
+}
