@@ -5,7 +5,7 @@
  */
 
 import type { ByteChannel, Duplex } from "./duplex.ts";
-import type { StartTlsOptions } from "./network.ts";
+import type { StartTlsOptions } from "./tls_options.ts";
 
 /** Where a socket leads, or where a listener waits. */
 export type SocketAddress =
