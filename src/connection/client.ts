@@ -363,14 +363,13 @@ export class ClientConnection implements AsyncDisposable {
     if (exchange.sendError !== null) throw exchange.sendError;
     if (this.#closed !== null) throw this.#closedError();
     const { clock, unclaimedUpgradeTimeoutMs } = this.#settings;
-    const { bytes } = this.#machine.takeTrailing();
     const pending = new PendingUpgrade();
     const response = new IncomingResponse(head, new IncomingBody({ type: "none" }, null), async () => {
       if (!pending.claimed) await (await pending.claim()).close();
     });
     attachUpgrade(response, pending);
     const heirs = { pending, parts: this.#parts };
-    handOver(this.#wire, bytes, { protocol, response: head }, heirs, unclaimedUpgradeTimeoutMs, clock);
+    handOver(this.#wire, this.#machine.takeTrailing(), { protocol, response: head }, heirs, unclaimedUpgradeTimeoutMs, clock);
     this.#parts?.promise.then((parts) => this.#released = parts, () => {});
     this.#finish({ reason: "upgrade" });
     return response;
@@ -542,7 +541,7 @@ export class ClientConnection implements AsyncDisposable {
 
   #release(parts: Settled<Parts>): boolean {
     if (this.#wire.ended || (this.#wire.reading && !this.#wire.withdraw())) return false;
-    this.#released = releaseParts(this.#wire, this.#machine.takeTrailing().bytes);
+    this.#released = releaseParts(this.#wire, this.#machine.takeTrailing());
     parts.resolve(this.#released);
     return true;
   }

@@ -17,6 +17,14 @@ import { type PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
 import { type Agreement, type Parts, Upgraded } from "./upgraded.ts";
 import type { Wire } from "./wire.ts";
 
+/** What a machine had received beyond HTTP. */
+export interface Trailing {
+  /** The bytes. */
+  readonly bytes: Uint8Array;
+  /** Whether the peer ended its side behind them. */
+  readonly eof: boolean;
+}
+
 /** Who gets the transport. */
 export interface Heirs {
   /** The promise of the exchange. */
@@ -28,7 +36,7 @@ export interface Heirs {
 /** Hands the transport and the bytes behind the head to whoever is entitled to them. */
 export function handOver(
   wire: Wire,
-  readBuf: Uint8Array,
+  trailing: Trailing,
   agreed: Agreement,
   heirs: Heirs,
   unclaimedTimeoutMs: number,
@@ -36,19 +44,19 @@ export function handOver(
 ): void {
   if (wire.reading) throw new StateError("busy", "Cannot hand over: a read is pending");
   if (heirs.parts !== null) {
-    heirs.parts.resolve(releaseParts(wire, readBuf));
+    heirs.parts.resolve(releaseParts(wire, trailing));
     heirs.pending.reject(new UpgradeRejected("low-level"));
     return;
   }
-  const upgraded = new Upgraded(wire.io, readBuf, agreed, wire.channel);
+  const upgraded = new Upgraded(wire.io, trailing.bytes, { ...agreed, ended: trailing.eof }, wire.channel);
   heirs.pending.resolve(upgraded);
   if (!heirs.pending.claimed) closeUnclaimed(upgraded, heirs.pending, unclaimedTimeoutMs, clock);
 }
 
 /** The parts of a wire on which HTTP is over. */
-export function releaseParts(wire: Wire, readBuf: Uint8Array): Parts {
+export function releaseParts(wire: Wire, trailing: Trailing): Parts {
   wire.channel.release();
-  return { io: wire.io, readBuf };
+  return { io: wire.io, readBuf: trailing.bytes, ended: trailing.eof };
 }
 
 /** An upgrade that nobody asked for is parked: nobody reads, and it is closed when time is up. */

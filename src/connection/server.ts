@@ -414,9 +414,8 @@ export class ServerConnection implements AsyncDisposable {
 
   #handOver(protocol: string | null): void {
     const { clock, unclaimedUpgradeTimeoutMs } = this.#settings;
-    const { bytes } = this.#machine.takeTrailing();
     const heirs = { pending: this.#pending!, parts: this.#parts };
-    handOver(this.#wire, bytes, { protocol, request: this.#request! }, heirs, unclaimedUpgradeTimeoutMs, clock);
+    handOver(this.#wire, this.#machine.takeTrailing(), { protocol, request: this.#request! }, heirs, unclaimedUpgradeTimeoutMs, clock);
     this.#parts?.promise.then((parts) => this.#released = parts, () => {});
   }
 
@@ -559,7 +558,7 @@ export class ServerConnection implements AsyncDisposable {
 
   #release(parts: Settled<Parts>): boolean {
     if (this.#wire.ended || (this.#wire.reading && !this.#wire.withdraw())) return false;
-    this.#released = releaseParts(this.#wire, this.#machine.takeTrailing().bytes);
+    this.#released = releaseParts(this.#wire, this.#machine.takeTrailing());
     parts.resolve(this.#released);
     return true;
   }

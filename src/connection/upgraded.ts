@@ -17,6 +17,8 @@ export interface Parts<Io extends object = Duplex> {
   readonly io: Io;
   /** The bytes that were read and not used: they come before all that `io` will give. Possibly empty. */
   readonly readBuf: Uint8Array;
+  /** Whether the peer had ended its side right behind `readBuf`: leftover and end travel together. */
+  readonly ended: boolean;
 }
 
 /** What was agreed when a connection switched. */
@@ -27,12 +29,14 @@ export interface Agreement {
   readonly request?: RequestHead | undefined;
   /** The response, on a client. */
   readonly response?: ResponseHead | undefined;
+  /** Whether the peer has ended its side right behind the bytes that were read. False when left out. */
+  readonly ended?: boolean | undefined;
 }
 
 /** What a transport of this package can do besides: give its platform's own object, and the bytes it holds. */
 interface Releasable {
   readonly native: unknown;
-  release(): { readonly native: unknown; readonly readBuf: Uint8Array };
+  release(): { readonly native: unknown; readonly readBuf: Uint8Array; readonly ended: boolean };
 }
 
 /**
@@ -48,6 +52,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   readonly head: RequestHead | ResponseHead;
   readonly #io: Duplex;
   readonly #channel: HeldChannel;
+  readonly #ended: boolean;
   #leftover: Uint8Array | null;
   #taken = false;
   #readable: ReadableStream<Uint8Array> | null = null;
@@ -63,6 +68,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    */
   constructor(io: Duplex, readBuf: Uint8Array, agreed: Agreement, channel?: HeldChannel) {
     this.#io = io;
+    this.#ended = agreed.ended ?? false;
     this.#channel = channel ?? holdChannel(io);
     this.#leftover = readBuf.length > 0 ? readBuf : null;
     this.protocol = agreed.protocol;
@@ -132,12 +138,11 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   downcast<Io extends object>(guard: (candidate: object) => candidate is Io): Parts<Io> | Upgraded {
     if (this.#taken) throw alreadyTaken();
     const io: object = this.#io;
-    if (guard(io)) return { io, readBuf: this.#release() };
+    if (guard(io)) return { io, readBuf: this.#release(), ended: this.#ended };
     if (!isReleasable(io) || typeof io.native !== "object" || io.native === null || !guard(io.native)) return this;
     const below = io.native;
-    const first = this.#release();
-    const { readBuf } = io.release();
-    return { io: below, readBuf: joinBytes(first, readBuf) };
+    const { readBuf, ended } = io.release();
+    return { io: below, readBuf: joinBytes(this.#release(), readBuf), ended };
   }
 
   /**
@@ -147,7 +152,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    */
   intoParts(): Parts {
     if (this.#taken) throw alreadyTaken();
-    return { io: this.#io, readBuf: this.#release() };
+    return { io: this.#io, readBuf: this.#release(), ended: this.#ended };
   }
 
   #release(): Uint8Array {
