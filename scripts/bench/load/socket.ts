@@ -1,0 +1,95 @@
+/**
+ * The load generator's own socket, on Bun: a client with callbacks and nothing else. Measured against `node:net` and
+ * `Deno.connect`, it costs least for a request (7 µs instead of 9 and 11), and what the generator does not use is left
+ * for the server.
+ *
+ * @module
+ */
+
+/** What a client does when something happens. */
+export interface ClientHandlers {
+  /** The connection is there. */
+  opened(client: Client): void;
+  /** Bytes; only valid until the function returns. */
+  received(client: Client, bytes: Uint8Array): void;
+  /** A write that was not taken whole has gone out. */
+  drained?(client: Client): void;
+  /** Both sides have ended. */
+  closed?(client: Client): void;
+}
+
+interface BunSocket {
+  data: Client;
+  write(bytes: Uint8Array): number;
+  shutdown(): void;
+  terminate(): void;
+}
+
+interface Bun {
+  connect(options: object): Promise<unknown>;
+}
+
+/** A client's connection. */
+export class Client {
+  readonly #handlers: ClientHandlers;
+  #native: BunSocket | null = null;
+  #waiting: Uint8Array | null = null;
+
+  /** Use {@linkcode open}. */
+  constructor(handlers: ClientHandlers) {
+    this.#handlers = handlers;
+  }
+
+  /** Sends bytes, which must be left alone until then; `false` asks to wait for `drained()`. */
+  write(bytes: Uint8Array): boolean {
+    if (this.#waiting !== null) throw new Error("Cannot write: the last write has not gone out");
+    const taken = this.#native!.write(bytes);
+    if (taken === bytes.length) return true;
+    this.#waiting = bytes.subarray(Math.max(taken, 0));
+    return false;
+  }
+
+  /** Ends this side. */
+  end(): void {
+    this.#native?.shutdown();
+  }
+
+  /** Ends both sides at once. */
+  cut(): void {
+    this.#native?.terminate();
+  }
+
+  static readonly handlers = {
+    binaryType: "uint8array",
+    open(native: BunSocket) {
+      native.data.#native = native;
+      native.data.#handlers.opened(native.data);
+    },
+    data(native: BunSocket, bytes: Uint8Array) {
+      native.data.#handlers.received(native.data, bytes);
+    },
+    drain(native: BunSocket) {
+      const client = native.data;
+      const bytes = client.#waiting;
+      client.#waiting = null;
+      if (bytes === null || client.write(bytes)) client.#handlers.drained?.(client);
+    },
+    end(native: BunSocket) {
+      native.shutdown();
+    },
+    close(native: BunSocket) {
+      native.data.#handlers.closed?.(native.data);
+    },
+    error(_native: BunSocket, error: unknown) {
+      throw error;
+    },
+  };
+}
+
+/** Connects to a port of this machine. A connection that cannot be had ends the generator. */
+export function open(port: number, handlers: ClientHandlers): Client {
+  const { connect } = (globalThis as unknown as { readonly Bun: Bun }).Bun;
+  const client = new Client(handlers);
+  connect({ hostname: "127.0.0.1", port, allowHalfOpen: true, socket: Client.handlers, data: client });
+  return client;
+}

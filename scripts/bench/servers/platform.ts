@@ -1,0 +1,40 @@
+/**
+ * As much of Deno and Bun as the servers to compare with use.
+ *
+ * @module
+ */
+
+/** A connection of Deno's. */
+export interface DenoConn {
+  read(into: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  setNoDelay(): void;
+  close(): void;
+}
+
+interface DenoLike {
+  listen(options: object): AsyncIterable<DenoConn> & { readonly addr: { readonly port: number } };
+  serve(options: object, handler: () => Response): { readonly addr: { readonly port: number } };
+}
+
+/** A socket of Bun's. */
+export interface BunSocket {
+  data: { waiting: Uint8Array[] };
+  write(bytes: Uint8Array): number;
+  shutdown(): void;
+  pause(): void;
+  resume(): void;
+}
+
+interface BunLike {
+  listen(options: object): { readonly port: number };
+  serve(options: object): { readonly port: number };
+}
+
+const { Deno, Bun } = globalThis as { Deno?: DenoLike; Bun?: BunLike };
+
+/** Deno, on Deno. */
+export const deno: DenoLike | null = Bun === undefined ? Deno ?? null : null;
+
+/** Bun, on Bun. */
+export const bun: BunLike | null = Bun ?? null;
