@@ -38,6 +38,8 @@ const tallies = new Map<RuntimeName, Tally>(
 );
 try {
   await Deno.mkdir(new URL(directory, projectRoot), { recursive: true });
+  // Early versions of Node 20 do not find out by themselves that a bundle is a module.
+  await Deno.writeTextFile(new URL(`${directory}/package.json`, projectRoot), '{ "type": "module" }');
   await runAll();
 } finally {
   removeDirectory();

@@ -55,7 +55,7 @@ export async function runJob(job: Job): Promise<Outcome> {
  * no tests is a failure too.
  */
 function outcomeOf(ended: Ended, report: string, timeoutMs: number): Outcome {
-  const { passed, skipped, failures } = parseReport(report);
+  const { passed, skipped, failures } = ended.timedOut ? parseOutput(ended.output) : parseReport(report);
   failures.push(...ended.output.match(strayError) ?? []);
   if (ended.timedOut) {
     const test = unfinishedTest(ended.output);
@@ -66,8 +66,7 @@ function outcomeOf(ended: Ended, report: string, timeoutMs: number): Outcome {
   } else if (passed + skipped + failures.length === 0) {
     failures.push("no tests ran");
   }
-  // Of a file that hangs, the tests that did end say where.
-  const output = ended.timedOut ? ended.output : ended.output.replace(smallTalk, "");
+  const output = ended.output.replace(smallTalk, "");
   return { passed, failed: failures.length, skipped, failures, output, ms: ended.ms };
 }
 
@@ -93,7 +92,7 @@ function commandLine({ runtime, entry, importArguments, report, testTimeoutMs }:
     case "node20":
       return [
         "--enable-source-maps",
-        `--test-timeout=${testTimeoutMs}`,
+        ...(runtime.name === "node" ? [`--test-timeout=${testTimeoutMs}`] : []),
         ...["--test-reporter=./scripts/testing/node_reporter.mjs", "--test-reporter-destination=stdout"],
         ...["--test-reporter=junit", `--test-reporter-destination=${report}`],
         entry,
@@ -124,6 +123,13 @@ function parseReport(xml: string): { passed: number; skipped: number; failures: 
     else passed++;
   }
   return { passed, skipped, failures };
+}
+
+/** What Node had to say before it was killed; the report comes at the end only. */
+function parseOutput(output: string): { passed: number; skipped: number; failures: string[] } {
+  const lines = output.split("\n");
+  const having = (mark: string) => lines.filter((line) => line.startsWith(`${mark} `)).map((line) => line.slice(2));
+  return { passed: having("✔").length, skipped: having("﹣").length, failures: having("✖") };
 }
 
 /** `&amp;` first, as Node 20 escapes twice. */

@@ -1,6 +1,6 @@
 /**
  * A reporter for Node. It says which test begins: Node's own reporters speak when a test ends, which one that hangs does
- * not, and Node 20 heeds `--test-timeout` with `--test` only. And it shows an error once.
+ * not, and Node 20 cannot be told how long a test may take. And it shows an error once.
  *
  * @module
  */
