@@ -369,8 +369,15 @@ export class ClientConnection implements AsyncDisposable {
     });
     attachUpgrade(response, pending);
     const heirs = { pending, parts: this.#parts };
-    handOver(this.#wire, this.#machine.takeTrailing(), { protocol, response: head }, heirs, unclaimedUpgradeTimeoutMs, clock);
-    this.#parts?.promise.then((parts) => this.#released = parts, () => {});
+    const agreed = { protocol, response: head };
+    this.#released = handOver(
+      this.#wire,
+      this.#machine.takeTrailing(),
+      agreed,
+      heirs,
+      unclaimedUpgradeTimeoutMs,
+      clock,
+    );
     this.#finish({ reason: "upgrade" });
     return response;
   }

@@ -33,7 +33,11 @@ export interface Heirs {
   readonly parts: Settled<Parts> | null;
 }
 
-/** Hands the transport and the bytes behind the head to whoever is entitled to them. */
+/**
+ * Hands the transport and the bytes behind the head to whoever is entitled to them.
+ *
+ * @returns The parts, if the caller of `withoutShutdown()` gets them.
+ */
 export function handOver(
   wire: Wire,
   trailing: Trailing,
@@ -41,16 +45,18 @@ export function handOver(
   heirs: Heirs,
   unclaimedTimeoutMs: number,
   clock: Clock,
-): void {
+): Parts | null {
   if (wire.reading) throw new StateError("busy", "Cannot hand over: a read is pending");
   if (heirs.parts !== null) {
-    heirs.parts.resolve(releaseParts(wire, trailing));
+    const parts = releaseParts(wire, trailing);
+    heirs.parts.resolve(parts);
     heirs.pending.reject(new UpgradeRejected("low-level"));
-    return;
+    return parts;
   }
   const upgraded = new Upgraded(wire.io, trailing.bytes, { ...agreed, ended: trailing.eof }, wire.channel);
   heirs.pending.resolve(upgraded);
   if (!heirs.pending.claimed) closeUnclaimed(upgraded, heirs.pending, unclaimedTimeoutMs, clock);
+  return null;
 }
 
 /** The parts of a wire on which HTTP is over. */

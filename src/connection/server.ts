@@ -390,24 +390,29 @@ export class ServerConnection implements AsyncDisposable {
   #drains = false;
 
   async #switch(response: OutgoingResponse, sorted: SortedBody): Promise<Next> {
-    const { status, reason } = response;
-    const machine = this.#machine;
-    let protocol: string | null;
     try {
-      protocol = machine.checkSwitch({ status, reason, fields: pairsOf(response.fields) }, bodySize(sorted));
+      return await this.#decideSwitch(response, sorted);
     } catch (error) {
       discardBody(response.body, error);
+      if (!this.#machine.canRespond || error instanceof TransportError) throw error;
       return await this.#handlerFailed(error);
     }
+  }
+
+  async #decideSwitch(response: OutgoingResponse, sorted: SortedBody): Promise<Next> {
+    const { status, reason } = response;
+    const machine = this.#machine;
+    const protocol = machine.checkSwitch({ status, reason, fields: pairsOf(response.fields) }, bodySize(sorted));
     if (this.#awaitsContinue) await this.#sendContinue();
-    const { body } = this.#request!;
-    if (!machine.requestComplete && !await this.#drain(body, true)) {
+    if (!machine.requestComplete && !await this.#drain(this.#request!.body, true)) {
       this.#pending!.reject(new UpgradeRejected("request-body", { status: 413 }));
       this.#refuse(413);
-      return await this.#finishLater(this.#flush());
+      await this.#flush();
+      return "close";
     }
     this.#sendHead(response, sorted);
     await this.#flush();
+    if (this.#stopped !== null) return "close";
     this.#handOver(protocol);
     return "upgraded";
   }
@@ -415,8 +420,17 @@ export class ServerConnection implements AsyncDisposable {
   #handOver(protocol: string | null): void {
     const { clock, unclaimedUpgradeTimeoutMs } = this.#settings;
     const heirs = { pending: this.#pending!, parts: this.#parts };
-    handOver(this.#wire, this.#machine.takeTrailing(), { protocol, request: this.#request! }, heirs, unclaimedUpgradeTimeoutMs, clock);
-    this.#parts?.promise.then((parts) => this.#released = parts, () => {});
+    const agreed = { protocol, request: this.#request! };
+    this.#stopTimers();
+    this.#released = handOver(
+      this.#wire,
+      this.#machine.takeTrailing(),
+      agreed,
+      heirs,
+      unclaimedUpgradeTimeoutMs,
+      clock,
+    );
+    this.#stopped = { reason: "upgrade" };
   }
 
   /** What a handler threw, or a response that cannot be sent. */
@@ -543,9 +557,7 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   async #end(closed: Closed): Promise<void> {
-    this.#reads.stop();
-    this.#writes.stop();
-    this.#decision.stop();
+    this.#stopTimers();
     if (closed.reason === "upgrade") return;
     const cause = closed.reason === "error" ? closed.error : new TransportError("closed", "The connection was closed");
     this.#pending?.reject(new UpgradeRejected("canceled", { cause }));
@@ -554,6 +566,12 @@ export class ServerConnection implements AsyncDisposable {
     if (this.#parts !== null && closed.reason !== "error" && this.#release(this.#parts)) return;
     this.#parts?.reject(cause);
     await linger(this.#wire, this.#peerEnded, this.#settings.closeTimeoutMs, this.#settings.clock);
+  }
+
+  #stopTimers(): void {
+    this.#reads.stop();
+    this.#writes.stop();
+    this.#decision.stop();
   }
 
   #release(parts: Settled<Parts>): boolean {

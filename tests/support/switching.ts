@@ -1,0 +1,107 @@
+/**
+ * What the tests of the switch share: the messages, the transports they run over, and questions to promises.
+ *
+ * @module
+ */
+
+import { assert } from "@std/assert";
+import type { Duplex } from "../../src/duplex/duplex.ts";
+import { duplexPair } from "../../src/duplex/pair.ts";
+import { type HeldChannel, holdChannel } from "../../src/duplex/stream_channel.ts";
+import { UpgradeRejected, type UpgradeRejection } from "../../src/connection/upgrade.ts";
+import { text, turns } from "./wire.ts";
+
+/** A request that offers `foobar`, as hyper's own tests spell it. */
+export const UPGRADE = "GET / HTTP/1.1¶Host: a¶Upgrade: foobar¶Connection: upgrade¶¶";
+/** What `upgradeResponse(request, "foobar")` answers, without Date. */
+export const SWITCHED = "HTTP/1.1 101 Switching Protocols¶Connection: upgrade¶Upgrade: foobar¶¶";
+/** A request for a tunnel. */
+export const CONNECT = "CONNECT a:443 HTTP/1.1¶Host: a:443¶¶";
+/** What `connectResponse(request)` answers, without Date. */
+export const CONNECTED = "HTTP/1.1 200 OK¶¶";
+/** How a server of ours says that it failed. */
+export const FAILED = "HTTP/1.1 500 Internal Server Error¶content-length: 0¶connection: close¶¶";
+/** The response that a plain request is answered with in these tests: `{ status: 200, body: "ok" }`. */
+export const OK = "HTTP/1.1 200 OK¶content-length: 2¶¶ok";
+
+/** Something to read from. */
+export interface Readable {
+  /** The next bytes, or `null`. */
+  read(): Promise<Uint8Array | null>;
+}
+
+/** The next bytes as text, exactly as many; fails if there are fewer, or if the chunk that has the last has more. */
+export async function readExactly(end: Readable, length: number): Promise<string> {
+  let all = "";
+  while (all.length < length) {
+    const chunk = await end.read();
+    if (chunk === null) throw new Error(`The peer ended after ${JSON.stringify(all)}`);
+    all += text(chunk).replaceAll("¶", "\r\n");
+  }
+  if (all.length > length) throw new Error(`More came than expected: ${JSON.stringify(all)}`);
+  return all.replaceAll("\r\n", "¶");
+}
+
+/** Expects exactly this text next. */
+export async function expectText(end: Readable, expected: string): Promise<void> {
+  const found = await readExactly(end, expected.replaceAll("¶", "\r\n").length);
+  if (found !== expected) throw new Error(`Expected ${JSON.stringify(expected)}, got ${JSON.stringify(found)}`);
+}
+
+/** Whether a promise is still pending when everything that is ready has run. */
+export async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const mark = () => settled = true;
+  promise.then(mark, mark);
+  await turns();
+  return !settled;
+}
+
+/** The rejection of an upgrade, which must have this reason. */
+export async function rejectedFor(reason: UpgradeRejection, upgraded: Promise<unknown>): Promise<UpgradeRejected> {
+  const error: unknown = await upgraded.then(() => null, (rejection) => rejection);
+  assert(error instanceof UpgradeRejected, `expected an UpgradeRejected, got ${error}`);
+  assert(error.reason === reason, `expected the reason ${reason}, got ${error.reason}: ${error.message}`);
+  return error;
+}
+
+/** Two ends that are nothing but web streams; chunks are cut to `mostBytes`. */
+export function streamPair(mostBytes = Infinity): [Duplex, Duplex] {
+  const there = cutting(mostBytes);
+  const back = cutting(mostBytes);
+  return [
+    { readable: back.readable, writable: there.writable },
+    { readable: there.readable, writable: back.writable },
+  ];
+}
+
+function cutting(mostBytes: number): TransformStream<Uint8Array, Uint8Array> {
+  return new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller): void {
+      for (let at = 0; at < chunk.length; at += mostBytes) controller.enqueue(chunk.slice(at, at + mostBytes));
+    },
+  });
+}
+
+/** A way to join two ends. */
+export interface Transport {
+  /** For the names of tests. */
+  readonly over: string;
+  /** Whether it delivers byte by byte; too slow for much data. */
+  readonly bytewise: boolean;
+  /** Opens both ends. */
+  open(): [Duplex, Duplex];
+}
+
+/** The ways that every test of the whole path is run over. */
+export const transports: readonly Transport[] = [
+  { over: "channels", bytewise: false, open: () => duplexPair() },
+  { over: "channels of one byte", bytewise: true, open: () => duplexPair({ capacityBytes: 1, readBytes: 1 }) },
+  { over: "streams", bytewise: false, open: () => streamPair() },
+  { over: "streams of one byte", bytewise: true, open: () => streamPair(1) },
+];
+
+/** The raw end of a transport, for the side that a test plays itself. */
+export function rawEnd(duplex: Duplex): HeldChannel {
+  return holdChannel(duplex);
+}
