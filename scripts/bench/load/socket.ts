@@ -59,37 +59,46 @@ export class Client {
     this.#native?.terminate();
   }
 
-  static readonly handlers = {
-    binaryType: "uint8array",
-    open(native: BunSocket) {
-      native.data.#native = native;
-      native.data.#handlers.opened(native.data);
-    },
-    data(native: BunSocket, bytes: Uint8Array) {
-      native.data.#handlers.received(native.data, bytes);
-    },
-    drain(native: BunSocket) {
-      const client = native.data;
-      const bytes = client.#waiting;
-      client.#waiting = null;
-      if (bytes === null || client.write(bytes)) client.#handlers.drained?.(client);
-    },
-    end(native: BunSocket) {
-      native.shutdown();
-    },
-    close(native: BunSocket) {
-      native.data.#handlers.closed?.(native.data);
-    },
-    error(_native: BunSocket, error: unknown) {
-      throw error;
-    },
-  };
+  /** The connection is there. */
+  attach(native: BunSocket): void {
+    this.#native = native;
+    this.#handlers.opened(this);
+  }
+
+  /** Bytes have come. */
+  received(bytes: Uint8Array): void {
+    this.#handlers.received(this, bytes);
+  }
+
+  /** There is room again. */
+  drained(): void {
+    const bytes = this.#waiting;
+    this.#waiting = null;
+    if (bytes === null || this.write(bytes)) this.#handlers.drained?.(this);
+  }
+
+  /** Both sides have ended. */
+  closed(): void {
+    this.#handlers.closed?.(this);
+  }
 }
+
+const bunHandlers: object = {
+  binaryType: "uint8array",
+  open: (native: BunSocket) => native.data.attach(native),
+  data: (native: BunSocket, bytes: Uint8Array) => native.data.received(bytes),
+  drain: (native: BunSocket) => native.data.drained(),
+  end: (native: BunSocket) => native.shutdown(),
+  close: (native: BunSocket) => native.data.closed(),
+  error(_native: BunSocket, error: unknown) {
+    throw error;
+  },
+};
 
 /** Connects to a port of this machine. A connection that cannot be had ends the generator. */
 export function open(port: number, handlers: ClientHandlers): Client {
   const { connect } = (globalThis as unknown as { readonly Bun: Bun }).Bun;
   const client = new Client(handlers);
-  connect({ hostname: "127.0.0.1", port, allowHalfOpen: true, socket: Client.handlers, data: client });
+  connect({ hostname: "127.0.0.1", port, allowHalfOpen: true, socket: bunHandlers, data: client });
   return client;
 }
