@@ -45,7 +45,7 @@ export interface Leniency {
   readonly bareLf?: boolean;
   /** White space between a field name and its colon, in responses (RFC 9112 §5.1). */
   readonly spaceBeforeColon?: boolean;
-  /** Folded field lines in responses; each fold becomes one space (RFC 9112 §5.2). */
+  /** Folded field lines in heads of responses; folds become one space (RFC 9112 §5.2). */
   readonly obsoleteFold?: boolean;
   /** Field lines that break the grammar are skipped; NUL and a lone CR never are. */
   readonly invalidFields?: boolean;

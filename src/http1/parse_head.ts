@@ -20,6 +20,7 @@ import {
   isTokenByte,
   LF,
   SP,
+  trimOws,
 } from "../bytes/ascii.ts";
 import { latin1 } from "../bytes/latin1.ts";
 import { ProtocolError, type ProtocolErrorCode } from "./errors.ts";
@@ -62,6 +63,7 @@ export class HeadParser {
   #at = 0;
   #mark = 0;
   #emptyLines = 0;
+  #skipped = false;
   #startLine: number[] = [];
   #offsets: number[] = [];
   #lengths = 0;
@@ -94,6 +96,7 @@ export class HeadParser {
     this.#startLine = [];
     this.#offsets = [];
     this.#lengths = 0;
+    this.#skipped = false;
   }
 
   /**
@@ -220,8 +223,12 @@ export class HeadParser {
 
   #fields(bytes: Uint8Array, from: number, end: number): Fields {
     const head = bytes.subarray(from, end);
-    if (this.#leniency.obsoleteFold !== true) return Fields.fromWire(head, this.#offsets, this.#lengths);
+    if (!this.#foldable) return Fields.fromWire(head, this.#offsets, this.#lengths);
     return unfolded(head, this.#offsets);
+  }
+
+  get #foldable(): boolean {
+    return this.#leniency.obsoleteFold === true && this.#kind === "response";
   }
 
   #leading(bytes: Uint8Array, i: number, from: number): number {
@@ -367,23 +374,24 @@ export class HeadParser {
       );
     }
     this.#offsets.push(i - from);
+    this.#skipped = false;
     this.#step = "field-name";
     return i;
   }
 
-  /** A line that begins with white space continues the value before it, which has its end taken back. */
+  /** A line that begins with white space continues the one before: a value, whose end is taken back, or a skipped one. */
   #fold(i: number): number {
-    if (this.#offsets.length === 0) {
+    if (this.#offsets.length === 0 && !this.#skipped) {
       throw new ProtocolError(
         "bad-field-name",
         "Cannot read a field line that begins with white space",
         "RFC 9112 §2.2",
       );
     }
-    if (this.#kind === "request" || this.#leniency.obsoleteFold !== true) {
+    if (!this.#foldable) {
       throw new ProtocolError("obsolete-fold", "Cannot read a folded field line", "RFC 9112 §5.2");
     }
-    this.#step = "value";
+    this.#step = this.#skipped ? "skip-line" : "value";
     return i;
   }
 
@@ -430,6 +438,7 @@ export class HeadParser {
       throw new ProtocolError(code, `Cannot read the fields: ${what}`, "RFC 9112 §5.1");
     }
     this.#offsets.length -= this.#offsets.length % 4 === 0 ? 4 : this.#offsets.length % 4;
+    this.#skipped = true;
     this.#step = "skip-line";
     return i;
   }
@@ -494,12 +503,12 @@ function targetTooLong(): ProtocolError {
   return new ProtocolError("target-too-long", "Cannot take a request-target that long", "RFC 9112 §3", 414);
 }
 
-/** Fields whose values may span lines: each line break with the white space around it becomes one space. */
+/** Fields whose values may span lines: line breaks with the white space around them become one space. */
 function unfolded(head: Uint8Array, offsets: readonly number[]): Fields {
   const pairs: [string, string][] = [];
   for (let o = 0; o < offsets.length; o += 4) {
-    const value = latin1(head, offsets[o + 2]!, offsets[o + 3]!);
-    pairs.push([latin1(head, offsets[o]!, offsets[o + 1]!), value.replace(/[ \t]*\r?\n[ \t]+/g, " ")]);
+    const lines = latin1(head, offsets[o + 2]!, offsets[o + 3]!).split(/\r?\n/).map(trimOws);
+    pairs.push([latin1(head, offsets[o]!, offsets[o + 1]!), lines.filter((line) => line !== "").join(" ")]);
   }
   return new Fields(pairs);
 }

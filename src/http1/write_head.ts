@@ -6,14 +6,7 @@
  * @module
  */
 
-import {
-  equalsIgnoringCase,
-  isFieldContentByte,
-  isReasonByte,
-  isTargetByte,
-  isToken,
-  trimOws,
-} from "../bytes/ascii.ts";
+import { equalsIgnoringCase, isReasonByte, isTargetByte, isToken, trimOws } from "../bytes/ascii.ts";
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import { checkFieldName, checkFieldValue, type Field, quoted } from "./fields.ts";
 import type { Version } from "./message.ts";
