@@ -118,7 +118,7 @@ export class ServerMachine {
   #version: Version = "1.1";
   #takesTrailers = false;
   #announced: string | null = null;
-  #knownHost = "";
+  #knownHost: string | null = null;
   #endsByClose = false;
 
   /**

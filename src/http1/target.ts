@@ -23,7 +23,9 @@ export interface Authority {
 }
 
 const REG_NAME = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$/;
-const IP_LITERAL = /^\[(?:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\]$/;
+const IP_FUTURE = /^[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+$/;
+const IPV4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/;
+const IPV6_GROUP = /^[0-9A-Fa-f]{1,4}$/;
 const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?]*)(.*)$/;
 
 /**
@@ -87,7 +89,20 @@ export function isHostAndPort(text: string): boolean {
 }
 
 function isHost(host: string): boolean {
-  return host.charCodeAt(0) === 0x5b ? IP_LITERAL.test(host) : REG_NAME.test(host);
+  if (host.charCodeAt(0) !== 0x5b) return REG_NAME.test(host);
+  const literal = host.slice(1, -1);
+  return host.endsWith("]") && (isIpv6(literal) || IP_FUTURE.test(literal));
+}
+
+/** Eight groups, the last two perhaps as an IPv4 address; `::`, once, stands for those that are left out. */
+function isIpv6(text: string): boolean {
+  const halves = text.split("::");
+  if (halves.length > 2) return false;
+  const groups = halves.flatMap((half) => half === "" ? [] : half.split(":"));
+  const mapped = halves.at(-1) !== "" && IPV4.test(groups.at(-1) ?? "");
+  if (mapped) groups.splice(-1, 1, "0", "0");
+  if (!groups.every((group) => IPV6_GROUP.test(group))) return false;
+  return halves.length === 2 ? groups.length < 8 : groups.length === 8;
 }
 
 function badTarget(target: string, why: string): ProtocolError {
