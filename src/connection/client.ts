@@ -16,16 +16,8 @@ import { handOver, releaseParts } from "./hand_over.ts";
 import { IncomingResponse } from "./incoming.ts";
 import { type BodySource, bodyTruncated, IncomingBody } from "./incoming_body.ts";
 import { type ClientConnectionOptions, type ClientSettings, clientSettings, type Closed } from "./options.ts";
-import {
-  bodySize,
-  discardBody,
-  eachChunk,
-  makeTrailers,
-  type OutgoingBody,
-  type OutgoingTrailers,
-  sortBody,
-  type SortedBody,
-} from "./outgoing_body.ts";
+import { bodySize, type OutgoingBody, type OutgoingTrailers, sortBody, type SortedBody } from "./outgoing_body.ts";
+import { type ContinueWait, type RequestOutlet, RequestPump } from "./request_pump.ts";
 import { type Settled, settled } from "./settled.ts";
 import { attachUpgrade, PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
 import type { Parts } from "./upgraded.ts";
@@ -159,14 +151,12 @@ export class Sender {
 
 /** What is under way. */
 interface Exchange {
-  readonly request: OutgoingRequest;
   readonly options: SendOptions;
-  /** Resolves when the request is sent completely, or given up. Never rejects. */
-  readonly pumped: Settled<void>;
-  /** Holds back the body until the server's word, or `null`. */
-  readonly go: Settled<boolean> | null;
+  readonly pump: RequestPump;
+  /** The body of the response, once its head has come. */
   body: IncomingBody | null;
-  sendError: unknown;
+  /** Takes our listener from the caller's signal. */
+  unlisten: (() => void) | null;
 }
 
 /** A connection that sends; made by {@linkcode handshake}. */
@@ -181,10 +171,14 @@ export class ClientConnection implements AsyncDisposable {
   readonly #over: Settled<Closed> = settled<Closed>();
   readonly #writes: Deadline;
   readonly #source: BodySource;
+  readonly #outlet: RequestOutlet;
+  readonly #continueWait: ContinueWait;
   #exchange: Exchange | null = null;
   #closed: Closed | null = null;
   #shutdown = false;
   #peerEnded = false;
+  #writing = false;
+  #unwritable = false;
   #readiness: Settled<void> | null = null;
   #parts: Settled<Parts> | null = null;
   #released: Parts | null = null;
@@ -201,6 +195,12 @@ export class ClientConnection implements AsyncDisposable {
     this.#settings = settings;
     this.#writes = new Deadline(settings.clock);
     this.#source = { pull: () => this.#pullBody(), canceled: () => this.#discardRest() };
+    this.#outlet = {
+      flush: () => this.#flush(),
+      failed: (error) => this.#sendFailed(error),
+      over: () => this.#settleExchange(),
+    };
+    this.#continueWait = { timeoutMs: settings.continueTimeoutMs, clock: settings.clock };
     this.sender = new Sender(this);
     this.closed = this.#over.promise;
     this.#watchIdle();
@@ -219,9 +219,9 @@ export class ClientConnection implements AsyncDisposable {
   /** See {@linkcode Sender.ready}. */
   ready(): Promise<void> {
     if (this.isReady) return Promise.resolve();
-    if (this.isClosed) return Promise.reject(this.#closedError());
-    this.#readiness ??= settled<void>();
-    return this.#readiness.promise;
+    const readiness = this.#readiness ??= settled<void>();
+    if (this.isClosed) this.#rejectReadiness();
+    return readiness.promise;
   }
 
   /** See {@linkcode Sender.send}. */
@@ -233,81 +233,38 @@ export class ClientConnection implements AsyncDisposable {
     const fields = [...fieldPairs(request.fields ?? [])];
     const { method, target, version } = request;
     this.#machine.sendRequest({ method, target, version, fields }, bodySize(body));
-    const exchange = this.#begin(request, options, fields);
-    const onAbort = () => this.abort(signal!.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    exchange.pumped.promise.then(() => this.#settleExchange(exchange));
-    this.#pump(exchange, body);
+    const exchange = this.#begin(request, options, body, fields);
+    exchange.pump.run();
     try {
       return await this.#response(exchange);
     } catch (error) {
       throw this.#failExchange(exchange, error);
-    } finally {
-      if (signal !== undefined) this.#keepAborting(exchange, () => signal.removeEventListener("abort", onAbort));
     }
   }
 
-  #begin(request: OutgoingRequest, options: SendOptions, fields: readonly Field[]): Exchange {
-    const expects = request.body !== undefined && request.body !== null &&
-      fields.some(([name, value]) => name.toLowerCase() === "expect" && value.toLowerCase() === "100-continue");
-    const go = expects ? settled<boolean>() : null;
-    const exchange: Exchange = { request, options, pumped: settled<void>(), go, body: null, sendError: null };
-    return this.#exchange = exchange;
+  #begin(request: OutgoingRequest, options: SendOptions, body: SortedBody, fields: readonly Field[]): Exchange {
+    const size = bodySize(body);
+    const waits = size !== "none" && size !== 0 && fields.some(isExpectContinue);
+    const wait = waits ? this.#continueWait : null;
+    const pump = new RequestPump(this.#machine, this.#outlet, body, request.trailers, wait);
+    const { signal } = options;
+    const unlisten = signal === undefined ? null : this.#abortWith(signal);
+    return this.#exchange = { options, pump, body: null, unlisten };
   }
 
-  /** The signal counts until the response body is over. */
-  #keepAborting(exchange: Exchange, release: () => void): void {
-    const { body } = exchange;
-    if (body === null || body.over) return release();
-    body.trailers.then(release, release);
+  /** The signal counts until both messages of the exchange are over. */
+  #abortWith(signal: AbortSignal): () => void {
+    const abort = (): void => this.abort(signal.reason);
+    signal.addEventListener("abort", abort);
+    return () => signal.removeEventListener("abort", abort);
   }
 
-  async #pump(exchange: Exchange, body: SortedBody): Promise<void> {
-    const { request } = exchange;
-    try {
-      if (exchange.go !== null && !await this.#allowed(exchange, exchange.go)) {
-        this.#machine.abandonRequest();
-        discardBody(request.body, null);
-        return;
-      }
-      if (body.type === "bytes") this.#machine.sendData(body.bytes);
-      if (body.type === "stream") {
-        await eachChunk(body.stream, (chunk) => this.#sendData(chunk), () => this.#machine.requestSent);
-      }
-      if (!this.#machine.requestSent) this.#machine.sendEnd(await makeTrailers(request.trailers));
-      await this.#flush();
-    } catch (error) {
-      this.#sendFailed(exchange, error);
-    } finally {
-      exchange.pumped.resolve();
-    }
-  }
-
-  #sendData(chunk: Uint8Array): Promise<void> | undefined {
-    if (this.#machine.requestSent) return undefined;
-    this.#machine.sendData(chunk);
-    return this.#flush();
-  }
-
-  /** Sends the head and waits for a 100, a final response (then not), or time to pass. */
-  async #allowed(exchange: Exchange, go: Settled<boolean>): Promise<boolean> {
-    await this.#flush();
-    const deadline = new Deadline(this.#settings.clock);
-    deadline.set(this.#settings.continueTimeoutMs, () => go.resolve(true));
-    try {
-      return await go.promise && this.#exchange === exchange;
-    } finally {
-      deadline.stop();
-    }
-  }
-
-  /** The request cannot be completed. A response may have come nevertheless; whoever reads it decides. */
-  #sendFailed(exchange: Exchange, error: unknown): void {
-    exchange.sendError = error;
-    this.#machine.abandonRequest();
-    discardBody(exchange.request.body, error);
-    if (error instanceof TransportError) return;
-    this.#wire.abort(error);
+  /**
+   * The request cannot be completed. Where the transport took no more, the server may have answered before; whoever
+   * reads that decides. Else the request is at fault, and must not look complete.
+   */
+  #sendFailed(error: unknown): void {
+    if (!this.#unwritable) this.#close({ reason: "error", error });
   }
 
   async #response(exchange: Exchange): Promise<IncomingResponse> {
@@ -318,7 +275,7 @@ export class ClientConnection implements AsyncDisposable {
           await this.#receive();
           break;
         case "informational":
-          if (event.head.status === 100) exchange.go?.resolve(true);
+          if (event.head.status === 100) exchange.pump.proceed();
           exchange.options.onInformational?.(event.head);
           break;
         case "response":
@@ -332,15 +289,17 @@ export class ClientConnection implements AsyncDisposable {
   }
 
   async #receive(): Promise<void> {
-    const chunk = await this.#wire.read();
+    this.#received(await this.#wire.read());
+  }
+
+  #received(chunk: Uint8Array | null): void {
     if (chunk !== null) return this.#machine.receive(chunk);
     this.#peerEnded = true;
     this.#machine.receiveEof();
   }
 
   #answered(exchange: Exchange, head: ResponseHead, framing: IncomingBody["framing"]): IncomingResponse {
-    exchange.go?.resolve(false);
-    if (!this.#machine.persistent && !this.#machine.requestSent) this.#machine.abandonRequest();
+    exchange.pump.answered(head.status, this.#machine.persistent);
     const body = new IncomingBody(framing, this.#machine.responseComplete ? null : this.#source);
     exchange.body = body;
     const response = new IncomingResponse(head, body, () => {
@@ -353,14 +312,14 @@ export class ClientConnection implements AsyncDisposable {
       pending.reject(new UpgradeRejected("refused", { status: head.status, response }));
       attachUpgrade(response, pending);
     }
-    if (body.over) this.#settleExchange(exchange);
+    if (body.over) this.#settleExchange();
     return response;
   }
 
   async #switched(exchange: Exchange, head: ResponseHead, protocol: string | null): Promise<IncomingResponse> {
-    exchange.go?.resolve(true);
-    await exchange.pumped.promise;
-    if (exchange.sendError !== null) throw exchange.sendError;
+    exchange.pump.proceed();
+    await exchange.pump.run();
+    if (exchange.pump.failure !== null) throw exchange.pump.failure.error;
     if (this.#closed !== null) throw this.#closedError();
     const { clock, unclaimedUpgradeTimeoutMs } = this.#settings;
     const pending = new PendingUpgrade();
@@ -389,7 +348,7 @@ export class ClientConnection implements AsyncDisposable {
         const event = this.#machine.next();
         if (event.type === "data") return event.bytes;
         if (event.type === "end") {
-          queueMicrotask(() => this.#settleExchange(exchange!));
+          queueMicrotask(() => this.#settleExchange());
           return event.trailers;
         }
         if (event.type !== "need-data") throw bodyTruncated(this.#closedError());
@@ -402,11 +361,12 @@ export class ClientConnection implements AsyncDisposable {
 
   /** The reader wants no more of a response: what is left is read, within bounds, or the connection ends. */
   async #discardRest(): Promise<void> {
-    const { body } = this.#exchange!;
+    const body = this.#exchange?.body;
+    if (!body) return;
     const deadline = new Deadline(this.#settings.clock);
-    deadline.set(this.#settings.closeTimeoutMs, () => this.abort());
+    deadline.set(this.#settings.closeTimeoutMs, () => this.#close({ reason: "shutdown" }));
     try {
-      const reached = this.#machine.persistent && await body!.finish(this.#settings.maxDrainBytes, false);
+      const reached = this.#machine.persistent && await body.finish(this.#settings.maxDrainBytes, false);
       if (!reached) this.#close({ reason: "shutdown" });
     } catch {
       this.#close({ reason: "shutdown" });
@@ -416,40 +376,53 @@ export class ClientConnection implements AsyncDisposable {
   }
 
   /** Goes on to the next exchange once both messages are over. */
-  #settleExchange(exchange: Exchange): void {
-    if (exchange !== this.#exchange || this.#closed !== null) return;
-    if (exchange.body === null || !this.#machine.responseComplete || !this.#machine.requestSent) return;
-    this.#exchange = null;
-    if (exchange.sendError !== null || this.#shutdown || !this.#machine.nextCycle()) {
+  #settleExchange(): void {
+    const exchange = this.#exchange;
+    if (exchange === null || exchange.body === null || !this.#machine.responseComplete) return;
+    if (!exchange.pump.over && this.#machine.persistent) return;
+    this.#leaveExchange();
+    const { failure } = exchange.pump;
+    if (failure !== null) return this.#close({ reason: "error", error: failure.error });
+    if (this.#shutdown || !this.#machine.nextCycle()) {
       return this.#close(this.#peerEnded ? { reason: "eof" } : { reason: "shutdown" });
     }
+    if (!this.#watchIdle()) return;
     this.#readiness?.resolve();
     this.#readiness = null;
-    this.#watchIdle();
   }
 
-  /** Reads ahead between exchanges, to notice a server that leaves or speaks unasked. */
-  #watchIdle(): void {
+  #leaveExchange(): Exchange | null {
+    const exchange = this.#exchange;
+    this.#exchange = null;
+    exchange?.unlisten?.();
+    return exchange;
+  }
+
+  /**
+   * Reads ahead between exchanges, to notice a server that leaves or speaks unasked (RFC 9112 §9.2).
+   *
+   * @returns False if that has happened already.
+   */
+  #watchIdle(): boolean {
+    try {
+      if (this.#machine.next().type === "closed") this.#close({ reason: "eof" });
+    } catch (error) {
+      this.#close({ reason: "error", error });
+    }
+    if (this.#closed !== null) return false;
     this.#wire.readAhead().then(
       (chunk) => this.#idleEvent(chunk),
       (error) => {
         if (this.#exchange === null) this.#close({ reason: "error", error });
       },
     );
+    return true;
   }
 
   #idleEvent(chunk: Uint8Array | null): void {
     if (this.#exchange !== null || this.#closed !== null) return;
-    if (chunk === null) {
-      this.#peerEnded = true;
-      return this.#close({ reason: "eof" });
-    }
-    this.#machine.receive(chunk);
-    try {
-      this.#machine.next();
-    } catch (error) {
-      this.#close({ reason: "error", error });
-    }
+    this.#received(chunk);
+    this.#watchIdle();
   }
 
   #flush(): Promise<void> | undefined {
@@ -463,17 +436,22 @@ export class ClientConnection implements AsyncDisposable {
     this.#writes.set(this.#settings.writeTimeoutMs, () => {
       this.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
     });
+    this.#writing = true;
     try {
       await written;
+    } catch (error) {
+      this.#unwritable = true;
+      throw error;
     } finally {
+      this.#writing = false;
       this.#writes.clear();
     }
   }
 
   /** Ends a connection whose exchange failed, and says with what. */
   #failExchange(exchange: Exchange, error: unknown): unknown {
-    const cause = this.#closed?.reason === "error" ? this.#closed.error : exchange.sendError ?? error;
-    exchange.go?.resolve(false);
+    const sent = exchange.pump.failure;
+    const cause = this.#closed?.reason === "error" ? this.#closed.error : sent === null ? error : sent.error;
     this.#close({ reason: "error", error: cause });
     return cause;
   }
@@ -486,7 +464,8 @@ export class ClientConnection implements AsyncDisposable {
    */
   gracefulShutdown(): Promise<Closed> {
     this.#shutdown = true;
-    if (this.#exchange === null && this.#closed === null) this.#close({ reason: "shutdown" });
+    this.#rejectReadiness();
+    if (this.#exchange === null) this.#close({ reason: "shutdown" });
     return this.closed;
   }
 
@@ -534,15 +513,15 @@ export class ClientConnection implements AsyncDisposable {
 
   #close(closed: Closed): void {
     if (this.#closed !== null) return;
-    const exchange = this.#exchange;
-    this.#exchange = null;
-    this.#finish(closed);
+    const unfinished = this.#finish(closed);
     const cause = this.#closedError();
-    exchange?.go?.resolve(false);
-    exchange?.body?.fail(bodyTruncated(cause));
-    if (this.#parts !== null && closed.reason !== "error" && this.#release(this.#parts)) return;
+    unfinished?.pump.stop(cause);
+    unfinished?.body?.fail(closed.reason === "error" ? cause : bodyTruncated(cause));
+    const whole = closed.reason !== "error" && unfinished === null && !this.#writing;
+    if (this.#parts !== null && whole && this.#release(this.#parts)) return;
     this.#parts?.reject(cause);
-    if (closed.reason === "error") this.#wire.abort(closed.error);
+    if (closed.reason === "error") this.#wire.abort(cause);
+    else if (this.#writing) this.#wire.abort();
     else this.#wire.close();
   }
 
@@ -553,18 +532,28 @@ export class ClientConnection implements AsyncDisposable {
     return true;
   }
 
-  #finish(closed: Closed): void {
+  /** @returns The exchange that was not over. */
+  #finish(closed: Closed): Exchange | null {
     this.#closed = closed;
     this.#writes.stop();
+    this.#rejectReadiness();
+    this.#over.resolve(closed);
+    return this.#leaveExchange();
+  }
+
+  #rejectReadiness(): void {
     this.#readiness?.reject(this.#closedError());
     this.#readiness = null;
-    this.#over.resolve(closed);
   }
 
   #closedError(): unknown {
     if (this.#closed?.reason === "error") return this.#closed.error;
     return new StateError("closed", "The connection takes no more requests");
   }
+}
+
+function isExpectContinue([name, value]: Field): boolean {
+  return name.length === 6 && name.toLowerCase() === "expect" && value.toLowerCase() === "100-continue";
 }
 
 function busy(): StateError {

@@ -6,12 +6,16 @@
 
 import type { BodySize } from "../http1/send_framing.ts";
 import { Fields, type FieldsInit } from "../http1/fields.ts";
+import { type Settled, settled } from "./settled.ts";
 
 /**
  * A body to be sent: text (as UTF-8), bytes, or anything that yields bytes: a web stream, an async iterable, the body
  * of a message that was received. Bytes are not to be changed before the message was sent.
  */
-export type OutgoingBody = string | Uint8Array | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
+export type OutgoingBody = string | Uint8Array | ByteSource;
+
+/** What yields bytes by and by. */
+export type ByteSource = ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** Trailers to be sent, or what makes them once the body is over. */
 export type OutgoingTrailers = FieldsInit | (() => FieldsInit | Promise<FieldsInit>);
@@ -20,7 +24,7 @@ export type OutgoingTrailers = FieldsInit | (() => FieldsInit | Promise<FieldsIn
 export type SortedBody =
   | { readonly type: "none" }
   | { readonly type: "bytes"; readonly bytes: Uint8Array }
-  | { readonly type: "stream"; readonly stream: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> };
+  | { readonly type: "stream"; readonly stream: ByteSource };
 
 const NO_BODY: SortedBody = { type: "none" };
 const encoder = new TextEncoder();
@@ -28,13 +32,17 @@ const encoder = new TextEncoder();
 /**
  * Sorts a body.
  *
- * @throws {TypeError} It is none of the kinds.
+ * @throws {TypeError} It is none of the kinds, or somebody else has locked it.
  */
 export function sortBody(body: OutgoingBody | null | undefined): SortedBody {
   if (body === null || body === undefined) return NO_BODY;
   if (typeof body === "string") return { type: "bytes", bytes: encodeText(body) };
   if (body instanceof Uint8Array) return { type: "bytes", bytes: body };
-  if (body instanceof ReadableStream || Symbol.asyncIterator in body) return { type: "stream", stream: body };
+  if (body instanceof ReadableStream) {
+    if (body.locked) throw new TypeError("Cannot send the body: its stream is locked");
+    return { type: "stream", stream: body };
+  }
+  if (typeof body === "object" && Symbol.asyncIterator in body) return { type: "stream", stream: body };
   throw new TypeError("Cannot send the body: it is no text, no Uint8Array, no stream and no async iterable");
 }
 
@@ -56,42 +64,94 @@ export function bodySize(body: SortedBody): BodySize {
   return body.type === "bytes" ? body.bytes.length : "unknown";
 }
 
+/** Takes a chunk; a promise if the next one has to wait. */
+export type SendChunk = (chunk: Uint8Array) => Promise<void> | undefined;
+
 /**
- * Gives each chunk of a stream to `send`, one at a time. If `send` fails, or `stop` says so, the stream is canceled.
- *
- * @throws {unknown} What the stream or `send` fails with.
+ * A stream on its way out. It can be stopped from outside at any moment, also while the source is silent or the
+ * transport takes nothing; the source is told so.
  */
-export async function eachChunk(
-  stream: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
-  send: (chunk: Uint8Array) => Promise<void> | undefined,
-  stop: () => boolean,
-): Promise<void> {
-  if (stream instanceof ReadableStream) return await eachOfReader(stream, send, stop);
-  for await (const chunk of stream) {
-    if (stop()) return;
-    await send(checkChunk(chunk));
+export class OutgoingStream {
+  readonly #source: ByteSource;
+  readonly #stopped: Settled<boolean> = settled<boolean>();
+  #chunks: Chunks | null = null;
+  #over = false;
+
+  /**
+   * Wraps a source and leaves it untouched.
+   *
+   * @param source A stream or an iterable of bytes.
+   */
+  constructor(source: ByteSource) {
+    this.#source = source;
+  }
+
+  /** Whether the source was touched. */
+  get begun(): boolean {
+    return this.#chunks !== null;
+  }
+
+  /**
+   * Gives each chunk to `send`, one at a time.
+   *
+   * @returns Whether the source has ended; false as soon as it was stopped.
+   * @throws {unknown} What the source or `send` fails with. The source is canceled then.
+   */
+  run(send: SendChunk): Promise<boolean> {
+    return Promise.race([this.#stopped.promise, this.#run(send)]);
+  }
+
+  async #run(send: SendChunk): Promise<boolean> {
+    const chunks = this.#chunks = chunksOf(this.#source);
+    try {
+      while (!this.#over) {
+        const { done, value } = await chunks.next();
+        if (this.#over || done) return !this.#over;
+        const sent = send(checkChunk(value));
+        if (sent !== undefined) await sent;
+      }
+      return false;
+    } catch (error) {
+      if (!this.#over) quietly(() => chunks.cancel(error));
+      throw error;
+    } finally {
+      this.#over = true;
+      chunks.release();
+    }
+  }
+
+  /** Takes no more chunks and cancels the source. Without effect once it is over. */
+  stop(reason: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (this.#chunks === null) discardBody(this.#source, reason);
+    else quietly(() => this.#chunks!.cancel(reason));
+    this.#stopped.resolve(false);
   }
 }
 
-async function eachOfReader(
-  stream: ReadableStream<Uint8Array>,
-  send: (chunk: Uint8Array) => Promise<void> | undefined,
-  stop: () => boolean,
-): Promise<void> {
-  const reader = stream.getReader();
-  try {
-    while (true) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      if (stop()) return await reader.cancel();
-      await send(checkChunk(value));
-    }
-  } catch (error) {
-    reader.cancel(error).catch(() => {});
-    throw error;
-  } finally {
-    reader.releaseLock();
+/** What is alike in a reader and an iterator. */
+interface Chunks {
+  next(): Promise<IteratorResult<unknown>> | Promise<ReadableStreamReadResult<unknown>>;
+  cancel(reason: unknown): unknown;
+  release(): void;
+}
+
+function chunksOf(source: ByteSource): Chunks {
+  if (source instanceof ReadableStream) {
+    const reader = source.getReader();
+    return {
+      next: () => reader.read(),
+      cancel: (reason) => reader.cancel(reason),
+      release: () => reader.releaseLock(),
+    };
   }
+  const iterator = source[Symbol.asyncIterator]();
+  return {
+    next: () => iterator.next(),
+    cancel: (reason) => canCancel(source) ? source.cancel(reason) : iterator.return?.(),
+    release: () => {},
+  };
 }
 
 function checkChunk(chunk: unknown): Uint8Array {
@@ -101,12 +161,21 @@ function checkChunk(chunk: unknown): Uint8Array {
 
 /** Tells a body that will not be sent so. */
 export function discardBody(body: OutgoingBody | null | undefined, reason: unknown): void {
-  if (body instanceof ReadableStream) {
-    if (!body.locked) body.cancel(reason).catch(() => {});
-  } else if (body !== null && typeof body === "object" && Symbol.asyncIterator in body) {
-    const canceled = (body as { cancel?(reason: unknown): unknown }).cancel;
-    if (typeof canceled === "function") canceled.call(body, reason);
-    else body[Symbol.asyncIterator]().return?.().catch(() => {});
+  if (body === null || typeof body !== "object" || body instanceof Uint8Array) return;
+  if (canCancel(body)) quietly(() => body.cancel(reason));
+  else quietly(() => (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]().return?.());
+}
+
+function canCancel(source: object): source is { cancel(reason: unknown): unknown } {
+  return typeof (source as { cancel?: unknown }).cancel === "function";
+}
+
+/** Whoever gives a body up has no use for its failures. */
+async function quietly(act: () => unknown): Promise<void> {
+  try {
+    await act();
+  } catch {
+    return;
   }
 }
 

@@ -19,7 +19,15 @@ import { IncomingRequest, type RequestHost } from "./incoming.ts";
 import { type BodySource, bodyTruncated, IncomingBody } from "./incoming_body.ts";
 import { linger } from "./linger.ts";
 import { type Closed, type ServerConnectionOptions, type ServerSettings, serverSettings } from "./options.ts";
-import { bodySize, discardBody, eachChunk, makeTrailers, sortBody, type SortedBody } from "./outgoing_body.ts";
+import {
+  bodySize,
+  type ByteSource,
+  discardBody,
+  makeTrailers,
+  OutgoingStream,
+  sortBody,
+  type SortedBody,
+} from "./outgoing_body.ts";
 import type { OutgoingResponse } from "./respond.ts";
 import { type Settled, settled } from "./settled.ts";
 import { attachUpgrade, PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
@@ -59,7 +67,7 @@ type Next = "next" | "close" | "upgraded";
 export function serveConnection(
   io: Duplex,
   handler: Handler,
-  options: ServerConnectionOptions = {},
+  options?: ServerConnectionOptions,
 ): ServerConnection {
   return new ServerConnection(io, handler, serverSettings(options));
 }
@@ -157,6 +165,7 @@ export class ServerConnection implements AsyncDisposable {
     if (this.#stopped !== null) return;
     this.#stopped = { reason: "error", error: reason };
     this.#wire.abort(reason);
+    this.#outgoing?.stop(reason);
     this.#controller?.abort(reason);
   }
 
@@ -193,9 +202,9 @@ export class ServerConnection implements AsyncDisposable {
         const outcome = this.#exchange(event);
         const next = typeof outcome === "string" ? outcome : await outcome;
         this.#served = true;
-        this.#request = null;
         if (next === "upgraded") return { reason: "upgrade" };
         if (next === "close" || this.#stopped !== null) return this.#stopped ?? { reason: "shutdown" };
+        this.#request = null;
       } else {
         return { reason: "eof" };
       }
@@ -223,6 +232,11 @@ export class ServerConnection implements AsyncDisposable {
   #headExpired(): void {
     const error = new TransportError("timeout", "The head of a request did not come in time");
     if (!this.#machine.headBegun) return this.#stop({ reason: "error", error });
+    this.#tooSlow(error);
+  }
+
+  /** Tells a client that does not go on so, and gives it a moment to leave; a read of ours may be pending. */
+  #tooSlow(error: TransportError): void {
     this.#stopped = { reason: "error", error };
     this.#reads.set(this.#settings.closeTimeoutMs, () => this.#wire.abort());
     this.#refuse(408);
@@ -264,11 +278,11 @@ export class ServerConnection implements AsyncDisposable {
     attachUpgrade(request, pending);
     if (proposal.type === "none") return pending.reject(new UpgradeRejected(proposal.why));
     this.#pending = pending;
-    this.#decision.set(this.#settings.upgradeTimeoutMs, () => this.#giveUp());
   }
 
   async #answerLater(answer: Promise<OutgoingResponse>): Promise<Next> {
     const gaveUp = this.#pending === null ? null : this.#gaveUp = settled<null>();
+    if (gaveUp !== null) this.#decision.set(this.#settings.upgradeTimeoutMs, () => this.#giveUp());
     try {
       const response = await (gaveUp === null ? answer : Promise.race([answer, gaveUp.promise]));
       if (response !== null) return await this.#answer(response);
@@ -315,7 +329,7 @@ export class ServerConnection implements AsyncDisposable {
     try {
       if (!wanted) discardBody(response.body, null);
       else if (body.type === "bytes") this.#machine.sendData(body.bytes);
-      else if (body.type === "stream") await eachChunk(body.stream, (chunk) => this.#sendData(chunk), () => this.#gone);
+      else if (body.type === "stream") await this.#sendStream(body.stream);
       this.#machine.sendEnd(wanted ? await makeTrailers(response.trailers) : null);
     } catch (error) {
       return await this.#cutShort(error);
@@ -323,9 +337,14 @@ export class ServerConnection implements AsyncDisposable {
     return await this.#finish();
   }
 
-  get #gone(): boolean {
-    return this.#stopped !== null;
+  /** Sends a stream, which ends early, and is told so, when the connection does. */
+  async #sendStream(source: ByteSource): Promise<void> {
+    const stream = this.#outgoing = new OutgoingStream(source);
+    const ended = await stream.run((chunk) => this.#sendData(chunk));
+    if (!ended) throw this.#stopped?.reason === "error" ? this.#stopped.error : bodyTruncated(this.#stopped);
   }
+
+  #outgoing: OutgoingStream | null = null;
 
   #sendData(chunk: Uint8Array): Promise<void> | undefined {
     this.#machine.sendData(chunk);
@@ -372,12 +391,12 @@ export class ServerConnection implements AsyncDisposable {
       return this.#machine.requestComplete;
     }
     if (!this.#machine.persistent) return false;
-    return await this.#drain(body, false);
+    return await this.#drain(body, false, () => this.#wire.abort());
   }
 
-  async #drain(body: IncomingBody, keep: boolean): Promise<boolean> {
+  async #drain(body: IncomingBody, keep: boolean, expire: () => void): Promise<boolean> {
     this.#drains = true;
-    this.#reads.set(this.#settings.drainTimeoutMs, () => this.#wire.abort());
+    this.#reads.set(this.#settings.drainTimeoutMs, expire);
     try {
       return await body.finish(this.#settings.maxDrainBytes, keep);
     } finally {
@@ -404,7 +423,7 @@ export class ServerConnection implements AsyncDisposable {
     const machine = this.#machine;
     const protocol = machine.checkSwitch({ status, reason, fields: pairsOf(response.fields) }, bodySize(sorted));
     if (this.#awaitsContinue) await this.#sendContinue();
-    if (!machine.requestComplete && !await this.#drain(this.#request!.body, true)) {
+    if (!machine.requestComplete && !await this.#drain(this.#request!.body, true, () => this.#switchExpired())) {
       this.#pending!.reject(new UpgradeRejected("request-body", { status: 413 }));
       this.#refuse(413);
       await this.#flush();
@@ -415,6 +434,14 @@ export class ServerConnection implements AsyncDisposable {
     if (this.#stopped !== null) return "close";
     this.#handOver(protocol);
     return "upgraded";
+  }
+
+  /** The body in front of a switch does not end in time. */
+  #switchExpired(): void {
+    const error = new TransportError("timeout", "The body of a request that switches did not end in time");
+    this.#pending!.reject(new UpgradeRejected("request-body", { status: 408, cause: error }));
+    this.#tooSlow(error);
+    this.#request!.body.fail(bodyTruncated(error));
   }
 
   #handOver(protocol: string | null): void {

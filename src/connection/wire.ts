@@ -69,10 +69,11 @@ export class Wire {
   readAhead(): Promise<Uint8Array | null> {
     if (this.#ahead === null) {
       this.#reading = true;
-      this.#ahead = this.#channel.read().finally(() => {
+      const over = (): void => {
         this.#reading = false;
-      });
-      this.#ahead.catch(() => {});
+      };
+      this.#ahead = this.#channel.read();
+      this.#ahead.then(over, over);
     }
     return this.#ahead;
   }
