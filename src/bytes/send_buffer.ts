@@ -10,6 +10,8 @@
 import { COLON, CR, isFieldContentByte, isTokenByte, LF, SP } from "./ascii.ts";
 import { writeLatin1 } from "./latin1.ts";
 
+/** The first slab of a connection, enough for the head of a switch: many connections send nothing else. */
+const FIRST_SLAB_BYTES = 256;
 /** 4 KiB: some 25 heads of a typical response; small enough to keep one for each connection. */
 const SLAB_BYTES = 4096;
 /** 64 KiB: up to here copying costs less than one more write of the transport. */
@@ -28,7 +30,8 @@ export class SendBuffer {
   reserve(bytes: number): void {
     if (this.#at + bytes <= this.#slab.length) return;
     const pending = this.#at - this.#from;
-    const slab = new Uint8Array(Math.max(SLAB_BYTES, pending + bytes));
+    const usual = this.#slab.length === 0 ? FIRST_SLAB_BYTES : SLAB_BYTES;
+    const slab = new Uint8Array(Math.max(usual, pending + bytes));
     if (pending > 0) slab.set(this.#slab.subarray(this.#from, this.#at));
     this.#slab = slab;
     this.#from = 0;

@@ -84,8 +84,21 @@ function sharedSettings(options: ConnectionOptions): Settings<Omit<ConnectionOpt
   };
 }
 
-/** Fills in the defaults of a server. */
-export function serverSettings(options: ServerConnectionOptions): ServerSettings {
+const knownSettings: WeakMap<ServerConnectionOptions, ServerSettings> = new WeakMap();
+let defaultSettings: ServerSettings | null = null;
+
+/** Fills in the defaults of a server; once for all connections that share their options. */
+export function serverSettings(options: ServerConnectionOptions | undefined): ServerSettings {
+  if (options === undefined) return defaultSettings ??= filledIn({});
+  let settings = knownSettings.get(options);
+  if (settings === undefined) {
+    settings = filledIn(options);
+    knownSettings.set(options, settings);
+  }
+  return settings;
+}
+
+function filledIn(options: ServerConnectionOptions): ServerSettings {
   return {
     ...sharedSettings(options),
     keepAlive: options.keepAlive ?? true,
