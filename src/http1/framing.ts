@@ -66,8 +66,7 @@ function requestCoding(head: RequestHead, leniency: Leniency): BodyFraming {
   }
   if (version === "1.0") throw badCoding("HTTP/1.0 has no Transfer-Encoding");
   const codings = codingsOf(fields);
-  const last = codings[codings.length - 1];
-  if (last === undefined || !equalsIgnoringCase(last, "chunked")) throw badCoding("the last coding is not chunked");
+  if (!endsChunked(codings)) throw badCoding("the last coding is not chunked");
   if (codings.length > 1) refuseRepeatedChunked(codings);
   if (codings.length > 1) {
     throw new ProtocolError(
@@ -96,7 +95,7 @@ export function responseFraming(head: ResponseHead, requestMethod: string): Body
   if (version === "1.0") throw badCoding("HTTP/1.0 has no Transfer-Encoding");
   const codings = codingsOf(fields);
   refuseRepeatedChunked(codings);
-  return equalsIgnoringCase(codings[codings.length - 1] ?? "", "chunked") ? CHUNKED : UNTIL_CLOSE;
+  return endsChunked(codings) ? CHUNKED : UNTIL_CLOSE;
 }
 
 /** Whether a final response with this status can have a body: not 1xx, 204, 304 (RFC 9110 §6.4.1). */
@@ -139,9 +138,16 @@ export function parseLength(text: string): number {
   return length;
 }
 
+/** The codings of all lines. An empty element is refused: readers disagree about whether the others still count. */
 function codingsOf(fields: Fields): string[] {
   const lines = fields.getAll("transfer-encoding");
-  return lines.flatMap((line) => line.split(",")).map(trimOws);
+  const codings = lines.flatMap((line) => line.split(",")).map(trimOws);
+  if (codings.includes("")) throw badCoding("an empty element");
+  return codings;
+}
+
+function endsChunked(codings: readonly string[]): boolean {
+  return equalsIgnoringCase(codings[codings.length - 1]!, "chunked");
 }
 
 function refuseRepeatedChunked(codings: readonly string[]): void {
