@@ -108,7 +108,10 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     this.#used = true;
     while (true) {
       const chunk = this.#queue.shift();
-      if (chunk !== undefined) return chunk;
+      if (chunk !== undefined) {
+        this.#unread -= chunk.length;
+        return chunk;
+      }
       if (this.#state.at === "ended") return null;
       if (this.#state.at === "failed") throw this.#state.error;
       if (this.#state.at === "canceled") throw new StateError("body-used", "Cannot read the body: it was canceled");
@@ -160,35 +163,34 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     this.#used = true;
     this.#queue = NOTHING;
     if (this.#state.at !== "open") return;
+    this.#unread = 0;
     this.#state = { at: "canceled", reason };
     this.#announce();
     this.#source?.canceled(reason);
   }
 
   /**
-   * Takes the rest in, for a connection that must get behind it: kept for a reader if it was not canceled.
+   * Takes the rest in, for a connection that must get behind it: kept for a reader if it was not canceled. A reader who
+   * is slower than the peer sets the pace.
    *
-   * @param maxBytes The most to take.
+   * @param maxBytes The most to keep that nobody has read, or to discard.
    * @param keep Whether what nobody has read yet is kept.
    * @returns Whether the end was reached.
    * @throws {unknown} What reading fails with.
    */
   async finish(maxBytes: number, keep: boolean): Promise<boolean> {
     if (!keep && !this.#used) this.cancel();
-    let taken = 0;
-    for (const chunk of this.#queue) taken += chunk.length;
     while (this.#state.at === "open" || this.#state.at === "canceled") {
-      const before = this.#queued;
-      await this.#pull();
-      taken += this.#queued - before;
-      if (taken > maxBytes) return false;
+      if (this.#unread <= maxBytes) await this.#pull();
+      else if (this.canceled || !this.#used) return false;
+      else await this.trailers.catch(() => {});
     }
     if (this.#state.at === "failed") throw this.#state.error;
     return true;
   }
 
-  /** The number of bytes that came in. */
-  #queued = 0;
+  /** The number of bytes that came in and that nobody has read, discarded ones included. */
+  #unread = 0;
 
   #pull(): Promise<void> {
     return this.#pulling ??= this.#pullOnce();
@@ -199,7 +201,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
       const part = await this.#source!.pull();
       if (part instanceof Fields) this.#state = { at: "ended", trailers: part };
       else {
-        this.#queued += part.length;
+        this.#unread += part.length;
         if (this.#state.at === "open") this.#queue.push(part);
       }
     } catch (error) {

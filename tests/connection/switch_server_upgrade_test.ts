@@ -6,8 +6,18 @@ import type { IncomingRequest } from "../../src/connection/incoming.ts";
 import type { ServerConnectionOptions } from "../../src/connection/options.ts";
 import { onUpgrade, type UpgradeRejected } from "../../src/connection/upgrade.ts";
 import type { Upgraded } from "../../src/connection/upgraded.ts";
-import { exchange, readAll, readUntil, serving, text, turns, wire } from "../support/wire.ts";
-import { CONNECT, expectText, FAILED, isPending, OK, rejectedFor, SWITCHED, UPGRADE } from "../support/switching.ts";
+import { exchange, readAll, readUntil, text, turns, wire } from "../support/wire.ts";
+import {
+  CONNECT,
+  expectText,
+  FAILED,
+  isPending,
+  OK,
+  rejectedFor,
+  serving,
+  SWITCHED,
+  UPGRADE,
+} from "../support/switching.ts";
 
 const plain: OutgoingResponse = { status: 200, body: "ok" };
 

@@ -6,10 +6,12 @@
 
 import { assert } from "@std/assert";
 import type { Duplex } from "../../src/duplex/duplex.ts";
-import { duplexPair } from "../../src/duplex/pair.ts";
+import { duplexPair, type DuplexPairOptions } from "../../src/duplex/pair.ts";
 import { type HeldChannel, holdChannel } from "../../src/duplex/stream_channel.ts";
 import { UpgradeRejected, type UpgradeRejection } from "../../src/connection/upgrade.ts";
-import { text, turns } from "./wire.ts";
+import type { ServerConnectionOptions } from "../../src/connection/options.ts";
+import type { Handler } from "../../src/connection/server.ts";
+import { FakeClock, type Served, serving as servingInRealTime, text, turns } from "./wire.ts";
 
 /** A request that offers `foobar`, as hyper's own tests spell it. */
 export const UPGRADE = "GET / HTTP/1.1¶Host: a¶Upgrade: foobar¶Connection: upgrade¶¶";
@@ -23,6 +25,15 @@ export const CONNECTED = "HTTP/1.1 200 OK¶¶";
 export const FAILED = "HTTP/1.1 500 Internal Server Error¶content-length: 0¶connection: close¶¶";
 /** The response that a plain request is answered with in these tests: `{ status: 200, body: "ok" }`. */
 export const OK = "HTTP/1.1 200 OK¶content-length: 2¶¶ok";
+
+/** `serving()` with a clock that stands still, so that what a test leaves open leaves no timer. */
+export function serving(
+  handler: Handler,
+  options: ServerConnectionOptions = {},
+  pair: DuplexPairOptions = {},
+): Served {
+  return servingInRealTime(handler, { clock: new FakeClock(), ...options }, pair);
+}
 
 /** Something to read from. */
 export interface Readable {
