@@ -31,6 +31,7 @@ export class Deadline {
   #at = Infinity;
   #timer: unknown = null;
   #rings = Infinity;
+  #stopped = false;
 
   /**
    * Makes a deadline that is not set.
@@ -43,6 +44,7 @@ export class Deadline {
 
   /** Calls `expire` in `ms` milliseconds unless moved or cleared before; 0 or `Infinity` means never. */
   set(ms: number, expire: () => void): void {
+    if (this.#stopped) return;
     this.#expire = expire;
     if (ms <= 0 || ms === Infinity) {
       this.#at = Infinity;
@@ -58,8 +60,9 @@ export class Deadline {
     this.#expire = null;
   }
 
-  /** Nothing is due any more and no timer is left. */
+  /** Nothing is due any more, no timer is left, and none will be set. */
   stop(): void {
+    this.#stopped = true;
     this.clear();
     if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
     this.#timer = null;

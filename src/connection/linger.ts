@@ -11,21 +11,38 @@ import type { Wire } from "./wire.ts";
 /** What the peer may still send into nothing. 1 MiB. */
 const MAX_LINGER_BYTES = 1_048_576;
 
-/** Ends a connection politely within `timeoutMs`. Never rejects. */
-export async function linger(wire: Wire, peerEnded: boolean, timeoutMs: number, clock: Clock): Promise<void> {
+/** How long each stage may take. */
+export interface LingerLimits {
+  /** For the peer to end its side. */
+  readonly closeTimeoutMs: number;
+  /** For the peer to take what is written. */
+  readonly writeTimeoutMs: number;
+  /** Where time comes from. */
+  readonly clock: Clock;
+}
+
+/** Ends a connection politely. A read may be pending; whoever waits for it gets no other. Never rejects. */
+export async function linger(wire: Wire, limits: LingerLimits): Promise<void> {
+  const { closeTimeoutMs, writeTimeoutMs, clock } = limits;
   const deadline = new Deadline(clock);
-  deadline.set(timeoutMs, () => wire.abort());
-  try {
-    await wire.closeWrite();
-    let left = peerEnded ? 0 : MAX_LINGER_BYTES;
-    while (left > 0) {
-      const chunk = await wire.read();
-      left = chunk === null ? 0 : left - chunk.length;
-    }
-    await wire.close();
-  } catch {
+  if (await within(deadline, writeTimeoutMs, wire.closeWrite())) {
+    await within(deadline, closeTimeoutMs, readToEnd(wire));
+    if (!await within(deadline, writeTimeoutMs, wire.close())) wire.abort();
+  } else {
     wire.abort();
-  } finally {
-    deadline.stop();
   }
+  deadline.stop();
+}
+
+async function readToEnd(wire: Wire): Promise<void> {
+  let left = MAX_LINGER_BYTES;
+  for (let chunk = await wire.lastRead; chunk !== null && left > 0; chunk = await wire.read()) left -= chunk.length;
+}
+
+/** Whether a task comes to a good end in time. */
+function within(deadline: Deadline, ms: number, task: Promise<void>): Promise<boolean> {
+  return new Promise((resolve) => {
+    deadline.set(ms, () => resolve(false));
+    task.then(() => resolve(true), () => resolve(false));
+  });
 }

@@ -84,12 +84,16 @@ export class ServerConnection implements AsyncDisposable {
   readonly #writes: Deadline;
   readonly #decision: Deadline;
   readonly #host: RequestHost & BodySource;
+  readonly #over: Settled<Closed> = settled<Closed>();
   #request: IncomingRequest | null = null;
   #pending: PendingUpgrade | null = null;
   #controller: AbortController | null = null;
   #awaitsContinue = false;
   #served = false;
-  #peerEnded = false;
+  #waiting = false;
+  #shuttingDown = false;
+  #concluded = false;
+  #finished = false;
   #bodyError: ProtocolError | null = null;
   #stopped: Closed | null = null;
   #parts: Settled<Parts> | null = null;
@@ -111,12 +115,17 @@ export class ServerConnection implements AsyncDisposable {
     this.#writes = new Deadline(settings.clock);
     this.#decision = new Deadline(settings.clock);
     this.#host = {
-      sendInformational: (request, status, fields) => this.#sendInformational(request, status, fields),
+      sendInformational: (request, status, fields) => {
+        const sent = this.#sendInformational(request, status, fields);
+        sent.catch(() => {});
+        return sent;
+      },
       watch: (request, controller) => this.#watch(request, controller),
       pull: () => this.#pullBody(),
       canceled: () => {},
     };
-    this.closed = this.#run();
+    this.closed = this.#over.promise;
+    this.#run();
   }
 
   /**
@@ -127,9 +136,14 @@ export class ServerConnection implements AsyncDisposable {
    */
   gracefulShutdown(): Promise<Closed> {
     this.#machine.disableKeepAlive();
-    const idle = this.#request === null && !this.#machine.headBegun && !this.#machine.hasBuffered;
-    if (idle && this.#stopped === null) this.#stop({ reason: "shutdown" });
+    this.#shuttingDown = true;
+    if (this.#idle) this.#conclude({ reason: "shutdown" });
     return this.closed;
+  }
+
+  /** Whether nothing has come of the next request. */
+  get #idle(): boolean {
+    return this.#waiting && !this.#machine.headBegun && this.#stopped === null;
   }
 
   /**
@@ -160,33 +174,43 @@ export class ServerConnection implements AsyncDisposable {
     return this.#released;
   }
 
-  /** Ends the connection at once; what is under way fails with `reason`. Idempotent; without effect after a switch. */
+  /**
+   * Ends the connection at once, whatever the handler is doing; what is under way fails with `reason`. Idempotent;
+   * without effect after a switch and once the transport was given back.
+   */
   abort(reason: unknown = new TransportError("closed", "The connection was aborted")): void {
-    if (this.#stopped !== null) return;
-    this.#stopped = { reason: "error", error: reason };
+    if (this.#finished || this.#released !== null || this.#stopped?.reason === "upgrade") return;
+    this.#stopped ??= { reason: "error", error: reason };
     this.#wire.abort(reason);
-    this.#outgoing?.stop(reason);
-    this.#controller?.abort(reason);
+    this.#conclude(this.#stopped);
   }
 
   /** Aborts what is unfinished. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#request === null) this.gracefulShutdown();
-    else this.abort();
+    if (this.#idle) this.gracefulShutdown();
+    else if (this.#stopped === null) this.abort();
     await this.closed;
   }
 
-  async #run(): Promise<Closed> {
+  async #run(): Promise<void> {
     let closed: Closed;
     try {
       closed = await this.#serve();
     } catch (error) {
       closed = await this.#fail(error);
     }
-    if (this.#stopped !== null && closed.reason !== "upgrade") closed = this.#stopped;
-    else this.#stopped = closed;
-    await this.#end(closed);
-    return closed;
+    this.#conclude(closed);
+  }
+
+  /** The connection is over, wherever its loop stands: that may wait for a handler which never comes back. */
+  #conclude(closed: Closed): void {
+    if (this.#concluded) return;
+    this.#concluded = true;
+    const reason = this.#stopped ??= closed;
+    this.#end(reason).then(() => {
+      this.#finished = true;
+      this.#over.resolve(reason);
+    });
   }
 
   async #serve(): Promise<Closed> {
@@ -195,9 +219,14 @@ export class ServerConnection implements AsyncDisposable {
       if (event.type === "need-data") {
         const written = this.#flush();
         if (written !== undefined) await written;
-        this.#timeHead();
-        this.#receive(await this.#wire.read());
         if (this.#stopped !== null) return this.#stopped;
+        if (this.#shuttingDown && !this.#machine.headBegun) return { reason: "shutdown" };
+        this.#timeHead();
+        this.#waiting = true;
+        const chunk = await this.#wire.read();
+        this.#waiting = false;
+        if (this.#stopped !== null) return this.#stopped;
+        this.#receive(chunk);
       } else if (event.type === "request") {
         const outcome = this.#exchange(event);
         const next = typeof outcome === "string" ? outcome : await outcome;
@@ -205,6 +234,7 @@ export class ServerConnection implements AsyncDisposable {
         if (next === "upgraded") return { reason: "upgrade" };
         if (next === "close" || this.#stopped !== null) return this.#stopped ?? { reason: "shutdown" };
         this.#request = null;
+        this.#controller = null;
       } else {
         return { reason: "eof" };
       }
@@ -224,32 +254,23 @@ export class ServerConnection implements AsyncDisposable {
   #headTimed = false;
 
   #receive(chunk: Uint8Array | null): void {
-    if (chunk !== null) return this.#machine.receive(chunk);
-    this.#peerEnded = true;
-    this.#machine.receiveEof();
+    if (chunk !== null) this.#machine.receive(chunk);
+    else this.#machine.receiveEof();
   }
 
   #headExpired(): void {
     const error = new TransportError("timeout", "The head of a request did not come in time");
-    if (!this.#machine.headBegun) return this.#stop({ reason: "error", error });
+    if (!this.#machine.headBegun) return this.#conclude({ reason: "error", error });
     this.#tooSlow(error);
   }
 
-  /** Tells a client that does not go on so, and gives it a moment to leave; a read of ours may be pending. */
+  /** Tells a client that does not go on so, unless the answer is on its way already, and ends the connection. */
   #tooSlow(error: TransportError): void {
-    this.#stopped = { reason: "error", error };
-    this.#reads.set(this.#settings.closeTimeoutMs, () => this.#wire.abort());
+    const closed: Closed = this.#stopped = { reason: "error", error };
+    if (!this.#machine.canRespond) return this.#conclude(closed);
     this.#refuse(408);
     const flushed = this.#flush() ?? accepted;
-    flushed.then(() => this.#wire.closeWrite()).catch(() => this.#wire.abort());
-  }
-
-  /** Ends a connection whose loop waits for bytes. */
-  #stop(closed: Closed): void {
-    this.#stopped = closed;
-    if (this.#parts !== null && this.#wire.withdraw()) return;
-    this.#reads.set(this.#settings.closeTimeoutMs, () => this.#wire.abort());
-    this.#wire.close();
+    flushed.then(() => this.#conclude(closed), () => this.#conclude(closed));
   }
 
   #exchange(event: RequestEvent): Next | Promise<Next> {
@@ -305,11 +326,15 @@ export class ServerConnection implements AsyncDisposable {
 
   #answer(response: OutgoingResponse): Next | Promise<Next> {
     this.#decision.clear();
-    if (this.#bodyError !== null && this.#machine.canRespond) return this.#handlerFailed(this.#bodyError);
+    const refusal = this.#stopped ?? this.#bodyError;
+    if (refusal !== null) {
+      discardBody(response.body, refusal);
+      return this.#stopped !== null ? "close" : this.#handlerFailed(refusal);
+    }
     const body = sortBody(response.body);
     if (this.#machine.switches(response.status)) return this.#switch(response, body);
     if (this.#awaitsContinue && !this.#machine.requestComplete) this.#machine.disableKeepAlive();
-    const { framing } = this.#sendHead(response, body) as { readonly framing: { readonly type: string } };
+    const { framing } = this.#decide(response, body) as { readonly framing: { readonly type: string } };
     this.#pending?.reject(new UpgradeRejected("refused", { status: response.status }));
     if (body.type === "stream" || response.trailers !== undefined) {
       return this.#stream(response, body, framing.type !== "none");
@@ -317,6 +342,15 @@ export class ServerConnection implements AsyncDisposable {
     if (body.type === "bytes" && framing.type !== "none") this.#machine.sendData(body.bytes);
     this.#machine.sendEnd(null);
     return this.#finish();
+  }
+
+  #decide(response: OutgoingResponse, body: SortedBody): ReturnType<ServerMachine["sendResponse"]> {
+    try {
+      return this.#sendHead(response, body);
+    } catch (error) {
+      discardBody(response.body, error);
+      throw error;
+    }
   }
 
   #sendHead(response: OutgoingResponse, body: SortedBody): ReturnType<ServerMachine["sendResponse"]> {
@@ -341,7 +375,7 @@ export class ServerConnection implements AsyncDisposable {
   async #sendStream(source: ByteSource): Promise<void> {
     const stream = this.#outgoing = new OutgoingStream(source);
     const ended = await stream.run((chunk) => this.#sendData(chunk));
-    if (!ended) throw this.#stopped?.reason === "error" ? this.#stopped.error : bodyTruncated(this.#stopped);
+    if (!ended) throw this.#cause;
   }
 
   #outgoing: OutgoingStream | null = null;
@@ -358,7 +392,6 @@ export class ServerConnection implements AsyncDisposable {
     this.#controller?.abort(error);
     const flushed = this.#flush();
     if (flushed !== undefined) await flushed.catch(() => {});
-    if (this.#machine.endsByClose) this.#wire.abort(error);
     return "close";
   }
 
@@ -384,15 +417,23 @@ export class ServerConnection implements AsyncDisposable {
 
   /** Gets behind a body that was not read to its end; false if that is not possible. */
   async #settleBody(body: IncomingBody): Promise<boolean> {
-    if (body.used && !body.canceled) {
-      this.#reads.set(this.#settings.drainTimeoutMs, () => this.#wire.abort());
-      await body.trailers.catch(() => {});
+    const wanted = body.used && !body.canceled;
+    if (!wanted && !this.#machine.persistent && this.#parts === null) return false;
+    if (!wanted) return await this.#drain(body, false, this.#onDrainExpired);
+    this.#outlived = true;
+    this.#reads.set(this.#settings.drainTimeoutMs, this.#onDrainExpired);
+    try {
+      return await body.finish(this.#settings.maxDrainBytes, true);
+    } finally {
+      this.#outlived = false;
       this.#reads.clear();
-      return this.#machine.requestComplete;
     }
-    if (!this.#machine.persistent) return false;
-    return await this.#drain(body, false, () => this.#wire.abort());
   }
+
+  /** Whether the response is over and the reader of the request is not; then its pauses are limited. */
+  #outlived = false;
+
+  readonly #onDrainExpired = (): void => this.#conclude({ reason: "shutdown" });
 
   async #drain(body: IncomingBody, keep: boolean, expire: () => void): Promise<boolean> {
     this.#drains = true;
@@ -464,12 +505,13 @@ export class ServerConnection implements AsyncDisposable {
   #handlerFailed(error: unknown): Next | Promise<Next> {
     this.#decision.clear();
     this.#report(error);
+    if (this.#stopped !== null) return "close";
     const failure = this.#bodyError ?? error;
-    const status = failure instanceof ProtocolError ? failure.status : 500;
+    const status = failure instanceof ProtocolError && failure.status >= 400 ? failure.status : 500;
     const bodied = error instanceof StateError && error.code === "upgrade-body";
     this.#pending?.reject(new UpgradeRejected(bodied ? "upgrade-body" : "canceled", { status, cause: error }));
     this.#controller?.abort(error);
-    this.#stopped ??= { reason: "error", error };
+    this.#stopped = { reason: "error", error };
     if (!this.#machine.canRespond) return "close";
     this.#refuse(status);
     const written = this.#flush();
@@ -494,7 +536,7 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   async #sendInformational(request: IncomingRequest, status: number, fields: readonly Field[]): Promise<void> {
-    if (request !== this.#request) {
+    if (request !== this.#request || this.#stopped !== null) {
       throw new StateError("done", "Cannot send an informational response: it is answered");
     }
     this.#machine.sendInformational(status, fields);
@@ -506,13 +548,14 @@ export class ServerConnection implements AsyncDisposable {
   async #pullBody(): Promise<Uint8Array | Fields> {
     try {
       while (true) {
+        if (this.#concluded) throw bodyTruncated(this.#cause);
         const event = this.#machine.next();
         if (event.type === "data") return event.bytes;
         if (event.type === "end") {
           if (this.#controller !== null) this.#watch(this.#request!, this.#controller);
           return event.trailers;
         }
-        if (event.type !== "need-data") throw bodyTruncated(this.#stopped);
+        if (event.type !== "need-data") throw bodyTruncated(this.#cause);
         if (this.#awaitsContinue && this.#machine.canRespond) await this.#sendContinue();
         this.#receive(await this.#readBody());
       }
@@ -525,29 +568,33 @@ export class ServerConnection implements AsyncDisposable {
 
   async #readBody(): Promise<Uint8Array | null> {
     if (this.#drains) return await this.#wire.read();
-    this.#reads.set(this.#settings.bodyTimeoutMs, () => this.#bodyExpired());
+    this.#reads.set(this.#settings.bodyTimeoutMs, this.#onBodyExpired);
     try {
       return await this.#wire.read();
     } finally {
-      this.#reads.clear();
+      if (this.#outlived) this.#reads.set(this.#settings.drainTimeoutMs, this.#onDrainExpired);
+      else this.#reads.clear();
     }
   }
 
-  #bodyExpired(): void {
-    const error = new TransportError("timeout", "The body of a request did not go on in time");
-    this.#stopped ??= { reason: "error", error };
-    this.#wire.abort(error);
-  }
+  readonly #onBodyExpired = (): void => {
+    this.#tooSlow(new TransportError("timeout", "The body of a request did not go on in time"));
+  };
 
   /** Reads ahead to notice a client that leaves, but never behind a request that may switch. */
   #watch(request: IncomingRequest, controller: AbortController): void {
+    if (request !== this.#request) return;
+    if (this.#stopped?.reason === "error") return controller.abort(this.#stopped.error);
     this.#controller = controller;
-    if (request !== this.#request || this.#pending !== null || !this.#machine.requestComplete) return;
+    if (this.#concluded || this.#pending !== null || !this.#machine.requestComplete) return;
     if (this.#machine.hasBuffered) return;
+    const gone = (error: unknown): void => {
+      if (request === this.#request && !this.#concluded) controller.abort(error);
+    };
     this.#wire.readAhead().then((chunk) => {
-      const gone = chunk === null && !this.#settings.allowHalfClose && request === this.#request;
-      if (gone) controller.abort(new TransportError("closed", "The client has ended the connection"));
-    }, (error) => controller.abort(error));
+      if (chunk !== null || this.#settings.allowHalfClose) return;
+      gone(new TransportError("closed", "The client has ended the connection"));
+    }, gone);
   }
 
   /** Gives what the machine has ready to the transport; `undefined` if it was taken on the spot. */
@@ -562,12 +609,16 @@ export class ServerConnection implements AsyncDisposable {
     this.#writes.set(this.#settings.writeTimeoutMs, () => {
       this.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
     });
+    this.#unwritten++;
     try {
       await written;
     } finally {
-      this.#writes.clear();
+      if (--this.#unwritten === 0) this.#writes.clear();
     }
   }
+
+  /** The writes that the transport has not accepted. */
+  #unwritten = 0;
 
   /** The peer broke the protocol, or the transport failed. */
   async #fail(error: unknown): Promise<Closed> {
@@ -586,13 +637,21 @@ export class ServerConnection implements AsyncDisposable {
   async #end(closed: Closed): Promise<void> {
     this.#stopTimers();
     if (closed.reason === "upgrade") return;
-    const cause = closed.reason === "error" ? closed.error : new TransportError("closed", "The connection was closed");
+    const cause = this.#cause;
     this.#pending?.reject(new UpgradeRejected("canceled", { cause }));
     this.#request?.body.fail(bodyTruncated(cause));
-    this.#controller?.abort(cause);
+    if (closed.reason === "error") this.#controller?.abort(cause);
+    this.#outgoing?.stop(cause);
     if (this.#parts !== null && closed.reason !== "error" && this.#release(this.#parts)) return;
     this.#parts?.reject(cause);
-    await linger(this.#wire, this.#peerEnded, this.#settings.closeTimeoutMs, this.#settings.clock);
+    if (this.#machine.endsByClose) this.#wire.abort(cause);
+    await linger(this.#wire, this.#settings);
+  }
+
+  /** What is under way when the connection ends fails with this. */
+  get #cause(): unknown {
+    if (this.#stopped?.reason === "error") return this.#stopped.error;
+    return new TransportError("closed", "The connection was closed");
   }
 
   #stopTimers(): void {
@@ -601,8 +660,12 @@ export class ServerConnection implements AsyncDisposable {
     this.#decision.stop();
   }
 
+  /** Gives the transport back, with all that was read from it; false if that is not possible any more. */
   #release(parts: Settled<Parts>): boolean {
-    if (this.#wire.ended || (this.#wire.reading && !this.#wire.withdraw())) return false;
+    if (this.#wire.ended || (this.#request !== null && !this.#machine.requestComplete)) return false;
+    if ((this.#waiting || this.#wire.reading) && !this.#wire.withdraw()) return false;
+    const arrived = this.#wire.takeArrived();
+    if (arrived !== undefined) this.#receive(arrived);
     this.#released = releaseParts(this.#wire, this.#machine.takeTrailing());
     parts.resolve(this.#released);
     return true;

@@ -6,7 +6,7 @@
  */
 
 import type { Duplex } from "../duplex/duplex.ts";
-import { accepted, type Withdrawable } from "../duplex/fast_path.ts";
+import { accepted } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 
 /** See the module. */
@@ -14,7 +14,9 @@ export class Wire {
   /** The transport as the caller gave it. */
   readonly io: Duplex;
   readonly #channel: HeldChannel;
+  #last: Promise<Uint8Array | null> = NO_READ;
   #ahead: Promise<Uint8Array | null> | null = null;
+  #arrived: Uint8Array | null | undefined = undefined;
   #reading = false;
   #ended = false;
 
@@ -33,22 +35,20 @@ export class Wire {
     return this.#channel;
   }
 
-  /** Whether a read is pending: then the transport cannot be handed over. */
+  /** Whether a read that began ahead is pending: then the transport cannot be handed over. */
   get reading(): boolean {
     return this.#reading;
   }
 
-  /** Whether this side was closed or aborted: then there is nothing to hand over. */
+  /** Whether our side was ended: then there is nothing to hand over. */
   get ended(): boolean {
     return this.#ended;
   }
 
   /** Takes a pending read back, if the transport can do that; its bytes are kept for the next reader. */
   withdraw(): boolean {
-    const withdrawable = this.io as Duplex & Partial<Withdrawable>;
-    if (typeof withdrawable.withdrawRead !== "function") return false;
     this.#ahead = null;
-    return withdrawable.withdrawRead();
+    return this.#channel.withdrawRead();
   }
 
   /** Waits for the next bytes, or goes on with the read that began ahead. */
@@ -58,7 +58,12 @@ export class Wire {
       this.#ahead = null;
       return ahead;
     }
-    return this.#channel.read();
+    return this.#last = this.#channel.read();
+  }
+
+  /** The read that began last, by whomever; whoever reads on after somebody else waits for it first. */
+  get lastRead(): Promise<Uint8Array | null> {
+    return this.#last;
   }
 
   /**
@@ -69,13 +74,23 @@ export class Wire {
   readAhead(): Promise<Uint8Array | null> {
     if (this.#ahead === null) {
       this.#reading = true;
-      const over = (): void => {
+      this.#arrived = undefined;
+      this.#ahead = this.#last = this.#channel.read();
+      this.#ahead.then((chunk) => {
         this.#reading = false;
-      };
-      this.#ahead = this.#channel.read();
-      this.#ahead.then(over, over);
+        this.#arrived = chunk;
+      }, () => {
+        this.#reading = false;
+      });
     }
     return this.#ahead;
+  }
+
+  /** What a read that began ahead has brought and nobody has taken: bytes, the end, or `undefined` for nothing. */
+  takeArrived(): Uint8Array | null | undefined {
+    if (this.#ahead === null) return undefined;
+    this.#ahead = null;
+    return this.#arrived;
   }
 
   /** Sends the parts in order; resolves when the transport has room again. */
@@ -93,6 +108,7 @@ export class Wire {
 
   /** Ends our side. */
   closeWrite(): Promise<void> {
+    this.#ended = true;
     return this.#channel.closeWrite();
   }
 
@@ -108,3 +124,5 @@ export class Wire {
     this.#channel.abort(reason);
   }
 }
+
+const NO_READ: Promise<Uint8Array | null> = Promise.resolve(new Uint8Array(0));

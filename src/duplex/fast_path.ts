@@ -11,7 +11,7 @@
  */
 export const accepted: Promise<void> = Promise.resolve();
 
-/** A channel whose pending read can be taken back without losing a byte: the sockets of `./net`. */
+/** A channel whose pending read can be taken back without losing a byte: all of this package's. */
 export interface Withdrawable {
   /**
    * Takes back the pending `read()`, which rejects with a `StateError` `canceled`. What arrives later is kept for the

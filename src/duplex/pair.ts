@@ -7,6 +7,7 @@
 import { StateError } from "../http1/errors.ts";
 import { readableOf, writableOf } from "./channel_streams.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
+import type { Withdrawable } from "./fast_path.ts";
 import { TransportError } from "./transport_error.ts";
 
 /** How a pair behaves; the same in both directions. */
@@ -93,6 +94,13 @@ class Pipe {
     return chunk;
   }
 
+  withdraw(): boolean {
+    if (this.#reader === null) return false;
+    this.#reader.reject(new StateError("canceled", "The read was withdrawn"));
+    this.#reader = null;
+    return true;
+  }
+
   write(bytes: Uint8Array): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure.forWriter);
     if (this.#ended) return Promise.reject(new TransportError("closed", "Cannot write: this side has ended"));
@@ -152,7 +160,7 @@ class Pipe {
   }
 }
 
-class End implements PairEnd {
+class End implements PairEnd, Withdrawable {
   readonly closed: Promise<void>;
   readonly #in: Pipe;
   readonly #out: Pipe;
@@ -176,6 +184,10 @@ class End implements PairEnd {
 
   read(): Promise<Uint8Array | null> {
     return this.#in.read();
+  }
+
+  withdrawRead(): boolean {
+    return this.#in.withdraw();
   }
 
   write(bytes: Uint8Array): Promise<void> {

@@ -6,10 +6,11 @@
 
 import { StateError } from "../http1/errors.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
+import type { Withdrawable } from "./fast_path.ts";
 import { TransportError } from "./transport_error.ts";
 
 /** A byte channel that can end itself, and give back the pair it was made from. */
-export interface HeldChannel extends ByteChannel {
+export interface HeldChannel extends ByteChannel, Withdrawable {
   /** Sends what is written and ends both sides. */
   close(): Promise<void>;
   /** Gives back the locks on the streams; the pair may be used by others then. No read may be pending. */
@@ -62,14 +63,22 @@ class OwnChannel implements HeldChannel {
   }
 
   release(): void {}
+
+  /** False as well where the channel cannot do that. */
+  withdrawRead(): boolean {
+    const { withdrawRead } = this.#channel as Partial<Withdrawable>;
+    return typeof withdrawRead === "function" && withdrawRead.call(this.#channel);
+  }
 }
 
 class StreamChannel implements HeldChannel {
   readonly #duplex: Duplex & { close?(): unknown };
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #rejectPending: Set<(reason: unknown) => void> = new Set();
   #reading = false;
   #ended = false;
+  #aborted: { readonly reason: unknown } | null = null;
   #writeEnded: Promise<void> | null = null;
 
   constructor(duplex: Duplex) {
@@ -83,52 +92,92 @@ class StreamChannel implements HeldChannel {
 
   async read(): Promise<Uint8Array | null> {
     if (this.#reading) throw new StateError("busy", "Cannot read: a read is pending");
+    this.#throwIfAborted();
     if (this.#ended) return null;
+    const reader = this.#reader;
     this.#reading = true;
     try {
-      while (true) {
-        const { done, value } = await this.#reader.read();
-        if (done) {
-          this.#ended = true;
-          return null;
-        }
-        if (!(value instanceof Uint8Array)) throw new TypeError("Cannot read: a chunk is not a Uint8Array");
-        if (value.length > 0) return value;
-      }
+      return await this.#nextChunk(reader);
     } catch (error) {
+      this.#throwIfAborted();
+      if (reader !== this.#reader) throw new StateError("canceled", "The read was withdrawn");
       throw asTransportError(error, "The readable stream failed");
     } finally {
-      this.#reading = false;
+      if (reader === this.#reader) this.#reading = false;
     }
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    if (this.#writeEnded !== null) throw new TransportError("closed", "Cannot write: this side has ended");
-    if (bytes.length === 0) return;
-    try {
-      await this.#writer.write(bytes);
-    } catch (error) {
-      throw asTransportError(error, "The writable stream failed");
+  async #nextChunk(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | null> {
+    while (true) {
+      const { done, value } = await reader.read();
+      this.#throwIfAborted();
+      if (done) {
+        this.#ended = true;
+        return null;
+      }
+      if (!(value instanceof Uint8Array)) throw new TypeError("Cannot read: a chunk is not a Uint8Array");
+      if (value.length > 0) return value;
     }
+  }
+
+  #throwIfAborted(): void {
+    if (this.#aborted !== null) throw this.#aborted.reason;
+  }
+
+  /** Giving the lock back rejects the pending read; what arrives stays in the stream (Streams standard §4.4.4). */
+  withdrawRead(): boolean {
+    if (!this.#reading) return false;
+    this.#reading = false;
+    this.#reader.releaseLock();
+    this.#reader = this.#duplex.readable.getReader();
+    this.#reader.closed.catch(ignore);
+    return true;
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#aborted !== null) return Promise.reject(this.#aborted.reason);
+    if (this.#writeEnded !== null) {
+      return Promise.reject(new TransportError("closed", "Cannot write: this side has ended"));
+    }
+    if (bytes.length === 0) return Promise.resolve();
+    return this.#unlessAborted(this.#writer.write(bytes));
   }
 
   closeWrite(): Promise<void> {
-    return this.#writeEnded ??= this.#writer.close().catch((error) => {
-      throw asTransportError(error, "The writable stream failed");
+    if (this.#writeEnded === null) {
+      this.#writeEnded = this.#unlessAborted(this.#writer.close());
+      this.#writeEnded.catch(ignore);
+    }
+    return this.#writeEnded;
+  }
+
+  /** A sink that never settles must not hold up whoever aborts: the streams would wait for it. */
+  #unlessAborted(written: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#rejectPending.add(reject);
+      written.then(() => {
+        this.#rejectPending.delete(reject);
+        resolve();
+      }, (error) => {
+        this.#rejectPending.delete(reject);
+        reject(asTransportError(error, "The writable stream failed"));
+      });
     });
   }
 
   abort(reason: unknown = new TransportError("closed", "The connection was aborted")): void {
-    this.#ended = true;
-    this.#writeEnded ??= Promise.resolve();
+    if (this.#aborted !== null) return;
+    this.#aborted = { reason };
     this.#reader.cancel(reason).catch(ignore);
     this.#writer.abort(reason).catch(ignore);
+    for (const reject of this.#rejectPending) reject(reason);
+    this.#rejectPending.clear();
     this.#closeDuplex();
   }
 
   async close(): Promise<void> {
     await this.closeWrite().catch(ignore);
-    if (!this.#ended) {
+    if (!this.#ended && this.#aborted === null) {
       this.#ended = true;
       await this.#reader.cancel().catch(ignore);
     }

@@ -159,9 +159,9 @@ export class ServerMachine {
     return this.#persistent && this.#keepAlive && this.#reading !== "broken";
   }
 
-  /** Whether only the end of the connection ends the response that is being sent. */
+  /** Whether a response is under way that the end of the connection would make look complete. */
   get endsByClose(): boolean {
-    return this.#endsByClose;
+    return this.#endsByClose && this.#writing === "body";
   }
 
   /** Adds received bytes; the machine may keep them. */
