@@ -114,12 +114,13 @@ class ChunkedDecoder implements BodyDecoder {
     return { type: "data", bytes };
   }
 
-  /** The bytes between data: each is looked at once and gone. */
+  /** The bytes between data: each is looked at once and gone, unless it is the one that breaks the grammar. */
   #line(buffer: ReceiveBuffer): void {
     const { bytes, end } = buffer;
-    let i = buffer.start;
-    while (i < end && this.#step !== "data" && this.#step !== "trailers") this.#byte(bytes[i++]!);
-    buffer.start = i;
+    while (buffer.start < end && this.#step !== "data" && this.#step !== "trailers") {
+      this.#byte(bytes[buffer.start]!);
+      buffer.start++;
+    }
   }
 
   #byte(byte: number): void {
