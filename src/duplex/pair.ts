@@ -7,7 +7,7 @@
 import { StateError } from "../http1/errors.ts";
 import { readableOf, writableOf } from "./channel_streams.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
-import type { Withdrawable } from "./fast_path.ts";
+import { accepted, type Withdrawable } from "./fast_path.ts";
 import { TransportError } from "./transport_error.ts";
 
 /** How a pair behaves; the same in both directions. */
@@ -64,7 +64,10 @@ class Pipe {
   #failure: { readonly forReader: unknown; readonly forWriter: unknown } | null = null;
   #reader: Waiter<Uint8Array | null> | null = null;
   #writers: Waiter<void>[] = [];
-  readonly over: Waiter<void> = waiter();
+  /** Settles when the reader is done with this direction. */
+  readonly readOver: Waiter<void> = waiter();
+  /** Settles when the writer is done with it. */
+  readonly writeOver: Waiter<void> = waiter();
 
   constructor(capacity: number, most: number) {
     this.#capacity = capacity;
@@ -76,6 +79,7 @@ class Pipe {
       return Promise.reject(new StateError("busy", "Cannot read: a read is pending"));
     }
     if (this.#failure !== null) return Promise.reject(this.#failure.forReader);
+    if (this.#deaf) return Promise.reject(closedHere());
     if (this.#chunks.length > 0) return Promise.resolve(this.#shift());
     if (this.#ended) return Promise.resolve(null);
     this.#reader = waiter();
@@ -104,12 +108,12 @@ class Pipe {
   write(bytes: Uint8Array): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure.forWriter);
     if (this.#ended) return Promise.reject(new TransportError("closed", "Cannot write: this side has ended"));
-    if (bytes.length === 0) return Promise.resolve();
+    if (bytes.length === 0) return accepted;
     if (this.#deaf) return Promise.reject(new TransportError("reset", "Cannot write: the peer is gone"));
     this.#chunks.push(bytes.slice());
     this.#held += bytes.length;
     this.#feed();
-    if (this.#held < this.#capacity) return Promise.resolve();
+    if (this.#held < this.#capacity) return accepted;
     const writer = waiter<void>();
     this.#writers.push(writer);
     return writer.promise;
@@ -136,28 +140,35 @@ class Pipe {
     this.#chunks = [];
     this.#held = 0;
     for (const writer of this.#writers.splice(0)) writer.resolve();
-    if (this.#reader !== null && !this.#ended) {
-      this.#reader.reject(new TransportError("closed", "Cannot read: this end was closed"));
-      this.#reader = null;
-    }
-    this.#ended = true;
-    this.over.resolve();
+    this.#reader?.reject(closedHere());
+    this.#reader = null;
+    this.#over();
   }
 
   /** Breaks this direction; each side is told its own reason. */
   fail(forReader: unknown, forWriter: unknown): void {
-    if (this.#failure !== null || (this.#ended && this.#chunks.length === 0)) return;
+    if (this.#failure !== null || this.#deaf || (this.#ended && this.#chunks.length === 0)) return;
     this.#failure = { forReader, forWriter };
     this.#chunks = [];
     this.#reader?.reject(forReader);
     this.#reader = null;
     for (const writer of this.#writers.splice(0)) writer.reject(forWriter);
-    this.over.reject(forReader);
+    this.readOver.reject(forReader);
+    this.writeOver.reject(forWriter);
   }
 
   #settle(): void {
-    if (this.#ended && this.#chunks.length === 0) this.over.resolve();
+    if (this.#ended && this.#chunks.length === 0) this.#over();
   }
+
+  #over(): void {
+    this.readOver.resolve();
+    this.writeOver.resolve();
+  }
+}
+
+function closedHere(): TransportError {
+  return new TransportError("closed", "Cannot read: this end was closed");
 }
 
 class End implements PairEnd, Withdrawable {
@@ -170,7 +181,7 @@ class End implements PairEnd, Withdrawable {
   constructor(input: Pipe, output: Pipe) {
     this.#in = input;
     this.#out = output;
-    this.closed = Promise.all([input.over.promise, output.over.promise]).then(() => {});
+    this.closed = Promise.all([input.readOver.promise, output.writeOver.promise]).then(() => {});
     this.closed.catch(() => {});
   }
 
