@@ -7,7 +7,7 @@
 import { ProtocolError, StateError } from "../http1/errors.ts";
 import { Fields } from "../http1/fields.ts";
 import type { BodyFraming } from "../http1/framing.ts";
-import { type Settled, settled } from "./settled.ts";
+import { type Settled, settled, unattended } from "./settled.ts";
 
 /** Where an {@linkcode IncomingBody} gets its parts. */
 export interface BodySource {
@@ -76,7 +76,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
 
   /** Whether everything has come in, or nothing more will. */
   get over(): boolean {
-    return this.#state.at === "ended" || this.#state.at === "failed";
+    return this.#complete || this.#state.at === "ended" || this.#state.at === "failed";
   }
 
   /** The trailer fields; empty for most bodies. Resolves when the body was read to its end. Needs no handler. */
@@ -99,12 +99,18 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * The next data, as a view of received bytes that is the caller's from then on, or `null` at the end.
+   * The next data, as a view of received bytes that is the caller's from then on, or `null` at the end. A rejection
+   * needs no handler.
    *
    * @throws {ProtocolError} The body is malformed or `truncated`.
    * @throws {TransportError} The transport failed.
+   * @throws {StateError} `body-used`: it was canceled, or discarded because nobody had asked for it.
    */
-  async read(): Promise<Uint8Array | null> {
+  read(): Promise<Uint8Array | null> {
+    return unattended(this.#read());
+  }
+
+  async #read(): Promise<Uint8Array | null> {
     this.#used = true;
     while (true) {
       const chunk = this.#queue.shift();
@@ -131,12 +137,16 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * The whole body.
+   * The whole body. A rejection needs no handler.
    *
    * @param maxBytes The most to take; 64 MiB when left out.
    * @throws {RangeError} The body is longer; the rest is canceled.
    */
-  async bytes(maxBytes: number = 67_108_864): Promise<Uint8Array> {
+  bytes(maxBytes: number = 67_108_864): Promise<Uint8Array> {
+    return unattended(this.#bytes(maxBytes));
+  }
+
+  async #bytes(maxBytes: number): Promise<Uint8Array> {
     if (this.#used) throw new StateError("body-used", "Cannot read the body: it was used before");
     const chunks: Uint8Array[] = [];
     let total = 0;
@@ -149,13 +159,13 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   }
 
   /** The whole body as UTF-8 text; malformed sequences become U+FFFD. Limits as in {@linkcode bytes}. */
-  async text(maxBytes?: number): Promise<string> {
-    return new TextDecoder().decode(await this.bytes(maxBytes));
+  text(maxBytes?: number): Promise<string> {
+    return unattended(this.bytes(maxBytes).then((bytes) => new TextDecoder().decode(bytes)));
   }
 
   /** The whole body as JSON. Limits as in {@linkcode bytes}. */
-  async json(maxBytes?: number): Promise<unknown> {
-    return JSON.parse(await this.text(maxBytes));
+  json(maxBytes?: number): Promise<unknown> {
+    return unattended(this.text(maxBytes).then((text) => JSON.parse(text)));
   }
 
   /** Gives up the rest. The connection discards a bounded amount of it, or closes. Idempotent. */
@@ -180,7 +190,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
    */
   async finish(maxBytes: number, keep: boolean): Promise<boolean> {
     if (!keep && !this.#used) this.cancel();
-    while (this.#state.at === "open" || this.#state.at === "canceled") {
+    while (!this.over) {
       if (this.#unread <= maxBytes) await this.#pull();
       else if (this.canceled || !this.#used) return false;
       else await this.trailers.catch(() => {});
@@ -188,6 +198,9 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     if (this.#state.at === "failed") throw this.#state.error;
     return true;
   }
+
+  /** Whether the end has come, also of a body that nobody wants: to its reader that has not ended, but is canceled. */
+  #complete = false;
 
   /** The number of bytes that came in and that nobody has read, discarded ones included. */
   #unread = 0;
@@ -199,13 +212,16 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   async #pullOnce(): Promise<void> {
     try {
       const part = await this.#source!.pull();
-      if (part instanceof Fields) this.#state = { at: "ended", trailers: part };
-      else {
+      const open = this.#state.at === "open";
+      if (part instanceof Fields) {
+        this.#complete = true;
+        if (open) this.#state = { at: "ended", trailers: part };
+      } else {
         this.#unread += part.length;
-        if (this.#state.at === "open") this.#queue.push(part);
+        if (open) this.#queue.push(part);
       }
     } catch (error) {
-      this.#state = { at: "failed", error };
+      this.fail(error);
     } finally {
       this.#pulling = null;
       this.#announce();

@@ -1,10 +1,10 @@
 /**
- * A promise with its two ends in hand, whose rejection needs no handler.
+ * A promise with its two ends in hand, and promises whose rejection needs no handler: nobody has to wait for them.
  *
  * @module
  */
 
-/** See the module. */
+/** A promise with its two ends in hand; its rejection needs no handler. */
 export interface Settled<T> {
   /** The promise. */
   readonly promise: Promise<T>;
@@ -24,4 +24,10 @@ export function settled<T>(): Settled<T> {
   });
   promise.catch(() => {});
   return { promise, resolve, reject };
+}
+
+/** The same promise; its rejection needs no handler. */
+export function unattended<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
 }
