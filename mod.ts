@@ -23,15 +23,30 @@
  * @module
  */
 
-export { type ClientHandshake, handshake, type OutgoingRequest, UnsentError } from "./src/connection/client.ts";
+export type * from "./src/connection/mod.ts";
+export type * from "./src/runtime/mod.ts";
+export { handshake, UnsentError } from "./src/connection/client.ts";
 export { IncomingRequest, IncomingResponse } from "./src/connection/incoming.ts";
-export type { ClientConnectionOptions, Closed, ServerConnectionOptions } from "./src/connection/options.ts";
-export { connectResponse, type OutgoingResponse, upgradeResponse, wantsUpgrade } from "./src/connection/respond.ts";
-export { type Handler, serveConnection } from "./src/connection/server.ts";
-export { onUpgrade, UpgradeRejected } from "./src/connection/upgrade.ts";
-export { type Parts, Upgraded } from "./src/connection/upgraded.ts";
-export type { ByteChannel, Duplex } from "./src/duplex/duplex.ts";
-export { duplexPair } from "./src/duplex/pair.ts";
-export { TransportError } from "./src/duplex/transport_error.ts";
+export { serveConnection } from "./src/connection/server.ts";
+export { UpgradeRejected } from "./src/connection/upgrade.ts";
+export { Upgraded } from "./src/connection/upgraded.ts";
+export { duplexPair, type DuplexPairOptions, type PairEnd } from "./src/duplex/pair.ts";
+export { TransportError, type TransportErrorCode } from "./src/duplex/transport_error.ts";
 export { ProtocolError, StateError } from "./src/http1/errors.ts";
 export { Fields } from "./src/http1/fields.ts";
+export { ConnectRequest } from "./src/http/connect_request.ts";
+export { LightResponse } from "./src/http/light_response.ts";
+export { serve } from "./src/http/serve.ts";
+export type { ServeInfo } from "./src/http/serve_info.ts";
+export type { ConnectHandler, SentResponse, ServeHandler, ServeOptions } from "./src/http/serve_options.ts";
+export type { Server, ServerAddress, ShutdownOptions } from "./src/http/server.ts";
+export {
+  connectResponse,
+  offeredProtocols,
+  type OnSwitched,
+  onUpgrade,
+  type ResponseSwitch,
+  type ResponseSwitchInit,
+  upgradeResponse,
+  wantsUpgrade,
+} from "./src/http/switch.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+export type { ByteChannel, Duplex } from "../duplex/duplex.ts";
 export * from "../http1/mod.ts";
 export { type Clock } from "./clock.ts";
 export {
@@ -18,7 +19,7 @@ export {
 export { IncomingRequest, IncomingResponse } from "./incoming.ts";
 export { IncomingBody } from "./incoming_body.ts";
 export type { ClientConnectionOptions, Closed, ConnectionOptions, ServerConnectionOptions } from "./options.ts";
-export type { OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
+export type { ByteSource, OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
 export {
   connectResponse,
   type OutgoingResponse,

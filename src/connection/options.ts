@@ -7,6 +7,7 @@
 import { type Http1Limits, HYPER_LENIENCY, type Leniency } from "../http1/limits.ts";
 import type { NameCase } from "../http1/write_head.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import type { IncomingRequest } from "./incoming.ts";
 
 /** Options of either role. All time limits are in milliseconds; 0 switches one off. */
 export interface ConnectionOptions {
@@ -52,6 +53,8 @@ export interface ServerConnectionOptions extends ConnectionOptions {
   readonly pipelineFlush?: boolean | undefined;
   /** Told of what a handler threw, or of a response that could not be sent. */
   readonly onError?: ((error: unknown) => void) | undefined;
+  /** Told of each final response head that is sent, refusals included; `null` where no request could be read. */
+  readonly onResponse?: ((request: IncomingRequest | null, head: { readonly status: number }) => void) | undefined;
 }
 
 /** Options of a client's connection. */
@@ -63,8 +66,9 @@ export interface ClientConnectionOptions extends ConnectionOptions {
 type Settings<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 
 /** Server options with every default filled in. */
-export type ServerSettings = Settings<Omit<ServerConnectionOptions, "compat" | "onError">> & {
-  readonly onError: ((error: unknown) => void) | undefined;
+export type ServerSettings = Settings<Omit<ServerConnectionOptions, "compat" | "onError" | "onResponse">> & {
+  readonly onError: ServerConnectionOptions["onError"];
+  readonly onResponse: ServerConnectionOptions["onResponse"];
 };
 
 /** Client options with every default filled in. */
@@ -111,6 +115,7 @@ function filledIn(options: ServerConnectionOptions): ServerSettings {
     allowHalfClose: options.allowHalfClose ?? false,
     pipelineFlush: options.pipelineFlush ?? false,
     onError: options.onError,
+    onResponse: options.onResponse,
   };
 }
 

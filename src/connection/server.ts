@@ -175,6 +175,27 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   /**
+   * Gives the transport to the handler of the request at hand, with nothing written in answer. What the handler returns
+   * is not sent. An unread body is part of `readBuf`.
+   *
+   * @param request The request that is being handled.
+   * @throws {StateError} `done`: it is not, or its response was decided; `busy`: a read is pending that cannot be taken
+   * back.
+   */
+  takeOver(request: IncomingRequest): Parts {
+    if (request !== this.#request || !this.#machine.canRespond || this.#stopped !== null) {
+      throw new StateError("done", "Cannot take over: the request is not being handled any more");
+    }
+    if (this.#wire.reading && !this.#wire.withdraw()) {
+      throw new StateError("busy", "Cannot take over: a read is pending");
+    }
+    this.#stopped = { reason: "upgrade" };
+    this.#stopTimers();
+    this.#pending?.reject(new UpgradeRejected("low-level"));
+    return releaseParts(this.#wire, this.#machine.takeTrailing());
+  }
+
+  /**
    * Ends the connection at once, whatever the handler is doing; what is under way fails with `reason`. Idempotent;
    * without effect after a switch and once the transport was given back.
    */
@@ -356,7 +377,9 @@ export class ServerConnection implements AsyncDisposable {
   #sendHead(response: OutgoingResponse, body: SortedBody): ReturnType<ServerMachine["sendResponse"]> {
     const { status, reason, fields } = response;
     const date = this.#settings.dateHeader ? httpDate(this.#settings.clock) : null;
-    return this.#machine.sendResponse({ status, reason, fields: pairsOf(fields) }, bodySize(body), date);
+    const outcome = this.#machine.sendResponse({ status, reason, fields: pairsOf(fields) }, bodySize(body), date);
+    this.#settings.onResponse?.(this.#request, { status });
+    return outcome;
   }
 
   async #stream(response: OutgoingResponse, body: SortedBody, wanted: boolean): Promise<Next> {

@@ -10,6 +10,7 @@ import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 import { StateError } from "../http1/errors.ts";
 import { Fields } from "../http1/fields.ts";
 import type { RequestHead, ResponseHead } from "../http1/message.ts";
+import { type Settled, settled } from "./settled.ts";
 
 /** A transport that is given back, and what was read from it already. */
 export interface Parts<Io extends object = Duplex> {
@@ -55,6 +56,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   readonly #ended: boolean;
   #leftover: Uint8Array | null;
   #taken = false;
+  #over: Settled<void> | null = null;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
@@ -73,6 +75,19 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
     this.#leftover = readBuf.length > 0 ? readBuf : null;
     this.protocol = agreed.protocol;
     this.head = agreed.request ?? agreed.response ?? NO_HEAD;
+  }
+
+  /**
+   * Resolves when the connection is over: closed or aborted here, given back, or ended on both sides, as far as the
+   * transport tells (the sockets of this package do, by a `closed` promise of their own). Never rejects.
+   */
+  get closed(): Promise<void> {
+    if (this.#over !== null) return this.#over.promise;
+    const over = this.#over = settled<void>();
+    const { closed } = this.#io as { readonly closed?: unknown };
+    if (closed instanceof Promise) closed.then(() => over.resolve(), () => over.resolve());
+    if (this.#taken) over.resolve();
+    return over.promise;
   }
 
   /** What the peer sends, leftover bytes first. */
@@ -107,12 +122,15 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
 
   /** Sends what is written, ends both sides and releases the transport. Idempotent. */
   close(): Promise<void> {
-    return this.#taken ? Promise.resolve() : this.#channel.close();
+    if (this.#taken) return Promise.resolve();
+    return this.#channel.close().finally(() => this.#over?.resolve());
   }
 
   /** Ends both sides at once. Idempotent. */
   abort(reason?: unknown): void {
-    if (!this.#taken) this.#channel.abort(reason);
+    if (this.#taken) return;
+    this.#channel.abort(reason);
+    this.#over?.resolve();
   }
 
   /**
@@ -158,6 +176,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   #release(): Uint8Array {
     this.#channel.release();
     this.#taken = true;
+    this.#over?.resolve();
     const leftover = this.#leftover ?? new Uint8Array(0);
     this.#leftover = new Uint8Array(0);
     return leftover;

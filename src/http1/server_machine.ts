@@ -11,7 +11,7 @@ import { equalsIgnoringCase } from "../bytes/ascii.ts";
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { ProtocolError, StateError } from "./errors.ts";
-import { type Field, Fields, quoted } from "./fields.ts";
+import { type Field, type Fields, quoted, splitList } from "./fields.ts";
 import { type BodyFraming, isPersistent, requestFraming } from "./framing.ts";
 import { DEFAULT_LIMITS, type Http1Limits, type Leniency } from "./limits.ts";
 import type { RequestHead, Version } from "./message.ts";
@@ -308,7 +308,8 @@ export class ServerMachine {
    * @param body The size of what follows.
    * @param date The value of Date, added unless the caller wrote one; `null` for none.
    * @throws {StateError} `no-switch`: a 101 that was not asked for, or for a protocol that was not offered;
-   * `upgrade-body`: a switch with a body; `body-length`; `head-sent`. Nothing is written then.
+   * `upgrade-body`: a switch with a body; `busy`: a switch before the request is complete; `body-length`; `head-sent`.
+   * Nothing is written then.
    * @throws {TypeError} A field or the reason cannot be sent. Nothing is written then.
    */
   sendResponse(head: OutgoingResponseHead, body: BodySize, date: string | null): ResponseOutcome {
@@ -342,12 +343,15 @@ export class ServerMachine {
 
   #switch(head: OutgoingResponseHead, body: BodySize, sent: SentFields, date: string | null): ResponseOutcome {
     const protocol = this.checkSwitch(head, body);
+    if (this.#reading !== "complete") {
+      throw new StateError("busy", "Cannot switch protocols: the request is not complete (RFC 9110 §7.8)");
+    }
     this.#write(() => {
       writeStatusLine(this.#out, head.status, head.reason, this.#version);
       for (const field of head.fields) {
         if (!isFramingField(field[0])) writeField(this.#out, field[0], field[1], this.#nameCase);
       }
-      if (protocol !== null && sent.upgrade === null) this.#add("upgrade", protocol);
+      if (protocol !== null && namedProtocol(sent) === undefined) this.#add("upgrade", protocol);
       if (protocol !== null && !listHas(sent.connection, "upgrade")) this.#add("connection", "upgrade");
       if (date !== null && !sent.date) this.#add("date", date);
       this.#out.text("\r\n");
@@ -361,8 +365,8 @@ export class ServerMachine {
     if (proposal.type !== "upgrade") {
       throw new StateError("no-switch", "Cannot answer with 101: the request proposed no upgrade (RFC 9110 §7.8)");
     }
-    const named = sent.upgrade === null ? null : new Fields([["upgrade", sent.upgrade]]).list("upgrade")[0] ?? null;
-    if (named !== null) {
+    const named = namedProtocol(sent);
+    if (named !== undefined) {
       if (offered(proposal, named) !== undefined) return named;
       throw new StateError("no-switch", `Cannot switch to ${quoted(named)}: it was not offered (RFC 9110 §7.8)`);
     }
@@ -481,6 +485,10 @@ export class ServerMachine {
     this.#reading = "broken";
     return { bytes: this.#in.takeAll(), eof: this.#eof };
   }
+}
+
+function namedProtocol(sent: SentFields): string | undefined {
+  return sent.upgrade === null ? undefined : splitList(sent.upgrade, [])[0];
 }
 
 function isFramingField(name: string): boolean {

@@ -1,0 +1,80 @@
+/**
+ * A handler's `Response` as a message of the connection below.
+ *
+ * @module
+ */
+
+import type { OutgoingBody } from "../connection/outgoing_body.ts";
+import type { OutgoingResponse } from "../connection/respond.ts";
+import type { Field } from "../http1/fields.ts";
+import { type GivenResponse, LightResponse } from "./light_response.ts";
+
+const TEXT: Field = ["content-type", "text/plain;charset=UTF-8"];
+
+/**
+ * Turns a response into what the connection sends. Text and bytes of a `LightResponse` go out with the head in one
+ * write; so does the body of a platform response that is over with its first chunk.
+ *
+ * @throws {TypeError} The body was used already.
+ */
+export function outgoing(response: Response): OutgoingResponse | Promise<OutgoingResponse> {
+  const given = LightResponse.given(response);
+  if (given !== null) return outgoingGiven(given);
+  const real = LightResponse.real(response);
+  const { status, statusText } = real;
+  const head = { status, reason: statusText === "" ? undefined : statusText, fields: fieldsOf(real.headers) };
+  if (real.body === null) return head;
+  if (real.bodyUsed || real.body.locked) throw new TypeError("Cannot send the response: its body was used");
+  return real.headers.has("content-length") ? { ...head, body: real.body } : firstChunk(head, real.body);
+}
+
+function outgoingGiven(given: GivenResponse): OutgoingResponse {
+  const fields = given.headers === undefined ? [] : fieldsOf(given.headers);
+  if (typeof given.body === "string" && !fields.some(([name]) => name.toLowerCase() === "content-type")) {
+    fields.push(TEXT);
+  }
+  const reason = given.statusText === "" ? undefined : given.statusText;
+  return { status: given.status, reason, fields, body: given.body };
+}
+
+/** The lines of a header list; `Headers` keeps several `set-cookie` apart by itself. */
+export function fieldsOf(headers: HeadersInit): Field[] {
+  if (headers instanceof Headers) return [...headers];
+  return Symbol.iterator in headers ? [...headers as Iterable<Field>] : Object.entries(headers);
+}
+
+/** How many turns of the microtask queue a body may take to say that it is over. */
+const TURNS = 8;
+
+async function firstChunk(head: OutgoingResponse, body: ReadableStream<Uint8Array>): Promise<OutgoingResponse> {
+  const reader = body.getReader();
+  const first = await reader.read();
+  if (first.done) return { ...head, body: new Uint8Array(0) };
+  const second = reader.read();
+  let over: boolean | null = null;
+  second.then(({ done }) => over = done, () => over = false);
+  for (let turn = 0; turn < TURNS && over === null; turn++) await null;
+  if (over === true && first.value instanceof Uint8Array) return { ...head, body: first.value };
+  return { ...head, body: rest(reader, first.value, second) };
+}
+
+/** A body of which two reads have begun already. */
+function rest(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  first: Uint8Array,
+  second: Promise<ReadableStreamReadResult<Uint8Array>>,
+): OutgoingBody {
+  let begun = false;
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(first);
+    },
+    async pull(controller) {
+      const { done, value } = await (begun ? reader.read() : second);
+      begun = true;
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+}

@@ -1,0 +1,35 @@
+/**
+ * The everyday server: handlers from `Request` to `Response`, upgrades and CONNECT included.
+ *
+ * @module
+ */
+
+import type { ServeHandler, ServeOptions } from "./serve_options.ts";
+import { Server } from "./server.ts";
+
+/**
+ * Serves HTTP/1.1.
+ *
+ * The handler may ignore that a request proposes an upgrade: then it is an ordinary request. Timeouts, limits and
+ * strictness are those of `serveConnection`.
+ *
+ * @param options Where, and how.
+ * @param handler Called for each request but CONNECT.
+ * @returns The server, which is about to listen: `server.listening` says when and where.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "@http-upgrade/http-upgrade";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serve({ port: 0, hostname: "127.0.0.1" }, (request) => {
+ *   return new Response(`hello from ${new URL(request.url).pathname}`);
+ * });
+ * const [address] = await server.listening;
+ * const response = await fetch(`http://127.0.0.1:${address!.port}/tea`);
+ * assertEquals(await response.text(), "hello from /tea");
+ * ```
+ */
+export function serve(options: ServeOptions, handler: ServeHandler): Server {
+  return new Server(options, handler);
+}

@@ -1,0 +1,76 @@
+/**
+ * What a handler can ask about the connection of its request.
+ *
+ * @module
+ */
+
+import type { IncomingRequest } from "../connection/incoming.ts";
+import type { ServerConnection } from "../connection/server.ts";
+import type { Parts } from "../connection/upgraded.ts";
+import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
+import type { RequestHead } from "../http1/message.ts";
+import { fieldsOf } from "./response_writer.ts";
+
+/** See the module. */
+export class ServeInfo {
+  readonly #incoming: IncomingRequest;
+  readonly #connection: ServerConnection;
+  readonly #socket: SocketInfo;
+  readonly #secure: boolean;
+
+  /**
+   * Servers make these.
+   *
+   * @param incoming The request.
+   * @param connection Its connection.
+   * @param socket Where that leads.
+   * @param secure Whether it is TLS.
+   */
+  constructor(incoming: IncomingRequest, connection: ServerConnection, socket: SocketInfo, secure: boolean) {
+    this.#incoming = incoming;
+    this.#connection = connection;
+    this.#socket = socket;
+    this.#secure = secure;
+  }
+
+  /** The client's address. */
+  get remote(): SocketAddress {
+    return this.#socket.remote;
+  }
+
+  /** The address that it reached. */
+  get local(): SocketAddress {
+    return this.#socket.local;
+  }
+
+  /** What TLS agreed on, or `null` without TLS. */
+  get tls(): { readonly alpn: string | null } | null {
+    return this.#secure ? { alpn: this.#socket.alpn } : null;
+  }
+
+  /** The head as it stood on the wire: target, spelling, order and repetitions included. */
+  get head(): RequestHead {
+    return this.#incoming;
+  }
+
+  /**
+   * Sends a 1xx response before the final one.
+   *
+   * @param status 100 or 102–199; 103 for early hints.
+   * @param headers Its headers.
+   * @throws {StateError} The response is on its way, or the client speaks HTTP/1.0.
+   */
+  sendInformational(status: number, headers: HeadersInit = []): Promise<void> {
+    return this.#incoming.sendInformational(status, fieldsOf(headers));
+  }
+
+  /**
+   * Takes the transport, with nothing written in answer to this request. What the handler returns is not sent then, and
+   * no byte is lost: an unread body is part of `readBuf`.
+   *
+   * @throws {StateError} The response was decided, or a read is pending that cannot be taken back.
+   */
+  takeOver(): Parts {
+    return this.#connection.takeOver(this.#incoming);
+  }
+}

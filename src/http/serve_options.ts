@@ -1,0 +1,45 @@
+/**
+ * What `serve` is told.
+ *
+ * @module
+ */
+
+import type { ServerConnectionOptions } from "../connection/options.ts";
+import type { ListenOptions } from "../duplex/network.ts";
+import type { ConnectRequest } from "./connect_request.ts";
+import type { ServeInfo } from "./serve_info.ts";
+
+/** Answers a request; `app.fetch` of the usual frameworks fits. What it throws goes to `onError`. */
+export type ServeHandler = (request: Request, info: ServeInfo) => Response | Promise<Response>;
+
+/** Answers a CONNECT: with `connectResponse`, or with a refusal, after which the connection closes (RFC 9931). */
+export type ConnectHandler = (request: ConnectRequest, info: ServeInfo) => Response | Promise<Response>;
+
+/** The head of a response that was sent. */
+export interface SentResponse {
+  /** The final status: 101 for an upgrade that was accepted, also 4xx and 5xx that the server answered by itself. */
+  readonly status: number;
+}
+
+/** What `serve` can be told: where to listen, what holds for each connection, and what is asked of you. */
+export interface ServeOptions
+  extends Omit<ListenOptions, "keepAlive">, Omit<ServerConnectionOptions, "onError" | "onResponse"> {
+  /** Several places to listen at, instead of `hostname`, `port`, `path` and `tls` above. */
+  readonly listen?: readonly ListenOptions[] | undefined;
+  /** Answers CONNECT; without it: 405, and the connection closes. */
+  readonly connect?: ConnectHandler | undefined;
+  /** How many connections may be open, upgraded ones included; further ones wait in the backlog. Unlimited. */
+  readonly maxConnections?: number | undefined;
+  /** After how many requests a connection closes. Unlimited. */
+  readonly maxRequestsPerConnection?: number | undefined;
+  /** How long a handler may take until its response; then 503. In milliseconds; 0, the default, is unlimited. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** Told of what a handler threw, or a response that could not be sent; a response it returns is sent instead of 500. */
+  readonly onError?:
+    | ((error: unknown, request: Request | null) => Response | void | Promise<Response | void>)
+    | undefined;
+  /** Told of each final response head; the request is `null` where none could be read. */
+  readonly onResponse?: ((request: Request | null, response: SentResponse) => void) | undefined;
+  /** Shuts the server down. */
+  readonly signal?: AbortSignal | undefined;
+}

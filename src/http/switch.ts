@@ -1,0 +1,178 @@
+/**
+ * Upgrades and tunnels with the platform's classes.
+ *
+ * A `Response` with status 101 cannot be made everywhere, and middleware replaces responses. So the answer that accepts
+ * is a plain 426 with the protocol in its `Upgrade` field, the acceptance is kept with the request, and the server
+ * writes the 101 that it stands for. If such a response ends up with another server, the client is told the truth.
+ *
+ * @module
+ */
+
+import type { IncomingRequest } from "../connection/incoming.ts";
+import {
+  connectResponse as tunnel,
+  type ProposingRequest,
+  type Switch,
+  type SwitchInit,
+  upgradeResponse as upgrade,
+  wantsUpgrade as wants,
+} from "../connection/respond.ts";
+import { onUpgrade as claim } from "../connection/upgrade.ts";
+import type { Upgraded } from "../connection/upgraded.ts";
+import { StateError } from "../http1/errors.ts";
+import type { Proposal } from "../http1/switching.ts";
+import { ConnectRequest } from "./connect_request.ts";
+import { LightRequest } from "./light_request.ts";
+
+/** A platform response that switches, and what it leads to. */
+export interface ResponseSwitch {
+  /** To be returned from the handler, through whatever middleware. */
+  readonly response: Response;
+  /** Resolves once the response was sent. Rejects with `UpgradeRejected` if another one is; needs no handler. */
+  readonly upgraded: Promise<Upgraded>;
+}
+
+/** What a switch response has beyond what it must have. */
+export interface ResponseSwitchInit {
+  /** Further headers. */
+  readonly headers?: HeadersInit | undefined;
+}
+
+/** What is done with the connection after the switch; the server waits for it when it shuts down. */
+export type OnSwitched = (upgraded: Upgraded) => void | Promise<void>;
+
+/** How a request was accepted. */
+interface Acceptance {
+  readonly status: number;
+  readonly onSwitched: OnSwitched | undefined;
+}
+
+const acceptances: WeakMap<IncomingRequest, Acceptance> = new WeakMap();
+
+/** What a handler accepted for a request, if anything. */
+export function acceptanceOf(incoming: IncomingRequest): Acceptance | undefined {
+  return acceptances.get(incoming);
+}
+
+const NOTHING: Proposal = { type: "none", why: "not-requested" };
+
+/** The request below a platform's one; only those that a server of this package made have one. */
+function incomingOf(request: object): IncomingRequest | undefined {
+  return LightRequest.incoming(request) ?? ConnectRequest.incoming(request);
+}
+
+function isConnLevel(request: object): request is ProposingRequest {
+  return "proposal" in request && !(request instanceof ConnectRequest);
+}
+
+/**
+ * The answer that accepts an upgrade.
+ *
+ * @param request A request that proposes one.
+ * @param protocol The protocol to speak, or several by preference; the first that was offered is taken. Spelled as here.
+ * @param init Further headers.
+ * @param onSwitched Called with the connection; what it throws goes to the server's `onError`.
+ * @throws {StateError} `no-switch`: the request proposes no upgrade, or none of the protocols was offered.
+ *
+ * @example
+ * ```ts
+ * import { serve, upgradeResponse, wantsUpgrade } from "@http-upgrade/http-upgrade";
+ *
+ * await using server = serve({ port: 0, hostname: "127.0.0.1" }, (request) => {
+ *   if (!wantsUpgrade(request, "echo")) return new Response("speak echo", { status: 426 });
+ *   const { response, upgraded } = upgradeResponse(request, "echo");
+ *   upgraded.then(({ readable, writable }) => readable.pipeTo(writable));
+ *   return response;
+ * });
+ * await server.listening;
+ * ```
+ */
+export function upgradeResponse(
+  request: Request,
+  protocol: string | readonly string[],
+  init?: ResponseSwitchInit,
+  onSwitched?: OnSwitched,
+): ResponseSwitch;
+/**
+ * The 101 that accepts an upgrade, for the handlers of `serveConnection`.
+ *
+ * @param request A request that proposes one.
+ * @param protocol The protocol to speak, or several by preference.
+ * @param init Further fields.
+ */
+export function upgradeResponse(
+  request: ProposingRequest,
+  protocol: string | readonly string[],
+  init?: SwitchInit,
+): Switch;
+export function upgradeResponse(
+  request: Request | ProposingRequest,
+  protocol: string | readonly string[],
+  init: ResponseSwitchInit & SwitchInit = {},
+  onSwitched?: OnSwitched,
+): ResponseSwitch | Switch {
+  if (isConnLevel(request)) return upgrade(request, protocol, init);
+  const incoming = incomingOf(request);
+  const { response, upgraded } = upgrade(incoming ?? { proposal: NOTHING }, protocol);
+  acceptances.set(incoming!, { status: 101, onSwitched });
+  const headers = new Headers(init.headers);
+  for (const [name, value] of response.fields as Iterable<[string, string]>) headers.set(name, value);
+  return { response: new Response(null, { status: 426, headers }), upgraded };
+}
+
+/**
+ * The answer that opens a tunnel for CONNECT.
+ *
+ * @param request What the `connect` hook got.
+ * @param init Further headers.
+ * @param onSwitched Called with the tunnel; what it throws goes to the server's `onError`.
+ */
+export function connectResponse(
+  request: ConnectRequest,
+  init?: ResponseSwitchInit,
+  onSwitched?: OnSwitched,
+): ResponseSwitch;
+/**
+ * The 200 that opens a tunnel, for the handlers of `serveConnection`.
+ *
+ * @param request A CONNECT request.
+ * @param init Further fields.
+ * @throws {StateError} `no-switch`: the request is no CONNECT.
+ */
+export function connectResponse(request: ProposingRequest, init?: SwitchInit): Switch;
+export function connectResponse(
+  request: ConnectRequest | ProposingRequest,
+  init: ResponseSwitchInit & SwitchInit = {},
+  onSwitched?: OnSwitched,
+): ResponseSwitch | Switch {
+  if (isConnLevel(request)) return tunnel(request, init);
+  const incoming = incomingOf(request);
+  if (incoming === undefined) throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
+  const { upgraded } = tunnel(incoming);
+  acceptances.set(incoming, { status: 200, onSwitched });
+  return { response: new Response(null, { status: 200, headers: new Headers(init.headers) }), upgraded };
+}
+
+/**
+ * The connection behind a message, once it has switched; for messages of either level.
+ *
+ * @param message A request that a server received, or a response that a client received.
+ * @returns Always the same promise for the same message. It rejects with `UpgradeRejected` as soon as another answer is
+ * decided; that needs no handler.
+ */
+export function onUpgrade(message: object): Promise<Upgraded> {
+  return claim(incomingOf(message) ?? message);
+}
+
+/** Whether a request proposes an upgrade, to `protocol` if one is given (in any case). */
+export function wantsUpgrade(request: Request | ProposingRequest, protocol?: string): boolean {
+  if (isConnLevel(request)) return wants(request, protocol);
+  const incoming = incomingOf(request);
+  return incoming !== undefined && wants(incoming, protocol);
+}
+
+/** The protocols that a request offers to switch to, by its preference; empty if it proposes no upgrade. */
+export function offeredProtocols(request: Request | ProposingRequest): readonly string[] {
+  const proposal = isConnLevel(request) ? request.proposal : incomingOf(request)?.proposal ?? NOTHING;
+  return proposal.type === "upgrade" ? proposal.protocols : [];
+}
