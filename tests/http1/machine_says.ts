@@ -11,7 +11,7 @@ import type { Fields } from "../../src/http1/fields.ts";
 import type { BodyFraming } from "../../src/http1/framing.ts";
 import { ServerMachine, type ServerMachineOptions } from "../../src/http1/server_machine.ts";
 import type { Proposal } from "../../src/http1/switching.ts";
-import { everyCut, text, wire } from "../support/wire.ts";
+import { everyCut, text, wire } from "../support/bytes.ts";
 
 /** How a run goes, beyond the machine's own options. */
 export interface RunOptions {
