@@ -88,7 +88,8 @@ export class Recorder {
   readonly ended: Promise<string>;
   #received = "";
   #cut: unknown = null;
-  #waiting: { readonly done: (soFar: string) => boolean; resolve(soFar: string): void; reject(error: Error): void }[] = [];
+  #waiting: { readonly done: (soFar: string) => boolean; resolve(soFar: string): void; reject(error: Error): void }[] =
+    [];
 
   constructor(end: { read(): Promise<Uint8Array | null> }) {
     this.ended = this.#record(end);
