@@ -137,16 +137,16 @@ export class PendingUpgrade {
   }
 }
 
-const pendingOf: WeakMap<object, PendingUpgrade> = new WeakMap();
+/** Where a message keeps its pending upgrade; a WeakMap would make every garbage collection dearer. */
+const pendingKey: unique symbol = Symbol("pendingUpgrade");
+
+interface Upgradable {
+  [pendingKey]?: PendingUpgrade;
+}
 
 /** Ties a pending upgrade to the message that people will ask with. */
 export function attachUpgrade(message: object, pending: PendingUpgrade): void {
-  pendingOf.set(message, pending);
-}
-
-/** The pending upgrade of a message. */
-export function upgradeOf(message: object): PendingUpgrade | undefined {
-  return pendingOf.get(message);
+  (message as Upgradable)[pendingKey] = pending;
 }
 
 const notRequested = settled<Upgraded>();
@@ -184,5 +184,5 @@ notRequested.reject(new UpgradeRejected("not-requested"));
  * ```
  */
 export function onUpgrade(message: object): Promise<Upgraded> {
-  return pendingOf.get(message)?.claim() ?? notRequested.promise;
+  return (message as Upgradable)[pendingKey]?.claim() ?? notRequested.promise;
 }
