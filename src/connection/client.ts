@@ -37,6 +37,8 @@ export interface OutgoingRequest {
   readonly body?: OutgoingBody | null | undefined;
   /** Sent behind a chunked body, if the field `Trailer` announces them. */
   readonly trailers?: OutgoingTrailers | undefined;
+  /** Whether a 200 of no announced length switches the connection as well, as old Docker daemons mean it. */
+  readonly hijack?: boolean | undefined;
 }
 
 /** What sending can be told. */
@@ -45,6 +47,8 @@ export interface SendOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with each 1xx response but 101. */
   readonly onInformational?: ((head: ResponseHead) => void) | undefined;
+  /** How long `Expect: 100-continue` holds back the body; the connection's `continueTimeoutMs` when left out. */
+  readonly continueTimeoutMs?: number | undefined;
 }
 
 /** A request that never reached the wire: it can be sent again elsewhere without a second thought. */
@@ -125,6 +129,11 @@ export class Sender {
     return this.#connection.isClosed;
   }
 
+  /** Whether anything has come from the server since the last request was begun. */
+  get heard(): boolean {
+    return this.#connection.heard;
+  }
+
   /**
    * Waits until a request can be sent: the exchange before is over, its body read to the end or canceled.
    *
@@ -177,6 +186,7 @@ export class ClientConnection implements AsyncDisposable {
   #closed: Closed | null = null;
   #shutdown = false;
   #peerEnded = false;
+  #heard = false;
   #writing = false;
   #unwritable = false;
   #readiness: Settled<void> | null = null;
@@ -214,6 +224,11 @@ export class ClientConnection implements AsyncDisposable {
   /** See {@linkcode Sender.isClosed}. */
   get isClosed(): boolean {
     return this.#closed !== null || this.#shutdown;
+  }
+
+  /** See {@linkcode Sender.heard}. */
+  get heard(): boolean {
+    return this.#heard;
   }
 
   /** See {@linkcode Sender.ready}. */
@@ -307,9 +322,10 @@ export class ClientConnection implements AsyncDisposable {
       return Promise.resolve();
     });
     const { proposal } = this.#machine;
-    if (proposal.type !== "none") {
+    if (proposal.type !== "none" || proposal.why !== "not-requested") {
       const pending = new PendingUpgrade();
-      pending.reject(new UpgradeRejected("refused", { status: head.status, response }));
+      const reason = proposal.type === "none" ? proposal.why : "refused";
+      pending.reject(new UpgradeRejected(reason, { status: head.status, response }));
       attachUpgrade(response, pending);
     }
     if (body.over) this.#settleExchange();
@@ -324,7 +340,7 @@ export class ClientConnection implements AsyncDisposable {
     const { clock, unclaimedUpgradeTimeoutMs } = this.#settings;
     const pending = new PendingUpgrade();
     const response = new IncomingResponse(head, new IncomingBody({ type: "none" }, null), async () => {
-      if (!pending.claimed) await (await pending.claim()).close();
+      if (!pending.claimed && this.#released === null) await (await pending.claim()).close();
     });
     attachUpgrade(response, pending);
     const heirs = { pending, parts: this.#parts };

@@ -92,7 +92,8 @@ export class OutgoingStream {
   }
 
   /**
-   * Gives each chunk to `send`, one at a time.
+   * Gives each chunk to `send`, one at a time. A source that lets wait for its first one gets an empty one in front, so
+   * that the head does not wait with it.
    *
    * @returns Whether the source has ended; false as soon as it was stopped.
    * @throws {unknown} What the source or `send` fails with. The source is canceled then.
@@ -104,8 +105,11 @@ export class OutgoingStream {
   async #run(send: SendChunk): Promise<boolean> {
     const chunks = this.#chunks = chunksOf(this.#source);
     try {
+      let first: NextChunk | null = chunks.next();
+      if (!await comesSoon(first)) await send(NOTHING);
       while (!this.#over) {
-        const { done, value } = await chunks.next();
+        const { done, value } = await (first ?? chunks.next());
+        first = null;
         if (this.#over || done) return !this.#over;
         const sent = send(checkChunk(value));
         if (sent !== undefined) await sent;
@@ -130,9 +134,24 @@ export class OutgoingStream {
   }
 }
 
+type NextChunk = Promise<IteratorResult<unknown>> | Promise<ReadableStreamReadResult<unknown>>;
+
+const NOTHING: Uint8Array = new Uint8Array(0);
+/** A chunk that is there already takes one or two turns through a stream, and five through `ReadableStream.from()`. */
+const SOON_TURNS = 5;
+
+/** Whether a chunk is there already, so that head and chunk can leave together. */
+async function comesSoon(next: NextChunk): Promise<boolean> {
+  let came = false;
+  const mark = (): void => void (came = true);
+  next.then(mark, mark);
+  for (let turn = 0; turn < SOON_TURNS && !came; turn++) await null;
+  return came;
+}
+
 /** What is alike in a reader and an iterator. */
 interface Chunks {
-  next(): Promise<IteratorResult<unknown>> | Promise<ReadableStreamReadResult<unknown>>;
+  next(): NextChunk;
   cancel(reason: unknown): unknown;
   release(): void;
 }

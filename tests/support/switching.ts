@@ -6,10 +6,11 @@
 
 import { assert } from "@std/assert";
 import type { Duplex } from "../../src/duplex/duplex.ts";
-import { duplexPair, type DuplexPairOptions } from "../../src/duplex/pair.ts";
+import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
 import { type HeldChannel, holdChannel } from "../../src/duplex/stream_channel.ts";
 import { UpgradeRejected, type UpgradeRejection } from "../../src/connection/upgrade.ts";
-import type { ServerConnectionOptions } from "../../src/connection/options.ts";
+import { type ClientConnection, handshake, type OutgoingRequest, type Sender } from "../../src/connection/client.ts";
+import type { ClientConnectionOptions, ServerConnectionOptions } from "../../src/connection/options.ts";
 import type { Handler } from "../../src/connection/server.ts";
 import { FakeClock, type Served, serving as servingInRealTime, text, turns } from "./wire.ts";
 
@@ -34,6 +35,29 @@ export function serving(
 ): Served {
   return servingInRealTime(handler, { clock: new FakeClock(), ...options }, pair);
 }
+
+/** A client's connection with the server's raw end in the test's hands. */
+export interface Called {
+  readonly sender: Sender;
+  readonly connection: ClientConnection;
+  /** The server's end. */
+  readonly server: PairEnd;
+}
+
+/** A client on one end of a pair, with a clock that stands still. */
+export function calling(options: ClientConnectionOptions = {}, pair: DuplexPairOptions = {}): Called {
+  const [near, server] = duplexPair(pair);
+  return { ...handshake(near, { clock: new FakeClock(), ...options }), server };
+}
+
+/** The request behind {@linkcode UPGRADE}. */
+export const UPGRADE_REQUEST: OutgoingRequest = {
+  method: "GET",
+  target: "/",
+  fields: [["Host", "a"], ["Upgrade", "foobar"], ["Connection", "upgrade"]],
+};
+/** The request behind {@linkcode CONNECT}. */
+export const CONNECT_REQUEST: OutgoingRequest = { method: "CONNECT", target: "a:443", fields: [["Host", "a:443"]] };
 
 /** Something to read from. */
 export interface Readable {
