@@ -42,6 +42,8 @@ export interface OutgoingRequestHead {
   readonly version?: Version | undefined;
   /** The field lines. `Host` is the caller's. */
   readonly fields: readonly Field[];
+  /** Whether a 200 of no announced length switches as well, as old Docker daemons mean it. Only with an `Upgrade`. */
+  readonly hijack?: boolean | undefined;
 }
 
 /** What a machine can be told beforehand. */
@@ -96,6 +98,7 @@ export class ClientMachine {
   #method = "";
   #informational = 0;
   #announced: string | null = null;
+  #hijack = false;
 
   /**
    * Makes a machine that waits for a first request.
@@ -109,9 +112,9 @@ export class ClientMachine {
     this.#parser = new HeadParser("response", this.#limits, this.#leniency);
   }
 
-  /** Whether a request may be sent. */
+  /** Whether a request may be sent. Not while bytes wait that answer none: they would be taken for its response. */
   get idle(): boolean {
-    return this.#writing === "idle" && this.#reading === "idle" && this.#persistent;
+    return this.#writing === "idle" && this.#reading === "idle" && this.#in.length === 0 && !this.#eof;
   }
 
   /** Whether the connection may go on after this exchange, as far as is known now. */
@@ -172,6 +175,7 @@ export class ClientMachine {
     this.#persistent = !listHas(sent.connection, "close") &&
       (version === "1.1" || listHas(sent.connection, "keep-alive"));
     this.#announced = sent.trailer;
+    this.#hijack = head.hijack ?? false;
     this.#encoder = new BodyEncoder(plan.framing);
     this.#writing = "body";
     this.#reading = "head";
@@ -293,7 +297,7 @@ export class ClientMachine {
   }
 
   #final(head: ResponseHead): ClientEvent {
-    if (acceptedBy(this.#proposal, head, this.#leniency)) {
+    if (acceptedBy(this.#proposal, head, this.#leniency) || this.#hijacks(head)) {
       this.#reading = "switched";
       return { type: "switched", head, protocol: head.status === 101 ? agreedProtocol(head.fields) : null };
     }
@@ -303,6 +307,12 @@ export class ClientMachine {
     this.#decoder = bodyDecoder(framing, this.#limits, this.#leniency);
     this.#reading = this.#decoder === null ? "complete" : "body";
     return { type: "response", head, framing };
+  }
+
+  /** What Docker did before it knew 101: the answer looks like one whose body ends with the connection. */
+  #hijacks(head: ResponseHead): boolean {
+    return this.#hijack && this.#proposal.type === "upgrade" && head.status === 200 &&
+      responseFraming(head, this.#method).type === "until-close";
   }
 
   #body(): ClientEvent {
@@ -315,7 +325,7 @@ export class ClientMachine {
   }
 
   /**
-   * Begins the next exchange.
+   * Begins the next exchange. Call `next()` then: it fails if bytes came already, which answer no request.
    *
    * @returns False if the connection must close instead.
    * @throws {StateError} `busy`: the request or the response is not complete.
