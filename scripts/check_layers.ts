@@ -27,7 +27,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** The doors from ring 1 up to ring 2, each in a file of its own: whoever calls `serve()` brings no socket. */
 const doors: Readonly<Record<string, readonly string[]>> = {
-  "src/http/platform.ts": ["src/runtime/mod.ts"],
+  "src/http/platform.ts": [
+    "src/runtime/decompress.ts",
+    "src/runtime/environment.ts",
+    "src/runtime/lookup.ts",
+    "src/runtime/mod.ts",
+  ],
   "src/proxy/platform.ts": ["src/runtime/mod.ts"],
 };
 

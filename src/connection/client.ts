@@ -246,8 +246,9 @@ export class ClientConnection implements AsyncDisposable {
     if (!this.isReady) throw new UnsentError(request, this.isClosed ? this.#closedError() : busy());
     const body = sortBody(request.body);
     const fields = [...fieldPairs(request.fields ?? [])];
-    const { method, target, version } = request;
-    this.#machine.sendRequest({ method, target, version, fields }, bodySize(body));
+    const { method, target, version, hijack } = request;
+    this.#machine.sendRequest({ method, target, version, fields, hijack }, bodySize(body));
+    this.#heard = false;
     const exchange = this.#begin(request, options, body, fields);
     exchange.pump.run();
     try {
@@ -260,7 +261,9 @@ export class ClientConnection implements AsyncDisposable {
   #begin(request: OutgoingRequest, options: SendOptions, body: SortedBody, fields: readonly Field[]): Exchange {
     const size = bodySize(body);
     const waits = size !== "none" && size !== 0 && fields.some(isExpectContinue);
-    const wait = waits ? this.#continueWait : null;
+    const { continueTimeoutMs } = options;
+    const own = continueTimeoutMs === undefined ? {} : { timeoutMs: continueTimeoutMs };
+    const wait = waits ? { ...this.#continueWait, ...own } : null;
     const pump = new RequestPump(this.#machine, this.#outlet, body, request.trailers, wait);
     const { signal } = options;
     const unlisten = signal === undefined ? null : this.#abortWith(signal);
@@ -308,7 +311,10 @@ export class ClientConnection implements AsyncDisposable {
   }
 
   #received(chunk: Uint8Array | null): void {
-    if (chunk !== null) return this.#machine.receive(chunk);
+    if (chunk !== null) {
+      this.#heard = true;
+      return this.#machine.receive(chunk);
+    }
     this.#peerEnded = true;
     this.#machine.receiveEof();
   }

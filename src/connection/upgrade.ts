@@ -149,6 +149,11 @@ export function attachUpgrade(message: object, pending: PendingUpgrade): void {
   (message as Upgradable)[pendingKey] = pending;
 }
 
+/** The pending upgrade of a message. */
+export function upgradeOf(message: object): PendingUpgrade | undefined {
+  return (message as Upgradable)[pendingKey];
+}
+
 const notRequested = settled<Upgraded>();
 notRequested.reject(new UpgradeRejected("not-requested"));
 

@@ -1,0 +1,431 @@
+/**
+ * The everyday client: `fetch`, upgrades and tunnels over connections that are used again.
+ *
+ * @module
+ */
+
+import { handshake, type OutgoingRequest, type SendOptions, UnsentError } from "../connection/client.ts";
+import { systemClock } from "../connection/clock.ts";
+import type { IncomingResponse } from "../connection/incoming.ts";
+import { attachUpgrade, onUpgrade, upgradeOf, UpgradeRejected } from "../connection/upgrade.ts";
+import { Upgraded } from "../connection/upgraded.ts";
+import type { Duplex } from "../duplex/duplex.ts";
+import { TransportError } from "../duplex/transport_error.ts";
+import { ProtocolError, StateError } from "../http1/errors.ts";
+import type { Field } from "../http1/fields.ts";
+import type { ClientOptions, ConnectInit, FetchInit, RouteOptions, UpgradeInit } from "./client_options.ts";
+import { type ClientRequest, clientRequest, hasField, isReplayable, pairsOf } from "./client_request.ts";
+import { type ClientResponse, clientResponse } from "./client_response.ts";
+import { type ConnectorSettings, openRoute, withinTime } from "./connector.ts";
+import { ACCEPTED_CODINGS, codingsOf } from "./decode.ts";
+import { Pool, type Pooled } from "./pool.ts";
+import { openTunnel } from "./proxy_connect.ts";
+import { bareHost, proxyFor } from "./proxy_rules.ts";
+import { isRedirect, redirected } from "./redirect.ts";
+import { type Route, routeTo } from "./route.ts";
+
+/** What an exchange needs besides the request. */
+interface Sending extends SendOptions {
+  readonly trailers?: OutgoingRequest["trailers"];
+  readonly hijack?: boolean | undefined;
+  readonly decompress: boolean;
+}
+
+/** RFC 9110 §9.2.2: what may be sent twice without harm. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+/** The most of an unwanted body that is read so that its connection can be used again. */
+const MOST_DISCARDED_BYTES = 65_536;
+
+/**
+ * Fetches, upgrades and tunnels. Connections are kept for the next request to the same place, and closed by
+ * {@linkcode close}, by leaving an `await using` scope, or when they have waited for `idleTimeoutMs`.
+ *
+ * Read the body of each response, or cancel it: its connection is busy until then.
+ *
+ * @example
+ * ```ts
+ * import { Client, duplexPair, serveConnection } from "@http-upgrade/http-upgrade";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const dial = () => {
+ *   const [near, far] = duplexPair();
+ *   serveConnection(far, (request) => ({ status: 200, body: `you asked for ${request.target}` }));
+ *   return near;
+ * };
+ * await using client = new Client({ dial });
+ * const response = await client.fetch("http://example.com/tea");
+ * assertEquals(await response.text(), "you asked for /tea");
+ * ```
+ */
+export class Client implements AsyncDisposable {
+  readonly #options: ClientOptions;
+  readonly #pool: Pool;
+  readonly #connector: ConnectorSettings;
+  readonly #defaults: readonly Field[];
+  readonly #dialing: Set<Promise<unknown>> = new Set();
+  readonly #ending: AbortController = new AbortController();
+  #closed = false;
+
+  /**
+   * Makes a client that is not connected to anything.
+   *
+   * @param options Proxy, TLS, limits; and the options of its connections.
+   */
+  constructor(options: ClientOptions = {}) {
+    const clock = options.clock ?? systemClock;
+    this.#options = options;
+    this.#pool = new Pool({
+      maxIdlePerOrigin: options.maxIdlePerOrigin ?? 6,
+      idleTimeoutMs: options.idleTimeoutMs ?? 15_000,
+      clock,
+    });
+    this.#connector = {
+      proxyTls: options.proxyTls,
+      connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+      clock,
+      openTunnel: (open, proxy, authority, signal) => this.#openTunnel(open, proxy, authority, [], signal),
+    };
+    const defaults = pairsOf(options.headers);
+    if (!hasField(defaults, "accept")) defaults.push(["accept", "*/*"]);
+    if (!hasField(defaults, "user-agent")) defaults.push(["user-agent", "http-upgrade"]);
+    if (options.keepAlive === false && !hasField(defaults, "connection")) defaults.push(["connection", "close"]);
+    this.#defaults = defaults;
+  }
+
+  /** How many connections are open, idle ones among them; those that were upgraded do not count. */
+  get connections(): number {
+    return this.#pool.size;
+  }
+
+  /**
+   * Fetches, as the platform's `fetch()` does: redirects are followed, codings undone.
+   *
+   * Other than there: `Host` can be given; a decoded body has neither `Content-Encoding` nor `Content-Length`; a request
+   * with `Connection: upgrade` and `Upgrade` may get a 101, after which {@linkcode onUpgrade} of the response gives the
+   * connection.
+   *
+   * @param input A URL of http or https, or a `Request`.
+   * @param init Overrides the request's properties.
+   * @returns The response, as soon as its head is there.
+   * @throws {TypeError} The request cannot be sent, or a redirect cannot be followed.
+   * @throws {TransportError} There is no connection, or it failed.
+   * @throws {ProtocolError} The response breaks the protocol.
+   * @throws {UpgradeRejected} The proxy refused a tunnel; `response` is its answer.
+   * @throws {StateError} `closed`: the client is.
+   * @throws {unknown} The reason of the signal.
+   */
+  async fetch(input: string | URL | Request, init: FetchInit = {}): Promise<ClientResponse> {
+    this.#checkOpen();
+    const given = typeof input === "object" && "redirect" in input ? input.redirect : "follow";
+    const mode = init.redirect ?? given;
+    const prepared = clientRequest(input, init);
+    let request = prepared instanceof Promise ? await prepared : prepared;
+    const sending = this.#sendingOf(init, request);
+    if (init.expectContinueTimeoutMs !== undefined && request.body !== null && !hasField(request.fields, "expect")) {
+      request = { ...request, fields: [...request.fields, ["expect", "100-continue"]] };
+    }
+    for (let redirects = 0;; redirects++) {
+      const response = await this.#exchange(request, this.#route(request.url, init, false), sending);
+      const location = isRedirect(response.status) && mode !== "manual" ? response.fields.get("location") : null;
+      if (location === null) return this.#wrap(response, request, redirects > 0, sending.decompress);
+      const following = this.#follow(request, response, location, mode, redirects);
+      await discard(response);
+      request = following;
+    }
+  }
+
+  #follow(
+    request: ClientRequest,
+    response: IncomingResponse,
+    location: string,
+    mode: string,
+    redirects: number,
+  ): ClientRequest {
+    try {
+      if (mode === "error") throw new TypeError("Cannot fetch: the answer is a redirect");
+      if (redirects === (this.#options.maxRedirects ?? 20)) {
+        throw new TypeError(`Cannot fetch: more than ${redirects} redirects`);
+      }
+      return redirected(request, response.status, location);
+    } catch (error) {
+      response.body.cancel(error);
+      throw error;
+    }
+  }
+
+  /**
+   * Sends a request that offers protocols, and waits for the server to take one. Through an HTTP proxy it goes in a
+   * tunnel. Redirects are not followed.
+   *
+   * @param input A URL of http or https, or a `Request`.
+   * @param init The protocols, and the rest of the request.
+   * @returns The connection, which is the caller's from then on; `protocol` says which one was taken.
+   * @throws {UpgradeRejected} Another answer came: `response` is a `Response` with its body. Or the proxy refused.
+   * @throws {unknown} What {@linkcode fetch} throws.
+   */
+  async upgrade(input: string | URL | Request, init: UpgradeInit): Promise<Upgraded> {
+    this.#checkOpen();
+    const protocols = typeof init.protocol === "string" ? [init.protocol] : init.protocol;
+    if (protocols.length === 0) throw new TypeError("Cannot upgrade: no protocol is offered");
+    const prepared = await clientRequest(input, init);
+    const kept = prepared.fields.filter(([name]) => !/^(?:connection|upgrade)$/i.test(name));
+    const fields: Field[] = [["connection", "Upgrade"], ["upgrade", protocols.join(", ")], ...kept];
+    const request = { ...prepared, fields };
+    const sending = { ...this.#sendingOf({ ...init, decompress: undefined }, request), hijack: init.hijack };
+    const response = await this.#exchange(request, this.#route(request.url, init, true), sending);
+    try {
+      return await onUpgrade(response);
+    } catch (error) {
+      if (!(error instanceof UpgradeRejected) || error.reason !== "refused") throw error;
+      const answer = this.#wrap(response, request, false, sending.decompress);
+      throw new UpgradeRejected("refused", { status: response.status, response: answer });
+    }
+  }
+
+  /**
+   * Asks the proxy for a tunnel.
+   *
+   * @param authority Where to: `host:port`, `[v6]:port`.
+   * @param init The proxy, if not the client's own; fields; a signal.
+   * @returns The tunnel, which is the caller's from then on. What the target says first is not lost.
+   * @throws {TypeError} The authority is none, or there is no proxy to ask.
+   * @throws {UpgradeRejected} The proxy refused: `response` is its answer.
+   * @throws {TransportError} The proxy cannot be reached.
+   */
+  async connect(authority: string, init: ConnectInit = {}): Promise<Upgraded> {
+    this.#checkOpen();
+    const url = authorityUrl(authority);
+    const choice = init.proxy === undefined ? this.#options.proxy : init.proxy;
+    const proxy = proxyFor(url, choice, undefined);
+    if (proxy === null) throw new TypeError("Cannot connect: there is no proxy to ask");
+    const port = Number(authority.slice(authority.lastIndexOf(":") + 1));
+    const route: Route = {
+      ...routeTo(url, { proxy: null, tunnel: true, dial: this.#options.dial }),
+      secure: false,
+      hostname: bareHost(url.hostname),
+      port,
+      authority: `${url.hostname}:${port}`,
+      proxy,
+    };
+    const fields = pairsOf(init.headers);
+    const connector: ConnectorSettings = {
+      ...this.#connector,
+      openTunnel: (open, proxy, target, signal) => this.#openTunnel(open, proxy, target, fields, signal),
+    };
+    const io = await this.#dial(init.signal ?? undefined, (signal) => openRoute(route, connector, signal));
+    return io instanceof Upgraded ? io : new Upgraded(io, new Uint8Array(0), { protocol: null });
+  }
+
+  /**
+   * Takes no more requests, closes idle connections, lets exchanges end that are under way; those whose body nobody reads
+   * go on until somebody does. Upgraded connections are their owners'. Idempotent.
+   *
+   * @returns Resolves when every connection is closed.
+   */
+  async close(): Promise<void> {
+    this.#closed = true;
+    do {
+      await this.#pool.close();
+      await Promise.all(this.#dialing);
+    } while (this.#pool.size > 0);
+  }
+
+  /**
+   * Ends everything at once but upgraded connections; what is under way fails with `reason`.
+   *
+   * @returns Resolves when every connection is closed.
+   */
+  async abort(reason: unknown = new StateError("closed", "The client was closed")): Promise<void> {
+    this.#closed = true;
+    this.#ending.abort(reason);
+    do {
+      await this.#pool.abort(reason);
+      await Promise.all(this.#dialing);
+    } while (this.#pool.size > 0);
+  }
+
+  /** {@linkcode abort}: leaving a scope does not wait for anybody. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.abort();
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new StateError("closed", "Cannot send: the client is closed");
+  }
+
+  #route(url: URL, init: RouteOptions, tunnel: boolean): Route {
+    const options = this.#options;
+    return routeTo(url, {
+      proxy: init.proxy === undefined ? options.proxy : init.proxy,
+      noProxy: init.noProxy ?? options.noProxy,
+      tls: init.tls ?? options.tls,
+      dial: init.dial ?? options.dial,
+      tunnel: tunnel || options.proxyTunnel === "always",
+    });
+  }
+
+  #sendingOf(init: FetchInit, request: ClientRequest): Sending {
+    return {
+      signal: request.signal,
+      onInformational: init.onInformational,
+      continueTimeoutMs: init.expectContinueTimeoutMs,
+      trailers: init.trailers,
+      decompress: init.decompress ?? this.#options.decompress ?? true,
+    };
+  }
+
+  /** One request and its response; sent again where that is what the answer is for. */
+  async #exchange(request: ClientRequest, route: Route, sending: Sending): Promise<IncomingResponse> {
+    const authorization = route.forward ? route.proxy!.authorization : null;
+    const response = await this.#send(request, route, sending, authorization);
+    if (response.status === 417 && hasField(request.fields, "expect") && isReplayable(request.body)) {
+      await discard(response);
+      const fields = request.fields.filter(([name]) => name.toLowerCase() !== "expect");
+      return await this.#exchange({ ...request, fields }, route, sending);
+    }
+    const { onProxyChallenge } = this.#options;
+    if (response.status === 407 && route.forward && onProxyChallenge !== undefined && isReplayable(request.body)) {
+      const answer = await onProxyChallenge(response.fields.getAll("proxy-authenticate"));
+      if (answer !== null) {
+        await discard(response);
+        return await this.#send(request, route, sending, answer);
+      }
+    }
+    return response;
+  }
+
+  async #send(
+    request: ClientRequest,
+    route: Route,
+    sending: Sending,
+    proxyAuthorization: string | null,
+  ): Promise<IncomingResponse> {
+    const { signal } = sending;
+    const message = this.#message(request, route, sending, proxyAuthorization);
+    for (let fresh = false;;) {
+      signal?.throwIfAborted();
+      const waiting = fresh ? null : this.#pool.take(route.key);
+      const pooled = waiting ?? await this.#open(route, signal);
+      try {
+        const response = await pooled.sender.send(message, sending);
+        noteKeepAlive(pooled, response);
+        return response;
+      } catch (error) {
+        if (waiting === null || signal?.aborted === true) throw error;
+        if (error instanceof UnsentError) continue;
+        if (pooled.sender.heard || !isGone(error)) throw error;
+        if (!IDEMPOTENT.has(request.method) || !isReplayable(request.body)) throw error;
+        fresh = true;
+      } finally {
+        this.#pool.release(pooled);
+      }
+    }
+  }
+
+  #message(
+    request: ClientRequest,
+    route: Route,
+    sending: Sending,
+    proxyAuthorization: string | null,
+  ): OutgoingRequest {
+    const { method, url, body } = request;
+    const path = url.pathname + url.search;
+    const fields: Field[] = hasField(request.fields, "host") ? [] : [["host", url.host]];
+    for (const field of request.fields) fields.push(field);
+    for (const field of this.#defaults) if (!hasField(request.fields, field[0].toLowerCase())) fields.push(field);
+    if (sending.decompress && !hasField(request.fields, "accept-encoding") && !hasField(request.fields, "range")) {
+      fields.push(["accept-encoding", ACCEPTED_CODINGS]);
+    }
+    if (proxyAuthorization !== null && !hasField(request.fields, "proxy-authorization")) {
+      fields.push(["proxy-authorization", proxyAuthorization]);
+    }
+    const target = route.forward ? `http://${url.host}${path}` : path;
+    return { method, target, fields, body, trailers: sending.trailers, hijack: sending.hijack };
+  }
+
+  #open(route: Route, signal: AbortSignal | undefined): Promise<Pooled> {
+    return this.#dial(signal, async (signal) => {
+      const io = await openRoute(route, this.#connector, signal);
+      return this.#pool.add(route.key, handshake(io, this.#options), io);
+    });
+  }
+
+  /** Keeps track of what is being opened, so that nothing is left when the client is closed. */
+  async #dial<T>(signal: AbortSignal | undefined, open: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const dialing = withinTime(this.#connector, [signal, this.#ending.signal], open);
+    const settled = dialing.then(() => {}, () => {});
+    this.#dialing.add(settled);
+    try {
+      return await dialing;
+    } finally {
+      this.#dialing.delete(settled);
+    }
+  }
+
+  #openTunnel(
+    open: () => Promise<Duplex>,
+    proxy: NonNullable<Route["proxy"]>,
+    authority: string,
+    fields: readonly Field[],
+    signal: AbortSignal,
+  ): Promise<Upgraded> {
+    return openTunnel({
+      open: async () => {
+        const io = await open();
+        return this.#pool.add("", handshake(io, this.#options), io);
+      },
+      authority,
+      fields: [...this.#defaults.filter(([name]) => name.toLowerCase() === "user-agent"), ...fields],
+      authorization: proxy.authorization,
+      onProxyChallenge: this.#options.onProxyChallenge,
+      signal,
+    });
+  }
+
+  #wrap(
+    incoming: IncomingResponse,
+    { url, method, signal }: ClientRequest,
+    redirected: boolean,
+    decode: boolean,
+  ): ClientResponse {
+    const codings = decode ? codingsOf(incoming) : [];
+    const response = clientResponse(incoming, { url, redirected, bodiless: method === "HEAD", codings, signal });
+    const pending = upgradeOf(incoming);
+    if (pending !== undefined) attachUpgrade(response, pending);
+    return response;
+  }
+}
+
+/** Reads a short body to its end, so that the connection is free for what follows; gives up a long one. */
+async function discard(response: IncomingResponse): Promise<void> {
+  const { body } = response;
+  if (body.length === undefined || body.length > MOST_DISCARDED_BYTES) return body.cancel();
+  try {
+    while (await body.read() !== null);
+  } catch {
+    return;
+  }
+}
+
+/** Whether the connection went away, as kept ones do. */
+function isGone(error: unknown): boolean {
+  if (error instanceof ProtocolError) return error.code === "truncated";
+  return error instanceof TransportError && (error.code === "reset" || error.code === "closed");
+}
+
+/** Servers say how long they wait; asking just before they hang up is lost labour. */
+function noteKeepAlive(pooled: Pooled, response: IncomingResponse): void {
+  const said = response.fields.get("keep-alive");
+  if (said === null) return;
+  const seconds = /(?:^|[,;\s])timeout=(\d{1,9})/i.exec(said)?.[1];
+  if (seconds !== undefined) pooled.hintMs = Math.max(0, Number(seconds) * 1000 - 1000);
+}
+
+/** The authority as a URL, in which the platform has checked the host. */
+function authorityUrl(authority: string): URL {
+  const port = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+):(\d{1,5})$/.exec(authority)?.[1];
+  if (port === undefined || Number(port) === 0 || Number(port) > 65535) {
+    throw new TypeError(`Cannot connect: ${JSON.stringify(authority)} is no host:port`);
+  }
+  return new URL(`https://${authority}/`);
+}

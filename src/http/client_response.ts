@@ -1,0 +1,241 @@
+/**
+ * The `Response` of a client: a light object over the message of the connection, read straight from there.
+ *
+ * @module
+ */
+
+import type { IncomingResponse } from "../connection/incoming.ts";
+import type { ResponseHead } from "../http1/message.ts";
+import { type Coding, decompress } from "./platform.ts";
+
+/** A `Response`, and what the platform's class has no place for. */
+export interface ClientResponse extends Response {
+  /** The head as it came: every line in its order and spelling, also those that decoding makes untrue. */
+  readonly head: ResponseHead;
+  /** The fields behind the body. Resolves when the body was read to its end; a rejection needs no handler. */
+  readonly trailers: Promise<Headers>;
+}
+
+/** What is known of a response beyond its message. */
+export interface ResponseContext {
+  /** Where it came from. */
+  readonly url: URL;
+  /** Whether redirects led there. */
+  readonly redirected: boolean;
+  /** Whether it answers a request that gets no body. */
+  readonly bodiless: boolean;
+  /** What is to be undone. */
+  readonly codings: readonly Coding[];
+  /** What the caller gives up with. */
+  readonly signal: AbortSignal | undefined;
+}
+
+const decoder = new TextDecoder();
+
+/** Makes a response of a message. */
+export function clientResponse(incoming: IncomingResponse, context: ResponseContext): ClientResponse {
+  return new LightClientResponse(incoming, context) as unknown as ClientResponse;
+}
+
+/**
+ * See the module. `instanceof Response` holds; a real one is made for `clone()`, `blob()` and `formData()` only, and takes
+ * over the body.
+ */
+class LightClientResponse {
+  readonly #incoming: IncomingResponse;
+  readonly #context: ResponseContext;
+  #headers: Headers | null = null;
+  #stream: ReadableStream<Uint8Array> | null = null;
+  #real: Response | null = null;
+
+  constructor(incoming: IncomingResponse, context: ResponseContext) {
+    this.#incoming = incoming;
+    this.#context = context;
+  }
+
+  get head(): ResponseHead {
+    return this.#incoming;
+  }
+
+  get trailers(): Promise<Headers> {
+    const trailers = this.#incoming.body.trailers.then((fields) => new Headers([...fields] as [string, string][]));
+    trailers.catch(() => {});
+    return trailers;
+  }
+
+  get status(): number {
+    return this.#incoming.status;
+  }
+
+  get statusText(): string {
+    return this.#incoming.reason;
+  }
+
+  get ok(): boolean {
+    return this.#incoming.ok;
+  }
+
+  get redirected(): boolean {
+    return this.#context.redirected;
+  }
+
+  get type(): ResponseType {
+    return "basic";
+  }
+
+  get url(): string {
+    const { url } = this.#context;
+    return url.hash === "" ? url.href : url.href.slice(0, -url.hash.length);
+  }
+
+  get headers(): Headers {
+    if (this.#headers === null) {
+      this.#headers = new Headers([...this.#incoming.fields] as [string, string][]);
+      if (this.#context.codings.length > 0) {
+        this.#headers.delete("content-encoding");
+        this.#headers.delete("content-length");
+      }
+    }
+    return this.#headers;
+  }
+
+  get body(): ReadableStream<Uint8Array> | null {
+    if (this.#real !== null) return this.#real.body;
+    if (this.#isNull) return null;
+    return this.#stream ??= this.#makeStream();
+  }
+
+  get bodyUsed(): boolean {
+    if (this.#real !== null) return this.#real.bodyUsed;
+    return !this.#isNull && this.#incoming.body.used;
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    return this.#real === null ? await this.#consume() : new Uint8Array(await this.#real.arrayBuffer());
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    if (this.#real !== null) return await this.#real.arrayBuffer();
+    return (await this.#consume()).slice().buffer as ArrayBuffer;
+  }
+
+  async text(): Promise<string> {
+    return this.#real === null ? decoder.decode(await this.#consume()) : await this.#real.text();
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  async blob(): Promise<Blob> {
+    return await this.#materialize().blob();
+  }
+
+  async formData(): Promise<FormData> {
+    return await this.#materialize().formData();
+  }
+
+  clone(): Response {
+    return this.#likeness(this.#materialize().clone());
+  }
+
+  get #isNull(): boolean {
+    if (this.#context.bodiless) return true;
+    const { status } = this.#incoming;
+    return status === 101 || status === 204 || status === 205 || status === 304;
+  }
+
+  async #consume(): Promise<Uint8Array> {
+    if (this.#isNull) return new Uint8Array(0);
+    if (this.bodyUsed || this.#stream?.locked === true) throw new TypeError("Cannot read the body: it was used before");
+    const { codings } = this.#context;
+    try {
+      if (codings.length === 0) return await this.#incoming.body.bytes(Infinity);
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of this.#decoded()) chunks.push(chunk);
+      return joined(chunks);
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  #makeStream(): ReadableStream<Uint8Array> {
+    if (this.#context.codings.length > 0) return this.#decodedStream();
+    const { body } = this.#incoming;
+    return new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        let chunk: Uint8Array | null;
+        try {
+          chunk = await body.read();
+        } catch (error) {
+          throw this.#failure(error);
+        }
+        if (chunk === null) controller.close();
+        else controller.enqueue(chunk);
+      },
+      cancel: (reason) => body.cancel(reason),
+    }, { highWaterMark: 0 });
+  }
+
+  #decodedStream(): ReadableStream<Uint8Array> {
+    const chunks = this.#decoded();
+    return new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        let next: IteratorResult<Uint8Array>;
+        try {
+          next = await chunks.next();
+        } catch (error) {
+          throw this.#failure(error);
+        }
+        if (next.done === true) controller.close();
+        else controller.enqueue(next.value);
+      },
+      cancel: async (reason) => {
+        this.#incoming.body.cancel(reason);
+        await chunks.return(undefined);
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  #decoded(): AsyncGenerator<Uint8Array> {
+    let chunks: AsyncIterable<Uint8Array> = this.#incoming.body;
+    for (const coding of this.#context.codings) chunks = decompress(chunks, coding);
+    return chunks as AsyncGenerator<Uint8Array>;
+  }
+
+  /** Who gave up hears their own reason. */
+  #failure(error: unknown): unknown {
+    const { signal } = this.#context;
+    if (signal?.aborted === true) return signal.reason;
+    this.#incoming.body.cancel(error);
+    return error;
+  }
+
+  #materialize(): Response {
+    if (this.#real !== null) return this.#real;
+    if (this.bodyUsed || this.#stream?.locked === true) throw new TypeError("Cannot use the body: it was used before");
+    return this.#real = this.#likeness(new Response(this.body, { headers: this.headers }));
+  }
+
+  /** Says of a real response what its constructor does not take. */
+  #likeness(real: Response): Response {
+    for (const name of ["status", "statusText", "ok", "redirected", "type", "url"] as const) {
+      Object.defineProperty(real, name, { value: this[name], configurable: true });
+    }
+    return real;
+  }
+
+  static {
+    Object.setPrototypeOf(LightClientResponse.prototype, Response.prototype);
+  }
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}

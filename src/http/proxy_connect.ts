@@ -1,0 +1,65 @@
+/**
+ * A tunnel through an HTTP proxy: CONNECT, and a second one when the proxy wants other credentials.
+ *
+ * @module
+ */
+
+import type { ClientConnection, Sender } from "../connection/client.ts";
+import type { IncomingResponse } from "../connection/incoming.ts";
+import { onUpgrade, UpgradeRejected } from "../connection/upgrade.ts";
+import type { Upgraded } from "../connection/upgraded.ts";
+import type { Field } from "../http1/fields.ts";
+import type { ClientOptions } from "./client_options.ts";
+import { clientResponse } from "./client_response.ts";
+
+/** What it takes to open a tunnel. */
+export interface TunnelRequest {
+  /** Opens a connection to the proxy. */
+  open(): Promise<{ readonly sender: Sender; readonly connection: ClientConnection }>;
+  /** The target: `host:port`. */
+  readonly authority: string;
+  /** Further field lines. */
+  readonly fields: readonly Field[];
+  /** The credentials that are offered unasked, or `null`. */
+  readonly authorization: string | null;
+  /** See the client's option. */
+  readonly onProxyChallenge: ClientOptions["onProxyChallenge"];
+  /** Gives up. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Opens a tunnel. A 407 is answered on the same connection if that stays open, else on a new one.
+ *
+ * @throws {UpgradeRejected} The proxy refused; `response` is its answer, whose connection closes behind it.
+ */
+export async function openTunnel(wanted: TunnelRequest): Promise<Upgraded> {
+  let proxy = await wanted.open();
+  let response = await ask(proxy.sender, wanted, wanted.authorization);
+  if (response.status === 407 && wanted.onProxyChallenge !== undefined) {
+    const answer = await wanted.onProxyChallenge(response.fields.getAll("proxy-authenticate"));
+    if (answer !== null) {
+      response.body.cancel();
+      const open = await proxy.sender.ready().then(() => true, () => false);
+      wanted.signal.throwIfAborted();
+      if (!open) proxy = await wanted.open();
+      response = await ask(proxy.sender, wanted, answer);
+    }
+  }
+  if (response.ok) return await onUpgrade(response);
+  // Exchanges end before the connection does; what was meant for the tunnel is never sent here (RFC 9931 §4).
+  proxy.connection.gracefulShutdown();
+  throw new UpgradeRejected("refused", { status: response.status, response: answerOf(response, wanted) });
+}
+
+async function ask(sender: Sender, wanted: TunnelRequest, authorization: string | null): Promise<IncomingResponse> {
+  const { authority, signal } = wanted;
+  const fields: Field[] = [["host", authority]];
+  if (authorization !== null) fields.push(["proxy-authorization", authorization]);
+  return await sender.send({ method: "CONNECT", target: authority, fields: [...fields, ...wanted.fields] }, { signal });
+}
+
+function answerOf(response: IncomingResponse, { authority }: TunnelRequest): Response {
+  const url = new URL(`http://${authority}/`);
+  return clientResponse(response, { url, redirected: false, bodiless: false, codings: [], signal: undefined });
+}
