@@ -171,12 +171,14 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   /** Gives up the rest. The connection discards a bounded amount of it, or closes. Idempotent. */
   cancel(reason?: unknown): void {
     this.#used = true;
+    const open = this.#state.at === "open";
+    if (!open && this.#queue.length === 0) return;
     this.#queue = NOTHING;
-    if (this.#state.at !== "open") return;
     this.#unread = 0;
+    this.#complete ||= !open;
     this.#state = { at: "canceled", reason };
     this.#announce();
-    this.#source?.canceled(reason);
+    if (open) this.#source?.canceled(reason);
   }
 
   /**
