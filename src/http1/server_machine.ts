@@ -384,10 +384,9 @@ export class ServerMachine {
       writeStatusLine(this.#out, head.status, head.reason, this.#version);
       this.#writeFields(head.fields, plan);
       if (plan.add !== null) this.#add(plan.add[0], plan.add[1]);
-      if (!persistent && !saysClose && this.#version === "1.1") this.#add("connection", "close");
-      if (persistent && this.#version === "1.0" && !listHas(sent.connection, "keep-alive")) {
-        this.#add("connection", "keep-alive");
-      }
+      const saysKeepAlive = this.#version === "1.1" || listHas(sent.connection, "keep-alive");
+      if (persistent && !saysKeepAlive) this.#add("connection", "keep-alive");
+      if (!persistent && saysKeepAlive && !saysClose) this.#add("connection", "close");
       if (date !== null && !sent.date) this.#add("date", date);
       this.#out.text("\r\n");
     } catch (error) {
