@@ -5,7 +5,14 @@
  */
 
 import type { Duplex } from "../duplex/duplex.ts";
-import type { Listener, ListenOptions, Network, SocketOptions, StartTlsOptions } from "../duplex/network.ts";
+import type {
+  Listener,
+  ListenOptions,
+  Network,
+  SocketOptions,
+  StartTlsOptions,
+  TlsOptions,
+} from "../duplex/network.ts";
 import type { SocketAddress } from "../duplex/socket.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 import { parseAddress } from "./address.ts";
@@ -28,10 +35,11 @@ export interface Adapter {
  */
 export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
   function startTls(duplex: Duplex, options: StartTlsOptions = {}, socketOptions: SocketOptions = {}): NetSocket {
+    const complete = options.isServer === true ? options : withServerName(options, duplex);
     const transport = duplex instanceof NetSocket ? duplex.surrender() : holdChannel(duplex);
     const socket = new NetSocket(startTls, "on", socketOptions);
     socket.cancel = () => transport.abort();
-    return openInBackground(socket, options.signal, async () => (await load()).secure(socket, transport, options));
+    return openInBackground(socket, options.signal, async () => (await load()).secure(socket, transport, complete));
   }
 
   return {
@@ -42,9 +50,9 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
         const adapter = await load();
         if (!socket.over) await adapter.connect(socket, to, options);
       });
+      if ("hostname" in to) socket.host = to.hostname;
       if (tls === undefined) return socket;
-      const name = "path" in to ? {} : { serverName: to.hostname };
-      return startTls(socket, { ...name, ...tls, ...(signal === undefined ? {} : { signal }) }, options);
+      return startTls(socket, { ...tls, ...(signal === undefined ? {} : { signal }) }, options);
     },
     async listen(options = {}) {
       return (await load()).listen(startTls, options);
@@ -53,4 +61,11 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
       return startTls(duplex, options);
     },
   };
+}
+
+/** The name to look for in the server's certificate: without one anybody's would do. */
+function withServerName<Options extends TlsOptions>(options: Options, duplex: Duplex): Options {
+  const serverName = options.serverName ?? (duplex instanceof NetSocket ? duplex.host : undefined);
+  if (serverName === undefined) throw new TypeError("Cannot start TLS: serverName is missing");
+  return { ...options, serverName };
 }

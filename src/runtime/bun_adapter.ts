@@ -9,7 +9,8 @@ import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
 import type { HeldChannel } from "../duplex/stream_channel.ts";
 import type { Adapter } from "./adapter.ts";
 import { socketInfo } from "./address.ts";
-import { type BunHandlers, type BunSocket, BunTransport, passOn } from "./bun_transport.ts";
+import { type BunHandlers, type BunSocket, BunTransport, passOn, transportOf } from "./bun_transport.ts";
+import { TransportError } from "../duplex/transport_error.ts";
 import { transportError } from "./errors.ts";
 import { NetSocket, type StartTls } from "./net_socket.ts";
 import { DEFAULT_BACKLOG, PushListener } from "./listener.ts";
@@ -48,6 +49,7 @@ async function connect(socket: NetSocket, to: SocketAddress, options: SocketOpti
 async function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
   const { hostname = "0.0.0.0", port = 0, path, backlog = DEFAULT_BACKLOG, reusePort = false } = options;
   const where = path === undefined ? { hostname, port, reusePort } : { unix: path };
+  const tls = options.tls && { ...options.tls, isServer: true as const };
   const handlers: BunHandlers = {
     ...passOn,
     open(native) {
@@ -58,7 +60,12 @@ async function listen(startTls: StartTls, options: ListenOptions): Promise<Liste
   };
   const server = listenNow({ ...where, allowHalfOpen: true, socket: handlers });
   const address = path === undefined ? { hostname: server.hostname, port: server.port } : { path };
-  const listener = new PushListener(address, backlog, async () => server.stop());
+  const listener = new PushListener(
+    address,
+    backlog,
+    async () => server.stop(),
+    tls && ((socket) => startTls(socket, tls, options)),
+  );
   return listener;
 }
 
@@ -71,11 +78,73 @@ function listenNow(options: object): BunListener {
 }
 
 async function secure(
-  _socket: NetSocket,
-  _transport: NetSocket | HeldChannel,
-  _options: StartTlsOptions,
+  socket: NetSocket,
+  transport: NetSocket | HeldChannel,
+  options: StartTlsOptions,
 ): Promise<void> {
-  throw new TypeError("not yet");
+  const native = transport instanceof NetSocket ? await takePlainSocket(transport) : null;
+  if (native === null) return (await import("./node_tls.ts")).secureWithNode(socket, transport, options);
+  if (socket.over) return native.terminate();
+  const { remote, local } = await (transport as NetSocket).opened;
+  const fail = (error: unknown): void => {
+    socket.failed(
+      transportError(error ?? new TransportError("tls", "Cannot handshake: the connection ended"), "handshake"),
+    );
+    native.terminate();
+  };
+  const opening = (tlsSocket: BunSocket): boolean => transportOf(tlsSocket) === undefined;
+  socket.cancel = () => native.terminate();
+  native.resume();
+  native.upgradeTLS({
+    data: undefined,
+    isServer: options.isServer === true,
+    tls: tlsOf(options),
+    socket: {
+      ...passOn,
+      open() {},
+      handshake(tlsSocket: BunSocket, success: boolean, error: Error | null): void {
+        if (!opening(tlsSocket)) return;
+        const trusted = options.isServer !== true || options.requireClientCert !== true ||
+          tlsSocket.authorized === true;
+        if (!success || !trusted) return fail(error);
+        socket.attach(new BunTransport(tlsSocket, socket), socketInfo(remote, local, tlsSocket.alpnProtocol || null));
+      },
+      error: (tlsSocket: BunSocket, error: unknown) =>
+        opening(tlsSocket) ? fail(error) : passOn.error(tlsSocket, error),
+      close: (tlsSocket: BunSocket, error: unknown) =>
+        opening(tlsSocket) ? fail(error) : passOn.close(tlsSocket, error),
+    },
+  });
+}
+
+/** Takes Bun's object out of a socket, if Bun can put TLS on it: not on one that has TLS already. */
+async function takePlainSocket(transport: NetSocket): Promise<BunSocket | null> {
+  await transport.opened;
+  await transport.written;
+  const native = transport.native as BunSocket | null;
+  if (native === null || transport.secureTransport === "on" || !transport.untouched) return null;
+  transport.release();
+  return native;
+}
+
+function tlsOf(options: StartTlsOptions): object {
+  const { cert, key, caCerts, alpnProtocols } = options;
+  const role = options.isServer === true
+    ? { requestCert: options.requireClientCert === true, rejectUnauthorized: options.requireClientCert === true }
+    : { serverName: options.serverName, rejectUnauthorized: true };
+  return {
+    ...role,
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(caCerts === undefined ? {} : { ca: [...caCerts] }),
+    ...(alpnProtocols === undefined ? {} : { ALPNProtocols: alpnWire(alpnProtocols) }),
+  };
+}
+
+/** The protocols as ALPN has them on the wire, each behind its length (RFC 7301 §3.1): Bun takes them so. */
+function alpnWire(protocols: readonly string[]): Uint8Array {
+  const names = protocols.map((protocol) => new TextEncoder().encode(protocol));
+  return Uint8Array.from(names.flatMap((name) => [name.byteLength, ...name]));
 }
 
 function attachSocket(socket: NetSocket, native: BunSocket, known: SocketAddress, options: SocketOptions): void {

@@ -19,6 +19,8 @@ export interface BunSocket {
   readonly localAddress?: string;
   readonly localPort?: number;
   readonly alpnProtocol?: string | false | null;
+  /** TLS: whether the peer showed a certificate that is trusted. */
+  readonly authorized?: boolean;
   /** The number of bytes taken, -1 when closed. */
   write(bytes: Uint8Array, byteOffset?: number, byteLength?: number): number;
   shutdown(): void;
@@ -28,7 +30,7 @@ export interface BunSocket {
   resume(): void;
   setNoDelay(on: boolean): boolean;
   setKeepAlive(on: boolean): boolean;
-  reload(options: { socket: object }): void;
+  upgradeTLS(options: object): [raw: BunSocket, tls: BunSocket];
 }
 
 /** A write that Bun has not taken whole. */
@@ -101,6 +103,7 @@ export class BunTransport implements Transport {
   detach(): void {
     this.#over = true;
     this.pause();
+    this.native.data = undefined;
   }
 
   // What the handlers call.
@@ -172,6 +175,7 @@ export interface BunHandlers {
   handshake?(socket: BunSocket, success: boolean, error: Error | null): void;
 }
 
-function transportOf(socket: BunSocket): BunTransport | undefined {
+/** What handles the socket, once it is open. */
+export function transportOf(socket: BunSocket): BunTransport | undefined {
   return socket.data instanceof BunTransport ? socket.data : undefined;
 }

@@ -66,6 +66,11 @@ export class ChunkQueue implements Withdrawable {
     return this.#resolve !== null;
   }
 
+  /** Whether nothing is queued. */
+  get empty(): boolean {
+    return this.#next === this.#chunks.length;
+  }
+
   /** Whether `end()` was called. */
   get ended(): boolean {
     return this.#ended;

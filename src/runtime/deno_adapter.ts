@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { Listener, ListenOptions, SocketOptions, StartTlsOptions } from "../duplex/network.ts";
+import type { Listener, ListenOptions, SocketOptions, StartTlsOptions, TlsOptions } from "../duplex/network.ts";
 import type { Socket, SocketAddress } from "../duplex/socket.ts";
 import type { HeldChannel } from "../duplex/stream_channel.ts";
 import type { Adapter } from "./adapter.ts";
 import { socketInfo } from "./address.ts";
 import { type DenoAddr, type DenoConn, DenoTransport } from "./deno_transport.ts";
 import { transportError } from "./errors.ts";
-import { NetSocket, type StartTls } from "./net_socket.ts";
+import { NetSocket, openInBackground, type StartTls } from "./net_socket.ts";
 import { acceptAll } from "./listener.ts";
 
 interface DenoListener {
@@ -20,11 +20,16 @@ interface DenoListener {
   close(): void;
 }
 
+interface DenoTlsConn extends DenoConn {
+  handshake(): Promise<{ readonly alpnProtocol: string | null }>;
+}
+
 /** As much of Deno as is used. */
 interface DenoNet {
   connect(options: object): Promise<DenoConn>;
+  startTls(conn: DenoConn, options: object): Promise<DenoTlsConn>;
   listen(options: object): DenoListener;
-  errors: Readonly<Record<"BadResource" | "Interrupted", new () => Error>>;
+  listenTls(options: object): DenoListener;
 }
 
 function deno(): DenoNet {
@@ -44,45 +49,95 @@ async function connect(socket: NetSocket, to: SocketAddress, options: SocketOpti
 }
 
 async function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
-  const { hostname = "0.0.0.0", port = 0, path, reusePort = false } = options;
-  const where = path === undefined ? { hostname, port, reusePort } : { transport: "unix", path };
+  const { hostname = "0.0.0.0", port = 0, path, reusePort = false, backlog = 511, tls } = options;
+  const where = path === undefined ? { hostname, port, reusePort, tcpBacklog: backlog } : { transport: "unix", path };
   try {
-    return new PullListener(deno().listen({ ...where, tcpBacklog: options.backlog ?? 511 }), startTls, options);
+    // Deno's TLS listener knows nothing of client certificates, nor of unix sockets.
+    if (tls === undefined) return new PullListener(deno().listen(where), acceptPlain);
+    if (path !== undefined || tls.requireClientCert === true) {
+      const serverTls = { ...tls, isServer: true as const };
+      return new PullListener(deno().listen(where), (conn) => startTls(acceptPlain(conn), serverTls, options));
+    }
+    const { cert, key, alpnProtocols } = tls;
+    const alpn = alpnProtocols === undefined ? {} : { alpnProtocols: [...alpnProtocols] };
+    return new PullListener(deno().listenTls({ ...where, cert, key, ...alpn }), acceptTls);
   } catch (error) {
     throw transportError(error, "listen");
+  }
+
+  function acceptPlain(conn: DenoConn): NetSocket {
+    const socket = new NetSocket(startTls, "starttls", options);
+    attachConn(socket, conn, options);
+    return socket;
+  }
+
+  function acceptTls(conn: DenoConn): NetSocket {
+    const socket = new NetSocket(startTls, "on", options);
+    return openInBackground(socket, undefined, () => handshake(socket, conn as DenoTlsConn, options));
   }
 }
 
 async function secure(
-  _socket: NetSocket,
-  _transport: NetSocket | HeldChannel,
-  _options: StartTlsOptions,
+  socket: NetSocket,
+  transport: NetSocket | HeldChannel,
+  options: StartTlsOptions,
 ): Promise<void> {
-  throw new TypeError("not yet");
+  const conn = transport instanceof NetSocket ? await takePlainConn(transport, options) : null;
+  if (conn === null) return (await import("./node_tls.ts")).secureWithNode(socket, transport, options);
+  if (socket.over) return closeQuietly(conn);
+  const { serverName, caCerts, alpnProtocols } = options as TlsOptions;
+  try {
+    const tlsConn = await deno().startTls(conn, {
+      hostname: serverName,
+      ...(caCerts === undefined ? {} : { caCerts: [...caCerts] }),
+      ...(alpnProtocols === undefined ? {} : { alpnProtocols: [...alpnProtocols] }),
+    });
+    await handshake(socket, tlsConn, {});
+  } catch (error) {
+    closeQuietly(conn);
+    throw transportError(error, "handshake");
+  }
+}
+
+/** Takes the connection out of a socket, if Deno can do the TLS that is asked for: as a client, without a certificate. */
+async function takePlainConn(transport: NetSocket, options: StartTlsOptions): Promise<DenoConn | null> {
+  await transport.opened;
+  await transport.written;
+  const conn = transport.native as DenoConn | null;
+  if (conn === null || conn.remoteAddr.transport !== "tcp" || "handshake" in conn) return null;
+  if (options.isServer === true || options.cert !== undefined || !transport.untouched) return null;
+  transport.release();
+  return conn;
+}
+
+async function handshake(socket: NetSocket, conn: DenoTlsConn, options: SocketOptions): Promise<void> {
+  socket.cancel = () => closeQuietly(conn);
+  try {
+    const { alpnProtocol } = await conn.handshake();
+    attachConn(socket, conn, options, alpnProtocol ?? null);
+  } catch (error) {
+    closeQuietly(conn);
+    throw transportError(error, "handshake");
+  }
 }
 
 /** Takes a connection from Deno when one is asked for; until then it waits in the system's queue. */
 class PullListener implements Listener {
   readonly address: SocketAddress;
   readonly #native: DenoListener;
-  readonly #startTls: StartTls;
-  readonly #options: ListenOptions;
+  readonly #open: (conn: DenoConn) => Socket;
   #closed = false;
 
-  constructor(native: DenoListener, startTls: StartTls, options: ListenOptions) {
+  constructor(native: DenoListener, open: (conn: DenoConn) => Socket) {
     this.address = addressOf(native.addr);
     this.#native = native;
-    this.#startTls = startTls;
-    this.#options = options;
+    this.#open = open;
   }
 
   async accept(): Promise<Socket | null> {
     if (this.#closed) return null;
     try {
-      const conn = await this.#native.accept();
-      const socket = new NetSocket(this.#startTls, "starttls", this.#options);
-      attachConn(socket, conn, this.#options);
-      return socket;
+      return this.#open(await this.#native.accept());
     } catch (error) {
       if (this.#closed) return null;
       throw transportError(error, "listen");
@@ -104,11 +159,19 @@ class PullListener implements Listener {
   }
 }
 
-function attachConn(socket: NetSocket, conn: DenoConn, options: SocketOptions): void {
+function attachConn(socket: NetSocket, conn: DenoConn, options: SocketOptions, alpn: string | null = null): void {
   if (options.noDelay !== false) conn.setNoDelay?.(true);
   if (options.keepAlive === true) conn.setKeepAlive?.(true);
-  const info = socketInfo(addressOf(conn.remoteAddr), addressOf(conn.localAddr), null);
+  const info = socketInfo(addressOf(conn.remoteAddr), addressOf(conn.localAddr), alpn);
   socket.attach(new DenoTransport(conn, socket), info);
+}
+
+function closeQuietly(conn: DenoConn): void {
+  try {
+    conn.close();
+  } catch {
+    // Deno has closed it already, or has made another object of it.
+  }
 }
 
 function addressOf(addr: DenoAddr): SocketAddress {

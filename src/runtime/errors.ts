@@ -82,13 +82,14 @@ export function transportError(error: unknown, doing: Doing): TransportError {
 }
 
 function codeOf(code: unknown, name: unknown, text: string, doing: Doing): TransportErrorCode {
+  if (doing === "handshake") return "tls";
+  if (doing === "listen") return "address";
   if (typeof code === "string") {
     const known = CODE_OF_SYSTEM_CODE[code];
-    if (known !== undefined) return doing === "listen" ? "address" : known;
+    if (known !== undefined) return known;
     if (TLS_CODE.test(code)) return "tls";
   }
-  if (doing === "listen") return "address";
-  if (doing === "handshake" || TLS_TEXT.test(text)) return "tls";
+  if (TLS_TEXT.test(text)) return "tls";
   const known = typeof name === "string" ? CODE_OF_NAME[name] : undefined;
   if (known !== undefined) return known;
   return doing === "connect" ? "unreachable" : "reset";

@@ -6,6 +6,7 @@
 
 import type { Listener } from "../duplex/network.ts";
 import type { Socket, SocketAddress } from "../duplex/socket.ts";
+import type { NetSocket } from "./net_socket.ts";
 
 /** How many connections wait for `accept()` when the caller does not say. Node's and Deno's system queue is 511. */
 export const DEFAULT_BACKLOG = 512;
@@ -15,28 +16,36 @@ export class PushListener implements Listener {
   readonly address: SocketAddress;
   readonly #backlog: number;
   readonly #stop: () => Promise<void>;
-  #unaccepted: Socket[] = [];
+  readonly #handOut: (socket: NetSocket) => Socket;
+  #unaccepted: NetSocket[] = [];
   #acceptors: ((socket: Socket | null) => void)[] = [];
   #closed: Promise<void> | null = null;
 
-  /** Makes the listener of a platform's server, which `stop` closes. */
-  constructor(address: SocketAddress, backlog: number, stop: () => Promise<void>) {
+  /**
+   * Makes the listener of a platform's server.
+   *
+   * @param stop Closes the server.
+   * @param tls Puts TLS on a socket when it is accepted.
+   */
+  constructor(address: SocketAddress, backlog: number, stop: () => Promise<void>, tls?: (socket: NetSocket) => Socket) {
     this.address = address;
     this.#backlog = backlog;
     this.#stop = stop;
+    this.#handOut = tls ?? ((socket) => socket);
   }
 
   /** Takes a socket from the platform; cuts it when there is no room, or nobody to take it. */
-  offer(socket: Socket): void {
+  offer(socket: NetSocket): void {
     const acceptor = this.#acceptors.shift();
-    if (acceptor !== undefined) acceptor(socket);
+    if (acceptor !== undefined) acceptor(this.#handOut(socket));
     else if (this.#closed === null && this.#unaccepted.length < this.#backlog) this.#unaccepted.push(socket);
     else socket.abort();
   }
 
   accept(): Promise<Socket | null> {
     const socket = this.#unaccepted.shift();
-    if (socket !== undefined || this.#closed !== null) return Promise.resolve(socket ?? null);
+    if (socket !== undefined) return Promise.resolve(this.#handOut(socket));
+    if (this.#closed !== null) return Promise.resolve(null);
     return new Promise((resolve) => this.#acceptors.push(resolve));
   }
 

@@ -19,7 +19,7 @@ import { transportError } from "./errors.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 
 /** A runtime's `startTls()`, which the method of the same name calls. */
-export type StartTls = (socket: NetSocket, options?: StartTlsOptions) => Socket;
+export type StartTls = (socket: NetSocket, options?: StartTlsOptions, socketOptions?: SocketOptions) => Socket;
 
 /** A write that waits for the socket to open. */
 interface EarlyWrite {
@@ -34,6 +34,8 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
   readonly #opened = new Deferred<SocketInfo>();
   readonly #closed = new Deferred<void>();
   readonly secureTransport: "on" | "starttls";
+  /** The name or address that was connected to. */
+  host: string | undefined = undefined;
 
   #queue: ChunkQueue = new ChunkQueue();
   #transport: Transport | null = null;
@@ -94,9 +96,9 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
     return this.#lastWrite;
   }
 
-  /** Whether the platform is reading and cannot be stopped: the transport cannot leave this socket's hands. */
-  get readingAhead(): boolean {
-    return this.#transport?.reading ?? false;
+  /** Whether the platform's object has all that the peer has sent: nothing is queued or being read ahead. */
+  get untouched(): boolean {
+    return this.#transport !== null && !this.#transport.reading && this.#queue.empty && !this.#queue.ended;
   }
 
   read(): Promise<Uint8Array | null> {
@@ -181,6 +183,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
     heir.#queue = this.#queue;
     this.#queue = new ChunkQueue();
     this.#queue.fail(this.#reason);
+    heir.host = this.host;
     this.#heir = heir;
     heir.#cancel = () => this.abort();
     if (this.#transport !== null) this.#handOver(this.#transport, this.#info!);

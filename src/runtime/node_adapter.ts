@@ -5,18 +5,18 @@
  */
 
 import net from "node:net";
-import type { Listener, ListenOptions, SocketOptions, StartTlsOptions } from "../duplex/network.ts";
+import type { Listener, ListenOptions, SocketOptions } from "../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
-import type { HeldChannel } from "../duplex/stream_channel.ts";
 import type { Adapter } from "./adapter.ts";
 import { socketInfo } from "./address.ts";
 import { transportError } from "./errors.ts";
 import { NetSocket, type StartTls } from "./net_socket.ts";
+import { secureWithNode } from "./node_tls.ts";
 import { cutNodeSocket, NodeTransport } from "./node_transport.ts";
 import { DEFAULT_BACKLOG, PushListener } from "./listener.ts";
 
 /** Node; and Deno and Bun, through their versions of its modules. */
-export const nodeAdapter: Adapter = { connect, listen, secure };
+export const nodeAdapter: Adapter = { connect, listen, secure: secureWithNode };
 
 function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): void {
   const where = "path" in to ? { path: to.path } : { host: to.hostname, port: to.port };
@@ -39,6 +39,7 @@ function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): 
 
 function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
   const { hostname = "0.0.0.0", port = 0, path, backlog = DEFAULT_BACKLOG } = options;
+  const tls = options.tls && { ...options.tls, isServer: true as const };
   const server = net.createServer({
     allowHalfOpen: true,
     pauseOnConnect: true,
@@ -51,7 +52,7 @@ function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
     server.once("error", (error) => reject(transportError(error, "listen")));
     server.listen(where, () => {
       const address = path === undefined ? boundAddress(server) : { path };
-      const listener = new PushListener(address, backlog, stop);
+      const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));
       server.on("connection", (native) => {
         const socket = new NetSocket(startTls, "starttls", options);
         socket.attach(new NodeTransport(native, socket, () => cutNodeSocket(native)), infoOf(native, address));
@@ -60,14 +61,6 @@ function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
       resolve(listener);
     });
   });
-}
-
-async function secure(
-  _socket: NetSocket,
-  _transport: NetSocket | HeldChannel,
-  _options: StartTlsOptions,
-): Promise<void> {
-  throw new TypeError("not yet");
 }
 
 function boundAddress(server: net.Server): SocketAddress {

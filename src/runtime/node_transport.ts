@@ -17,6 +17,7 @@ export class NodeTransport implements Transport {
   readonly reading = false;
   sink: TransportSink;
   readonly #cut: () => void;
+  readonly #encrypted: boolean;
   #flowing = false;
   #over = false;
 
@@ -31,6 +32,7 @@ export class NodeTransport implements Transport {
     this.native = native;
     this.sink = sink;
     this.#cut = cut;
+    this.#encrypted = "encrypted" in native;
     native.pause();
     native.on("data", this.#onData);
     native.on("end", this.#onEnd);
@@ -55,14 +57,13 @@ export class NodeTransport implements Transport {
 
   write(bytes: Uint8Array): Promise<void> {
     const native = this.native;
+    if (this.#encrypted) return this.#writeAndWait(bytes);
     native.write(bytes);
     // The kernel has taken it all: the usual case, and no callback has been set up for it.
     if (native.writableLength === 0 && native.errored === null) return accepted;
     // Else an empty write tells when everything before it is out of the caller's buffer. `drain` would not do: it says
     // nothing as long as less than the high-water mark waits.
-    return new Promise((resolve, reject) => {
-      native.write(NOTHING, (error) => error ? reject(transportError(error, "write")) : resolve());
-    });
+    return this.#writeAndWait(NOTHING);
   }
 
   closeWrite(): Promise<void> {
@@ -88,6 +89,12 @@ export class NodeTransport implements Transport {
     native.off("end", this.#onEnd);
     native.off("error", this.#onError);
     native.off("close", this.#onClose);
+  }
+
+  #writeAndWait(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.native.write(bytes, (error) => error ? reject(transportError(error, "write")) : resolve());
+    });
   }
 
   readonly #onData = (chunk: Uint8Array): void => {

@@ -1,0 +1,172 @@
+/**
+ * TLS over anything, with `node:tls`, which all three runtimes have. Deno and Bun load this file only for what they
+ * cannot do themselves.
+ *
+ * @module
+ */
+
+import net from "node:net";
+import { Duplex as NodeDuplex } from "node:stream";
+import tls from "node:tls";
+import type { ByteChannel } from "../duplex/duplex.ts";
+import type { StartTlsOptions, TlsOptions, TlsServerOptions } from "../duplex/network.ts";
+import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
+import type { HeldChannel } from "../duplex/stream_channel.ts";
+import { TransportError } from "../duplex/transport_error.ts";
+import { socketInfo } from "./address.ts";
+import { transportError } from "./errors.ts";
+import { NetSocket } from "./net_socket.ts";
+import { cutNodeSocket, NodeTransport } from "./node_transport.ts";
+
+/** What the handshake runs over. */
+interface Under {
+  readonly stream: NodeDuplex;
+  readonly info: SocketInfo;
+  cut(): void;
+}
+
+const NOWHERE: SocketAddress = { path: "" };
+const UNKNOWN: SocketInfo = socketInfo(NOWHERE, NOWHERE, null);
+/** Not in the types of `tls.connect()` and `tls.TLSSocket`, which take it all the same. */
+const HALF_OPEN: object = { allowHalfOpen: true };
+/** Parsing certificates costs more than a handshake: a listener's options are parsed once. */
+const contexts = new WeakMap<TlsServerOptions, tls.SecureContext>();
+
+/** See `Adapter.secure`. */
+export async function secureWithNode(
+  socket: NetSocket,
+  transport: NetSocket | HeldChannel,
+  options: StartTlsOptions,
+): Promise<void> {
+  const under = transport instanceof NetSocket ? await underSocket(transport) : underChannel(transport, UNKNOWN);
+  if (socket.over) return under.cut();
+  socket.cancel = under.cut;
+  try {
+    const native = await (options.isServer === true
+      ? serverHandshake(under.stream, options)
+      : clientHandshake(under.stream, options));
+    const alpn = typeof native.alpnProtocol === "string" ? native.alpnProtocol : null;
+    const { remote, local } = under.info;
+    const cut = (): void => {
+      native.destroy();
+      under.cut();
+    };
+    socket.attach(new NodeTransport(native, socket, cut), socketInfo(remote, local, alpn));
+  } catch (error) {
+    under.cut();
+    throw transportError(error, "handshake");
+  }
+}
+
+async function underSocket(transport: NetSocket): Promise<Under> {
+  const info = await transport.opened;
+  await transport.written;
+  if (!(transport.native instanceof net.Socket) || transport.over) return underChannel(transport, info);
+  const { native, readBuf, ended } = transport.release();
+  const stream = native as net.Socket;
+  stream.on("error", ignore);
+  if (ended) {
+    stream.destroy();
+    throw new TransportError("tls", "Cannot handshake: the peer has ended its side");
+  }
+  if (readBuf.byteLength > 0) stream.unshift(readBuf);
+  return { stream, info, cut: () => cutNodeSocket(stream) };
+}
+
+function underChannel(channel: ByteChannel & { close(): Promise<void> }, info: SocketInfo): Under {
+  const stream = new NodeDuplex({
+    allowHalfOpen: true,
+    read(): void {
+      channel.read().then((chunk) => this.push(chunk), (error) => this.destroy(error));
+    },
+    write(chunk, _encoding, done): void {
+      channel.write(chunk).then(() => done(), done);
+    },
+    final(done): void {
+      channel.closeWrite().then(() => done(), done);
+    },
+    destroy(error, done): void {
+      if (error === null) channel.close().catch(ignore);
+      else channel.abort(error);
+      done(error);
+    },
+  });
+  stream.on("error", ignore);
+  return { stream, info, cut: () => channel.abort() };
+}
+
+function clientHandshake(stream: NodeDuplex, options: TlsOptions): Promise<tls.TLSSocket> {
+  const { serverName = "", caCerts, cert, key, alpnProtocols } = options;
+  return new Promise((resolve, reject) => {
+    const native = tls.connect({
+      ...HALF_OPEN,
+      socket: stream,
+      host: serverName,
+      rejectUnauthorized: true,
+      ...(net.isIP(serverName) === 0 ? { servername: serverName } : {}), // an address is not a name to ask for
+      ...(caCerts === undefined ? {} : { ca: [...caCerts] }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+      ...(alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] }),
+    });
+    native.on("error", reject);
+    native.once("end", () => reject(endOfHandshake()));
+    native.once("close", () => reject(endOfHandshake()));
+    native.once("secureConnect", () => resolve(native));
+  });
+}
+
+function serverHandshake(stream: NodeDuplex, options: TlsServerOptions): Promise<tls.TLSSocket> {
+  const alpn = options.alpnProtocols === undefined ? {} : { ALPNProtocols: [...options.alpnProtocols] };
+  if (options.requireClientCert === true) return checkedServerHandshake(stream, options, alpn);
+  return new Promise((resolve, reject) => {
+    const native = new tls.TLSSocket(stream, {
+      isServer: true,
+      secureContext: contextOf(options),
+      ...alpn,
+      ...HALF_OPEN,
+    });
+    native.on("error", reject);
+    native.once("end", () => reject(endOfHandshake()));
+    native.once("close", () => reject(endOfHandshake()));
+    native.once("secure", () => resolve(native));
+  });
+}
+
+/** A bare `TLSSocket` asks for a certificate and takes any: only `tls.Server` looks at who signed it. */
+function checkedServerHandshake(stream: NodeDuplex, options: TlsServerOptions, alpn: object): Promise<tls.TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const server = tls.createServer({
+      ...contextOptions(options),
+      ...alpn,
+      allowHalfOpen: true,
+      requestCert: true,
+      rejectUnauthorized: true,
+    });
+    server.once("secureConnection", (native) => {
+      native.on("error", ignore);
+      resolve(native);
+    });
+    server.once(
+      "tlsClientError",
+      (error) => reject(new TransportError("tls", `Cannot handshake: ${error.message}`, { cause: error })),
+    );
+    server.emit("connection", stream);
+  });
+}
+
+function contextOf(options: TlsServerOptions): tls.SecureContext {
+  let context = contexts.get(options);
+  if (context === undefined) contexts.set(options, context = tls.createSecureContext(contextOptions(options)));
+  return context;
+}
+
+function contextOptions({ cert, key, caCerts }: TlsServerOptions): tls.SecureContextOptions {
+  return { cert, key, ...(caCerts === undefined ? {} : { ca: [...caCerts] }) };
+}
+
+function endOfHandshake(): TransportError {
+  return new TransportError("tls", "Cannot handshake: the connection ended");
+}
+
+function ignore(): void {}
