@@ -186,11 +186,8 @@ export class ServerConnection implements AsyncDisposable {
     if (request !== this.#request || !this.#machine.canRespond || this.#stopped !== null) {
       throw new StateError("done", "Cannot take over: the request is not being handled any more");
     }
-    if (this.#wire.reading && !this.#wire.withdraw()) {
-      throw new StateError("busy", "Cannot take over: a read is pending");
-    }
-    this.#stopped = { reason: "upgrade" };
-    this.#stopTimers();
+    if (!this.#reclaim()) throw new StateError("busy", "Cannot take over: a read is pending");
+    this.#conclude({ reason: "upgrade" });
     this.#pending?.reject(new UpgradeRejected("low-level"));
     return releaseParts(this.#wire, this.#machine.takeTrailing());
   }
@@ -327,7 +324,7 @@ export class ServerConnection implements AsyncDisposable {
     if (gaveUp !== null) this.#decision.set(this.#settings.upgradeTimeoutMs, () => this.#giveUp());
     try {
       const response = await (gaveUp === null ? answer : Promise.race([answer, gaveUp.promise]));
-      if (response !== null) return await this.#answer(response);
+      if (response !== null || gaveUp === null) return await this.#answer(response!);
       answer.then((late) => discardBody(late.body, null)).catch(() => {});
       return await this.#finishLater(this.#flush());
     } catch (error) {
@@ -683,12 +680,18 @@ export class ServerConnection implements AsyncDisposable {
     this.#decision.stop();
   }
 
-  /** Gives the transport back, with all that was read from it; false if that is not possible any more. */
-  #release(parts: Settled<Parts>): boolean {
-    if (this.#wire.ended || (this.#request !== null && !this.#machine.requestComplete)) return false;
+  /** Takes in what was read ahead, for whoever reads next; false if a read is pending that cannot be taken back. */
+  #reclaim(): boolean {
     if ((this.#waiting || this.#wire.reading) && !this.#wire.withdraw()) return false;
     const arrived = this.#wire.takeArrived();
     if (arrived !== undefined) this.#receive(arrived);
+    return true;
+  }
+
+  /** Gives the transport back, with all that was read from it; false if that is not possible any more. */
+  #release(parts: Settled<Parts>): boolean {
+    if (this.#wire.ended || (this.#request !== null && !this.#machine.requestComplete)) return false;
+    if (!this.#reclaim()) return false;
     this.#released = releaseParts(this.#wire, this.#machine.takeTrailing());
     parts.resolve(this.#released);
     return true;
