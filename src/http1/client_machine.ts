@@ -12,7 +12,7 @@ import { SendBuffer } from "../bytes/send_buffer.ts";
 import { ProtocolError, StateError } from "./errors.ts";
 import { type Field, Fields } from "./fields.ts";
 import { type BodyFraming, isPersistent, responseFraming } from "./framing.ts";
-import { DEFAULT_LIMITS, type Http1Limits, type Leniency } from "./limits.ts";
+import { type Http1Limits, type Leniency, limitsOf } from "./limits.ts";
 import type { RequestHead, ResponseHead, Version } from "./message.ts";
 import { HeadParser } from "./parse_head.ts";
 import { type BodyDecoder, bodyDecoder } from "./read_body.ts";
@@ -104,9 +104,10 @@ export class ClientMachine {
    * Makes a machine that waits for a first request.
    *
    * @param options What to do differently.
+   * @throws {RangeError} A limit is not a number of at least 0.
    */
   constructor(options: ClientMachineOptions = {}) {
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limits = limitsOf(options.limits);
     this.#leniency = options.leniency ?? {};
     this.#nameCase = options.nameCase ?? "as-given";
     this.#parser = new HeadParser("response", this.#limits, this.#leniency);

@@ -39,6 +39,22 @@ export const DEFAULT_LIMITS: Http1Limits = {
   maxInformational: 16,
 };
 
+/**
+ * Fills in the limits that are not given.
+ *
+ * @throws {RangeError} One of them is not a number of at least 0; `Infinity` switches a bound off.
+ */
+export function limitsOf(given: Partial<Http1Limits> = {}): Http1Limits {
+  const limits: { -readonly [Name in keyof Http1Limits]: number } = { ...DEFAULT_LIMITS };
+  for (const name of Object.keys(limits) as (keyof Http1Limits)[]) {
+    const limit = given[name];
+    if (limit === undefined) continue;
+    if (typeof limit !== "number" || !(limit >= 0)) throw new RangeError(`Cannot use limit ${name}: ${limit}`);
+    limits[name] = limit;
+  }
+  return limits;
+}
+
 /** What is accepted although the grammar forbids it. Everything is off unless named. */
 export interface Leniency {
   /** A lone LF ends a line (RFC 9112 §2.2 allows it, and two readers may then disagree about where a line ends). */

@@ -13,7 +13,7 @@ import { SendBuffer } from "../bytes/send_buffer.ts";
 import { ProtocolError, StateError } from "./errors.ts";
 import { type Field, type Fields, quoted, splitList } from "./fields.ts";
 import { type BodyFraming, isPersistent, requestFraming } from "./framing.ts";
-import { DEFAULT_LIMITS, type Http1Limits, type Leniency } from "./limits.ts";
+import { type Http1Limits, type Leniency, limitsOf } from "./limits.ts";
 import type { RequestHead, Version } from "./message.ts";
 import { HeadParser } from "./parse_head.ts";
 import { type BodyDecoder, bodyDecoder } from "./read_body.ts";
@@ -125,9 +125,10 @@ export class ServerMachine {
    * Makes a machine that waits for a first request.
    *
    * @param options What to do differently.
+   * @throws {RangeError} A limit is not a number of at least 0.
    */
   constructor(options: ServerMachineOptions = {}) {
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#limits = limitsOf(options.limits);
     this.#leniency = options.leniency ?? {};
     this.#nameCase = options.nameCase ?? "as-given";
     this.#keepAlive = options.keepAlive ?? true;

@@ -135,6 +135,7 @@ class Transcript {
   readonly #views: { readonly bytes: Uint8Array; readonly was: string }[] = [];
   readonly #fields: { readonly line: number; readonly fields: Fields }[] = [];
   #body: string | null = null;
+  #fed = 0;
   #eofGiven = false;
   #over = false;
 
@@ -154,7 +155,7 @@ class Transcript {
         this.end(`${error.status} ${error.code}`);
       }
     }
-    const rest = text(this.#machine.takeTrailing().bytes) + this.#chunks.map(text).join("");
+    const rest = text(this.#machine.takeTrailing().bytes) + this.#chunks.slice(this.#fed).map(text).join("");
     if (rest !== "") this.#lines.push(`rest ${rejoined(rest)}`);
     for (const { bytes, was } of this.#views) assertEquals(text(bytes), was, "bytes that were handed out");
     const named = this.#run.fields ? this.#fields : [];
@@ -197,8 +198,7 @@ class Transcript {
   }
 
   #feed(): void {
-    const chunk = this.#chunks.shift();
-    if (chunk !== undefined) return this.#machine.receive(chunk);
+    if (this.#fed < this.#chunks.length) return this.#machine.receive(this.#chunks[this.#fed++]!);
     if (!this.#run.eof || this.#eofGiven) return this.end("waiting");
     this.#eofGiven = true;
     this.#machine.receiveEof();
