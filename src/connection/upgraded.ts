@@ -117,6 +117,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
 
   /** Ends our side; the peer sees the end of the stream and may go on sending. Idempotent. */
   closeWrite(): Promise<void> {
+    if (this.#taken) return Promise.reject(alreadyTaken());
     return this.#channel.closeWrite();
   }
 
