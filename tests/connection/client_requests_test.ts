@@ -4,7 +4,7 @@ import type { OutgoingRequest } from "../../src/connection/client.ts";
 import { StateError } from "../../src/http1/errors.ts";
 import { Fields } from "../../src/http1/fields.ts";
 import { readUntil, text, turns, wire } from "../support/wire.ts";
-import { answer, dialing, EMPTY, exchanged, GET, GET_WIRE, Recorder, rejection, wireOf } from "../support/client.ts";
+import { answer, dialing, exchanged, GET, GET_WIRE, Recorder, rejection, wireOf } from "../support/client.ts";
 
 const targets: readonly (readonly [form: string, method: string, target: string])[] = [
   ["origin-form", "GET", "/a"],
