@@ -44,7 +44,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
   #info: SocketInfo | null = null;
   #upgraded = false;
   #heir: NetSocket | null = null;
-  /** Why calls are refused once the socket is over or given away. */
+  /** Why calls are refused once the socket is over or given away; `undefined` when it ended as it should. */
   #reason: unknown = undefined;
   #earlyWrites: EarlyWrite[] = [];
   #lastWrite: Promise<void> = accepted;
@@ -118,7 +118,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
 
   closeWrite(): Promise<void> {
     if (this.#writeEnd !== null) return this.#writeEnd;
-    if (this.#over || this.#upgraded) return Promise.reject(this.#reason);
+    if (this.#over || this.#upgraded) return Promise.reject(this.#refusal);
     const transport = this.#transport;
     this.#writer = null;
     return this.#writeEnd = transport === null
@@ -152,7 +152,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
   release(): ReleasedSocket {
     const transport = this.#transport;
     if (this.#upgraded) throw new StateError("already-taken", "Cannot release: the socket was given away");
-    if (this.#over) throw new StateError("closed", "Cannot release: the socket is closed", { cause: this.#reason });
+    if (this.#over) throw new StateError("closed", "Cannot release: the socket is closed", { cause: this.#refusal });
     if (transport === null) throw new StateError("not-ready", "Cannot release: the socket is not open yet");
     if (this.#queue.waiting || transport.reading) throw new StateError("busy", "Cannot release: a read is pending");
     if (transport.writing) throw new StateError("busy", "Cannot release: a write is pending");
@@ -173,7 +173,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
   surrender(): NetSocket {
     if (this.#upgraded) throw new StateError("already-taken", "Cannot start TLS: the socket was given away");
     if (this.#over || this.#writeEnd !== null) {
-      throw new StateError("closed", "Cannot start TLS: the socket is closed", { cause: this.#reason });
+      throw new StateError("closed", "Cannot start TLS: the socket is closed", { cause: this.#refusal });
     }
     this.#upgraded = true;
     this.#writer = null;
@@ -244,7 +244,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
   }
 
   gone(): void {
-    this.#end(new TransportError("closed", "The socket is closed"), false);
+    this.#end(this.#queue.ended ? undefined : closedError(), false);
   }
 
   #handOver(transport: Transport, info: SocketInfo): void {
@@ -256,7 +256,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
   }
 
   #writeOutOfTurn(bytes: Uint8Array): Promise<void> {
-    if (this.#over || this.#upgraded) return Promise.reject(this.#reason);
+    if (this.#over || this.#upgraded) return Promise.reject(this.#refusal);
     if (this.#writeEnd !== null) {
       return Promise.reject(new TransportError("closed", "Cannot write: closeWrite() was called before"));
     }
@@ -268,7 +268,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
 
   async #endWriting(): Promise<void> {
     const transport = this.#transport;
-    if (transport === null) throw this.#reason;
+    if (transport === null) throw this.#refusal;
     await transport.closeWrite();
     this.#writeEnded = true;
     if (this.#queue.ended) transport.close();
@@ -287,6 +287,11 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
     await this.#closed.promise.catch(ignore);
   }
 
+  /** Made when it is asked for: an error for each connection that ends well would cost more than ending it. */
+  get #refusal(): unknown {
+    return this.#reason ?? closedError();
+  }
+
   #end(reason: unknown, failed: boolean): void {
     if (this.#over) return;
     this.#over = true;
@@ -301,6 +306,10 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
     else this.#closed.resolve();
     if (this.#heir !== null) this.#heir.#end(reason, failed);
   }
+}
+
+function closedError(): TransportError {
+  return new TransportError("closed", "The socket is closed");
 }
 
 /**

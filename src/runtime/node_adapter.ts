@@ -55,7 +55,7 @@ function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
       const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));
       server.on("connection", (native) => {
         const socket = new NetSocket(startTls, "starttls", options);
-        socket.attach(new NodeTransport(native, socket, () => cutNodeSocket(native)), infoOf(native, address));
+        socket.attach(new NodeTransport(native, socket, () => cutNodeSocket(native)), acceptedInfo(native, address));
         listener.offer(socket);
       });
       resolve(listener);
@@ -66,6 +66,13 @@ function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
 function boundAddress(server: net.Server): SocketAddress {
   const { address, port } = server.address() as net.AddressInfo;
   return { hostname: address, port };
+}
+
+/** Asking the system costs as much as parsing a request: what the listener's own address tells is not asked. */
+function acceptedInfo(native: net.Socket, bound: SocketAddress): SocketInfo {
+  if ("path" in bound || net.isIP(bound.hostname) === 0 || /^[0:.]+$/.test(bound.hostname)) return infoOf(native, bound);
+  const { remoteAddress = "", remotePort = 0 } = native;
+  return socketInfo({ hostname: remoteAddress, port: remotePort }, bound, null);
 }
 
 function infoOf(native: net.Socket, known: SocketAddress): SocketInfo {
