@@ -104,6 +104,13 @@ export class SendBuffer {
     this.#at = this.#from + mark;
   }
 
+  /** How many bytes wait. */
+  get length(): number {
+    let bytes = this.#at - this.#from;
+    for (const part of this.#parts) bytes += part.length;
+    return bytes;
+  }
+
   /** Takes everything, in order. */
   take(): Uint8Array[] {
     this.#seal();

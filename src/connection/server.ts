@@ -418,7 +418,7 @@ export class ServerConnection implements AsyncDisposable {
   #finish(): Next | Promise<Next> {
     const machine = this.#machine;
     if (this.#settings.pipelineFlush && machine.hasBuffered && machine.requestComplete && machine.persistent) {
-      return this.#nextCycle();
+      if (machine.unsentBytes < MAX_GATHERED_BYTES) return this.#nextCycle();
     }
     const written = this.#flush();
     if (written === undefined && machine.requestComplete) return this.#nextCycle();
@@ -708,3 +708,6 @@ function pairsOf(fields: FieldsInit | undefined): readonly Field[] {
 }
 
 const NO_FIELDS: readonly Field[] = [];
+
+/** What `pipelineFlush` gathers before it sends all the same. 64 KiB: a client that asks and does not read costs no more. */
+const MAX_GATHERED_BYTES = 65_536;

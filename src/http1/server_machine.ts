@@ -452,6 +452,11 @@ export class ServerMachine {
     this.#writing = "done";
   }
 
+  /** How many bytes `take()` would give. */
+  get unsentBytes(): number {
+    return this.#out.length;
+  }
+
   /** Takes the bytes that are to be sent, in order. */
   take(): Uint8Array[] {
     return this.#out.take();
