@@ -38,8 +38,8 @@ export function clientResponse(incoming: IncomingResponse, context: ResponseCont
 }
 
 /**
- * See the module. `instanceof Response` holds; a real one is made for `clone()`, `blob()` and `formData()` only, and takes
- * over the body.
+ * See the module. `instanceof Response` holds; a real one is made for `clone()` and `formData()` only, and takes over the
+ * body.
  */
 class LightClientResponse {
   readonly #incoming: IncomingResponse;
@@ -128,7 +128,8 @@ class LightClientResponse {
   }
 
   async blob(): Promise<Blob> {
-    return await this.#materialize().blob();
+    if (this.#real !== null) return await this.#real.blob();
+    return new Blob([await this.#consume() as BlobPart], { type: this.headers.get("content-type") ?? "" });
   }
 
   async formData(): Promise<FormData> {

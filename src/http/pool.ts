@@ -85,7 +85,9 @@ export class Pool {
   /** Lets what is under way end and closes the rest; resolves when everything is closed. */
   async close(): Promise<void> {
     this.#closing = true;
-    for (const { connection } of this.#open.keys()) connection.gracefulShutdown();
+    for (const waiting of this.#waiting.values()) {
+      for (const { connection } of waiting) connection.gracefulShutdown();
+    }
     await this.#allGone();
   }
 
