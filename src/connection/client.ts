@@ -408,6 +408,7 @@ export class ClientConnection implements AsyncDisposable {
     if (this.#shutdown || !this.#machine.nextCycle()) {
       return this.#close(this.#peerEnded ? { reason: "eof" } : { reason: "shutdown" });
     }
+    this.#writes.stop();
     if (!this.#watchIdle()) return;
     this.#readiness?.resolve();
     this.#readiness = null;
