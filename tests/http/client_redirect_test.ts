@@ -1,0 +1,135 @@
+import { test } from "node:test";
+import { assertEquals, assertRejects } from "@std/assert";
+import { dialingServed } from "../support/dialing.ts";
+import type { IncomingRequest } from "../../src/connection/incoming.ts";
+
+/** Redirects `/<status>/…` to what follows `?`, and tells what came elsewhere. */
+async function redirecting(request: IncomingRequest) {
+  const [, status, location] = /^\/(3\d\d)\?(.*)$/.exec(request.target) ?? [];
+  if (status !== undefined) {
+    return { status: Number(status), fields: [["location", location!]] as const, body: "moved" };
+  }
+  const names = ["authorization", "content-type", "content-length", "cookie", "x-a", "proxy-authorization"];
+  const told = names.filter((name) => request.fields.has(name)).join(" ");
+  return {
+    status: 200,
+    body: `${request.method} ${request.authority}${request.target} [${told}] ${await request.body.text()}`,
+  };
+}
+
+const cases: readonly (readonly [method: string, status: number, result: string])[] = [
+  ["GET", 301, "GET a/x [x-a] "],
+  ["GET", 302, "GET a/x [x-a] "],
+  ["GET", 303, "GET a/x [x-a] "],
+  ["GET", 307, "GET a/x [x-a] "],
+  ["GET", 308, "GET a/x [x-a] "],
+  ["POST", 301, "GET a/x [x-a] "],
+  ["POST", 302, "GET a/x [x-a] "],
+  ["POST", 303, "GET a/x [x-a] "],
+  ["POST", 307, "POST a/x [content-type content-length x-a] body"],
+  ["POST", 308, "POST a/x [content-type content-length x-a] body"],
+  ["PUT", 301, "PUT a/x [content-type content-length x-a] body"],
+  ["PUT", 303, "GET a/x [x-a] "],
+];
+
+for (const [method, status, result] of cases) {
+  test(`fetch() follows ${status} to ${method} as the Fetch standard says, on the same connection`, async () => {
+    const { client, dialed } = dialingServed(redirecting);
+    const body = method === "GET" ? null : "body";
+    const response = await client.fetch(`http://a/${status}?x`, { method, body, headers: { "x-a": "1" } });
+    assertEquals(await response.text(), result);
+    assertEquals([response.redirected, response.url, dialed.length], [true, "http://a/x", 1]);
+    await client.close();
+  });
+}
+
+test("fetch() keeps HEAD over 303", async () => {
+  const { client } = dialingServed(redirecting);
+  const response = await client.fetch("http://a/303?x", { method: "HEAD" });
+  assertEquals([response.status, response.url], [200, "http://a/x"]);
+  await client.close();
+});
+
+test("fetch() strips credentials when a redirect leaves the origin, and only then", async () => {
+  const { client } = dialingServed(redirecting);
+  const headers = { authorization: "a", cookie: "b", "proxy-authorization": "c", "x-a": "d" };
+  const elsewhere = ["http://b/x", "http://a:81/x", "//b/x"];
+  for (const location of elsewhere) {
+    const text = await (await client.fetch(`http://a/302?${location}`, { headers })).text();
+    assertEquals(text.replace(/^[^[]*/, ""), "[x-a] ", location);
+  }
+  const same = await (await client.fetch("http://a/302?/x", { headers })).text();
+  assertEquals(same, "GET a/x [authorization cookie x-a proxy-authorization] ");
+  const chain = await (await client.fetch("http://a/302?http://b/302?http://a/x", { headers })).text();
+  assertEquals(chain, "GET a/x [x-a] ");
+  await client.close();
+});
+
+test("fetch() drops a Host of the caller's when a redirect leaves the origin", async () => {
+  const { client } = dialingServed(redirecting);
+  const response = await client.fetch("http://a/302?http://b/x", { headers: { host: "virtual" } });
+  assertEquals(await response.text(), "GET b/x [] ");
+  await client.close();
+});
+
+test("fetch() never sends credentials that stand in a Location", async () => {
+  const { client } = dialingServed(redirecting);
+  const response = await client.fetch("http://a/302?http://user:pw@b/x");
+  assertEquals([await response.text(), response.url], ["GET b/x [] ", "http://b/x"]);
+  await client.close();
+});
+
+test("fetch() reads a Location as UTF-8 where it is not ASCII", async () => {
+  const { client } = dialingServed((request) =>
+    request.target === "/"
+      ? { status: 302, fields: [["location", "/\u00c3\u00a9"]] }
+      : { status: 200, body: request.target }
+  );
+  assertEquals(await (await client.fetch("http://a/")).text(), "/%C3%A9");
+  await client.close();
+});
+
+test("fetch() with redirect: manual gives the redirect, with error it rejects", async () => {
+  const { client } = dialingServed(redirecting);
+  const response = await client.fetch("http://a/302?x", { redirect: "manual" });
+  assertEquals([response.status, response.headers.get("location"), await response.text()], [302, "x", "moved"]);
+  await assertRejects(() => client.fetch("http://a/302?x", { redirect: "error" }), TypeError);
+  const asked = new Request("http://a/302?x", { redirect: "manual" });
+  assertEquals((await client.fetch(asked)).status, 302);
+  await client.abort();
+});
+
+test("fetch() gives a redirect without Location, and 304 and 300, as they are", async () => {
+  const { client } = dialingServed(({ target }) => ({ status: Number(target.slice(1)) }));
+  for (const status of [300, 301, 304]) assertEquals((await client.fetch(`http://a/${status}`)).status, status);
+  await client.close();
+});
+
+test("fetch() gives up after maxRedirects, 20 by default", async () => {
+  let count = 0;
+  const loop = () => {
+    count++;
+    return { status: 302, fields: [["location", "/"]] as const };
+  };
+  const { client } = dialingServed(loop);
+  await assertRejects(() => client.fetch("http://a/"), TypeError);
+  assertEquals(count, 21);
+  await client.close();
+  count = 0;
+  const { client: other } = dialingServed(loop, { maxRedirects: 0 });
+  await assertRejects(() => other.fetch("http://a/"), TypeError);
+  assertEquals(count, 1);
+  await other.close();
+});
+
+test("fetch() does not follow to other schemes, nor with a stream that was sent", async () => {
+  const { client } = dialingServed(redirecting);
+  for (const location of ["data:,x", "file:///etc/passwd", "http://"]) {
+    await assertRejects(() => client.fetch(`http://a/302?${location}`), TypeError);
+  }
+  const body = () => new Blob(["x"]).stream();
+  await assertRejects(() => client.fetch("http://a/307?x", { method: "POST", body: body() }), TypeError);
+  const text = await (await client.fetch("http://a/303?x", { method: "POST", body: body() })).text();
+  assertEquals(text, "GET a/x [] ");
+  await client.close();
+});
