@@ -6,7 +6,7 @@
 
 import { equalsIgnoringCase, trimOws } from "../bytes/ascii.ts";
 import { StateError } from "./errors.ts";
-import { type Field, Fields, splitList } from "./fields.ts";
+import { type Field, Fields, quoted, splitList } from "./fields.ts";
 import { type BodyFraming, CHUNKED, NO_BODY, parseLength, statusHasBody, UNTIL_CLOSE } from "./framing.ts";
 import type { Version } from "./message.ts";
 import { isAllowedTrailer } from "./read_body.ts";
@@ -59,7 +59,8 @@ function requestLength(method: string, bytes: number): SendFraming {
  * The framing of a final response that switches nothing.
  *
  * @param peer The version of the request.
- * @throws {StateError} `body-length`: Content-Length is no length or not that of the body.
+ * @throws {StateError} `body-length`: Content-Length is no length or not that of the body, or `chunked` is not the last
+ * coding.
  */
 export function responseSendFraming(
   method: string,
@@ -68,6 +69,7 @@ export function responseSendFraming(
   body: BodySize,
   sent: SentFields,
 ): SendFraming {
+  if (status === 304 && sent.contentLength !== null) givenLength(sent.contentLength, "unknown");
   if (!statusHasBody(status)) return { framing: NO_BODY, dropLength: status !== 304, dropCoding: true, add: null };
   if (method === "HEAD") return headResponse(body, sent);
   if (sent.transferEncoding !== null && peer === "1.1") return codedFraming(sent.transferEncoding);
@@ -81,8 +83,10 @@ export function responseSendFraming(
 }
 
 function headResponse(body: BodySize, sent: SentFields): SendFraming {
-  const known = typeof body === "number" && body > 0 && sent.contentLength === null;
-  return { framing: NO_BODY, dropLength: false, dropCoding: true, add: known ? lengthField(body) : null };
+  const known = typeof body === "number" && body > 0;
+  if (sent.contentLength !== null) givenLength(sent.contentLength, known ? body : "unknown");
+  const add = known && sent.contentLength === null ? lengthField(body) : null;
+  return { framing: NO_BODY, dropLength: false, dropCoding: true, add };
 }
 
 function lengthField(bytes: number): Field {
@@ -95,11 +99,15 @@ function plain(framing: BodyFraming, dropCoding = false): SendFraming {
 
 function codedFraming(given: string): SendFraming {
   const codings = splitList(given, []);
-  if (equalsIgnoringCase(codings[codings.length - 1] ?? "", "chunked")) {
+  const chunked = codings.findIndex((coding) => equalsIgnoringCase(coding, "chunked"));
+  if (chunked !== -1 && chunked !== codings.length - 1) {
+    throw new StateError("body-length", `Cannot send Transfer-Encoding ${quoted(given)}: chunked comes last, and once`);
+  }
+  if (chunked !== -1 && given.split(",").length === codings.length) {
     return { framing: CHUNKED, dropLength: true, dropCoding: false, add: null };
   }
-  const repaired = [...codings, "chunked"].join(", ");
-  return { framing: CHUNKED, dropLength: true, dropCoding: true, add: ["transfer-encoding", repaired] };
+  const repaired = chunked === -1 ? [...codings, "chunked"] : codings;
+  return { framing: CHUNKED, dropLength: true, dropCoding: true, add: ["transfer-encoding", repaired.join(", ")] };
 }
 
 function givenLength(given: string, body: number | "unknown"): SendFraming {
