@@ -33,7 +33,10 @@ export interface OutgoingRequest {
   readonly version?: Version | undefined;
   /** The field lines, `Host` among them. */
   readonly fields?: FieldsInit | undefined;
-  /** The body; none when left out. With `Expect: 100-continue` it waits for the server's word. */
+  /**
+   * The body; none when left out. With `Expect: 100-continue` it waits for the server's word. A final response instead
+   * cancels it, but for a 417: then it is left untouched, to be sent again without the expectation.
+   */
   readonly body?: OutgoingBody | null | undefined;
   /** Sent behind a chunked body, if the field `Trailer` announces them. */
   readonly trailers?: OutgoingTrailers | undefined;
