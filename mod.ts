@@ -34,8 +34,22 @@ export { duplexPair, type DuplexPairOptions, type PairEnd } from "./src/duplex/p
 export { TransportError, type TransportErrorCode } from "./src/duplex/transport_error.ts";
 export { ProtocolError, StateError } from "./src/http1/errors.ts";
 export { Fields } from "./src/http1/fields.ts";
+export { Client } from "./src/http/client.ts";
+export type {
+  ClientBody,
+  ClientOptions,
+  ConnectInit,
+  Dial,
+  DialAddress,
+  FetchInit,
+  ProxyChoice,
+  RouteOptions,
+  UpgradeInit,
+} from "./src/http/client_options.ts";
+export type { ClientResponse } from "./src/http/client_response.ts";
 export { ConnectRequest } from "./src/http/connect_request.ts";
 export { LightResponse } from "./src/http/light_response.ts";
+export { type ProxyEnvironment, proxyFromEnv } from "./src/http/proxy_env.ts";
 export { serve } from "./src/http/serve.ts";
 export type { ServeInfo } from "./src/http/serve_info.ts";
 export type { ConnectHandler, SentResponse, ServeHandler, ServeOptions } from "./src/http/serve_options.ts";
