@@ -527,7 +527,7 @@ export class ServerConnection implements AsyncDisposable {
     this.#report(error);
     if (this.#stopped !== null) return "close";
     const failure = this.#bodyError ?? error;
-    const status = failure instanceof ProtocolError && failure.status >= 400 ? failure.status : 500;
+    const status = failure instanceof ProtocolError && isRefusal(failure.status) ? failure.status : 500;
     const bodied = error instanceof StateError && error.code === "upgrade-body";
     this.#pending?.reject(new UpgradeRejected(bodied ? "upgrade-body" : "canceled", { status, cause: error }));
     this.#controller?.abort(error);
@@ -538,8 +538,13 @@ export class ServerConnection implements AsyncDisposable {
     return written === undefined ? "close" : written.then(() => "close");
   }
 
+  /** Whoever is told cannot change what happens. */
   #report(error: unknown): void {
-    this.#settings.onError?.(error);
+    try {
+      this.#settings.onError?.(error);
+    } catch {
+      return;
+    }
   }
 
   /** An answer of ours, without a body, that ends the connection. */
@@ -700,6 +705,10 @@ export class ServerConnection implements AsyncDisposable {
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
   return typeof (value as Promise<T>).then === "function";
+}
+
+function isRefusal(status: number): boolean {
+  return Number.isInteger(status) && status >= 400 && status <= 599;
 }
 
 function pairsOf(fields: FieldsInit | undefined): readonly Field[] {
