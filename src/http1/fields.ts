@@ -231,7 +231,7 @@ export function splitList(value: string, into: string[]): string[] {
  * @throws {TypeError} It is not a token (RFC 9110 §5.1).
  */
 export function checkFieldName(name: string): void {
-  if (!isToken(name)) throw new TypeError(`Cannot use field name ${quoted(name)}: it is not a token`);
+  if (typeof name !== "string" || !isToken(name)) throw new TypeError(`Cannot use field name ${quoted(name)}: it is not a token`);
 }
 
 /**
@@ -240,6 +240,7 @@ export function checkFieldName(name: string): void {
  * @throws {TypeError} It holds a control character or one above U+00FF (RFC 9110 §5.5).
  */
 export function checkFieldValue(name: string, value: string): string {
+  if (typeof value !== "string") throw new TypeError(`Cannot use value of field ${quoted(name)}: it is no text`);
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
     if (code > 0xff || !isFieldContentByte(code)) {

@@ -17,8 +17,8 @@ export type NameCase = "as-given" | "title";
 /**
  * Writes a request line.
  *
- * @throws {TypeError} The method is not a token, or the target is empty or holds white space, a control character or
- * one outside of ASCII.
+ * @throws {TypeError} The method is not a token, the target is empty or holds white space, a control character or one
+ * outside of ASCII, or the version is neither of the two.
  */
 export function writeRequestLine(out: SendBuffer, method: string, target: string, version: Version): void {
   if (!isToken(method)) throw new TypeError(`Cannot use method ${quoted(method)}: it is not a token`);
@@ -27,6 +27,7 @@ export function writeRequestLine(out: SendBuffer, method: string, target: string
       `Cannot use request-target ${quoted(target)}: only visible ASCII characters but "#" may be in it`,
     );
   }
+  if (version !== "1.1" && version !== "1.0") throw new TypeError(`Cannot use version ${quoted(version)}`);
   out.text(`${method} ${target} HTTP/${version}\r\n`);
 }
 
@@ -59,6 +60,7 @@ export function writeStatusLine(out: SendBuffer, status: number, reason: string 
 }
 
 function checkReason(reason: string): void {
+  if (typeof reason !== "string") throw new TypeError("Cannot use reason phrase: it is no text");
   for (let i = 0; i < reason.length; i++) {
     const code = reason.charCodeAt(i);
     if (code > 0xff || !isReasonByte(code)) {
@@ -73,7 +75,9 @@ function checkReason(reason: string): void {
  * @throws {TypeError} The name is not a token, or the value holds a control character or one above U+00FF.
  */
 export function writeField(out: SendBuffer, name: string, value: string, nameCase: NameCase): void {
-  if (out.field(nameCase === "title" ? titleCase(name) : name, trimOws(value))) return;
+  if (typeof name === "string" && typeof value === "string") {
+    if (out.field(nameCase === "title" ? titleCase(name) : name, trimOws(value))) return;
+  }
   checkFieldName(name);
   checkFieldValue(name, value);
 }
