@@ -46,7 +46,8 @@ function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
     noDelay: options.noDelay ?? true,
     keepAlive: options.keepAlive ?? false,
   });
-  const stop = (): Promise<void> => new Promise((resolve) => server.close(() => resolve()));
+  // Its callback would wait for the accepted connections, which live on.
+  const stop = async (): Promise<void> => void server.close();
   const where = path === undefined ? { host: hostname, port, reusePort: options.reusePort ?? false } : { path };
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(transportError(error, "listen")));

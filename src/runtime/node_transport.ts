@@ -119,11 +119,15 @@ export class NodeTransport implements Transport {
   };
 }
 
-/** Ends a TCP connection with a reset, and anything else at once. */
+/**
+ * Ends a TCP connection with a reset, and anything else at once.
+ *
+ * While the FIN is on its way, Node's `resetAndDestroy()` fails with EINVAL and never closes the handle. Then all bytes
+ * have left, and an ordinary end tells the peer nothing wrong.
+ */
 export function cutNodeSocket(native: NetSocketOfNode): void {
-  if (!native.destroyed && native.remotePort !== undefined && typeof native.resetAndDestroy === "function") {
-    native.resetAndDestroy();
-  } else {
-    native.destroy();
-  }
+  const ending = native.writableEnded && !native.writableFinished && native.writableLength === 0;
+  const resettable = !ending && native.remotePort !== undefined && typeof native.resetAndDestroy === "function";
+  if (resettable && !native.destroyed) native.resetAndDestroy();
+  else native.destroy();
 }
