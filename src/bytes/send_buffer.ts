@@ -26,12 +26,15 @@ export class SendBuffer {
   #at = 0;
   #parts: Uint8Array[] = [];
 
-  /** Makes room for `bytes` more without a seam between them and what is not taken yet. */
+  /**
+   * Makes room for `bytes` more without a seam between them and what is not taken yet. What must move gets room for as
+   * much again, so that adding costs linear time.
+   */
   reserve(bytes: number): void {
     if (this.#at + bytes <= this.#slab.length) return;
     const pending = this.#at - this.#from;
     const usual = this.#slab.length === 0 ? FIRST_SLAB_BYTES : SLAB_BYTES;
-    const slab = new Uint8Array(Math.max(usual, pending + bytes));
+    const slab = new Uint8Array(Math.max(usual, pending + Math.max(pending, bytes)));
     if (pending > 0) slab.set(this.#slab.subarray(this.#from, this.#at));
     this.#slab = slab;
     this.#from = 0;

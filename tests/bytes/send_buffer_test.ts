@@ -1,0 +1,98 @@
+/**
+ * Bytes to be sent leave in their order, joined where they are small, in memory that is never written twice.
+ */
+
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { test } from "node:test";
+import { SendBuffer } from "../../src/bytes/send_buffer.ts";
+import { text, wire } from "../support/bytes.ts";
+
+test("SendBuffer joins small pieces to one part", () => {
+  const buffer = new SendBuffer();
+  buffer.text("a");
+  buffer.bytes(wire("b"));
+  buffer.field("C", "d");
+  assertEquals(buffer.take().map(text), ["abC: d¶"]);
+  assertEquals(buffer.take(), []);
+});
+
+test("SendBuffer keeps a large piece as it is, in its place", () => {
+  const buffer = new SendBuffer();
+  const large = new Uint8Array(65_537);
+  buffer.text("a");
+  buffer.bytes(large);
+  buffer.text("b");
+  const parts = buffer.take();
+  assertEquals([parts.length, text(parts[0]!), text(parts[2]!)], [3, "a", "b"]);
+  assertStrictEquals(parts[1], large);
+});
+
+test("SendBuffer copies a small piece, so that the caller may change it", () => {
+  const buffer = new SendBuffer();
+  const piece = wire("a");
+  buffer.bytes(piece);
+  piece[0] = 0x62;
+  buffer.bytes(new Uint8Array(0));
+  assertEquals(buffer.take().map(text), ["a"]);
+});
+
+test("SendBuffer.text() and field() add nothing when they refuse", () => {
+  const buffer = new SendBuffer();
+  buffer.text("a");
+  assertEquals([buffer.text("b\u0100"), buffer.field("X", "\n"), buffer.field("X y", "z")], [false, false, false]);
+  assertEquals([buffer.field("", "z"), buffer.field("X", "\u0130"), buffer.field("\u0130", "z")], [
+    false,
+    false,
+    false,
+  ]);
+  buffer.text("c");
+  assertEquals(buffer.take().map(text), ["ac"]);
+});
+
+test("SendBuffer.rewind() drops what came since mark(), also across a larger slab", () => {
+  const buffer = new SendBuffer();
+  buffer.text("kept");
+  const mark = buffer.mark();
+  buffer.text("x".repeat(10_000));
+  buffer.rewind(mark);
+  buffer.text("!");
+  assertEquals(buffer.take().map(text), ["kept!"]);
+  const empty = buffer.mark();
+  buffer.text("y");
+  buffer.rewind(empty);
+  assertEquals(buffer.take(), []);
+});
+
+test("SendBuffer never writes again where it gave a part", () => {
+  const buffer = new SendBuffer();
+  const parts: Uint8Array[] = [];
+  let expected = "";
+  for (let i = 0; i < 2000; i++) {
+    const piece = String.fromCharCode(65 + i % 26).repeat(i % 50);
+    buffer.text(piece);
+    expected += piece;
+    const mark = buffer.mark();
+    buffer.text("dropped");
+    buffer.rewind(mark);
+    if (i % 7 === 0) parts.push(...buffer.take());
+  }
+  parts.push(...buffer.take());
+  assertEquals(parts.map(text).join(""), expected);
+});
+
+test("SendBuffer copies a number of bytes that is linear in what is added and not taken", () => {
+  const { set } = Uint8Array.prototype;
+  let copied = 0;
+  Uint8Array.prototype.set = function (source: ArrayLike<number>, offset?: number) {
+    copied += source.length;
+    return set.call(this, source, offset);
+  };
+  try {
+    const buffer = new SendBuffer();
+    for (let i = 0; i < 100_000; i++) buffer.text("0123456789");
+    assertEquals(buffer.take().reduce((sum, part) => sum + part.length, 0), 1_000_000);
+  } finally {
+    Uint8Array.prototype.set = set;
+  }
+  assert(copied < 3_000_000, `${copied} bytes copied for 1000000`);
+});
