@@ -54,7 +54,8 @@ export interface TunnelBytes {
  *
  * @example Behind a CONNECT
  * ```ts
- * import { connectResponse, duplexPair, handshake, onUpgrade, serveConnection } from "@http-upgrade/http-upgrade";
+ * import { duplexPair } from "@http-upgrade/http-upgrade";
+ * import { connectResponse, handshake, onUpgrade, serveConnection } from "@http-upgrade/http-upgrade/http1";
  * import { tunnel } from "@http-upgrade/http-upgrade/proxy";
  * import { assertEquals } from "@std/assert";
  *
