@@ -215,7 +215,7 @@ export function splitList(value: string, into: string[]): string[] {
     const character = value[i];
     if (i < value.length && (quoted || character !== ",")) {
       if (character === '"') quoted = !quoted;
-      else if (quoted && character === "\\") i++;
+      else if (quoted && character === "\\" && i + 1 < value.length) i++;
       continue;
     }
     const element = trimOws(value.slice(start, i));
