@@ -83,6 +83,7 @@ class StreamChannel implements HeldChannel {
 
   constructor(duplex: Duplex) {
     this.#duplex = duplex;
+    if (duplex.writable.locked) throw new TypeError("Cannot take the streams: the writable one is locked");
     this.#reader = duplex.readable.getReader();
     this.#writer = duplex.writable.getWriter();
     this.#reader.closed.catch(ignore);
@@ -144,6 +145,7 @@ class StreamChannel implements HeldChannel {
   }
 
   closeWrite(): Promise<void> {
+    if (this.#aborted !== null) return Promise.reject(this.#aborted.reason);
     if (this.#writeEnded === null) {
       this.#writeEnded = this.#unlessAborted(this.#writer.close());
       this.#writeEnded.catch(ignore);
