@@ -73,7 +73,7 @@ test("an upgrade survives h3, and its routes work", async () => {
   app.post("/echo", async (event) => ({ got: await event.req.text() }));
   const { server, port, origin } = await listening((request) => app.fetch(request) as Promise<Response>);
   const output = await say(port, UPGRADE);
-  assertMatch(output, /^HTTP\/1\.1 101 .*x-init: 1¶.*¶¶early$/s);
+  assertMatch(output, /^HTTP\/1\.1 101 .*x-init: 1¶.*¶early$/s);
   assertEquals(await (await fetch(`${origin}/text`)).text(), "hello");
   assertEquals(await (await fetch(`${origin}/echo`, { method: "POST", body: "x" })).json(), { got: "x" });
   await server.shutdown();
