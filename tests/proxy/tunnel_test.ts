@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { Upgraded } from "../../src/connection/upgraded.ts";
@@ -6,6 +5,7 @@ import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
 import { TransportError } from "../../src/duplex/transport_error.ts";
 import { tunnel, type TunnelBytes, type TunnelOptions } from "../../src/proxy/tunnel.ts";
+import { digest, sendNoise } from "../support/noise.ts";
 import { isPending } from "../support/switching.ts";
 import { FakeClock, readAll, text, turns, wire } from "../support/wire.ts";
 
@@ -346,25 +346,3 @@ test("tunnel() sends what came along with the switch first [E7]", async () => {
   await target.closeWrite();
   assertEquals(await over, { sent: 13, received: 0 });
 });
-
-/** Sends bytes that no two places share for long, in chunks of many sizes, and ends; gives their checksum. */
-async function sendNoise(end: PairEnd, bytes: number, seed: number): Promise<string> {
-  const hash = createHash("sha256");
-  let state = seed;
-  for (let left = bytes; left > 0;) {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    const chunk = new Uint8Array(Math.min(left, 1 + state % 100_000));
-    new Uint32Array(chunk.buffer, 0, chunk.length >> 2).forEach((_, i, words) => words[i] = state + i * 2_654_435_761);
-    hash.update(chunk);
-    left -= chunk.length;
-    await end.write(chunk);
-  }
-  await end.closeWrite();
-  return hash.digest("hex");
-}
-
-async function digest(end: PairEnd): Promise<string> {
-  const hash = createHash("sha256");
-  for (let chunk = await end.read(); chunk !== null; chunk = await end.read()) hash.update(chunk);
-  return hash.digest("hex");
-}
