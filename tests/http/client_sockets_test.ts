@@ -27,8 +27,8 @@ interface Peer extends AsyncDisposable {
   gone(): Promise<void>;
 }
 
-async function peer(serve: (socket: Socket) => void, options: ListenOptions = {}): Promise<Peer> {
-  const listener = await listen({ hostname: "127.0.0.1", ...options });
+async function peer(serve: (socket: Socket) => void, where: ListenOptions = {}): Promise<Peer> {
+  const listener = await listen({ hostname: "127.0.0.1", ...where });
   const closings: Promise<void>[] = [];
   const found: Peer = {
     port: "port" in listener.address ? listener.address.port : 0,
@@ -46,7 +46,9 @@ async function peer(serve: (socket: Socket) => void, options: ListenOptions = {}
   return found;
 }
 
-const serving = (handler: Handler) => (socket: Socket) => void serveConnection(socket, handler);
+/** Deno closes a TLS connection in the background, and until then a server that writes to it waits. */
+const options = { writeTimeoutMs: 2000, bodyTimeoutMs: 2000, headTimeoutMs: 2000 };
+const serving = (handler: Handler) => (socket: Socket) => void serveConnection(socket, handler, options);
 const hello: Handler = (request) => ({ status: 200, body: `hello ${request.fields.get("host")}` });
 const echo: Handler = (request) => {
   const { response, upgraded } = upgradeResponse(request, "echo");
