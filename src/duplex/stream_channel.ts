@@ -58,8 +58,11 @@ class OwnChannel implements HeldChannel {
 
   async close(): Promise<void> {
     if (this.#channel.close !== undefined) return await this.#channel.close();
-    await this.#channel.closeWrite();
-    this.#channel.abort();
+    try {
+      await this.#channel.closeWrite();
+    } finally {
+      this.#channel.abort();
+    }
   }
 
   release(): void {}
@@ -78,6 +81,7 @@ class StreamChannel implements HeldChannel {
   readonly #rejectPending: Set<(reason: unknown) => void> = new Set();
   #reading = false;
   #ended = false;
+  #closed = false;
   #aborted: { readonly reason: unknown } | null = null;
   #writeEnded: Promise<void> | null = null;
 
@@ -92,44 +96,52 @@ class StreamChannel implements HeldChannel {
   }
 
   async read(): Promise<Uint8Array | null> {
+    this.#throwIfOver();
     if (this.#reading) throw new StateError("busy", "Cannot read: a read is pending");
-    this.#throwIfAborted();
     if (this.#ended) return null;
     const reader = this.#reader;
     this.#reading = true;
+    let chunk: unknown;
     try {
-      return await this.#nextChunk(reader);
+      chunk = await this.#nextChunk(reader);
     } catch (error) {
-      this.#throwIfAborted();
+      this.#throwIfOver();
       if (reader !== this.#reader) throw new StateError("canceled", "The read was withdrawn");
       throw asTransportError(error, "The readable stream failed");
     } finally {
       if (reader === this.#reader) this.#reading = false;
     }
+    if (chunk === null || chunk instanceof Uint8Array) return chunk;
+    throw new TypeError("Cannot read: a chunk is not a Uint8Array");
   }
 
-  async #nextChunk(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | null> {
+  async #nextChunk(reader: ReadableStreamDefaultReader<unknown>): Promise<unknown> {
     while (true) {
       const { done, value } = await reader.read();
-      this.#throwIfAborted();
+      this.#throwIfOver();
       if (done) {
         this.#ended = true;
         return null;
       }
-      if (!(value instanceof Uint8Array)) throw new TypeError("Cannot read: a chunk is not a Uint8Array");
-      if (value.length > 0) return value;
+      if (!(value instanceof Uint8Array && value.length === 0)) return value;
     }
   }
 
-  #throwIfAborted(): void {
+  #throwIfOver(): void {
     if (this.#aborted !== null) throw this.#aborted.reason;
+    if (this.#closed) throw new TransportError("closed", "Cannot read: this end was closed");
   }
 
   /** Giving the lock back rejects the pending read; what arrives stays in the stream (Streams standard §4.4.4). */
   withdrawRead(): boolean {
     if (!this.#reading) return false;
+    try {
+      this.#reader.releaseLock();
+    } catch {
+      // Early versions of Bun 1.2 refuse while a read is pending (oven-sh/bun#17081).
+      return false;
+    }
     this.#reading = false;
-    this.#reader.releaseLock();
     this.#reader = this.#duplex.readable.getReader();
     this.#reader.closed.catch(ignore);
     return true;
@@ -179,10 +191,8 @@ class StreamChannel implements HeldChannel {
 
   async close(): Promise<void> {
     await this.closeWrite().catch(ignore);
-    if (!this.#ended && this.#aborted === null) {
-      this.#ended = true;
-      await this.#reader.cancel().catch(ignore);
-    }
+    this.#closed = true;
+    if (!this.#ended && this.#aborted === null) await this.#reader.cancel().catch(ignore);
     this.#closeDuplex();
   }
 
@@ -203,7 +213,7 @@ class StreamChannel implements HeldChannel {
 }
 
 function asTransportError(error: unknown, message: string): unknown {
-  if (error instanceof TransportError || error instanceof TypeError) return error;
+  if (error instanceof TransportError) return error;
   return new TransportError("reset", message, { cause: error });
 }
 
