@@ -21,7 +21,17 @@ import { acceptedBy, agreedProtocol, type Proposal, proposalOf } from "./switchi
 import { BodyEncoder } from "./write_body.ts";
 import { inspectFields, listHas, type NameCase, writeField, writeRequestLine } from "./write_head.ts";
 
-/** What {@linkcode ClientMachine.next} finds. */
+/**
+ * What {@linkcode ClientMachine.next} finds.
+ *
+ * - `informational`: a 1xx but 101; the final response is still to come.
+ * - `response`: the head of the final response. Without a body (`none`, or a length of 0) it is complete; else `data`,
+ *   a view of what was received, and `end` follow.
+ * - `switched`: a 101, with its protocol, or a 2xx to CONNECT; what is left is that of `takeTrailing()`.
+ * - `need-data`: call `receive()` or `receiveEof()`, then `next()` again.
+ * - `paused`: nothing is read until `nextCycle()`; or, once it switched, at all.
+ * - `closed`: the peer ended its side between two exchanges, or broke the protocol before.
+ */
 export type ClientEvent =
   | { readonly type: "informational"; readonly head: ResponseHead }
   | { readonly type: "response"; readonly head: ResponseHead; readonly framing: BodyFraming }
@@ -92,6 +102,7 @@ export class ClientMachine {
   #writing: Writing = "idle";
   #eof = false;
   #persistent = true;
+  #asksToClose = false;
   #decoder: BodyDecoder | null = null;
   #encoder: BodyEncoder | null = null;
   #proposal: Proposal = NO_PROPOSAL;
@@ -123,6 +134,14 @@ export class ClientMachine {
     return this.#persistent && this.#reading !== "broken";
   }
 
+  /**
+   * Whether the server will not take the rest of a request that it has answered with `status`: it closes a connection
+   * that the request would have kept, or it closes on an error (RFC 9112 §9.5).
+   */
+  refusesRest(status: number): boolean {
+    return !this.persistent && (!this.#asksToClose || status >= 400);
+  }
+
   /** Whether the request is sent completely. */
   get requestSent(): boolean {
     return this.#writing !== "body";
@@ -138,7 +157,7 @@ export class ClientMachine {
     return this.#proposal;
   }
 
-  /** Adds received bytes; the machine may keep them. */
+  /** Adds received bytes; the machine may keep them. It holds as much as it is given: give it more on `need-data`. */
   receive(bytes: Uint8Array): void {
     this.#in.push(bytes);
   }
@@ -149,7 +168,7 @@ export class ClientMachine {
   }
 
   /**
-   * Writes the head of a request. `sendData` and `sendEnd` follow.
+   * Writes the head of a request. `sendData()`, and `sendEnd()` in any case, follow.
    *
    * @param head Goes on the wire as it is.
    * @param body The size of what follows.
@@ -175,6 +194,7 @@ export class ClientMachine {
     this.#proposal = proposes ? sentProposal(head, version, this.#leniency) : NO_PROPOSAL;
     this.#persistent = !listHas(sent.connection, "close") &&
       (version === "1.1" || listHas(sent.connection, "keep-alive"));
+    this.#asksToClose = !this.#persistent;
     this.#announced = sent.trailer;
     this.#hijack = head.hijack ?? false;
     this.#encoder = new BodyEncoder(plan.framing);

@@ -231,7 +231,9 @@ export function splitList(value: string, into: string[]): string[] {
  * @throws {TypeError} It is not a token (RFC 9110 §5.1).
  */
 export function checkFieldName(name: string): void {
-  if (typeof name !== "string" || !isToken(name)) throw new TypeError(`Cannot use field name ${quoted(name)}: it is not a token`);
+  if (typeof name !== "string" || !isToken(name)) {
+    throw new TypeError(`Cannot use field name ${quoted(name)}: it is not a token`);
+  }
 }
 
 /**

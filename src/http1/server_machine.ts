@@ -23,7 +23,16 @@ import { isHostAndPort, parseTarget } from "./target.ts";
 import { BodyEncoder } from "./write_body.ts";
 import { inspectFields, listHas, type NameCase, type SentFields, writeField, writeStatusLine } from "./write_head.ts";
 
-/** What {@linkcode ServerMachine.next} finds. */
+/**
+ * What {@linkcode ServerMachine.next} finds.
+ *
+ * - `request`: a head has come; see {@linkcode RequestEvent}.
+ * - `data`: some of the body, as a view of what was received. `end`: the body is complete, with its trailers.
+ * - `need-data`: call `receive()` or `receiveEof()`, then `next()` again.
+ * - `paused`: nothing is read until `nextCycle()`; or until `sendResponse()` decides the switch that the request
+ *   proposes; or, once it switched, at all: what is left is that of `takeTrailing()`.
+ * - `closed`: the peer ended its side between two requests, or broke the protocol before.
+ */
 export type ServerEvent =
   | RequestEvent
   | { readonly type: "data"; readonly bytes: Uint8Array }
@@ -56,7 +65,7 @@ export interface OutgoingResponseHead {
   readonly fields: readonly Field[];
 }
 
-/** What became of a response head. */
+/** What became of a response head: a response whose body follows, or a switch, with the protocol of a 101. */
 export type ResponseOutcome =
   | { readonly type: "response"; readonly framing: BodyFraming }
   | { readonly type: "switched"; readonly protocol: string | null };
@@ -165,7 +174,7 @@ export class ServerMachine {
     return this.#endsByClose && this.#writing === "body";
   }
 
-  /** Adds received bytes; the machine may keep them. */
+  /** Adds received bytes; the machine may keep them. It holds as much as it is given: give it more on `need-data`. */
   receive(bytes: Uint8Array): void {
     this.#in.push(bytes);
   }
@@ -300,7 +309,8 @@ export class ServerMachine {
   }
 
   /**
-   * Decides the exchange: writes the head of its final response.
+   * Decides the exchange: writes the head of its final response. `sendData()`, and `sendEnd()` in any case, follow,
+   * unless it switches.
    *
    * A 101, or a 2xx to CONNECT, switches: what follows is not HTTP. Its framing fields are left out, `Connection:
    * upgrade` is added where it is missing, and what stands in `Connection` is not touched.
@@ -312,6 +322,7 @@ export class ServerMachine {
    * `upgrade-body`: a switch with a body; `busy`: a switch before the request is complete; `body-length`; `head-sent`.
    * Nothing is written then.
    * @throws {TypeError} A field or the reason cannot be sent. Nothing is written then.
+   * @throws {RangeError} The status is not a whole number up to 999. Nothing is written then.
    */
   sendResponse(head: OutgoingResponseHead, body: BodySize, date: string | null): ResponseOutcome {
     if (!this.canRespond) throw headSent("a response");
