@@ -6,7 +6,7 @@
 
 import { StateError } from "../http1/errors.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
-import type { Withdrawable } from "./fast_path.ts";
+import { accepted, type Withdrawable } from "./fast_path.ts";
 import { TransportError } from "./transport_error.ts";
 
 /** A byte channel that can end itself, and give back the pair it was made from. */
@@ -75,7 +75,7 @@ class OwnChannel implements HeldChannel {
 }
 
 class StreamChannel implements HeldChannel {
-  readonly #duplex: Duplex & { close?(): unknown };
+  readonly #duplex: Duplex & { close?(): unknown; closeWrite?(): unknown };
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #rejectPending: Set<(reason: unknown) => void> = new Set();
@@ -83,6 +83,7 @@ class StreamChannel implements HeldChannel {
   #ended = false;
   #closed = false;
   #aborted: { readonly reason: unknown } | null = null;
+  #lastWrite: Promise<void> = accepted;
   #writeEnded: Promise<void> | null = null;
 
   constructor(duplex: Duplex) {
@@ -153,16 +154,23 @@ class StreamChannel implements HeldChannel {
       return Promise.reject(new TransportError("closed", "Cannot write: this side has ended"));
     }
     if (bytes.length === 0) return Promise.resolve();
-    return this.#unlessAborted(this.#writer.write(bytes));
+    return this.#unlessAborted(this.#lastWrite = this.#writer.write(bytes));
   }
 
   closeWrite(): Promise<void> {
     if (this.#aborted !== null) return Promise.reject(this.#aborted.reason);
     if (this.#writeEnded === null) {
-      this.#writeEnded = this.#unlessAborted(this.#writer.close());
+      this.#writeEnded = this.#unlessAborted(this.#endWriting());
       this.#writeEnded.catch(ignore);
     }
     return this.#writeEnded;
+  }
+
+  /** A `Deno.Conn` whose `writable` is closed is closed as a whole: what can end its side alone is asked to. */
+  async #endWriting(): Promise<void> {
+    if (typeof this.#duplex.closeWrite !== "function") return await this.#writer.close();
+    await this.#lastWrite;
+    await this.#duplex.closeWrite();
   }
 
   /** A sink that never settles must not hold up whoever aborts: the streams would wait for it. */

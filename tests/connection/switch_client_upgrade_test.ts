@@ -326,6 +326,16 @@ test("IncomingResponse disposed leaves alone what withoutShutdown() has taken [C
   await expectText(server, "up");
 });
 
+test("handshake() switches although gracefulShutdown() was called while the answer was awaited [U13]", async () => {
+  const { sender, connection, server } = calling();
+  const sending = sender.send(UPGRADE_REQUEST);
+  await readUntil(server, "¶¶");
+  const closed = connection.gracefulShutdown();
+  await server.write(wire(`${SWITCHED}EARLY`));
+  await expectText(await onUpgrade(await sending), "EARLY");
+  assertEquals(await closed, { reason: "upgrade" });
+});
+
 for (const call of ["gracefulShutdown", "abort", "dispose"] as const) {
   test(`ClientConnection: ${call}() after the switch leaves the new protocol alone`, async () => {
     const { sending, connection, server } = await answered(UPGRADE_REQUEST, SWITCHED);

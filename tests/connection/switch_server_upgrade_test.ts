@@ -460,6 +460,41 @@ test("serveConnection() sends 103 and then 101 (RFC 9110 §15.2) [C4]", async ()
   assertEquals(await connection.closed, { reason: "upgrade" });
 });
 
+for (const status of [100, 102, 103, 199, 99, 1000, 200.5]) {
+  test(`serveConnection() answers 500 to an upgrade when the handler returns ${status}, which is no final status`, async () => {
+    let upgraded!: Promise<Upgraded>;
+    const { output } = await exchange(UPGRADE, (request) => {
+      upgraded = onUpgrade(request);
+      return { status };
+    });
+    assertEquals(output, FAILED);
+    await rejectedFor("canceled", upgraded);
+  });
+}
+
+test("IncomingRequest.sendInformational() behind a switch is refused, and the new protocol does not see it", async () => {
+  let request!: IncomingRequest;
+  const { client } = serving((incoming) => {
+    request = incoming;
+    return upgradeResponse(incoming, "foobar").response;
+  });
+  await client.write(wire(UPGRADE));
+  await expectText(client, SWITCHED);
+  const error = await request.sendInformational(103).then(() => null, (reason) => reason);
+  assert(error instanceof StateError);
+  assert(!request.signal.aborted);
+  await (await onUpgrade(request)).write(wire("clean"));
+  await expectText(client, "clean");
+});
+
+test("serveConnection() with pipelineFlush sends the answers in front of the 101 before it hands over [E11]", async () => {
+  const upgrades: Upgraded[] = [];
+  const { client } = serving(accepting(upgrades), { pipelineFlush: true });
+  await client.write(wire(`GET /1 HTTP/1.1¶Host: a¶¶GET /2 HTTP/1.1¶Host: a¶¶${UPGRADE}EARLY`));
+  await expectText(client, OK + OK + SWITCHED);
+  await expectText(upgrades[0]!, "EARLY");
+});
+
 test("serveConnection() upgrades a HEAD as it does a GET [C6]", async () => {
   const { head, io } = await switched(`${UPGRADE.replace("GET", "HEAD")}EARLY`, { status: 101 });
   assertEquals(head, "HTTP/1.1 101 Switching Protocols¶upgrade: foobar¶connection: upgrade¶¶");

@@ -168,6 +168,23 @@ for (const { over, open } of [
   });
 }
 
+test("Upgraded.closeWrite() asks a transport that can end its side alone, behind what is written (Deno.Conn)", async () => {
+  const [near] = streamPair();
+  const order: string[] = [];
+  const writable = new WritableStream<Uint8Array>({
+    write: async (chunk) => {
+      await turns();
+      order.push(text(chunk));
+    },
+    close: () => void order.push("closed as a whole"),
+  });
+  const conn = { readable: near.readable, writable, closeWrite: () => void order.push("closeWrite") };
+  const io = new Upgraded(conn, new Uint8Array(0), { protocol: "x" });
+  io.write(wire("last"));
+  await io.closeWrite();
+  assertEquals(order, ["last", "closeWrite"]);
+});
+
 test("Upgraded.abort() fails a pending read with the very reason", async () => {
   const [near] = duplexPair();
   const io = new Upgraded(near, new Uint8Array(0), { protocol: "x" });
