@@ -17,6 +17,9 @@ const SLAB_BYTES = 4096;
 /** 64 KiB: up to here copying costs less than one more write of the transport. */
 const JOIN_BYTES = 65_536;
 
+/** 256 KiB: what is given to the transport at once, so that a slow peer is seen to make progress. */
+const PART_BYTES = 262_144;
+
 const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** See the module. */
@@ -94,7 +97,7 @@ export class SendBuffer {
       return;
     }
     this.#seal();
-    this.#parts.push(bytes);
+    for (let at = 0; at < bytes.length; at += PART_BYTES) this.#parts.push(bytes.subarray(at, at + PART_BYTES));
   }
 
   /** Remembers how much there is, for {@linkcode rewind}. */

@@ -323,7 +323,7 @@ export class ClientConnection implements AsyncDisposable {
   }
 
   #answered(exchange: Exchange, head: ResponseHead, framing: IncomingBody["framing"]): IncomingResponse {
-    exchange.pump.answered(head.status, this.#machine.persistent);
+    exchange.pump.answered(head.status, this.#machine.refusesRest(head.status));
     const body = new IncomingBody(framing, this.#machine.responseComplete ? null : this.#source);
     exchange.body = body;
     const response = new IncomingResponse(head, body, () => {
@@ -454,14 +454,19 @@ export class ClientConnection implements AsyncDisposable {
   #flush(): Promise<void> | undefined {
     const parts = this.#machine.take();
     if (parts.length === 0) return undefined;
-    const written = this.#wire.write(parts);
+    const written = this.#wire.write(parts, this.#onProgress);
     return written === accepted ? undefined : this.#awaitWritten(written);
   }
 
-  async #awaitWritten(written: Promise<void>): Promise<void> {
+  /** The server has taken something: the time limit begins anew. */
+  readonly #onProgress = (): void => {
     this.#writes.set(this.#settings.writeTimeoutMs, () => {
       this.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
     });
+  };
+
+  async #awaitWritten(written: Promise<void>): Promise<void> {
+    this.#onProgress();
     this.#writing = true;
     try {
       await written;

@@ -116,6 +116,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
       const chunk = this.#queue.shift();
       if (chunk !== undefined) {
         this.#unread -= chunk.length;
+        this.#onTaken?.();
         return chunk;
       }
       if (this.#state.at === "ended") return null;
@@ -187,10 +188,12 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
    *
    * @param maxBytes The most to keep that nobody has read, or to discard.
    * @param keep Whether what nobody has read yet is kept.
+   * @param onTaken Called whenever the reader takes some of it.
    * @returns Whether the end was reached.
    * @throws {unknown} What reading fails with.
    */
-  async finish(maxBytes: number, keep: boolean): Promise<boolean> {
+  async finish(maxBytes: number, keep: boolean, onTaken: (() => void) | null = null): Promise<boolean> {
+    this.#onTaken = onTaken;
     if (!keep && !this.#used) this.cancel();
     while (!this.over) {
       if (this.#unread <= maxBytes) await this.#pull();
@@ -203,6 +206,8 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
 
   /** Whether the end has come, also of a body that nobody wants: to its reader that has not ended, but is canceled. */
   #complete = false;
+
+  #onTaken: (() => void) | null = null;
 
   /** The number of bytes that came in and that nobody has read, discarded ones included. */
   #unread = 0;

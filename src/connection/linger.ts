@@ -25,12 +25,15 @@ export interface LingerLimits {
 export async function linger(wire: Wire, limits: LingerLimits): Promise<void> {
   const { closeTimeoutMs, writeTimeoutMs, clock } = limits;
   const deadline = new Deadline(clock);
-  if (await within(deadline, writeTimeoutMs, wire.closeWrite())) {
-    await within(deadline, closeTimeoutMs, readToEnd(wire));
-    if (!await within(deadline, writeTimeoutMs, wire.close())) wire.abort();
-  } else {
-    wire.abort();
+  const ended = wire.closeWrite();
+  const heard = readToEnd(wire);
+  // Streams that Node makes of a socket have not ended before the peer has, too.
+  let orderly = await within(deadline, writeTimeoutMs, Promise.race([ended, heard]));
+  if (orderly) {
+    await within(deadline, closeTimeoutMs, heard);
+    orderly = await within(deadline, writeTimeoutMs, wire.close());
   }
+  if (!orderly) wire.abort();
   deadline.stop();
 }
 

@@ -441,9 +441,9 @@ export class ServerConnection implements AsyncDisposable {
     if (!wanted && !this.#machine.persistent && this.#parts === null) return false;
     if (!wanted) return await this.#drain(body, false, this.#onDrainExpired);
     this.#outlived = true;
-    this.#reads.set(this.#settings.drainTimeoutMs, this.#onDrainExpired);
+    this.#limitPause();
     try {
-      return await body.finish(this.#settings.maxDrainBytes, true);
+      return await body.finish(this.#settings.maxDrainBytes, true, () => this.#limitPause());
     } finally {
       this.#outlived = false;
       this.#reads.clear();
@@ -452,6 +452,12 @@ export class ServerConnection implements AsyncDisposable {
 
   /** Whether the response is over and the reader of the request is not; then its pauses are limited. */
   #outlived = false;
+  #readsBody = false;
+
+  /** A pause is the reader's where it is not the client's. */
+  #limitPause(): void {
+    if (this.#outlived && !this.#readsBody) this.#reads.set(this.#settings.drainTimeoutMs, this.#onDrainExpired);
+  }
 
   readonly #onDrainExpired = (): void => this.#conclude({ reason: "shutdown" });
 
@@ -594,11 +600,13 @@ export class ServerConnection implements AsyncDisposable {
   async #readBody(): Promise<Uint8Array | null> {
     if (this.#drains) return await this.#wire.read();
     this.#reads.set(this.#settings.bodyTimeoutMs, this.#onBodyExpired);
+    this.#readsBody = true;
     try {
       return await this.#wire.read();
     } finally {
-      if (this.#outlived) this.#reads.set(this.#settings.drainTimeoutMs, this.#onDrainExpired);
-      else this.#reads.clear();
+      this.#readsBody = false;
+      this.#reads.clear();
+      this.#limitPause();
     }
   }
 
@@ -626,14 +634,21 @@ export class ServerConnection implements AsyncDisposable {
   #flush(): Promise<void> | undefined {
     const parts = this.#machine.take();
     if (parts.length === 0) return undefined;
-    const written = this.#wire.write(parts);
+    const written = this.#wire.write(parts, this.#onProgress);
     return written === accepted ? undefined : this.#awaitWritten(written);
   }
 
+  /** The client has taken something: the time limit begins anew. */
+  readonly #onProgress = (): void => {
+    this.#writes.set(this.#settings.writeTimeoutMs, this.#onWriteExpired);
+  };
+
+  readonly #onWriteExpired = (): void => {
+    this.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
+  };
+
   async #awaitWritten(written: Promise<void>): Promise<void> {
-    this.#writes.set(this.#settings.writeTimeoutMs, () => {
-      this.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
-    });
+    this.#onProgress();
     this.#unwritten++;
     try {
       await written;

@@ -93,16 +93,22 @@ export class Wire {
     return this.#arrived;
   }
 
-  /** Sends the parts in order; resolves when the transport has room again. */
-  write(parts: readonly Uint8Array[]): Promise<void> {
+  /**
+   * Sends the parts in order; resolves when the transport has room again.
+   *
+   * @param onProgress Called when some of it was taken and the rest must wait.
+   */
+  write(parts: readonly Uint8Array[], onProgress: () => void): Promise<void> {
     if (parts.length === 1) return this.#channel.write(parts[0]!);
-    return this.#writeAll(parts);
+    return this.#writeAll(parts, onProgress);
   }
 
-  async #writeAll(parts: readonly Uint8Array[]): Promise<void> {
+  async #writeAll(parts: readonly Uint8Array[], onProgress: () => void): Promise<void> {
     for (const part of parts) {
       const written = this.#channel.write(part);
-      if (written !== accepted) await written;
+      if (written === accepted) continue;
+      await written;
+      onProgress();
     }
   }
 
