@@ -16,15 +16,23 @@ test("SendBuffer joins small pieces to one part", () => {
   assertEquals(buffer.take(), []);
 });
 
-test("SendBuffer keeps a large piece as it is, in its place", () => {
-  const buffer = new SendBuffer();
-  const large = new Uint8Array(65_537);
-  buffer.text("a");
-  buffer.bytes(large);
-  buffer.text("b");
-  const parts = buffer.take();
-  assertEquals([parts.length, text(parts[0]!), text(parts[2]!)], [3, "a", "b"]);
-  assertStrictEquals(parts[1], large);
+test("SendBuffer keeps a large piece where it is, in its place, and gives at most 256 KiB of it at once", () => {
+  const large = Uint8Array.from({ length: 600_000 }, (_, i) => i);
+  for (const [length, count] of [[65_537, 1], [262_144, 1], [262_145, 2], [600_000, 3]] as const) {
+    const buffer = new SendBuffer();
+    buffer.text("a");
+    buffer.bytes(large.subarray(0, length));
+    buffer.text("b");
+    const parts = buffer.take();
+    assertEquals([parts.length, text(parts[0]!), text(parts.at(-1)!)], [2 + count, "a", "b"]);
+    let at = 0;
+    for (const part of parts.slice(1, -1)) {
+      assertStrictEquals(part.buffer, large.buffer);
+      assertEquals(part.byteOffset, at);
+      at += part.length;
+    }
+    assertEquals(at, length);
+  }
 });
 
 test("SendBuffer copies a small piece, so that the caller may change it", () => {
