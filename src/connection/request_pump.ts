@@ -145,12 +145,12 @@ export class RequestPump {
   /**
    * The final response has come. A body that still waits for a 100 is not sent any more; after a 417 it stays
    * untouched, as the request is to be repeated without the expectation. A body that is being sent goes on, unless the
-   * connection is to be closed anyway (RFC 9112 §9.5).
+   * server refuses the rest of it.
    */
-  answered(status: number, persistent: boolean): void {
+  answered(status: number, refused: boolean): void {
     if (this.#machine.requestSent) return;
     if (this.#waits && status === 417) this.#stream = null;
-    if (this.#waits || !persistent) {
+    if (this.#waits || refused) {
       this.stop(new StateError("done", "The rest of the request is not wanted: it is answered"));
     }
   }
