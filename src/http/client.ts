@@ -31,10 +31,14 @@ interface Sending extends SendOptions {
   readonly decompress: boolean;
 }
 
+/** A response and the connection that it is read from. */
+interface Exchanged {
+  readonly response: IncomingResponse;
+  readonly pooled: Pooled;
+}
+
 /** RFC 9110 §9.2.2: what may be sent twice without harm. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
-/** The most of an unwanted body that is read so that its connection can be used again. */
-const MOST_DISCARDED_BYTES = 65_536;
 
 /**
  * Fetches, upgrades and tunnels. Connections are kept for the next request to the same place, and closed by
@@ -62,8 +66,7 @@ export class Client implements AsyncDisposable {
   readonly #pool: Pool;
   readonly #connector: ConnectorSettings;
   readonly #defaults: readonly Field[];
-  readonly #dialing: Set<Promise<unknown>> = new Set();
-  readonly #ending: AbortController = new AbortController();
+  readonly #dialing: Map<AbortController, Promise<unknown>> = new Map();
   #closed = false;
 
   /**
@@ -125,11 +128,12 @@ export class Client implements AsyncDisposable {
       request = { ...request, fields: [...request.fields, ["expect", "100-continue"]] };
     }
     for (let redirects = 0;; redirects++) {
-      const response = await this.#exchange(request, this.#route(request.url, init, false), sending);
+      const exchanged = await this.#exchange(request, this.#route(request.url, init, false), sending);
+      const { response } = exchanged;
       const location = isRedirect(response.status) && mode !== "manual" ? response.fields.get("location") : null;
       if (location === null) return this.#wrap(response, request, redirects > 0, sending.decompress);
       const following = this.#follow(request, response, location, mode, redirects);
-      await discard(response);
+      await discard(exchanged);
       request = following;
     }
   }
@@ -172,7 +176,7 @@ export class Client implements AsyncDisposable {
     const fields: Field[] = [["connection", "Upgrade"], ["upgrade", protocols.join(", ")], ...kept];
     const request = { ...prepared, fields };
     const sending = { ...this.#sendingOf({ ...init, decompress: undefined }, request), hijack: init.hijack };
-    const response = await this.#exchange(request, this.#route(request.url, init, true), sending);
+    const { response } = await this.#exchange(request, this.#route(request.url, init, true), sending);
     try {
       return await onUpgrade(response);
     } catch (error) {
@@ -226,7 +230,7 @@ export class Client implements AsyncDisposable {
     this.#closed = true;
     do {
       await this.#pool.close();
-      await Promise.all(this.#dialing);
+      await Promise.all(this.#dialing.values());
     } while (this.#pool.size > 0);
   }
 
@@ -237,10 +241,10 @@ export class Client implements AsyncDisposable {
    */
   async abort(reason: unknown = new StateError("closed", "The client was closed")): Promise<void> {
     this.#closed = true;
-    this.#ending.abort(reason);
+    for (const controller of this.#dialing.keys()) controller.abort(reason);
     do {
       await this.#pool.abort(reason);
-      await Promise.all(this.#dialing);
+      await Promise.all(this.#dialing.values());
     } while (this.#pool.size > 0);
   }
 
@@ -275,11 +279,12 @@ export class Client implements AsyncDisposable {
   }
 
   /** One request and its response; sent again where that is what the answer is for. */
-  async #exchange(request: ClientRequest, route: Route, sending: Sending): Promise<IncomingResponse> {
+  async #exchange(request: ClientRequest, route: Route, sending: Sending): Promise<Exchanged> {
     const authorization = route.forward ? route.proxy!.authorization : null;
-    const response = await this.#send(request, route, sending, authorization);
+    const exchanged = await this.#send(request, route, sending, authorization);
+    const { response } = exchanged;
     if (response.status === 417 && hasField(request.fields, "expect") && isReplayable(request.body)) {
-      await discard(response);
+      await discard(exchanged);
       const fields = request.fields.filter(([name]) => name.toLowerCase() !== "expect");
       return await this.#exchange({ ...request, fields }, route, sending);
     }
@@ -287,11 +292,11 @@ export class Client implements AsyncDisposable {
     if (response.status === 407 && route.forward && onProxyChallenge !== undefined && isReplayable(request.body)) {
       const answer = await onProxyChallenge(response.fields.getAll("proxy-authenticate"));
       if (answer !== null) {
-        await discard(response);
+        await discard(exchanged);
         return await this.#send(request, route, sending, answer);
       }
     }
-    return response;
+    return exchanged;
   }
 
   async #send(
@@ -299,7 +304,7 @@ export class Client implements AsyncDisposable {
     route: Route,
     sending: Sending,
     proxyAuthorization: string | null,
-  ): Promise<IncomingResponse> {
+  ): Promise<Exchanged> {
     const { signal } = sending;
     const message = this.#message(request, route, sending, proxyAuthorization);
     for (let fresh = false;;) {
@@ -309,7 +314,7 @@ export class Client implements AsyncDisposable {
       try {
         const response = await pooled.sender.send(message, sending);
         noteKeepAlive(pooled, response);
-        return response;
+        return { response, pooled };
       } catch (error) {
         if (waiting === null || signal?.aborted === true) throw error;
         if (error instanceof UnsentError) continue;
@@ -352,13 +357,13 @@ export class Client implements AsyncDisposable {
 
   /** Keeps track of what is being opened, so that nothing is left when the client is closed. */
   async #dial<T>(signal: AbortSignal | undefined, open: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const dialing = withinTime(this.#connector, [signal, this.#ending.signal], open);
-    const settled = dialing.then(() => {}, () => {});
-    this.#dialing.add(settled);
+    const controller = new AbortController();
+    const dialing = withinTime(this.#connector, controller, signal, open);
+    this.#dialing.set(controller, dialing.then(() => {}, () => {}));
     try {
       return await dialing;
     } finally {
-      this.#dialing.delete(settled);
+      this.#dialing.delete(controller);
     }
   }
 
@@ -396,12 +401,11 @@ export class Client implements AsyncDisposable {
   }
 }
 
-/** Reads a short body to its end, so that the connection is free for what follows; gives up a long one. */
-async function discard(response: IncomingResponse): Promise<void> {
-  const { body } = response;
-  if (body.length === undefined || body.length > MOST_DISCARDED_BYTES) return body.cancel();
+/** Gives up a body and waits until its connection is free again, or closed: both come within `closeTimeoutMs`. */
+async function discard({ response, pooled }: Exchanged): Promise<void> {
+  response.body.cancel();
   try {
-    while (await body.read() !== null);
+    await pooled.sender.ready();
   } catch {
     return;
   }

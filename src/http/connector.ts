@@ -45,37 +45,32 @@ export interface ConnectorSettings {
 const STAGGER_MS = 250;
 
 /**
- * Runs `open` with a signal that aborts when the caller's does or time is up.
+ * Runs `open` until it ends, `signal` or `controller` aborts, or time is up.
  *
+ * @param controller Its signal is what `open` gets.
  * @throws {TransportError} `timeout`.
  * @throws {unknown} The reason of a signal, or what `open` fails with.
  */
 export async function withinTime<T>(
   { connectTimeoutMs, clock }: Pick<ConnectorSettings, "connectTimeoutMs" | "clock">,
-  signals: readonly (AbortSignal | undefined)[],
+  controller: AbortController,
+  signal: AbortSignal | undefined,
   open: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const controller = new AbortController();
+  signal?.throwIfAborted();
   const deadline = new Deadline(clock);
-  const listened: (readonly [AbortSignal, () => void])[] = [];
-  for (const signal of signals) {
-    if (signal === undefined) continue;
-    if (signal.aborted) controller.abort(signal.reason);
-    const onAbort = () => controller.abort(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    listened.push([signal, onAbort]);
-  }
+  const onAbort = () => controller.abort(signal!.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
   deadline.set(connectTimeoutMs, () => {
     controller.abort(new TransportError("timeout", `Cannot connect: no connection within ${connectTimeoutMs} ms`));
   });
   try {
-    controller.signal.throwIfAborted();
     return await open(controller.signal);
   } catch (error) {
     throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
     deadline.stop();
-    for (const [signal, onAbort] of listened) signal.removeEventListener("abort", onAbort);
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 

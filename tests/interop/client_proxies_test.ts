@@ -1,0 +1,137 @@
+import { join } from "node:path";
+import { test } from "node:test";
+import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import { upgradeResponse } from "../../src/connection/respond.ts";
+import { type Handler, serveConnection } from "../../src/connection/server.ts";
+import { UpgradeRejected } from "../../src/connection/upgrade.ts";
+import { Client } from "../../src/http/client.ts";
+import { listen, type ListenOptions } from "../../src/runtime/mod.ts";
+import { authority, serverCert, serverKey } from "../support/certificates.ts";
+import { type Daemon, daemon } from "../support/daemon.ts";
+import { rejection } from "../support/dialing.ts";
+import { skipUnless, which } from "../support/runtime.ts";
+import { wire } from "../support/wire.ts";
+
+/** The origin behind the proxies: tells what it was asked, and echoes after an upgrade, with a greeting. */
+const origin: Handler = (request) => {
+  if (!request.fields.has("upgrade")) {
+    return { status: 200, body: `${request.method} ${request.target} ${request.fields.get("proxy-authorization")}` };
+  }
+  const { response, upgraded } = upgradeResponse(request, "echo");
+  upgraded.then(async (io) => {
+    await io.write(wire("hello,"));
+    for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) await io.write(chunk);
+    await io.close();
+  }).catch(() => {});
+  return response;
+};
+
+async function originServer(options: ListenOptions = {}): Promise<{ port: number; close(): Promise<void> }> {
+  const listener = await listen({ hostname: "127.0.0.1", ...options });
+  (async () => {
+    for await (const socket of listener) serveConnection(socket, origin);
+  })();
+  return { port: (listener.address as { port: number }).port, close: () => listener.close() };
+}
+
+const [squid, tinyproxy] = [which("squid"), which("tinyproxy")];
+
+function startTinyproxy(): Promise<Daemon> {
+  return daemon({
+    command: tinyproxy!,
+    args: (folder) => ["-d", "-c", join(folder, "conf")],
+    files: (_folder, port) => ({
+      conf: `Port ${port}\nListen 127.0.0.1\nTimeout 30\nMaxClients 20\nBasicAuth us pw\n`,
+    }),
+  });
+}
+
+function startSquid(): Promise<Daemon> {
+  return daemon({
+    command: squid!,
+    args: (folder) => ["-N", "-f", join(folder, "conf")],
+    files: (folder, port) => ({
+      conf: [
+        `http_port 127.0.0.1:${port}`,
+        `pid_filename ${folder}/pid`,
+        "cache deny all",
+        "cache_log /dev/null",
+        "access_log none",
+        "cache_store_log none",
+        "shutdown_lifetime 0 seconds",
+        `auth_param basic program /bin/sh ${folder}/helper`,
+        "acl known proxy_auth REQUIRED",
+        "acl nobody dstdomain forbidden.test",
+        "http_access deny nobody",
+        "http_access allow known",
+        "http_access deny all",
+      ].join("\n") + "\n",
+      // Squid's own helpers read encrypted files; this one knows a single user.
+      helper: 'while read line; do [ "$line" = "us pw" ] && echo OK || echo ERR; done\n',
+    }),
+  });
+}
+
+const proxies = [
+  { name: "squid", found: squid, start: startSquid },
+  { name: "tinyproxy", found: tinyproxy, start: startTinyproxy },
+] as const;
+
+for (const { name, found, start } of proxies) {
+  const options = { ...skipUnless(found !== undefined, `${name} is not installed`), timeout: 40_000 };
+
+  test(`Client through ${name}: absolute-form, tunnels, TLS, upgrades, refusals`, options, async () => {
+    const proxy = await start();
+    const plain = await originServer();
+    const secure = await originServer({ tls: { cert: serverCert, key: serverKey } });
+    const tls = { caCerts: [authority] };
+    const client = new Client({ proxy: `http://us:pw@127.0.0.1:${proxy.port}`, tls });
+    try {
+      for (let i = 0; i < 3; i++) {
+        const response = await client.fetch(`http://127.0.0.1:${plain.port}/plain`);
+        assertEquals([response.status, await response.text()], [200, "GET /plain null"]);
+      }
+      for (let i = 0; i < 2; i++) {
+        const response = await client.fetch(`https://localhost:${secure.port}/secure`, { method: "POST", body: "x" });
+        assertEquals([response.status, await response.text()], [200, "POST /secure null"]);
+      }
+      for (const [scheme, port] of [["http", plain.port], ["https", secure.port]] as const) {
+        const io = await client.upgrade(`${scheme}://localhost:${port}/`, { protocol: "echo" });
+        await io.write(wire("you"));
+        let all = "";
+        while (all.length < 9) all += new TextDecoder().decode((await io.read())!);
+        assertEquals(all, "hello,you");
+        await io.closeWrite();
+        assertEquals(await io.read(), null);
+        await io.close();
+      }
+      const wrong = new Client({ proxy: `http://us:wrong@127.0.0.1:${proxy.port}`, tls });
+      const refused = await rejection(wrong.fetch(`https://localhost:${secure.port}/`));
+      assertInstanceOf(refused, UpgradeRejected);
+      assert(refused.status === 407 || refused.status === 401, `${refused.status}`);
+      assertMatch(await (refused.response as Response).text(), /<html/i);
+      await wrong.close();
+      const asking = new Client({
+        proxy: `http://127.0.0.1:${proxy.port}`,
+        tls,
+        onProxyChallenge: (challenges) => /^basic/i.test(challenges[0] ?? "") ? `Basic ${btoa("us:pw")}` : null,
+      });
+      if (refused.status === 407) {
+        assertEquals((await asking.fetch(`https://localhost:${secure.port}/`)).status, 200);
+        assertEquals((await asking.fetch(`http://127.0.0.1:${plain.port}/`)).status, 200);
+      }
+      await asking.abort();
+      if (name === "squid") {
+        const forbidden = await rejection(client.connect("forbidden.test:443"));
+        assert(forbidden instanceof UpgradeRejected && forbidden.status === 403, `${forbidden}`);
+        await (forbidden.response as Response).text();
+      }
+    } finally {
+      await client.abort();
+      await plain.close();
+      await secure.close();
+      await proxy[Symbol.asyncDispose]();
+    }
+    assertEquals(client.connections, 0);
+  });
+}
