@@ -2,7 +2,7 @@
  * The bytes of messages that are ready to go and were not handed to the transport yet.
  *
  * Small pieces are joined in a slab, so a head and the beginning of its body leave in one write. Large pieces are kept
- * as they are. Memory that was handed out is never written again.
+ * as they are. Memory that was handed out is not written again before `recycle()`.
  *
  * @module
  */
@@ -123,6 +123,11 @@ export class SendBuffer {
     const parts = this.#parts;
     this.#parts = [];
     return parts;
+  }
+
+  /** Uses the memory of what was taken again: whoever took it holds it no longer. */
+  recycle(): void {
+    if (this.#from === this.#at && this.#parts.length === 0) this.#from = this.#at = 0;
   }
 
   #seal(): void {

@@ -635,7 +635,9 @@ export class ServerConnection implements AsyncDisposable {
     const parts = this.#machine.take();
     if (parts.length === 0) return undefined;
     const written = this.#wire.write(parts, this.#onProgress);
-    return written === accepted ? undefined : this.#awaitWritten(written);
+    if (written !== accepted) return this.#awaitWritten(written);
+    this.#machine.recycle();
+    return undefined;
   }
 
   /** The client has taken something: the time limit begins anew. */
