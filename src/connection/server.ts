@@ -686,7 +686,7 @@ export class ServerConnection implements AsyncDisposable {
     this.#outgoing?.stop(cause);
     if (this.#parts !== null && closed.reason !== "error" && this.#release(this.#parts)) return;
     this.#parts?.reject(cause);
-    if (this.#machine.endsByClose) this.#wire.abort(cause);
+    if (this.#machine.endsByClose && this.#machine.responding) this.#wire.abort(cause);
     await linger(this.#wire, this.#settings);
   }
 
@@ -712,7 +712,8 @@ export class ServerConnection implements AsyncDisposable {
 
   /** Gives the transport back, with all that was read from it; false if that is not possible any more. */
   #release(parts: Settled<Parts>): boolean {
-    if (this.#wire.ended || (this.#request !== null && !this.#machine.requestComplete)) return false;
+    const over = this.#request === null || (this.#machine.requestComplete && !this.#machine.endsByClose);
+    if (this.#wire.ended || !over) return false;
     if (!this.#reclaim()) return false;
     this.#released = releaseParts(this.#wire, this.#machine.takeTrailing());
     parts.resolve(this.#released);

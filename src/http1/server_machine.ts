@@ -169,9 +169,14 @@ export class ServerMachine {
     return this.#persistent && this.#keepAlive && this.#reading !== "broken";
   }
 
-  /** Whether a response is under way that the end of the connection would make look complete. */
+  /** Whether only the end of the connection ends the response at hand. */
   get endsByClose(): boolean {
-    return this.#endsByClose && this.#writing === "body";
+    return this.#endsByClose;
+  }
+
+  /** Whether the head of a response was sent and its end was not. */
+  get responding(): boolean {
+    return this.#writing === "body";
   }
 
   /** Adds received bytes; the machine may keep them. It holds as much as it is given: give it more on `need-data`. */
