@@ -159,6 +159,7 @@ test("proxy: an answer that is cut short is not completed [B12]", async () => {
   await client.write(wire(`GET http://${s.origin}/ HTTP/1.1¶Host: x¶¶`));
   const answer = await readAll(client).catch(() => "reset");
   assert(!answer.endsWith("0¶¶"), answer);
+  await client.close();
   await s.close();
 });
 
@@ -318,6 +319,7 @@ test("proxy: a request that comes back to it is not sent again (RFC 9110 §7.6.3
   const first = s.dial();
   await first.write(wire(`GET http://${s.origin}/ HTTP/1.0¶¶`));
   const via = /1\.0 http-upgrade-[0-9a-f]{8}$/.exec(await readAll(first))![0];
+  await first.close();
   const answer = await ask(s, `GET http://${s.origin}/ HTTP/1.1¶Host: x¶Via: 1.1 other, ${via}¶¶`);
   assertMatch(answer, /^HTTP\/1\.1 502 .*proxy_loop_detected/);
   await s.close();
@@ -375,6 +377,7 @@ test(
     );
     answer();
     assertMatch(await readAll(slow), /at last$/);
+    await slow.close();
     await closing;
     await s.close();
   },
