@@ -50,7 +50,7 @@ interface Context {
 /** A server; made by `serve`. */
 export class Server implements AsyncDisposable {
   /** Resolves with the addresses once connections are taken. Rejects if that fails; needs no handler. */
-  readonly listening: Promise<readonly ServerAddress[]>;
+  readonly listening: Promise<readonly [ServerAddress, ...ServerAddress[]]>;
   readonly #options: ServeOptions;
   readonly #connectionOptions: ServerConnectionOptions;
   readonly #handler: ServeHandler;
@@ -140,7 +140,7 @@ export class Server implements AsyncDisposable {
     };
   }
 
-  async #listen(): Promise<readonly ServerAddress[]> {
+  async #listen(): Promise<readonly [ServerAddress, ...ServerAddress[]]> {
     const { listen: several, hostname, port, path, tls, reusePort, backlog, noDelay, allowHalfOpen } = this.#options;
     const one = { hostname, port, path, tls, reusePort, backlog, noDelay, allowHalfOpen };
     const places = several ?? [withoutUndefined(one)];
@@ -152,7 +152,9 @@ export class Server implements AsyncDisposable {
     }
     this.#listeners.forEach((listener, i) => this.#accept(listener, places[i]!.tls !== undefined));
     if (this.#ending !== null) { for (const listener of this.#listeners) listener.close(); }
-    return this.#listeners.map((listener) => listener.address);
+    const [first, ...others] = this.#listeners.map((listener): ServerAddress => listener.address);
+    if (first === undefined) throw new TypeError("Cannot serve: there is no place to listen at");
+    return [first, ...others];
   }
 
   async #accept(listener: Listener, secure: boolean): Promise<void> {

@@ -101,7 +101,7 @@ export async function rejectedFor(reason: UpgradeRejection, upgraded: Promise<un
 }
 
 /** Two ends that are nothing but web streams; chunks are cut to `mostBytes`. */
-export function streamPair(mostBytes = Infinity): [Duplex, Duplex] {
+export function streamPair(mostBytes: number = Infinity): [Duplex, Duplex] {
   const there = cutting(mostBytes);
   const back = cutting(mostBytes);
   return [
