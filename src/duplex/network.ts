@@ -38,7 +38,10 @@ export interface ListenOptions extends SocketOptions {
   readonly path?: string;
   /** TLS for every socket. A socket is handed out before its handshake; its `opened` tells how that went. */
   readonly tls?: TlsServerOptions;
-  /** Let several processes listen at one port and share its connections (SO_REUSEPORT, Linux). */
+  /**
+   * Let several processes listen at one port and share its connections (SO_REUSEPORT, Linux). Node
+   * since 22.12; Deno with `--unstable-net` only.
+   */
   readonly reusePort?: boolean;
   /**
    * How many connections may wait for `accept()`. Further ones are cut at once on Node and Bun, which accept by

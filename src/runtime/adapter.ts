@@ -16,6 +16,7 @@ import type {
 import type { SocketAddress } from "../duplex/socket.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 import { parseAddress } from "./address.ts";
+import { transportError } from "./errors.ts";
 import { NetSocket, openInBackground, type StartTls } from "./net_socket.ts";
 
 /** One runtime. */
@@ -39,7 +40,15 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
     const transport = duplex instanceof NetSocket ? duplex.surrender() : holdChannel(duplex);
     const socket = new NetSocket(startTls, "on", socketOptions);
     socket.cancel = () => transport.abort();
-    return openInBackground(socket, options.signal, async () => (await load()).secure(socket, transport, complete));
+    return openInBackground(socket, options.signal, async () => {
+      try {
+        const adapter = await load();
+        await adapter.secure(socket, transport, complete);
+      } catch (error) {
+        transport.abort();
+        throw transportError(error, "handshake");
+      }
+    });
   }
 
   return {

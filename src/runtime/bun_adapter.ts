@@ -86,16 +86,14 @@ async function secure(
   if (native === null) return (await import("./node_tls.ts")).secureWithNode(socket, transport, options);
   if (socket.over) return native.terminate();
   const { remote, local } = await (transport as NetSocket).opened;
-  const fail = (error: unknown): void => {
-    socket.failed(
-      transportError(error ?? new TransportError("tls", "Cannot handshake: the connection ended"), "handshake"),
-    );
-    native.terminate();
-  };
   const opening = (tlsSocket: BunSocket): boolean => transportOf(tlsSocket) === undefined;
-  socket.cancel = () => native.terminate();
+  const fail = (tlsSocket: BunSocket, error: unknown): void => {
+    const reason = error ?? new TransportError("tls", "Cannot handshake: the connection ended");
+    socket.failed(transportError(reason, "handshake"));
+    tlsSocket.terminate();
+  };
   native.resume();
-  native.upgradeTLS({
+  const [, tlsSocket] = native.upgradeTLS({
     data: undefined,
     isServer: options.isServer === true,
     tls: tlsOf(options),
@@ -106,25 +104,25 @@ async function secure(
         if (!opening(tlsSocket)) return;
         const trusted = options.isServer !== true || options.requireClientCert !== true ||
           tlsSocket.authorized === true;
-        if (!success || !trusted) return fail(error);
+        if (!success || !trusted) return fail(tlsSocket, error);
         socket.attach(new BunTransport(tlsSocket, socket), socketInfo(remote, local, tlsSocket.alpnProtocol || null));
       },
       error: (tlsSocket: BunSocket, error: unknown) =>
-        opening(tlsSocket) ? fail(error) : passOn.error(tlsSocket, error),
+        opening(tlsSocket) ? fail(tlsSocket, error) : passOn.error(tlsSocket, error),
       close: (tlsSocket: BunSocket, error: unknown) =>
-        opening(tlsSocket) ? fail(error) : passOn.close(tlsSocket, error),
+        opening(tlsSocket) ? fail(tlsSocket, error) : passOn.close(tlsSocket, error),
     },
   });
+  // The old object is deaf now: only the new one reaches the connection.
+  if (!socket.over && opening(tlsSocket)) socket.cancel = () => tlsSocket.terminate();
 }
 
 /** Takes Bun's object out of a socket, if Bun can put TLS on it: not on one that has TLS already. */
 async function takePlainSocket(transport: NetSocket): Promise<BunSocket | null> {
+  if (transport.secureTransport === "on") return null;
   await transport.opened;
   await transport.written;
-  const native = transport.native as BunSocket | null;
-  if (native === null || transport.secureTransport === "on" || !transport.untouched) return null;
-  transport.release();
-  return native;
+  return transport.untouched ? transport.release().native as BunSocket : null;
 }
 
 function tlsOf(options: StartTlsOptions): object {

@@ -94,9 +94,9 @@ export class BunTransport implements Transport {
     this.native.end();
   }
 
-  abort(): void {
+  abort(reason: unknown): void {
     if (this.#over) return;
-    this.#leave(new TransportError("closed", "Cannot write: the socket was aborted"));
+    this.#leave(reason);
     this.native.terminate();
   }
 

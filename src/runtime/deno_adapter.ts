@@ -6,6 +6,7 @@
 
 import type { Listener, ListenOptions, SocketOptions, StartTlsOptions, TlsOptions } from "../duplex/network.ts";
 import type { Socket, SocketAddress } from "../duplex/socket.ts";
+import { TransportError } from "../duplex/transport_error.ts";
 import type { HeldChannel } from "../duplex/stream_channel.ts";
 import type { Adapter } from "./adapter.ts";
 import { socketInfo } from "./address.ts";
@@ -50,6 +51,9 @@ async function connect(socket: NetSocket, to: SocketAddress, options: SocketOpti
 
 async function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
   const { hostname = "0.0.0.0", port = 0, path, reusePort = false, backlog = 511, tls } = options;
+  if (reusePort && !("listenDatagram" in deno())) {
+    throw new TransportError("address", "Cannot listen: Deno shares ports with --unstable-net only"); // it would exit
+  }
   const where = path === undefined ? { hostname, port, reusePort, tcpBacklog: backlog } : { transport: "unix", path };
   try {
     // Deno's TLS listener knows nothing of client certificates, nor of unix sockets.
@@ -101,11 +105,11 @@ async function secure(
 
 /** Takes the connection out of a socket, if Deno can do the TLS that is asked for: as a client, without a certificate. */
 async function takePlainConn(transport: NetSocket, options: StartTlsOptions): Promise<DenoConn | null> {
-  await transport.opened;
+  if (options.isServer === true || options.cert !== undefined || transport.secureTransport === "on") return null;
+  const { remote } = await transport.opened;
   await transport.written;
-  const conn = transport.native as DenoConn | null;
-  if (conn === null || conn.remoteAddr.transport !== "tcp" || "handshake" in conn) return null;
-  if (options.isServer === true || options.cert !== undefined || !transport.untouched) return null;
+  if ("path" in remote || !transport.untouched) return null;
+  const conn = transport.native as DenoConn;
   transport.release();
   return conn;
 }
@@ -127,6 +131,7 @@ class PullListener implements Listener {
   readonly #native: DenoListener;
   readonly #open: (conn: DenoConn) => Socket;
   #closed = false;
+  #turn: Promise<Socket | null> = Promise.resolve(null);
 
   constructor(native: DenoListener, open: (conn: DenoConn) => Socket) {
     this.address = addressOf(native.addr);
@@ -134,7 +139,12 @@ class PullListener implements Listener {
     this.#open = open;
   }
 
-  async accept(): Promise<Socket | null> {
+  accept(): Promise<Socket | null> {
+    // Deno takes one call at a time.
+    return this.#turn = this.#turn.then(this.#accept, this.#accept);
+  }
+
+  readonly #accept = async (): Promise<Socket | null> => {
     if (this.#closed) return null;
     try {
       return this.#open(await this.#native.accept());
@@ -142,7 +152,7 @@ class PullListener implements Listener {
       if (this.#closed) return null;
       throw transportError(error, "listen");
     }
-  }
+  };
 
   async close(): Promise<void> {
     if (this.#closed) return;

@@ -41,6 +41,7 @@ export class DenoTransport implements Transport {
   reading = false;
   #over = false;
   #ended = false;
+  #abortReason: unknown = undefined;
   #slab: Uint8Array = new Uint8Array(0);
   #view: Uint8Array = this.#slab;
   #writes = 0;
@@ -82,22 +83,27 @@ export class DenoTransport implements Transport {
 
   close(): void {
     if (this.#over) return;
-    this.abort();
+    this.#closeNative();
     this.sink.gone();
   }
 
-  abort(): void {
+  abort(reason: unknown): void {
     if (this.#over) return;
+    this.#abortReason = reason;
+    this.#closeNative();
+  }
+
+  detach(): void {
+    this.#over = true;
+  }
+
+  #closeNative(): void {
     this.#over = true;
     try {
       this.native.close();
     } catch {
       // Deno has closed it already.
     }
-  }
-
-  detach(): void {
-    this.#over = true;
   }
 
   #writeNow(bytes: Uint8Array): Promise<void> {
@@ -112,7 +118,7 @@ export class DenoTransport implements Transport {
 
   readonly #onWriteError = (error: unknown): never => {
     this.#writes--;
-    throw transportError(error, "write");
+    throw this.#abortReason === undefined ? transportError(error, "write") : this.#abortReason;
   };
 
   readonly #onRead = (count: number | null): void => {
@@ -133,7 +139,7 @@ export class DenoTransport implements Transport {
   readonly #onReadError = (error: unknown): void => {
     this.reading = false;
     if (this.#over) return;
-    this.abort();
+    this.#closeNative();
     this.sink.failed(transportError(error, "read"));
   };
 }

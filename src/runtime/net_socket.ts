@@ -129,9 +129,10 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
   abort(reason?: unknown): void {
     if (this.#over) return;
     const transport = this.#transport;
+    const error = reason === undefined ? new TransportError("closed", "The socket was aborted") : reason;
     this.#queue.takeAll();
-    this.#end(reason === undefined ? new TransportError("closed", "The socket was aborted") : reason, true);
-    if (transport !== null) transport.abort();
+    this.#end(error, true);
+    if (transport !== null) transport.abort(error);
     else this.#cancel?.();
   }
 
@@ -204,7 +205,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
    */
   attach(transport: Transport, info: SocketInfo): boolean {
     if (this.#over) {
-      transport.abort();
+      transport.abort(this.#reason);
       return false;
     }
     this.#cancel = null;

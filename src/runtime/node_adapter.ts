@@ -71,7 +71,9 @@ function boundAddress(server: net.Server): SocketAddress {
 
 /** Asking the system costs as much as parsing a request: what the listener's own address tells is not asked. */
 function acceptedInfo(native: net.Socket, bound: SocketAddress): SocketInfo {
-  if ("path" in bound || net.isIP(bound.hostname) === 0 || /^[0:.]+$/.test(bound.hostname)) return infoOf(native, bound);
+  if ("path" in bound || net.isIP(bound.hostname) === 0 || /^[0:.]+$/.test(bound.hostname)) {
+    return infoOf(native, bound);
+  }
   const { remoteAddress = "", remotePort = 0 } = native;
   return socketInfo({ hostname: remoteAddress, port: remotePort }, bound, null);
 }

@@ -20,6 +20,8 @@ export class NodeTransport implements Transport {
   readonly #encrypted: boolean;
   #flowing = false;
   #over = false;
+  #closing = false;
+  #abortReason: unknown = undefined;
 
   /**
    * Takes over a connected socket that nobody reads from.
@@ -68,16 +70,19 @@ export class NodeTransport implements Transport {
 
   closeWrite(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.native.end((error?: Error | null) => error ? reject(transportError(error, "write")) : resolve());
+      this.native.end((error?: Error | null) => error ? reject(this.#writeError(error)) : resolve());
     });
   }
 
   close(): void {
+    this.#closing = true;
     this.native.destroy();
   }
 
-  abort(): void {
+  abort(reason: unknown): void {
+    if (this.#over) return;
     this.#over = true;
+    this.#abortReason = reason;
     this.#cut();
   }
 
@@ -93,8 +98,12 @@ export class NodeTransport implements Transport {
 
   #writeAndWait(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.native.write(bytes, (error) => error ? reject(transportError(error, "write")) : resolve());
+      this.native.write(bytes, (error) => error ? reject(this.#writeError(error)) : resolve());
     });
+  }
+
+  #writeError(error: Error): unknown {
+    return this.#abortReason === undefined ? transportError(error, "write") : this.#abortReason;
   }
 
   readonly #onData = (chunk: Uint8Array): void => {
@@ -103,7 +112,8 @@ export class NodeTransport implements Transport {
   };
 
   readonly #onEnd = (): void => {
-    if (!this.#over) this.sink.ended();
+    // Bun tells of an end when we destroy the socket.
+    if (!this.#over && !this.#closing) this.sink.ended();
   };
 
   readonly #onError = (error: Error): void => {

@@ -26,8 +26,12 @@ export interface Transport extends ChunkSource {
   closeWrite(): Promise<void>;
   /** Ends the platform socket, which has sent its FIN, and then tells the sink that it is closed. Idempotent. */
   close(): void;
-  /** Cuts the connection, with a reset where there is one. Tells the sink nothing more. Idempotent. */
-  abort(): void;
+  /**
+   * Cuts the connection, with a reset where there is one. Tells the sink nothing more. Idempotent.
+   *
+   * @param reason What pending writes reject with.
+   */
+  abort(reason: unknown): void;
   /** Lets go of the platform socket, reading paused, without our listeners. */
   detach(): void;
 }

@@ -1,0 +1,74 @@
+/**
+ * Reading and writing through the runtimes' own objects, as somebody who got one from `release()` would.
+ *
+ * @module
+ */
+
+import type nodeNet from "node:net";
+
+/** What a runtime's own object is used with. */
+export interface NativeUse {
+  writeNative(native: unknown, bytes: Uint8Array): Promise<void>;
+  readNative(native: unknown, length: number): Promise<Uint8Array>;
+}
+
+/** `net.Socket`. */
+export const nodeNative: NativeUse = {
+  async writeNative(native, bytes) {
+    await new Promise<void>((resolve) => (native as nodeNet.Socket).write(bytes, () => resolve()));
+  },
+  readNative(native, length) {
+    const socket = native as nodeNet.Socket;
+    const received: number[] = [];
+    socket.on("error", () => {});
+    return new Promise((resolve) => {
+      socket.on("data", (chunk: Uint8Array) => {
+        received.push(...chunk);
+        if (received.length >= length) resolve(Uint8Array.from(received));
+      });
+      socket.resume();
+    });
+  },
+};
+
+interface DenoConn {
+  read(into: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/** `Deno.Conn`. */
+export const denoNative: NativeUse = {
+  async writeNative(native, bytes) {
+    await (native as DenoConn).write(bytes);
+  },
+  async readNative(native, length) {
+    const into = new Uint8Array(length);
+    for (let offset = 0; offset < length;) offset += (await (native as DenoConn).read(into.subarray(offset)))!;
+    return into;
+  },
+};
+
+interface BunSocket {
+  write(bytes: Uint8Array): number;
+  resume(): void;
+  reload(options: { socket: object }): void;
+}
+
+/** `Bun.Socket`, which takes new handlers with `reload()`. */
+export const bunNative: NativeUse = {
+  async writeNative(native, bytes) {
+    (native as BunSocket).write(bytes);
+  },
+  readNative(native, length) {
+    const socket = native as BunSocket;
+    const received: number[] = [];
+    return new Promise((resolve) => {
+      const data = (_socket: unknown, chunk: Uint8Array): void => {
+        received.push(...chunk);
+        if (received.length >= length) resolve(Uint8Array.from(received));
+      };
+      socket.reload({ socket: { data, drain() {}, close() {}, error() {} } });
+      socket.resume();
+    });
+  },
+};
