@@ -404,7 +404,7 @@ export class ClientConnection implements AsyncDisposable {
   #settleExchange(): void {
     const exchange = this.#exchange;
     if (exchange === null || exchange.body === null || !this.#machine.responseComplete) return;
-    if (!exchange.pump.over && (this.#machine.persistent || !this.#machine.requestSent)) return;
+    if (!exchange.pump.over) return;
     this.#leaveExchange();
     const { failure } = exchange.pump;
     if (failure !== null) return this.#close({ reason: "error", error: failure.error });

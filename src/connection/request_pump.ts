@@ -71,9 +71,9 @@ export class RequestPump {
     this.#stream = body.type === "stream" ? new OutgoingStream(body.stream) : null;
   }
 
-  /** Whether nothing more of the request will be sent. */
+  /** Whether nothing more of the request will be sent: it is with the transport, or was given up. */
   get over(): boolean {
-    return this.#over;
+    return this.#over || this.#stopped;
   }
 
   /** Why it could not be completed, or `null`. */
@@ -148,7 +148,6 @@ export class RequestPump {
    * server refuses the rest of it.
    */
   answered(status: number, refused: boolean): void {
-    if (this.#machine.requestSent) return;
     if (this.#waits && status === 417) this.#stream = null;
     if (this.#waits || refused) {
       this.stop(new StateError("done", "The rest of the request is not wanted: it is answered"));

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { handshake } from "../../src/connection/client.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import type { Version } from "../../src/http1/message.ts";
@@ -37,6 +37,34 @@ for (
     await connection.closed;
   });
 }
+
+test("a request that says close and is one large piece is sent to its end as well (RFC 9112 §9.5) [C8]", async () => {
+  const [near, server] = duplexPair({ capacityBytes: 1000, readBytes: 1000 });
+  const { sender, connection } = handshake(near);
+  const sending = sender.send({
+    method: "POST",
+    target: "/",
+    fields: [["Connection", "close"]],
+    body: "x".repeat(300_000),
+  });
+  await readUntil(server, (soFar) => soFar.includes("¶¶"));
+  await server.write(wire("HTTP/1.1 200 OK¶Connection: close¶Content-Length: 2¶¶ok"));
+  assertEquals(await (await sending).body.text(), "ok");
+  let received = 0;
+  for (let chunk = await server.read(); chunk !== null; chunk = await server.read()) received += chunk.length;
+  assert(received > 298_000, `only ${received} bytes came behind the first ones`);
+  assertEquals(await connection.closed, { reason: "shutdown" });
+});
+
+test("a request that is one large piece is given up when the server closes (RFC 9112 §9.5) [C8]", async () => {
+  const [near, server] = duplexPair({ capacityBytes: 1000, readBytes: 1000 });
+  const { sender, connection } = handshake(near);
+  const sending = sender.send({ method: "POST", target: "/", body: "x".repeat(300_000) });
+  await readUntil(server, (soFar) => soFar.includes("¶¶"));
+  await server.write(wire("HTTP/1.1 413 Content Too Large¶Connection: close¶Content-Length: 3¶¶big"));
+  assertEquals(await (await sending).body.text(), "big");
+  assertEquals(await connection.closed, { reason: "shutdown" });
+});
 
 test("a request that says close is given up when it is answered with an error (RFC 9112 §9.5) [C8]", async () => {
   const [near, server] = duplexPair();
