@@ -108,6 +108,8 @@ export class ClientMachine {
   #proposal: Proposal = NO_PROPOSAL;
   #method = "";
   #informational = 0;
+  /** The version that the server has last answered with: one of 1.0 gets no chunks (RFC 9112 §6.1). */
+  #peer: Version = "1.1";
   #announced: string | null = null;
   #hijack = false;
 
@@ -179,7 +181,7 @@ export class ClientMachine {
     if (!this.idle) throw new StateError("not-ready", "Cannot send a request: the connection is not ready for one");
     const version = head.version ?? "1.1";
     const sent = inspectFields(head.fields);
-    const plan = requestSendFraming(head.method, version, body, sent);
+    const plan = requestSendFraming(head.method, version === "1.1" ? this.#peer : version, body, sent);
     const mark = this.#out.mark();
     try {
       writeRequestLine(this.#out, head.method, head.target, version);
@@ -322,6 +324,7 @@ export class ClientMachine {
       this.#reading = "switched";
       return { type: "switched", head, protocol: head.status === 101 ? agreedProtocol(head.fields) : null };
     }
+    this.#peer = head.version;
     const framing = responseFraming(head, this.#method);
     const conflicting = framing.type === "chunked" && head.fields.has("content-length");
     if (!isPersistent(head) || conflicting || framing.type === "until-close") this.#persistent = false;

@@ -198,6 +198,33 @@ test("send() writes HTTP/1.0 without Transfer-Encoding and with a length (RFC 91
   assertEquals(await recorder.ended, "POST / HTTP/1.0¶X: y¶content-length: 5¶¶hello");
 });
 
+test("send() sends no chunks to a server that is known to speak HTTP/1.0 (RFC 9112 §6.1) [B13]", async () => {
+  const old = "HTTP/1.0 200 OK¶Connection: keep-alive¶Content-Length: 0¶¶";
+  const dialed = dialing();
+  await exchanged(dialed, old);
+  const error = await rejection(dialed.sender.send({ method: "POST", target: "/", body: hello() }));
+  assertInstanceOf(error, StateError);
+  assertEquals(error.code, "body-length");
+  const recorder = new Recorder(dialed.server);
+  const requests: readonly (readonly [OutgoingRequest, string])[] = [
+    [
+      { method: "POST", target: "/", fields: [["Content-Length", "11"]], body: hello() },
+      "Content-Length: 11¶¶foo bar baz",
+    ],
+    [
+      { method: "POST", target: "/", fields: [["Transfer-Encoding", "chunked"]], body: "foo" },
+      "content-length: 3¶¶foo",
+    ],
+  ];
+  for (const [request, sent] of requests) {
+    const sending = dialed.sender.send(request);
+    await recorder.until(`POST / HTTP/1.1¶${sent}`);
+    await dialed.server.write(wire(old));
+    await sending;
+    await dialed.sender.ready();
+  }
+});
+
 test("send() refuses a stream longer than announced, sends none of the excess and cuts the connection (RFC 9110 §8.6)", async () => {
   const { error, sent, closed } = await failing({
     method: "POST",
