@@ -119,6 +119,12 @@ test("ServerMachine takes a method in lower case as another method (RFC 9110 §9
   assertEquals(serverSays("get /1 HTTP/1.1¶Host: a¶¶"), ["get /1 1.1 none", "waiting"]);
 });
 
+for (const method of ["GET", "SET", "GOT", "GEX", "GETS", "GE", "Get", "PATCH", "M-SEARCH", "!#$%&'*+-.^_`|~"]) {
+  test(`ServerMachine takes the method ${method} as it is spelled (RFC 9110 §9.1)`, () => {
+    assertEquals(serverSays(`${method} / HTTP/1.1¶Host: a¶¶`), [`${method} / 1.1 none`, "waiting"]);
+  });
+}
+
 test("ServerMachine takes several spaces in a request line with multipleSpaces (RFC 9112 §3)", () => {
   const input = "GET  /echo   HTTP/1.1¶Host: a¶¶";
   assertEquals(serverSays(input, { leniency: { multipleSpaces: true } }), ["GET /echo 1.1 none", "waiting"]);

@@ -103,6 +103,7 @@ const hosts: readonly (readonly [host: string, valid: boolean])[] = [
   ["[::2:3:4:5:6:7:8]", true],
   ["[2001:DB8::a:192.0.2.1]", true],
   ["[::ffff:192.0.2.255]", true],
+  ["[::10.99.100.249]", true],
   ["[v1.a:b]", true],
   ["", false],
   [":80", false],
