@@ -7,17 +7,19 @@
 import type { Runtime } from "../testing/runtimes.ts";
 import type { LoadPlan } from "./load/main.ts";
 
-/** The one whose speed is measured: a server with its protocol. */
+/** One whose speed is measured. */
 export interface Contender {
   /** For the table. */
   readonly title: string;
-  /** `file.function` in `servers/`. */
-  readonly server: string;
-  /** What comes before what is measured. */
-  readonly preface: "none" | "upgrade";
+  /** `file.function` in `subjects/`. */
+  readonly start: string;
+  /** Whether it is ours, or one to compare with. */
+  readonly ours: boolean;
+  /** On servers, what comes before what is measured. */
+  readonly preface?: "none" | "upgrade" | "connect";
 }
 
-/** One measurement: ours, which comes first, and those to compare with. */
+/** One measurement. */
 export interface Benchmark {
   /** What `--only=` takes. */
   readonly name: string;
@@ -25,60 +27,85 @@ export interface Benchmark {
   readonly title: string;
   /** What the count counts. */
   readonly unit: "ops" | "bytes";
-  /** What the clients do. */
-  readonly plan: LoadPlan;
+  /** What the load generator does with servers; `null` for clients, which are the load themselves. */
+  readonly plan: LoadPlan | null;
   /** How many connections that have switched are open besides. */
   readonly held: number;
   /** Who takes part. */
   readonly contenders: readonly Contender[];
 }
 
-const nodeHttpHello: Contender = { title: "node:http", server: "hello.nodeHttp", preface: "none" };
-const rawHello: Contender = { title: "raw socket, fixed answer", server: "raw.fixedAnswer", preface: "none" };
-const channelEcho: Contender = { title: "ours", server: "upgrade.channel", preface: "upgrade" };
-const streamsEcho: Contender = { title: "ours, web streams", server: "upgrade.streams", preface: "upgrade" };
-const nodeHttpEcho: Contender = { title: "node:http", server: "upgrade.nodeHttp", preface: "upgrade" };
-const rawEcho: Contender = { title: "raw socket", server: "raw.echo", preface: "none" };
+const requests: LoadPlan = { type: "requests" };
+const handshakes: LoadPlan = { type: "handshakes" };
+const manyRoundTrips: LoadPlan = { type: "round-trips", connections: 32, bytes: 64 };
+const oneRoundTrip: LoadPlan = { type: "round-trips", connections: 1, bytes: 64 };
+const oneBulk: LoadPlan = { type: "bulk", connections: 1 };
+
+const upgrades: readonly Contender[] = [
+  { title: "read and write", start: "upgrade.channel", ours: true, preface: "upgrade" },
+  { title: "node:http", start: "upgrade.nodeHttp", ours: false, preface: "upgrade" },
+];
+const echoes: readonly Contender[] = [
+  { title: "read and write", start: "upgrade.channel", ours: true, preface: "upgrade" },
+  { title: "web streams", start: "upgrade.streams", ours: true, preface: "upgrade" },
+  { title: "node:http", start: "upgrade.nodeHttp", ours: false, preface: "upgrade" },
+  { title: "raw socket", start: "raw.echo", ours: false },
+];
+const proxies: readonly Contender[] = [
+  { title: "tunnel()", start: "proxy.ours", ours: true, preface: "connect" },
+  { title: "node:http, pipe()", start: "proxy.nodeHttp", ours: false, preface: "connect" },
+];
+const rawHello: Contender = { title: "raw socket, fixed answer", start: "raw.fixedAnswer", ours: false };
 
 /** All that is measured on a runtime. */
-export function catalogue({ name }: Runtime, quick: boolean): Benchmark[] {
-  const served: Contender[] = name === "deno" || name === "bun"
-    ? [{ title: name === "deno" ? "Deno.serve" : "Bun.serve", server: "hello.platform", preface: "none" }]
+export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
+  const platform: Contender[] = runtime.name === "deno" || runtime.name === "bun"
+    ? [{ title: runtime.name === "deno" ? "Deno.serve" : "Bun.serve", start: "hello.platform", ours: false }]
     : [];
   const open = quick ? 500 : 5000;
-  const handshakes = { unit: "ops", plan: { type: "handshakes" }, contenders: [channelEcho, nodeHttpEcho] } as const;
-  const echoes = { held: 0, contenders: [channelEcho, streamsEcho, nodeHttpEcho, rawEcho] };
   return [
-    {
-      name: "hello",
-      title: "keep-alive requests",
-      unit: "ops",
-      plan: { type: "requests" },
-      held: 0,
-      contenders: [{ title: "ours", server: "hello.ours", preface: "none" }, nodeHttpHello, ...served, rawHello],
-    },
-    { name: "handshake", title: "upgrades", held: 0, ...handshakes },
-    { name: "handshake-open", title: `upgrades while ${open} are open`, held: open, ...handshakes },
-    {
-      name: "round-trips",
-      title: "round trips of 64 bytes, 32 connections",
-      unit: "ops",
-      plan: { type: "round-trips", connections: 32, bytes: 64 },
-      ...echoes,
-    },
-    {
-      name: "round-trip",
-      title: "round trips of 64 bytes, one connection",
-      unit: "ops",
-      plan: { type: "round-trips", connections: 1, bytes: 64 },
-      ...echoes,
-    },
-    {
-      name: "bulk",
-      title: "bulk echo, one connection",
-      unit: "bytes",
-      plan: { type: "bulk", connections: 1 },
-      ...echoes,
-    },
+    served("hello", "requests, conn level", requests, [
+      { title: "serveConnection", start: "hello.connection", ours: true },
+      { title: "node:http", start: "hello.nodeHttp", ours: false },
+      ...platform,
+      rawHello,
+    ]),
+    served("serve", "requests, high level", requests, [
+      { title: "serve, LightResponse", start: "hello.serveLight", ours: true },
+      { title: "serve, Response", start: "hello.serve", ours: true },
+      { title: "node:http", start: "hello.nodeHttp", ours: false },
+      ...platform,
+    ]),
+    served("handshake", "upgrades", handshakes, upgrades),
+    { ...served("handshake-open", `upgrades while ${open} are open`, handshakes, upgrades), held: open },
+    served("round-trips", "round trips of 64 bytes, 32 connections", manyRoundTrips, echoes),
+    served("round-trip", "round trips of 64 bytes, one connection", oneRoundTrip, echoes),
+    { ...served("bulk", "bulk echo, one connection", oneBulk, echoes), unit: "bytes" },
+    served("proxy-handshake", "tunnels through a proxy", handshakes, proxies),
+    served("proxy-round-trips", "round trips of 64 bytes through a proxy, 32 connections", manyRoundTrips, proxies),
+    { ...served("proxy-bulk", "bulk echo through a proxy, one connection", oneBulk, proxies), unit: "bytes" },
+    requested("client", "requests sent, conn level", [
+      { title: "sender.send", start: "client.sender", ours: true },
+      { title: "node:http, agent", start: "client.nodeHttp", ours: false },
+      { title: fetchTitle(runtime), start: "client.platformFetch", ours: false },
+    ]),
+    requested("fetch", "requests sent, high level", [
+      { title: "client.fetch", start: "client.ourFetch", ours: true },
+      { title: "node:http, agent", start: "client.nodeHttp", ours: false },
+      { title: fetchTitle(runtime), start: "client.platformFetch", ours: false },
+    ]),
   ];
+}
+
+function served(name: string, title: string, plan: LoadPlan, contenders: readonly Contender[]): Benchmark {
+  return { name, title, unit: "ops", plan, held: 0, contenders };
+}
+
+function requested(name: string, title: string, contenders: readonly Contender[]): Benchmark {
+  return { name, title, unit: "ops", plan: null, held: 0, contenders };
+}
+
+function fetchTitle({ name }: Runtime): string {
+  if (name === "deno") return "Deno's fetch";
+  return name === "bun" ? "Bun's fetch" : "Node's fetch (undici)";
 }

@@ -7,29 +7,35 @@
 import type { Runtime } from "../testing/runtimes.ts";
 import type { Benchmark, Contender } from "./catalogue.ts";
 import { Child, type ChildOptions } from "./child.ts";
-import type { Count, LoadCommand } from "./load/main.ts";
-import type { Preface } from "./load/preface.ts";
-import type { Usage } from "./servers/main.ts";
+import type { Count, GeneratorCommand } from "./load/main.ts";
+import { openSubject, type Subject } from "./subject.ts";
 
 /** What one slice came to. */
 export interface Sample {
   /** Operations or bytes in a second. */
   readonly perSecond: number;
-  /** CPU time of the server for each, in microseconds. */
+  /** CPU time of the contender for each, in microseconds. */
   readonly cpuUs: number;
 }
 
 /** A contender with its slices, in the order of the rounds. */
 export interface Measured {
+  /** The contender. */
   readonly contender: Contender;
+  /** A slice for each round. */
   readonly samples: readonly Sample[];
-  /** Resident memory at the end. */
+  /** Resident memory of its process at the end. */
   readonly memoryBytes: number;
 }
 
-/** How long and how often. */
+/**
+ * How long and how often. Times are CPU time of the contender, in milliseconds: where others use the machine as well, a
+ * slice takes longer and means the same.
+ */
 export interface Pace {
+  /** How many slices each contender gets. */
   readonly rounds: number;
+  /** How long a slice counts. */
   readonly sliceMs: number;
   /** Before the first slice of each contender, for its compiler. */
   readonly warmUpMs: number;
@@ -37,92 +43,86 @@ export interface Pace {
   readonly settleMs: number;
 }
 
+/** What runs where. */
+export interface Stage {
+  /** Where the contenders run. */
+  readonly runtime: Runtime;
+  /** Where the other side of them runs. */
+  readonly generatorRuntime: Runtime;
+  /** How long and how often. */
+  readonly pace: Pace;
+  /** How the contenders are started. */
+  readonly options: ChildOptions;
+}
+
 /** Measures one benchmark. */
-export async function measure(
-  benchmark: Benchmark,
-  runtime: Runtime,
-  generatorRuntime: Runtime,
-  pace: Pace,
-  options: ChildOptions = {},
-): Promise<Measured[]> {
-  const children: Child[] = [];
+export async function measure(benchmark: Benchmark, stage: Stage): Promise<Measured[]> {
+  const { runtime, generatorRuntime, pace, options } = stage;
+  const generator = new Child(generatorRuntime, "scripts/bench/load/main.ts", []);
+  const subjects: Subject[] = [];
   try {
-    const generator = new Child(generatorRuntime, "scripts/bench/load/main.ts", []);
-    children.push(generator);
-    const subjects: Subject[] = [];
     for (const contender of benchmark.contenders) {
-      const server = new Child(runtime, "scripts/bench/servers/main.ts", contender.server.split("."), options);
-      children.push(server);
-      const subject = new Subject(contender, benchmark, server, generator, await server.line() as { port: number });
-      await subject.prepare(pace);
+      const subject = await openSubject(benchmark, contender, generator, runtime, options);
       subjects.push(subject);
+      await slice(subject, pace.warmUpMs, 0);
     }
+    const samples = new Map<Subject, Sample[]>(subjects.map((subject) => [subject, []]));
     for (let round = 0; round < pace.rounds; round++) {
-      const order = round % 2 === 0 ? subjects : subjects.toReversed();
-      for (const subject of order) await subject.slice(pace);
+      for (const subject of round % 2 === 0 ? subjects : subjects.toReversed()) {
+        samples.get(subject)!.push(await slice(subject, pace.settleMs, pace.sliceMs));
+      }
     }
-    return await Promise.all(subjects.map((subject) => subject.result()));
+    return await Promise.all(subjects.map(async (subject) => {
+      const { memoryBytes } = await subject.usage();
+      return { contender: subject.contender, samples: samples.get(subject)!, memoryBytes };
+    }));
   } finally {
-    for (const child of children) await child[Symbol.asyncDispose]();
+    for (const subject of subjects) await subject[Symbol.asyncDispose]();
+    await generator[Symbol.asyncDispose]();
   }
 }
 
-class Subject {
-  readonly #contender: Contender;
-  readonly #benchmark: Benchmark;
-  readonly #server: Child;
-  readonly #generator: Child;
-  readonly #port: number;
-  readonly #samples: Sample[] = [];
+/**
+ * How busy the load generator is when it has nothing to wait for.
+ *
+ * @returns Its CPU time for a request, in microseconds.
+ */
+export async function generatorCost(generatorRuntime: Runtime): Promise<number> {
+  await using server = new Child(generatorRuntime, "scripts/bench/load/main.ts", []);
+  await using generator = new Child(generatorRuntime, "scripts/bench/load/main.ts", []);
+  const say = (child: Child, command: GeneratorCommand): Promise<unknown> => child.ask(command);
+  const port = await say(server, { type: "answer" }) as number;
+  await say(generator, { type: "start", port, preface: { type: "none" }, plan: { type: "requests" } });
+  await pause(500);
+  const before = await say(generator, { type: "count" }) as Count;
+  await pause(1000);
+  const after = await say(generator, { type: "count" }) as Count;
+  return (after.cpuUs - before.cpuUs) / (after.count - before.count);
+}
 
-  constructor(contender: Contender, benchmark: Benchmark, server: Child, generator: Child, { port }: { port: number }) {
-    this.#contender = contender;
-    this.#benchmark = benchmark;
-    this.#server = server;
-    this.#generator = generator;
-    this.#port = port;
-  }
+async function slice(subject: Subject, settleMs: number, sliceMs: number): Promise<Sample> {
+  await subject.start();
+  await use(subject, settleMs);
+  const before = await subject.count();
+  const usedBefore = await subject.usage();
+  await use(subject, sliceMs);
+  const after = await subject.count();
+  const usedAfter = await subject.usage();
+  await subject.stop();
+  const count = after.count - before.count;
+  return { perSecond: count / (after.ms - before.ms) * 1000, cpuUs: (usedAfter.cpuUs - usedBefore.cpuUs) / count };
+}
 
-  async prepare({ warmUpMs }: Pace): Promise<void> {
-    const { held } = this.#benchmark;
-    if (held > 0) await this.#say({ type: "hold", port: this.#port, preface: this.#preface(), connections: held });
-    await this.#load(warmUpMs, 0);
-  }
+/** A contender that hardly uses the CPU must not take for ever. */
+const MAX_STRETCH = 20;
 
-  async slice({ sliceMs, settleMs }: Pace): Promise<void> {
-    this.#samples.push(await this.#load(settleMs, sliceMs));
-  }
-
-  async result(): Promise<Measured> {
-    const { memoryBytes } = await this.#usage();
-    return { contender: this.#contender, samples: this.#samples, memoryBytes };
-  }
-
-  async #load(settleMs: number, sliceMs: number): Promise<Sample> {
-    await this.#say({ type: "start", port: this.#port, preface: this.#preface(), plan: this.#benchmark.plan });
-    await pause(settleMs);
-    const [before, usedBefore] = [await this.#count(), await this.#usage()];
-    await pause(sliceMs);
-    const [after, usedAfter] = [await this.#count(), await this.#usage()];
-    await this.#say({ type: "stop" });
-    const count = after.count - before.count;
-    return { perSecond: count / (after.ms - before.ms) * 1000, cpuUs: (usedAfter.cpuUs - usedBefore.cpuUs) / count };
-  }
-
-  #preface(): Preface {
-    return { type: this.#contender.preface };
-  }
-
-  #say(command: LoadCommand): Promise<unknown> {
-    return this.#generator.ask(command);
-  }
-
-  #count(): Promise<Count> {
-    return this.#say({ type: "count" }) as Promise<Count>;
-  }
-
-  #usage(): Promise<Usage> {
-    return this.#server.ask("usage") as Promise<Usage>;
+/** Waits until a contender has used so much CPU time more. */
+async function use(subject: Subject, cpuMs: number): Promise<void> {
+  const { cpuUs } = await subject.usage();
+  const latest = performance.now() + MAX_STRETCH * cpuMs;
+  for (let left = cpuMs; left > 0 && performance.now() < latest;) {
+    await pause(Math.max(left, 5));
+    left = cpuMs - ((await subject.usage()).cpuUs - cpuUs) / 1000;
   }
 }
 

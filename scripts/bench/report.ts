@@ -12,6 +12,8 @@ export interface Row {
   readonly benchmark: string;
   readonly title: string;
   readonly unit: Benchmark["unit"];
+  /** Which one of ours. */
+  readonly contender: string;
   readonly peer: string;
   /** Ours in a second by the peer's: the median over the rounds, and the lowest and the highest. */
   readonly ratio: Spread;
@@ -32,14 +34,20 @@ export interface Spread {
   readonly high: number;
 }
 
-/** Compares ours, the first one, with each of the others, round by round. */
-export function compare(benchmark: Benchmark, [ours, ...peers]: readonly Measured[]): Row[] {
+/** Compares each of ours with each of the others, round by round. */
+export function compare(benchmark: Benchmark, measured: readonly Measured[]): Row[] {
+  const peers = measured.filter(({ contender }) => !contender.ours);
+  return measured.filter(({ contender }) => contender.ours).flatMap((ours) => comparisons(benchmark, ours, peers));
+}
+
+function comparisons(benchmark: Benchmark, ours: Measured, peers: readonly Measured[]): Row[] {
   return peers.map(({ contender, samples }) => {
-    const pairs = samples.map((theirs, round) => ({ ours: ours!.samples[round]!, theirs }));
+    const pairs = samples.map((theirs, round) => ({ ours: ours.samples[round]!, theirs }));
     return {
       benchmark: benchmark.name,
       title: benchmark.title,
       unit: benchmark.unit,
+      contender: ours.contender.title,
       peer: contender.title,
       ratio: spread(pairs.map((pair) => pair.ours.perSecond / pair.theirs.perSecond)),
       cpuRatio: spread(pairs.map((pair) => pair.theirs.cpuUs / pair.ours.cpuUs)),
@@ -61,8 +69,8 @@ export function tableHead(title: string): string {
   return [
     `## ${title}`,
     "",
-    "| | compared with | ratio | (lowest–highest) | ratio by CPU time | ours ± noise | theirs ± noise |",
-    "|---|---|---|---|---|---|---|",
+    "| | ours | compared with | ratio | lowest–highest | ratio by CPU time | ours (noisy) | theirs (noisy) |",
+    "|---|---|---|---|---|---|---|---|",
   ].join("\n");
 }
 
@@ -72,6 +80,7 @@ export function tableRow(row: Row): string {
   return `| ${
     [
       row.title,
+      row.contender,
       row.peer,
       `**${ratio.median.toFixed(2)}×**`,
       `${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)}`,
@@ -83,6 +92,6 @@ export function tableRow(row: Row): string {
 }
 
 function amount(perSecond: number, cpuUs: number, unit: Row["unit"]): string {
-  if (unit === "bytes") return `${(perSecond / 1e6).toFixed(0)} MB/s, ${(cpuUs * 1e6 / 1e3).toFixed(0)} ms CPU a GB`;
+  if (unit === "bytes") return `${(perSecond / 1e6).toFixed(0)} MB/s, ${(cpuUs * 1e9 / 1e3).toFixed(0)} ms CPU a GB`;
   return `${(perSecond / 1e3).toFixed(1)} k/s, ${cpuUs.toFixed(1)} µs CPU`;
 }

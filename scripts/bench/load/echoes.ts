@@ -6,24 +6,39 @@
 
 import type { Load } from "./load.ts";
 import { isAgreement, type Preface, prefaceRequest } from "./preface.ts";
-import { type Client, open } from "./socket.ts";
+import { type Client, type ClientHandlers, openClients } from "./socket.ts";
 
-/** Begins round trips of `size` bytes on each of the connections. Counts round trips. */
-export function roundTrips(port: number, preface: Preface, connections: number, size: number): Load {
+/** Begins round trips on each of the connections. Counts round trips. */
+export function roundTrips(
+  port: number,
+  preface: Preface,
+  { connections, bytes: size }: { readonly connections: number; readonly bytes: number },
+): Load {
   let count = 0;
+  let stopped = false;
   const message = new Uint8Array(size).fill(0x61);
-  const clients = agreedClients(port, preface, connections, (client) => client.write(message), () => {
+  const closed = openClients(port, connections, () => {
     let missing = size;
-    return (client, bytes) => {
-      missing -= bytes.length;
-      if (missing > 0) return;
-      if (missing < 0) throw new Error("An echo is longer than what was sent");
-      count++;
-      missing = size;
-      client.write(message);
-    };
+    return behind(preface, {
+      opened: (client) => client.write(message),
+      received(client, bytes) {
+        missing -= bytes.length;
+        if (missing > 0) return;
+        if (missing < 0) throw new Error("An echo is longer than what was sent");
+        count++;
+        missing = size;
+        if (stopped) client.end();
+        else client.write(message);
+      },
+    });
   });
-  return { count: () => count, stop: clients.cut };
+  return {
+    count: () => count,
+    stop() {
+      stopped = true;
+      return closed;
+    },
+  };
 }
 
 /** Each connection has this much on its way, so that nobody waits for the echo of what was just sent. */
@@ -33,63 +48,52 @@ const BLOCK_BYTES = 1 << 16;
 /** Begins to send blocks of 64 KiB. Counts the bytes that come back. */
 export function bulk(port: number, preface: Preface, connections: number): Load {
   let count = 0;
+  let stopped = false;
   const block = new Uint8Array(BLOCK_BYTES).fill(0x61);
-  const clients = agreedClients(port, preface, connections, (client) => client.write(block), () => {
-    let room = WINDOW_BYTES - BLOCK_BYTES;
+  const closed = openClients(port, connections, () => {
+    let room = WINDOW_BYTES;
     let writable = true;
     const fill = (client: Client): void => {
-      while (writable && room >= BLOCK_BYTES) {
+      while (!stopped && writable && room >= BLOCK_BYTES) {
         room -= BLOCK_BYTES;
         writable = client.write(block);
       }
+      if (stopped && room === WINDOW_BYTES) client.end();
     };
-    return Object.assign((client: Client, bytes: Uint8Array) => {
-      count += bytes.length;
-      room += bytes.length;
-      fill(client);
-    }, {
-      drained(client: Client) {
+    return behind(preface, {
+      opened: fill,
+      received(client, bytes) {
+        count += bytes.length;
+        room += bytes.length;
+        fill(client);
+      },
+      drained(client) {
         writable = true;
         fill(client);
       },
     });
   });
-  return { count: () => count, stop: clients.cut };
-}
-
-interface Receiver {
-  (client: Client, bytes: Uint8Array): void;
-  drained?(client: Client): void;
-}
-
-function agreedClients(
-  port: number,
-  preface: Preface,
-  connections: number,
-  begin: (client: Client) => void,
-  receiver: () => Receiver,
-): { cut(): Promise<void> } {
-  const request = prefaceRequest(preface);
-  const clients: Client[] = [];
-  for (let i = 0; i < connections; i++) {
-    let agreed = request === null;
-    const received = receiver();
-    clients.push(open(port, {
-      opened(client) {
-        if (request === null) begin(client);
-        else client.write(request);
-      },
-      received(client, bytes) {
-        if (agreed) return received(client, bytes);
-        agreed = isAgreement(bytes);
-        begin(client);
-      },
-      drained: (client) => received.drained?.(client),
-    }));
-  }
   return {
-    async cut() {
-      for (const client of clients) client.cut();
+    count: () => count,
+    stop() {
+      stopped = true;
+      return closed;
     },
+  };
+}
+
+/** Gets over the preface before the connection counts as opened. */
+function behind(preface: Preface, handlers: ClientHandlers): ClientHandlers {
+  const request = prefaceRequest(preface);
+  if (request === null) return handlers;
+  let agreed = false;
+  return {
+    opened: (client) => client.write(request),
+    received(client, bytes) {
+      if (agreed) return handlers.received(client, bytes);
+      agreed = isAgreement(bytes);
+      handlers.opened(client);
+    },
+    drained: (client) => handlers.drained?.(client),
   };
 }

@@ -6,7 +6,7 @@
 
 import { CONNECTIONS, type Load } from "./load.ts";
 import { isAgreement, type Preface, prefaceRequest } from "./preface.ts";
-import { type Client, type ClientHandlers, open } from "./socket.ts";
+import { open } from "./socket.ts";
 
 const message = new TextEncoder().encode("sixteen bytes...");
 
@@ -14,63 +14,53 @@ const message = new TextEncoder().encode("sixteen bytes...");
 export function handshakes(port: number, preface: Preface): Load {
   let count = 0;
   let stopped = false;
-  let open_ = 0;
-  let allClosed: () => void = () => {};
   const request = prefaceRequest(preface)!;
-  const next = (): void => {
-    open_++;
-    let agreed = false;
-    const handlers: ClientHandlers = {
-      opened: (client) => client.write(request),
-      received(client, bytes) {
-        if (!agreed) {
+  const one = (): Promise<void> =>
+    new Promise((resolve) => {
+      let agreed = false;
+      open(port, {
+        opened: (client) => client.write(request),
+        received(client, bytes) {
+          if (agreed) {
+            if (bytes.length !== message.length) throw new Error(`Cannot count on an echo of ${bytes.length} bytes`);
+            return client.end();
+          }
           agreed = isAgreement(bytes);
           client.write(message);
-        } else if (bytes.length === message.length) {
-          client.end();
-        } else {
-          throw new Error(`Cannot count on an echo of ${bytes.length} bytes`);
-        }
-      },
-      closed() {
-        open_--;
-        count++;
-        if (!stopped) next();
-        else if (open_ === 0) allClosed();
-      },
-    };
-    open(port, handlers);
+        },
+        closed() {
+          count++;
+          resolve();
+        },
+      });
+    });
+  const oneAfterTheOther = async (): Promise<void> => {
+    while (!stopped) await one();
   };
-  for (let i = 0; i < CONNECTIONS; i++) next();
+  const closed = Promise.all(Array.from({ length: CONNECTIONS }, oneAfterTheOther));
   return {
     count: () => count,
-    stop() {
+    async stop() {
       stopped = true;
-      return new Promise((resolve) => allClosed = resolve);
+      await closed;
     },
   };
 }
 
-/** Opens connections that have switched and stay so, and resolves when all are there. */
-export function held(port: number, preface: Preface, count: number): Promise<Load> {
+/** Opens connections that have switched and stay so for as long as this process lives. */
+export async function hold(port: number, preface: Preface, count: number): Promise<void> {
   const request = prefaceRequest(preface)!;
-  const clients: Client[] = [];
-  let agreed = 0;
-  return new Promise((resolve) => {
-    const next = (): void => {
-      clients.push(open(port, {
+  const one = (): Promise<void> =>
+    new Promise((resolve) => {
+      open(port, {
         opened: (client) => client.write(request),
         received(_client, bytes) {
           isAgreement(bytes);
-          agreed++;
-          if (clients.length < count) next();
-          else if (agreed === count) resolve({ count: () => agreed, stop });
+          resolve();
         },
-      }));
-    };
-    const stop = async (): Promise<void> => {
-      for (const client of clients) client.cut();
-    };
-    for (let i = 0; i < Math.min(CONNECTIONS, count); i++) next();
-  });
+      });
+    });
+  for (let held = 0; held < count; held += CONNECTIONS) {
+    await Promise.all(Array.from({ length: Math.min(CONNECTIONS, count - held) }, one));
+  }
 }

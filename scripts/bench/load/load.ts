@@ -8,7 +8,7 @@
 export interface Load {
   /** How much has been done so far: operations, or bytes. */
   count(): number;
-  /** Ends it; resolves when its connections are gone. */
+  /** Lets what is under way end, and ends its connections then; resolves when they are gone. */
   stop(): Promise<void>;
 }
 

@@ -1,25 +1,30 @@
 /**
- * The load generator's process.
+ * The process at the other end of what is measured: the clients of a server, the server of a client, what is behind a
+ * proxy.
  *
  * @module
  */
 
+import process from "node:process";
 import { answerLines } from "../lines.ts";
+import { echo, fixedAnswer } from "../subjects/raw.ts";
 import { bulk, roundTrips } from "./echoes.ts";
-import { handshakes, held } from "./handshakes.ts";
+import { handshakes, hold } from "./handshakes.ts";
 import type { Load } from "./load.ts";
 import type { Preface } from "./preface.ts";
 import { requests } from "./requests.ts";
 
-/** What is sent. */
+/** What clients do. */
 export type LoadPlan =
   | { readonly type: "requests" }
   | { readonly type: "handshakes" }
   | { readonly type: "round-trips"; readonly connections: number; readonly bytes: number }
   | { readonly type: "bulk"; readonly connections: number };
 
-/** What the main script says. */
-export type LoadCommand =
+/** What the main script says; `echo` and `answer` start a server, and are answered with its port. */
+export type GeneratorCommand =
+  | { readonly type: "echo" }
+  | { readonly type: "answer" }
   | { readonly type: "start"; readonly port: number; readonly preface: Preface; readonly plan: LoadPlan }
   | { readonly type: "hold"; readonly port: number; readonly preface: Preface; readonly connections: number }
   | { readonly type: "count" }
@@ -29,20 +34,22 @@ export type LoadCommand =
 export interface Count {
   /** Operations, or bytes. */
   readonly count: number;
-  /** On the generator's clock. */
+  /** On the clock of the process that counts. */
   readonly ms: number;
+  /** CPU time of the process that counts, in microseconds. */
+  readonly cpuUs: number;
 }
 
 let load: Load | null = null;
 
-function start(port: number, preface: Preface, plan: LoadPlan): Load {
+function begin(port: number, preface: Preface, plan: LoadPlan): Load {
   switch (plan.type) {
     case "requests":
       return requests(port);
     case "handshakes":
       return handshakes(port, preface);
     case "round-trips":
-      return roundTrips(port, preface, plan.connections, plan.bytes);
+      return roundTrips(port, preface, plan);
     case "bulk":
       return bulk(port, preface, plan.connections);
     default:
@@ -50,16 +57,22 @@ function start(port: number, preface: Preface, plan: LoadPlan): Load {
   }
 }
 
-async function obey(command: LoadCommand): Promise<unknown> {
+async function obey(command: GeneratorCommand): Promise<unknown> {
   switch (command.type) {
+    case "echo":
+      return await echo();
+    case "answer":
+      return await fixedAnswer();
     case "start":
-      load = start(command.port, command.preface, command.plan);
+      load = begin(command.port, command.preface, command.plan);
       return;
     case "hold":
-      await held(command.port, command.preface, command.connections);
+      await hold(command.port, command.preface, command.connections);
       return;
-    case "count":
-      return { count: load!.count(), ms: performance.now() } satisfies Count;
+    case "count": {
+      const { user, system } = process.cpuUsage();
+      return { count: load!.count(), ms: performance.now(), cpuUs: user + system } satisfies Count;
+    }
     case "stop":
       await load!.stop();
       return;
@@ -68,4 +81,4 @@ async function obey(command: LoadCommand): Promise<unknown> {
   }
 }
 
-await answerLines((command) => obey(command as LoadCommand));
+await answerLines((command) => obey(command as GeneratorCommand));

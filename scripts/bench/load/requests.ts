@@ -5,7 +5,7 @@
  */
 
 import { CONNECTIONS, type Load } from "./load.ts";
-import { type Client, open } from "./socket.ts";
+import { openClients } from "./socket.ts";
 
 const request = new TextEncoder().encode(
   "GET / HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n\r\n",
@@ -14,11 +14,11 @@ const request = new TextEncoder().encode(
 /** Begins to send requests. */
 export function requests(port: number): Load {
   let count = 0;
-  const clients: Client[] = [];
-  for (let i = 0; i < CONNECTIONS; i++) {
+  let stopped = false;
+  const closed = openClients(port, CONNECTIONS, () => {
     let length = 0;
     let missing = 0;
-    clients.push(open(port, {
+    return {
       opened: (client) => client.write(request),
       received(client, bytes) {
         if (length === 0) length = missing = responseLength(bytes);
@@ -27,14 +27,16 @@ export function requests(port: number): Load {
         if (missing < 0) throw new Error("A response is longer than the first one");
         count++;
         missing = length;
-        client.write(request);
+        if (stopped) client.end();
+        else client.write(request);
       },
-    }));
-  }
+    };
+  });
   return {
     count: () => count,
-    async stop() {
-      for (const client of clients) client.cut();
+    stop() {
+      stopped = true;
+      return closed;
     },
   };
 }

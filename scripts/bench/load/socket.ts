@@ -22,7 +22,6 @@ interface BunSocket {
   data: Client;
   write(bytes: Uint8Array): number;
   shutdown(): void;
-  terminate(): void;
 }
 
 interface Bun {
@@ -52,11 +51,6 @@ export class Client {
   /** Ends this side. */
   end(): void {
     this.#native?.shutdown();
-  }
-
-  /** Ends both sides at once. */
-  cut(): void {
-    this.#native?.terminate();
   }
 
   /** The connection is there. */
@@ -101,4 +95,16 @@ export function open(port: number, handlers: ClientHandlers): Client {
   const client = new Client(handlers);
   connect({ hostname: "127.0.0.1", port, allowHalfOpen: true, socket: bunHandlers, data: client });
   return client;
+}
+
+/**
+ * Opens several connections.
+ *
+ * @param handlers Makes the handlers of each.
+ * @returns Resolves when all of them have ended.
+ */
+export async function openClients(port: number, count: number, handlers: () => ClientHandlers): Promise<void> {
+  await Promise.all(Array.from({ length: count }, () => {
+    return new Promise<void>((resolve) => open(port, { ...handlers(), closed: () => resolve() }));
+  }));
 }

@@ -9,7 +9,7 @@ import type { Duplex as NodeDuplex } from "node:stream";
 import { upgradeResponse } from "../../../src/connection/respond.ts";
 import { serveConnection } from "../../../src/connection/server.ts";
 import type { Upgraded } from "../../../src/connection/upgraded.ts";
-import { network } from "./network.ts";
+import { listen } from "../../../src/runtime/mod.ts";
 import { portOf } from "./ports.ts";
 
 /** Ours, with `read()` and `write()`. */
@@ -23,7 +23,6 @@ export function streams(): Promise<number> {
 }
 
 async function upgradeServer(speak: (upgraded: Upgraded) => Promise<void>): Promise<number> {
-  const { listen } = await network();
   const listener = await listen({ hostname: "127.0.0.1" });
   const accept = async (): Promise<void> => {
     for await (const socket of listener) {

@@ -1,0 +1,59 @@
+/**
+ * Servers that say hello.
+ *
+ * @module
+ */
+
+import { createServer } from "node:http";
+import { serveConnection } from "../../../src/connection/server.ts";
+import { LightResponse } from "../../../src/http/light_response.ts";
+import { serve as serveRequests } from "../../../src/http/serve.ts";
+import { listen } from "../../../src/runtime/mod.ts";
+import { bun, deno } from "./platform.ts";
+import { portOf } from "./ports.ts";
+
+const text = "Hello, World!";
+const type = "text/plain";
+
+/** `serveConnection` over sockets of `./net`. */
+export async function connection(): Promise<number> {
+  const listener = await listen({ hostname: "127.0.0.1" });
+  const fields: [string, string][] = [["Content-Type", type]];
+  const accept = async (): Promise<void> => {
+    for await (const socket of listener) serveConnection(socket, () => ({ status: 200, fields, body: text }));
+  };
+  accept();
+  return portOf(listener.address);
+}
+
+/** `serve` with the platform's `Response`. */
+export function serve(): Promise<number> {
+  return serveWith(() => new Response(text, { headers: { "content-type": type } }));
+}
+
+/** `serve` with a `LightResponse`. */
+export function serveLight(): Promise<number> {
+  return serveWith(() => LightResponse.of(text, { headers: { "content-type": type } }));
+}
+
+async function serveWith(handler: () => Response): Promise<number> {
+  const { listening } = serveRequests({ hostname: "127.0.0.1", port: 0 }, handler);
+  const [address] = await listening;
+  return portOf(address!);
+}
+
+/** `node:http`, written so that it makes one write and no chunks. */
+export function nodeHttp(): Promise<number> {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { "Content-Type": type, "Content-Length": text.length });
+    response.end(text);
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(portOf(server.address()))));
+}
+
+/** `Deno.serve` or `Bun.serve`. */
+export async function platform(): Promise<number> {
+  const answer = (): Response => new Response(text, { headers: { "content-type": type } });
+  if (deno !== null) return deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer).addr.port;
+  return bun!.serve({ hostname: "127.0.0.1", port: 0, fetch: answer }).port;
+}

@@ -1,0 +1,60 @@
+/**
+ * The process of one contender. A server says on which port it listens; a client waits to be told one.
+ *
+ * @module
+ */
+
+import process from "node:process";
+import { answerLines } from "../lines.ts";
+import type { Count } from "../load/main.ts";
+import type { Load } from "../load/load.ts";
+
+/** What the main script says; `start`, `count` and `stop` to clients only. */
+export type SubjectCommand =
+  | { readonly type: "usage" }
+  | { readonly type: "start"; readonly port: number }
+  | { readonly type: "count" }
+  | { readonly type: "stop" };
+
+/** What a process has used. */
+export interface Usage {
+  /** CPU time of all its threads so far, in microseconds. */
+  readonly cpuUs: number;
+  /** Resident memory, in bytes. */
+  readonly memoryBytes: number;
+}
+
+/** A server: resolves with its port. */
+export type StartServer = () => Promise<number>;
+/** A client: begins to send requests to a port. */
+export type StartClient = (port: number) => Load;
+
+const [, , file = "", name = ""] = process.argv;
+const { [name]: start } = await import(`./${file}.ts`) as Record<string, StartServer | StartClient>;
+let load: Load | null = null;
+
+function usage(): Usage {
+  const { user, system } = process.cpuUsage();
+  return { cpuUs: user + system, memoryBytes: process.memoryUsage().rss };
+}
+
+async function obey(command: SubjectCommand): Promise<unknown> {
+  switch (command.type) {
+    case "usage":
+      return usage();
+    case "start":
+      load = (start as StartClient)(command.port);
+      return;
+    case "count":
+      return { count: load!.count(), ms: performance.now(), cpuUs: usage().cpuUs } satisfies Count;
+    case "stop":
+      await load!.stop();
+      return;
+    default:
+      return command satisfies never;
+  }
+}
+
+const port = file === "client" ? null : await (start as StartServer)();
+process.stdout.write(`${JSON.stringify({ port })}\n`);
+await answerLines((command) => obey(command as SubjectCommand));

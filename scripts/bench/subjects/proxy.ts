@@ -1,0 +1,49 @@
+/**
+ * Proxies that know CONNECT only.
+ *
+ * @module
+ */
+
+import { createServer } from "node:http";
+import net from "node:net";
+import type { Duplex } from "node:stream";
+import { connectResponse } from "../../../src/connection/respond.ts";
+import { serveConnection } from "../../../src/connection/server.ts";
+import { tunnel } from "../../../src/proxy/tunnel.ts";
+import { connect, listen } from "../../../src/runtime/mod.ts";
+import { portOf } from "./ports.ts";
+
+/** Ours. */
+export async function ours(): Promise<number> {
+  const listener = await listen({ hostname: "127.0.0.1" });
+  const accept = async (): Promise<void> => {
+    for await (const socket of listener) {
+      serveConnection(socket, async (request) => {
+        const target = connect(request.target);
+        await target.opened;
+        const { response, upgraded } = connectResponse(request);
+        upgraded.then((client) => tunnel(client, target)).catch(() => target.abort());
+        return response;
+      });
+    }
+  };
+  accept();
+  return portOf(listener.address);
+}
+
+/** `node:http`'s connect event. */
+export function nodeHttp(): Promise<number> {
+  const server = createServer();
+  server.on("connect", (request, client: Duplex, head: Uint8Array) => {
+    const [host, port] = request.url!.split(":");
+    const target = net.connect({ host: host!, port: Number(port), allowHalfOpen: true, noDelay: true }, () => {
+      client.write("HTTP/1.1 200 OK\r\n\r\n");
+      if (head.length > 0) target.write(head);
+      client.pipe(target);
+      target.pipe(client);
+    });
+    client.on("error", () => target.destroy());
+    target.on("error", () => client.destroy());
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(portOf(server.address()))));
+}
