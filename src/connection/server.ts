@@ -480,8 +480,9 @@ export class ServerConnection implements AsyncDisposable {
       return await this.#decideSwitch(response, sorted);
     } catch (error) {
       discardBody(response.body, error);
-      if (!this.#machine.canRespond || error instanceof TransportError) throw error;
-      return await this.#handlerFailed(error);
+      if (this.#machine.canRespond && !(error instanceof TransportError)) return await this.#handlerFailed(error);
+      this.#stopped ??= { reason: "error", error };
+      return "close";
     }
   }
 

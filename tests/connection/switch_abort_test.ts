@@ -1,9 +1,11 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { ProtocolError } from "../../src/http1/errors.ts";
+import { duplexPair } from "../../src/duplex/pair.ts";
 import { TransportError } from "../../src/duplex/transport_error.ts";
 import type { OutgoingRequest } from "../../src/connection/client.ts";
 import { type OutgoingResponse, upgradeResponse } from "../../src/connection/respond.ts";
+import { serveConnection } from "../../src/connection/server.ts";
 import { onUpgrade } from "../../src/connection/upgrade.ts";
 import type { Upgraded } from "../../src/connection/upgraded.ts";
 import { FakeClock, readAll, readUntil, turns, wire } from "../support/wire.ts";
@@ -64,7 +66,8 @@ for (const step of serverSteps) {
     const { client, connection, clock, upgraded, answer } = await serverAt(step);
     client.abort(new Error("gone"));
     if (step === "the handler runs") answer({ status: 101 });
-    const { cause } = await rejectedFor("canceled", upgraded);
+    const { cause, status } = await rejectedFor("canceled", upgraded);
+    if (step === "the body is drained") assertEquals(status, undefined);
     assert(cause instanceof TransportError && cause.code === "reset");
     assertEquals(await connection.closed, { reason: "error", error: cause });
     assertEquals(clock.pending, 0);
@@ -166,6 +169,36 @@ test("serveConnection() hands nothing over when the peer resets under the last b
   const { cause } = await rejectedFor("canceled", upgraded);
   assert(cause instanceof TransportError);
   assertEquals((await connection.closed).reason, "error");
+});
+
+test("ServerConnection.abort() right when the transport has taken the 101 still comes first [3c]", async () => {
+  let take!: () => void;
+  let abortReason: unknown;
+  const [client, end] = duplexPair();
+  const io = {
+    readable: end.readable,
+    writable: end.writable,
+    read: () => end.read(),
+    write: () => new Promise<void>((resolve) => take = resolve),
+    closeWrite: () => end.closeWrite(),
+    abort: (reason: unknown) => {
+      abortReason ??= reason;
+      end.abort(reason);
+    },
+  };
+  let upgraded!: Promise<Upgraded>;
+  const connection = serveConnection(io, (request) => {
+    ({ upgraded } = upgradeResponse(request, "foobar"));
+    return { status: 101 };
+  }, { clock: new FakeClock() });
+  await client.write(wire(UPGRADE));
+  await turns();
+  const reason = new Error("enough");
+  take();
+  connection.abort(reason);
+  assertStrictEquals((await rejectedFor("canceled", upgraded)).cause, reason);
+  assertEquals(await connection.closed, { reason: "error", error: reason });
+  assertStrictEquals(abortReason, reason);
 });
 
 test("A peer that resets right behind the 101 is the new protocol's matter [3c]", async () => {

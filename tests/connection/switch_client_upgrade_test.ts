@@ -122,6 +122,12 @@ for (
   });
 }
 
+test("handshake() refuses a 101 to CONNECT whatever is allowed [K6]", async () => {
+  const request: OutgoingRequest = { method: "CONNECT", target: "a:443", fields: { host: "a:443" } };
+  const { sending } = await answered(request, SWITCHED, { compat: "hyper" });
+  await assertRejects(() => sending, ProtocolError);
+});
+
 test("handshake() gives a refused upgrade as an ordinary response and goes on [C2, E15]", async () => {
   const { sending, sender, connection, server } = await answered(
     UPGRADE_REQUEST,

@@ -295,6 +295,33 @@ test("serveConnection() answers 408 when the rest of the body does not come in t
   assertEquals(clock.pending, 0);
 });
 
+test("serveConnection() answers 408 when whoever began to read the body does not go on [U14]", async () => {
+  const clock = new FakeClock();
+  let upgraded!: Promise<Upgraded>;
+  let request!: IncomingRequest;
+  const { client, connection } = serving(async (incoming) => {
+    request = incoming;
+    ({ upgraded } = upgradeResponse(incoming, "foobar"));
+    await incoming.body.read();
+    return { status: 101 };
+  }, { clock, maxDrainBytes: 1000, drainTimeoutMs: 5000 });
+  await client.write(wire(`${HEAD}Content-Length: 100000¶¶`));
+  for (let i = 0; i < 5; i++) {
+    await client.write(wire("x".repeat(1000)));
+    await turns();
+  }
+  await clock.advance(4999);
+  assert(await isPending(upgraded));
+  await clock.advance(1);
+  assertEquals((await rejectedFor("request-body", upgraded)).status, 408);
+  assertEquals(await readUntil(client, "¶¶"), "HTTP/1.1 408 Request Timeout¶content-length: 0¶connection: close¶¶");
+  await client.closeWrite();
+  assertEquals((await connection.closed).reason, "error");
+  const error = await readAll(request.body).catch((reason) => reason);
+  assert(error instanceof ProtocolError && error.code === "truncated");
+  assertEquals(clock.pending, 0);
+});
+
 test("serveConnection() answers 400 when the body breaks off before the switch (RFC 9112 §8) [U14]", async () => {
   let upgraded!: Promise<Upgraded>;
   const { client, connection } = serving((request) => {

@@ -142,12 +142,14 @@ test("onUpgrade() called after the response was returned, before it is written [
 
 test("onUpgrade() called after a refusal rejects with it [3c]", async () => {
   let request!: IncomingRequest;
-  const { client } = serving((incoming) => {
+  const { client, connection } = serving((incoming) => {
     request = incoming;
     return { status: 200, body: "ok" };
   });
   await client.write(wire(UPGRADE));
   await expectText(client, OK);
+  connection.abort();
+  await connection.closed;
   assertEquals((await rejectedFor("refused", onUpgrade(request))).status, 200);
   assertStrictEquals(onUpgrade(request), onUpgrade(request));
 });
