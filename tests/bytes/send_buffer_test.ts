@@ -88,6 +88,19 @@ test("SendBuffer never writes again where it gave a part", () => {
   assertEquals(parts.map(text).join(""), expected);
 });
 
+test("SendBuffer.recycle() uses memory again that was taken, and nothing that waits", () => {
+  const buffer = new SendBuffer();
+  buffer.text("first");
+  const [first] = buffer.take();
+  buffer.text("second");
+  buffer.recycle();
+  assertEquals([buffer.take().map(text), text(first!)], [["second"], "first"]);
+  buffer.recycle();
+  buffer.text("third");
+  const [third] = buffer.take();
+  assertEquals([text(third!), third!.byteOffset, third!.buffer === first!.buffer], ["third", 0, true]);
+});
+
 test("SendBuffer copies a number of bytes that is linear in what is added and not taken", () => {
   const { set } = Uint8Array.prototype;
   let copied = 0;

@@ -6,6 +6,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { ClientMachine, type OutgoingRequestHead } from "../../src/http1/client_machine.ts";
 import { ProtocolError, StateError } from "../../src/http1/errors.ts";
+import type { Field } from "../../src/http1/fields.ts";
 import { everyCut, text, wire } from "../support/bytes.ts";
 import { clientSays } from "./machine_says.ts";
 
@@ -207,6 +208,37 @@ test("ClientMachine takes content until the connection ends, and then it is over
   assertEquals(clientSays(input), [...says, "waiting"]);
   assertEquals(clientSays(input, { eof: true }), [...says, "closed"]);
 });
+
+test("ClientMachine sends no chunks to a server that answered with HTTP/1.0 (RFC 9112 §6.1) [B13]", () => {
+  const old = "HTTP/1.0 204 x¶Connection: keep-alive¶¶";
+  const machine = sent();
+  machine.receive(wire(old));
+  assertEquals([machine.next().type, machine.nextCycle()], ["response", true]);
+  assertEquals(refusal(() => machine.sendRequest(post, "unknown")), "body-length");
+  machine.sendRequest({ ...post, fields: [["Transfer-Encoding", "chunked"]] }, 2);
+  machine.sendData(wire("hi"));
+  machine.sendEnd(null);
+  assertEquals(machine.take().map(text), ["POST / HTTP/1.1¶content-length: 2¶¶hi"]);
+});
+
+/** Requests that propose an upgrade or do not, answers, and whether `hijack` makes the answer a switch. */
+const hijacks: readonly (readonly [name: string, upgrade: boolean, response: string, says: string])[] = [
+  ["a 200 without a length", true, "1.1 200 OK¶", "200 switched null"],
+  ["a 200 with a length", true, "1.1 200 OK¶Content-Length: 0¶", '200 "OK" 1.1 length:0'],
+  ["a chunked 200", true, "1.1 200 OK¶Transfer-Encoding: chunked¶", '200 "OK" 1.1 chunked'],
+  ["a 404 without a length", true, "1.1 404 x¶", '404 "x" 1.1 until-close'],
+  ["a 200 to a plain request", false, "1.1 200 OK¶", '200 "OK" 1.1 until-close'],
+];
+
+for (const [name, upgrade, response, says] of hijacks) {
+  test(`ClientMachine, told to hijack, reads ${name} as: ${says} (Docker)`, () => {
+    const fields: Field[] = upgrade ? [["Connection", "upgrade"], ["Upgrade", "tcp"]] : [];
+    const requests = [{ ...get, fields, hijack: true }];
+    assertEquals(clientSays(`HTTP/${response}¶`, { requests })[0], says);
+    const ordinary = says === "200 switched null" ? '200 "OK" 1.1 until-close' : says;
+    assertEquals(clientSays(`HTTP/${response}¶`, { requests: [{ ...get, fields }] })[0], ordinary);
+  });
+}
 
 test("ClientMachine takes a response to HEAD and then one to GET (RFC 9112 §6.3) [B6]", () => {
   const machine = sent({ ...get, method: "HEAD" });
