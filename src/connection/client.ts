@@ -248,7 +248,7 @@ export class ClientConnection implements AsyncDisposable {
     if (signal?.aborted) throw signal.reason;
     if (!this.isReady) throw new UnsentError(request, this.isClosed ? this.#closedError() : busy());
     const body = sortBody(request.body);
-    const fields = [...fieldPairs(request.fields ?? [])];
+    const fields = Array.isArray(request.fields) ? request.fields : [...fieldPairs(request.fields ?? [])];
     const { method, target, version, hijack } = request;
     this.#machine.sendRequest({ method, target, version, fields, hijack }, bodySize(body));
     this.#heard = false;

@@ -89,7 +89,8 @@ export class RequestPump {
   async #run(): Promise<void> {
     try {
       if (this.#word !== null) await this.#awaitWord(this.#word);
-      if (!this.#stopped) await this.#sendRest();
+      const rest = this.#stopped ? undefined : this.#sendRest();
+      if (rest !== undefined) await rest;
     } catch (error) {
       this.#fail(error);
     }

@@ -230,6 +230,31 @@ test("gracefulShutdown() lets a request end whose response came early", async ()
   assertEquals(recorder.cut, null);
 });
 
+test("gracefulShutdown() lets a body that waits for a 100 go, and the rest of an unwanted response", async () => {
+  const waiting = dialing({ clock: new FakeClock() });
+  const recorder = new Recorder(waiting.server);
+  const sending = waiting.sender.send({ ...GET, method: "POST", fields: [["Expect", "100-continue"]], body: "hello" });
+  await recorder.until((soFar) => soFar.endsWith("¶¶"));
+  const over = waiting.connection.gracefulShutdown();
+  await waiting.server.write(wire("HTTP/1.1 100 Continue¶¶"));
+  await recorder.until("¶¶hello");
+  await waiting.server.write(wire(EMPTY));
+  assertEquals((await sending).status, 200);
+  assertEquals(await over, { reason: "shutdown" });
+  assertEquals((await recorder.ended).endsWith("¶¶hello"), true);
+
+  const draining = dialing({ clock: new FakeClock() });
+  const { response } = await exchanged(draining, "HTTP/1.1 200 OK¶Content-Length: 10¶¶hello");
+  response.body.cancel();
+  const drained = draining.connection.gracefulShutdown();
+  assert(await isPending(drained));
+  await draining.server.write(wire("world"));
+  assertEquals(await drained, { reason: "shutdown" });
+  const seen = new Recorder(draining.server);
+  await seen.ended;
+  assertEquals(seen.cut, null);
+});
+
 test("disposing of an idle connection shuts it down, and of a busy one cuts it", async () => {
   const idle = dialing();
   const seen = new Recorder(idle.server);

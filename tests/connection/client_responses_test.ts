@@ -344,6 +344,20 @@ for (const { what, response, code, options = {} } of broken) {
   });
 }
 
+test("send() takes no head of half a million bytes (hyper: client_error_parse_too_large)", async () => {
+  const long = "x".repeat(500_000);
+  for (const line of [`${long}: y`, `x: ${long}`, `x: y¶`.repeat(100_000)]) {
+    const { sender, connection, server } = dialing();
+    const outcome = rejection(sender.send(GET));
+    await server.read();
+    server.write(wire(`HTTP/1.1 200 OK¶${line}¶¶`)).catch(() => {});
+    const error = await outcome;
+    assert(error instanceof ProtocolError);
+    assert(error.code === "head-too-large" || error.code === "too-many-fields", error.code);
+    await connection.closed;
+  }
+});
+
 test("send() takes a head of exactly the limits", async () => {
   const head = "HTTP/1.1 204 OK¶a: b¶c: d¶¶";
   const limits = { maxHeadBytes: wire(head).length, maxFields: 2 };
