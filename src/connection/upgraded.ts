@@ -139,8 +139,9 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    *
    * @param guard Is asked about the object that was handed in, then, if that is a socket of this package, about the
    * platform's own object below it.
-   * @returns The parts, after which this object is of no use; or this object.
-   * @throws {StateError} `already-taken`. No read may be pending.
+   * @returns The parts, after which this object is of no use; or this object. A read that is pending is taken back and
+   * rejects with a `StateError` `canceled`; what arrives later is for whoever has the parts.
+   * @throws {StateError} `already-taken`; or `busy`, where the platform's object cannot be given now.
    *
    * @example
    * ```ts
@@ -160,14 +161,16 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
     if (guard(io)) return { io, readBuf: this.#release(), ended: this.#ended };
     if (!isReleasable(io) || typeof io.native !== "object" || io.native === null || !guard(io.native)) return this;
     const below = io.native;
+    this.#channel.withdrawRead();
     const { readBuf, ended } = io.release();
     return { io: below, readBuf: joinBytes(this.#release(), readBuf), ended };
   }
 
   /**
-   * Gives back the transport and the bytes that were read from it. This object is of no use afterwards.
+   * Gives back the transport and the bytes that were read from it. This object is of no use afterwards. A read that is
+   * pending is taken back and rejects with a `StateError` `canceled`.
    *
-   * @throws {StateError} `already-taken`. No read may be pending.
+   * @throws {StateError} `already-taken`.
    */
   intoParts(): Parts {
     if (this.#taken) throw alreadyTaken();
@@ -175,6 +178,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   }
 
   #release(): Uint8Array {
+    this.#channel.withdrawRead();
     this.#channel.release();
     this.#taken = true;
     this.#over?.resolve();

@@ -18,7 +18,7 @@ import type { RequestHead, Version } from "./message.ts";
 import { HeadParser } from "./parse_head.ts";
 import { type BodyDecoder, bodyDecoder } from "./read_body.ts";
 import { announcedTrailers, type BodySize, responseSendFraming, type SendFraming } from "./send_framing.ts";
-import { offered, opensTunnel, type Proposal, proposalOf } from "./switching.ts";
+import { notOffered, opensTunnel, type Proposal, proposalOf } from "./switching.ts";
 import { isHostAndPort, parseTarget } from "./target.ts";
 import { BodyEncoder } from "./write_body.ts";
 import { inspectFields, listHas, type NameCase, type SentFields, writeField, writeStatusLine } from "./write_head.ts";
@@ -368,7 +368,7 @@ export class ServerMachine {
       for (const field of head.fields) {
         if (!isFramingField(field[0])) writeField(this.#out, field[0], field[1], this.#nameCase);
       }
-      if (protocol !== null && namedProtocol(sent) === undefined) this.#add("upgrade", protocol);
+      if (protocol !== null && namedProtocols(sent).length === 0) this.#add("upgrade", protocol);
       if (protocol !== null && !listHas(sent.connection, "upgrade")) this.#add("connection", "upgrade");
       if (date !== null && !sent.date) this.#add("date", date);
       this.#out.text("\r\n");
@@ -382,11 +382,12 @@ export class ServerMachine {
     if (proposal.type !== "upgrade") {
       throw new StateError("no-switch", "Cannot answer with 101: the request proposed no upgrade (RFC 9110 §7.8)");
     }
-    const named = namedProtocol(sent);
-    if (named !== undefined) {
-      if (offered(proposal, named) !== undefined) return named;
-      throw new StateError("no-switch", `Cannot switch to ${quoted(named)}: it was not offered (RFC 9110 §7.8)`);
+    const named = namedProtocols(sent);
+    const foreign = notOffered(proposal, named);
+    if (foreign !== undefined) {
+      throw new StateError("no-switch", `Cannot switch to ${quoted(foreign)}: it was not offered (RFC 9110 §7.8)`);
     }
+    if (named.length > 0) return named[0]!;
     if (proposal.protocols.length === 1) return proposal.protocols[0]!;
     throw new StateError("no-switch", "Cannot answer with 101: several protocols were offered and none is named");
   }
@@ -513,8 +514,8 @@ export class ServerMachine {
   }
 }
 
-function namedProtocol(sent: SentFields): string | undefined {
-  return sent.upgrade === null ? undefined : splitList(sent.upgrade, [])[0];
+function namedProtocols(sent: SentFields): readonly string[] {
+  return sent.upgrade === null ? [] : splitList(sent.upgrade, []);
 }
 
 function isFramingField(name: string): boolean {

@@ -64,6 +64,11 @@ export function offered(proposal: Proposal, protocol: string): string | undefine
   return proposal.protocols.find((candidate) => equalsIgnoringCase(candidate, protocol));
 }
 
+/** The first of the protocols that was not offered, or `undefined`. A 101 may name several, in layers. */
+export function notOffered(proposal: Proposal, protocols: readonly string[]): string | undefined {
+  return protocols.find((protocol) => offered(proposal, protocol) === undefined);
+}
+
 /** The protocol that a 101's fields name first, or `null`. */
 export function agreedProtocol(fields: Fields): string | null {
   return fields.list("upgrade")[0] ?? null;
@@ -72,8 +77,8 @@ export function agreedProtocol(fields: Fields): string | null {
 /**
  * Whether a response that was received accepts the proposal of the request it answers.
  *
- * @throws {ProtocolError} `unexpected-upgrade`: a 101 that was not asked for, came from HTTP/1.0, or does not name a
- * protocol that was offered.
+ * @throws {ProtocolError} `unexpected-upgrade`: a 101 that was not asked for, came from HTTP/1.0, names no protocol, or
+ * one that was not offered.
  */
 export function acceptedBy(proposal: Proposal, response: ResponseHead, leniency: Leniency): boolean {
   if (proposal.type === "connect" && response.status !== 101) return opensTunnel("CONNECT", response.status);
@@ -81,12 +86,13 @@ export function acceptedBy(proposal: Proposal, response: ResponseHead, leniency:
   if (leniency.unaskedUpgrade === true && proposal.type !== "connect") return true;
   if (proposal.type !== "upgrade") throw unexpected("nothing was proposed that it could accept");
   if (response.version === "1.0") throw unexpected("it came with HTTP/1.0");
-  const agreed = agreedProtocol(response.fields);
-  if (agreed === null) throw unexpected("it names no protocol");
-  if (offered(proposal, agreed) === undefined) throw unexpected(`${quoted(agreed)} was not offered`);
+  const named = response.fields.list("upgrade");
+  if (named.length === 0) throw unexpected("it names no protocol");
+  const foreign = notOffered(proposal, named);
+  if (foreign !== undefined) throw unexpected(`${quoted(foreign)} was not offered`);
   return true;
 }
 
 function unexpected(why: string): ProtocolError {
-  return new ProtocolError("unexpected-upgrade", `Cannot take the 101: ${why}`, "RFC 9110 §7.8", 502);
+  return new ProtocolError("unexpected-upgrade", `Cannot take the 101: ${why}`, "RFC 9110 §7.8");
 }

@@ -75,6 +75,11 @@ const unacceptable: readonly { what: string; request: OutgoingRequest; reply: st
     request: UPGRADE_REQUEST,
     reply: "HTTP/1.1 101 Switching Protocols¶Connection: upgrade¶Upgrade: foobar/2¶¶",
   },
+  {
+    what: "a 101 to an offered protocol and another one [C1, E9]",
+    request: UPGRADE_REQUEST,
+    reply: "HTTP/1.1 101 Switching Protocols¶Connection: upgrade¶Upgrade: foobar, other¶¶",
+  },
   { what: "a 101 from HTTP/1.0 [C5, E3]", request: UPGRADE_REQUEST, reply: SWITCHED.replace("1.1", "1.0") },
   {
     what: "a 101 to Upgrade without Connection: upgrade [C1, E9]",

@@ -230,6 +230,33 @@ for (const call of ["intoParts", "downcast"] as const) {
   });
 }
 
+for (const { over, open } of kinds) {
+  test(`Upgraded.intoParts() takes a pending read back and loses nothing that comes later, over ${over}`, async () => {
+    const [near, far] = open();
+    const peer = rawEnd(far);
+    const io = new Upgraded(near, new Uint8Array(0), { protocol: "x" });
+    const reading = io.read();
+    reading.catch(() => {});
+    assert(await isPending(reading));
+    const parts = io.intoParts();
+    const error = await assertRejects(() => reading, StateError);
+    assert(error instanceof StateError && error.code === "canceled");
+    const ours = rawEnd(parts.io);
+    const written = peer.write(wire("for the new owner"));
+    await expectText(ours, "for the new owner");
+    await written;
+  });
+}
+
+test("Upgraded.downcast() with the wrong guard leaves a pending read alone", async () => {
+  const [near, far] = duplexPair();
+  const io = new Upgraded(near, new Uint8Array(0), { protocol: "x" });
+  const reading = io.read();
+  assertStrictEquals(io.downcast((candidate): candidate is Map<1, 1> => candidate instanceof Map), io);
+  await far.write(wire("hello"));
+  assertEquals(text((await reading)!), "hello");
+});
+
 test("Upgraded.downcast() with the wrong guard gives itself, unharmed, leftover bytes first", async () => {
   const [near, far] = duplexPair();
   const io = new Upgraded(near, wire("EARLY"), { protocol: "x" });

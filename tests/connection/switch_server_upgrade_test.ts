@@ -247,6 +247,13 @@ test("serveConnection() adds to a bare 101 what it must have, if one protocol wa
   assertEquals(io.protocol, "foobar");
 });
 
+test("serveConnection() takes a 101 that names several protocols that were offered, in layers (RFC 9110 §7.8) [E2]", async () => {
+  const request = UPGRADE.replace("Upgrade: foobar", "Upgrade: TLS/1.2, foo, bar");
+  const { head, io } = await switched(request, { status: 101, fields: [["Upgrade", "TLS/1.2, BAR"]] });
+  assertEquals(head, "HTTP/1.1 101 Switching Protocols¶Upgrade: TLS/1.2, BAR¶connection: upgrade¶¶");
+  assertEquals(io.protocol, "TLS/1.2");
+});
+
 test("serveConnection() adds Connection: upgrade to a 101 that lacks it (RFC 9110 §7.8) [U9, E1]", async () => {
   const { head } = await switched(UPGRADE, { status: 101, fields: [["Upgrade", "FooBar"]] });
   assertEquals(head, "HTTP/1.1 101 Switching Protocols¶Upgrade: FooBar¶connection: upgrade¶¶");
@@ -257,6 +264,7 @@ for (
     { what: "names no protocol although several were offered", fields: {} },
     { what: "names a protocol that was not offered", fields: { upgrade: "baz" } },
     { what: "names an offered protocol behind another", fields: { upgrade: "baz, foo" } },
+    { what: "names another protocol behind an offered one", fields: { upgrade: "foo, baz" } },
   ]
 ) {
   test(`serveConnection() refuses a 101 that ${what} (RFC 9110 §7.8) [U9, E2]`, async () => {
