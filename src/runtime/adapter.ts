@@ -45,7 +45,7 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
         const adapter = await load();
         await adapter.secure(socket, transport, complete);
       } catch (error) {
-        transport.abort();
+        transport.close().catch(() => {});
         throw transportError(error, "handshake");
       }
     });

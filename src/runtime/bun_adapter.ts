@@ -9,7 +9,7 @@ import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
 import type { HeldChannel } from "../duplex/stream_channel.ts";
 import type { Adapter } from "./adapter.ts";
 import { socketInfo } from "./address.ts";
-import { type BunHandlers, type BunSocket, BunTransport, passOn, transportOf } from "./bun_transport.ts";
+import { type BunHandlers, type BunSocket, BunTransport, passOn } from "./bun_transport.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { transportError } from "./errors.ts";
 import { NetSocket, type StartTls } from "./net_socket.ts";
@@ -86,7 +86,7 @@ async function secure(
   if (native === null) return (await import("./node_tls.ts")).secureWithNode(socket, transport, options);
   if (socket.over) return native.terminate();
   const { remote, local } = await (transport as NetSocket).opened;
-  const opening = (tlsSocket: BunSocket): boolean => transportOf(tlsSocket) === undefined;
+  const opening = (tlsSocket: BunSocket): boolean => !(tlsSocket.data instanceof BunTransport);
   const fail = (tlsSocket: BunSocket, error: unknown): void => {
     const reason = error ?? new TransportError("tls", "Cannot handshake: the connection ended");
     socket.failed(transportError(reason, "handshake"));

@@ -152,15 +152,42 @@ export class BunTransport implements Transport {
   }
 }
 
-/** The handlers that pass everything to the transport in `socket.data`, if there is one yet. */
+/**
+ * The handlers that pass everything to the transport in `socket.data`. Bun has one set of handlers for all sockets of a
+ * listener, so they also serve a socket that was released: its new owner puts handlers of its own into `socket.data`.
+ */
 export const passOn: BunHandlers = {
   binaryType: "uint8array",
-  data: (socket, chunk) => transportOf(socket)?.received(chunk),
-  drain: (socket) => transportOf(socket)?.drained(),
-  end: (socket) => transportOf(socket)?.ended(),
-  close: (socket, error) => transportOf(socket)?.closed(error),
-  error: (socket, error) => transportOf(socket)?.closed(error),
+  data(socket, chunk) {
+    const to = socket.data;
+    if (to instanceof BunTransport) to.received(chunk);
+    else ownersHandlers(to).data?.(socket, chunk);
+  },
+  drain(socket) {
+    const to = socket.data;
+    if (to instanceof BunTransport) to.drained();
+    else ownersHandlers(to).drain?.(socket);
+  },
+  end(socket) {
+    const to = socket.data;
+    if (to instanceof BunTransport) to.ended();
+    else ownersHandlers(to).end?.(socket);
+  },
+  close(socket, error) {
+    const to = socket.data;
+    if (to instanceof BunTransport) to.closed(error);
+    else ownersHandlers(to).close?.(socket, error);
+  },
+  error(socket, error) {
+    const to = socket.data;
+    if (to instanceof BunTransport) to.closed(error);
+    else ownersHandlers(to).error?.(socket, error);
+  },
 };
+
+function ownersHandlers(data: unknown): Partial<BunHandlers> {
+  return Object(data) as Partial<BunHandlers>;
+}
 
 /** As much of Bun's handlers as is used. */
 export interface BunHandlers {
@@ -173,9 +200,4 @@ export interface BunHandlers {
   error(socket: BunSocket, error: unknown): void;
   connectError?(socket: BunSocket, error: unknown): void;
   handshake?(socket: BunSocket, success: boolean, error: Error | null): void;
-}
-
-/** What handles the socket, once it is open. */
-export function transportOf(socket: BunSocket): BunTransport | undefined {
-  return socket.data instanceof BunTransport ? socket.data : undefined;
 }

@@ -42,11 +42,24 @@ function deno(): DenoNet {
 /** Deno. */
 export const denoAdapter: Adapter = { connect, listen, secure };
 
+/**
+ * Deno 2.9 loses a connection that stands at the very moment when its signal aborts: nobody can close it then. So an
+ * attempt that nobody wants any more has this long to come to its end, which closes it.
+ */
+const CANCEL_AFTER_MS = 1000;
+
 async function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): Promise<void> {
   const canceler = new AbortController();
-  socket.cancel = () => canceler.abort();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  socket.cancel = () => {
+    timer = setTimeout(() => canceler.abort(), CANCEL_AFTER_MS);
+  };
   const where = "path" in to ? { transport: "unix", path: to.path } : { hostname: to.hostname, port: to.port };
-  attachConn(socket, await deno().connect({ ...where, signal: canceler.signal }), options);
+  try {
+    attachConn(socket, await deno().connect({ ...where, signal: canceler.signal }), options);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {

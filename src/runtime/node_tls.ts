@@ -23,7 +23,12 @@ interface Under {
   readonly stream: NodeDuplex;
   readonly info: SocketInfo;
   cut(): void;
+  /** Told which socket decrypts what is read, so that reading stops when that one is paused. */
+  feeds(native: tls.TLSSocket): void;
 }
+
+/** 128 KiB that are read while nobody takes what is decrypted stop the reading: as much as a socket's own queue. */
+const MOST_READ_AHEAD_BYTES = 128 * 1024;
 
 const NOWHERE: SocketAddress = { path: "" };
 const UNKNOWN: SocketInfo = socketInfo(NOWHERE, NOWHERE, null);
@@ -51,9 +56,10 @@ export async function secureWithNode(
       native.destroy();
       under.cut();
     };
-    socket.attach(new NodeTransport(native, socket, cut), socketInfo(remote, local, alpn));
+    socket.attach(new NodeTransport(native, socket, cut, under.stream), socketInfo(remote, local, alpn));
+    under.feeds(native);
   } catch (error) {
-    under.cut();
+    under.stream.destroy(); // and not cut: the alert that tells the peer why must get through
     throw transportError(error, "handshake");
   }
 }
@@ -61,7 +67,8 @@ export async function secureWithNode(
 async function underSocket(transport: NetSocket): Promise<Under> {
   const info = await transport.opened;
   await transport.written;
-  if (!(transport.native instanceof net.Socket) || transport.over) return underChannel(transport, info);
+  // Deno's TLS over its own net.Socket knows no back-pressure, and stops for good when much goes both ways.
+  if (!(transport.native instanceof net.Socket) || "Deno" in globalThis) return underChannel(transport, info);
   const { native, readBuf, ended } = transport.release();
   const stream = native as net.Socket;
   stream.on("error", ignore);
@@ -70,14 +77,26 @@ async function underSocket(transport: NetSocket): Promise<Under> {
     throw new TransportError("tls", "Cannot handshake: the peer has ended its side");
   }
   if (readBuf.byteLength > 0) stream.unshift(readBuf);
-  return { stream, info, cut: () => cutNodeSocket(stream) };
+  return { stream, info, cut: () => cutNodeSocket(stream), feeds: ignore };
 }
 
 function underChannel(channel: ByteChannel & { close(): Promise<void> }, info: SocketInfo): Under {
+  let fed: tls.TLSSocket | null = null;
+  let readAhead = 0;
+  let waiting = false;
+  const pull = (): void => {
+    channel.read().then((chunk) => {
+      readAhead += chunk?.byteLength ?? 0;
+      stream.push(chunk);
+    }, (error) => stream.destroy(error));
+  };
   const stream = new NodeDuplex({
     allowHalfOpen: true,
     read(): void {
-      channel.read().then((chunk) => this.push(chunk), (error) => this.destroy(error));
+      // The TLS sockets of Deno and Bun go on asking for more while they are paused, and keep it where none can see it.
+      if (fed !== null && !fed.isPaused()) readAhead = 0;
+      if (readAhead >= MOST_READ_AHEAD_BYTES) waiting = true;
+      else pull();
     },
     write(chunk, _encoding, done): void {
       channel.write(chunk).then(() => done(), done);
@@ -92,7 +111,16 @@ function underChannel(channel: ByteChannel & { close(): Promise<void> }, info: S
     },
   });
   stream.on("error", ignore);
-  return { stream, info, cut: () => channel.abort() };
+  const feeds = (native: tls.TLSSocket): void => {
+    fed = native;
+    native.on("resume", () => {
+      readAhead = 0;
+      if (!waiting) return;
+      waiting = false;
+      pull();
+    });
+  };
+  return { stream, info, cut: () => channel.abort(), feeds };
 }
 
 function clientHandshake(stream: NodeDuplex, options: TlsOptions): Promise<tls.TLSSocket> {

@@ -5,6 +5,7 @@
  */
 
 import type { Socket as NetSocketOfNode } from "node:net";
+import type { Duplex } from "node:stream";
 import { accepted } from "../duplex/fast_path.ts";
 import { transportError } from "./errors.ts";
 import type { Transport, TransportSink } from "./transport.ts";
@@ -17,7 +18,7 @@ export class NodeTransport implements Transport {
   readonly reading = false;
   sink: TransportSink;
   readonly #cut: () => void;
-  readonly #encrypted: boolean;
+  readonly #under: Duplex | null;
   #flowing = false;
   #over = false;
   #closing = false;
@@ -29,12 +30,13 @@ export class NodeTransport implements Transport {
    * @param native Made with `allowHalfOpen: true`.
    * @param sink Whom to tell.
    * @param cut Ends the connection abruptly.
+   * @param under For TLS, what the encrypted bytes go to.
    */
-  constructor(native: NetSocketOfNode, sink: TransportSink, cut: () => void) {
+  constructor(native: NetSocketOfNode, sink: TransportSink, cut: () => void, under: Duplex | null = null) {
     this.native = native;
     this.sink = sink;
     this.#cut = cut;
-    this.#encrypted = "encrypted" in native;
+    this.#under = under;
     native.pause();
     native.on("data", this.#onData);
     native.on("end", this.#onEnd);
@@ -59,7 +61,7 @@ export class NodeTransport implements Transport {
 
   write(bytes: Uint8Array): Promise<void> {
     const native = this.native;
-    if (this.#encrypted) return this.#writeAndWait(bytes);
+    if (this.#under !== null) return this.#writeAndWait(bytes);
     native.write(bytes);
     // The kernel has taken it all: the usual case, and no callback has been set up for it.
     if (native.writableLength === 0 && native.errored === null) return accepted;
@@ -98,8 +100,24 @@ export class NodeTransport implements Transport {
 
   #writeAndWait(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.native.write(bytes, (error) => error ? reject(this.#writeError(error)) : resolve());
+      this.native.write(bytes, (error) => {
+        if (error) reject(this.#writeError(error));
+        else this.#whenRoom(resolve);
+      });
     });
+  }
+
+  /** Bun's TLS over a duplex takes everything at once and fills the duplex with it. */
+  #whenRoom(resolve: () => void): void {
+    const under = this.#under;
+    if (under === null || !under.writableNeedDrain || under.destroyed) return resolve();
+    const go = (): void => {
+      under.off("drain", go);
+      under.off("close", go);
+      resolve();
+    };
+    under.on("drain", go);
+    under.on("close", go);
   }
 
   #writeError(error: Error): unknown {

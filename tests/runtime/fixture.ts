@@ -28,6 +28,8 @@ export interface Subject extends Network {
   writeNative(native: unknown, bytes: Uint8Array): Promise<void>;
   /** Reads through the runtime's own object until it has `length` bytes. */
   readNative(native: unknown, length: number): Promise<Uint8Array>;
+  /** Ends both sides through the runtime's own object. */
+  endNative(native: unknown): void;
 }
 
 /** Adds a test of a subject, or skips it with the subject's reason. */
@@ -175,6 +177,36 @@ export async function isPending(net: Network, promise: Promise<unknown>): Promis
   promise.then(note, note);
   await roundTrips(net, 20);
   return !settled;
+}
+
+/** How much {@linkcode writeUntilStuck} writes at once. */
+export const STUCK_PIECE: number = 256 * 1024;
+
+/**
+ * Linux grows the two buffers of a loopback connection to 6 MiB and 4 MiB at most; more than that would be held by us,
+ * or by the runtime.
+ */
+const MOST_IN_FLIGHT = 16 << 20;
+
+/**
+ * Writes a pattern until the peer's not reading stops it.
+ *
+ * @returns How many bytes were accepted, and the write that is stuck.
+ */
+export async function writeUntilStuck(
+  net: Network,
+  socket: Socket,
+  most: number = MOST_IN_FLIGHT,
+): Promise<{ accepted: number; stuck: Promise<void> }> {
+  for (let offset = 0; offset < most; offset += STUCK_PIECE) {
+    let settled = false;
+    const written = socket.write(patternAt(offset, STUCK_PIECE)).then(() => {
+      settled = true;
+    });
+    await Promise.resolve();
+    if (!settled && await isPending(net, written)) return { accepted: offset, stuck: written };
+  }
+  throw new Error(`Nothing stopped the writer within ${most} bytes`);
 }
 
 /** How many files and sockets this process has open (Linux). */

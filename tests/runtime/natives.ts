@@ -10,10 +10,12 @@ import type nodeNet from "node:net";
 export interface NativeUse {
   writeNative(native: unknown, bytes: Uint8Array): Promise<void>;
   readNative(native: unknown, length: number): Promise<Uint8Array>;
+  endNative(native: unknown): void;
 }
 
 /** `net.Socket`. */
 export const nodeNative: NativeUse = {
+  endNative: (native) => void (native as nodeNet.Socket).destroy(),
   async writeNative(native, bytes) {
     await new Promise<void>((resolve) => (native as nodeNet.Socket).write(bytes, () => resolve()));
   },
@@ -34,10 +36,12 @@ export const nodeNative: NativeUse = {
 interface DenoConn {
   read(into: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
+  close(): void;
 }
 
 /** `Deno.Conn`. */
 export const denoNative: NativeUse = {
+  endNative: (native) => (native as DenoConn).close(),
   async writeNative(native, bytes) {
     await (native as DenoConn).write(bytes);
   },
@@ -51,11 +55,13 @@ export const denoNative: NativeUse = {
 interface BunSocket {
   write(bytes: Uint8Array): number;
   resume(): void;
-  reload(options: { socket: object }): void;
+  end(): void;
+  data: unknown;
 }
 
-/** `Bun.Socket`, which takes new handlers with `reload()`. */
+/** `Bun.Socket`, whose new owner puts its handlers into `data`. */
 export const bunNative: NativeUse = {
+  endNative: (native) => (native as BunSocket).end(),
   async writeNative(native, bytes) {
     (native as BunSocket).write(bytes);
   },
@@ -67,7 +73,7 @@ export const bunNative: NativeUse = {
         received.push(...chunk);
         if (received.length >= length) resolve(Uint8Array.from(received));
       };
-      socket.reload({ socket: { data, drain() {}, close() {}, error() {} } });
+      socket.data = { data };
       socket.resume();
     });
   },
