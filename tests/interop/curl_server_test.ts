@@ -93,7 +93,7 @@ test("curl: an upload from a pipe comes in chunks and is echoed while it comes",
     body: request.body,
   }));
   const stdin = "line\n".repeat(100_000);
-  const { code, stdout, stderr } = await curl(["-v", "-T", "-", `${url}/`], { stdin });
+  const { code, stdout, stderr } = await curl(["-v", "-H", "Expect:", "-T", "-", `${url}/`], { stdin });
   assertEquals(code, 0, stderr.slice(0, 2000));
   assertMatch(stderr, /< X-Framing: chunked/);
   assert(stdout === stdin, `${stdout.length} bytes came back`);
