@@ -254,14 +254,14 @@ export class ClientMachine {
   /**
    * Goes one step on in what was received.
    *
-   * @throws {ProtocolError} The peer broke the protocol; reading is over.
+   * @throws {ProtocolError} The peer broke the protocol; reading is over. Its status is 502: what a gateway answers.
    */
   next(): ClientEvent {
     try {
       return this.#next();
     } catch (error) {
       this.#reading = "broken";
-      throw error;
+      throw error instanceof ProtocolError ? Object.assign(error, { status: 502 }) : error;
     }
   }
 
@@ -286,7 +286,7 @@ export class ClientMachine {
 
   #unasked(): ClientEvent {
     if (this.#in.length > 0) {
-      throw new ProtocolError("unexpected-message", "Cannot take bytes that answer no request", "RFC 9112 §9.2", 502);
+      throw new ProtocolError("unexpected-message", "Cannot take bytes that answer no request", "RFC 9112 §9.2");
     }
     if (!this.#eof) return NEED_DATA;
     this.#reading = "broken";
@@ -299,7 +299,7 @@ export class ClientMachine {
     const end = buffer.length === 0 ? -1 : this.#parser.parse(buffer.bytes, start, buffer.end);
     if (end === -1) {
       if (!this.#eof) return NEED_DATA;
-      throw new ProtocolError("truncated", "Cannot read the response: the connection ended", "RFC 9112 §8", 502);
+      throw new ProtocolError("truncated", "Cannot read the response: the connection ended", "RFC 9112 §8");
     }
     const head = this.#parser.responseHead(buffer.bytes, start, end);
     buffer.start = end;
@@ -313,7 +313,6 @@ export class ClientMachine {
         "too-many-informational",
         `Cannot take more than ${this.#limits.maxInformational} informational responses`,
         "RFC 9110 §15.2",
-        502,
       );
     }
     return { type: "informational", head };

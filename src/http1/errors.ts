@@ -4,7 +4,14 @@
  * @module
  */
 
-/** Why a message was refused. Check this, not `instanceof`: two copies of the package still agree on it. */
+/**
+ * Why a message was refused. Check this, not `instanceof`: two copies of the package still agree on it.
+ *
+ * A server answers with 400, but 413 to `chunk-extensions-too-large`; 414 to `target-too-long`; 417 to
+ * `unknown-expectation`; 431 to `head-too-large`, `too-many-fields` and `trailers-too-large`; 501 to `method-too-long`
+ * and `unsupported-transfer-coding`; 505 to `http2-preface`, and to a `bad-version` of another major number.
+ * What a client throws has 502, which a gateway answers with (RFC 9110 §15.6.3).
+ */
 export type ProtocolErrorCode =
   | "bad-method"
   | "bad-target"
@@ -28,7 +35,6 @@ export type ProtocolErrorCode =
   | "bad-chunk-size"
   | "bad-chunk-end"
   | "chunk-extensions-too-large"
-  | "bad-trailer"
   | "trailers-too-large"
   | "connect-content"
   | "unknown-expectation"
@@ -71,7 +77,6 @@ export type StateErrorCode =
   | "busy"
   | "done"
   | "body-used"
-  | "body-missing"
   | "body-length"
   | "head-sent"
   | "no-switch"

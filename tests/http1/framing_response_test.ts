@@ -89,15 +89,15 @@ for (const [name, head, rest, says] of responses) {
 }
 
 const badResponses: readonly (readonly [name: string, head: string, says: string])[] = [
-  ["lengths that differ [B4]", "1.1 200 OK¶Content-Length: 8¶Content-Length: 9¶", "400 bad-content-length"],
-  ["a list of lengths that differ [B4]", "1.1 200 OK¶Content-Length: 3, 4¶", "400 bad-content-length"],
-  ["a length with a sign [B4]", "1.1 200 OK¶Content-Length: +8¶", "400 bad-content-length"],
-  ["a list of commas [B4]", "1.1 200 OK¶Content-Length: ,¶", "400 bad-content-length"],
-  ["an empty length [B4]", "1.1 200 OK¶Content-Length:¶", "400 bad-content-length"],
-  ["Transfer-Encoding from HTTP/1.0 [B5]", "1.0 200 OK¶Transfer-Encoding: chunked¶", "400 bad-transfer-encoding"],
-  ["chunked twice", "1.1 200 OK¶Transfer-Encoding: chunked, chunked¶", "400 bad-transfer-encoding"],
-  ["no coding", "1.1 200 OK¶Transfer-Encoding:¶", "400 bad-transfer-encoding"],
-  ["an empty element behind chunked", "1.1 200 OK¶Transfer-Encoding: chunked,¶", "400 bad-transfer-encoding"],
+  ["lengths that differ [B4]", "1.1 200 OK¶Content-Length: 8¶Content-Length: 9¶", "502 bad-content-length"],
+  ["a list of lengths that differ [B4]", "1.1 200 OK¶Content-Length: 3, 4¶", "502 bad-content-length"],
+  ["a length with a sign [B4]", "1.1 200 OK¶Content-Length: +8¶", "502 bad-content-length"],
+  ["a list of commas [B4]", "1.1 200 OK¶Content-Length: ,¶", "502 bad-content-length"],
+  ["an empty length [B4]", "1.1 200 OK¶Content-Length:¶", "502 bad-content-length"],
+  ["Transfer-Encoding from HTTP/1.0 [B5]", "1.0 200 OK¶Transfer-Encoding: chunked¶", "502 bad-transfer-encoding"],
+  ["chunked twice", "1.1 200 OK¶Transfer-Encoding: chunked, chunked¶", "502 bad-transfer-encoding"],
+  ["no coding", "1.1 200 OK¶Transfer-Encoding:¶", "502 bad-transfer-encoding"],
+  ["an empty element behind chunked", "1.1 200 OK¶Transfer-Encoding: chunked,¶", "502 bad-transfer-encoding"],
 ];
 
 for (const [name, head, says] of badResponses) {
@@ -116,9 +116,9 @@ test("ClientMachine takes no body of a response to HEAD (RFC 9112 §6.3) [B6]", 
 
 test("ClientMachine says truncated when a response ends early (RFC 9112 §8) [B12]", () => {
   const eof = true;
-  assertEquals(clientSays("HTTP/1.1 200 OK¶Content-Length: 9¶¶hi", { eof }).slice(1), ["body hi", "400 truncated"]);
+  assertEquals(clientSays("HTTP/1.1 200 OK¶Content-Length: 9¶¶hi", { eof }).slice(1), ["body hi", "502 truncated"]);
   const chunked = "HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶9¶foo bar";
-  assertEquals(clientSays(chunked, { eof }).slice(1), ["body foo bar", "400 truncated"]);
+  assertEquals(clientSays(chunked, { eof }).slice(1), ["body foo bar", "502 truncated"]);
   assertEquals(clientSays("HTTP/1.1 200 OK¶", { eof })[0], "502 truncated");
   assertEquals(clientSays("", { eof })[0], "502 truncated");
 });
