@@ -282,6 +282,15 @@ for (const [name, line, says] of badStatusLines) {
   });
 }
 
+test("ClientMachine takes lone LFs as line ends with bareLf (RFC 9112 §2.2) [A3]", () => {
+  const run = { leniency: { bareLf: true }, fields: true };
+  for (const input of ["HTTP/1.1 204 x\nA: b\n\n", "HTTP/1.1 204 x¶A: b\n¶", "HTTP/1.1 204 x\nA: b¶\n"]) {
+    assertEquals(clientSays(input, run), ['204 "x" 1.1 none [A: b]', "reusable", "waiting"]);
+  }
+  assertEquals(clientSays("HTTP/1.1 204\n\n", run)[0], '204 "" 1.1 none []');
+  assertEquals(clientSays("HTTP/1.1 204 x\0\n\n", run)[0], "502 bad-reason");
+});
+
 test("ClientMachine takes several spaces before the status with multipleSpaces (RFC 9112 §4)", () => {
   const run = { leniency: { multipleSpaces: true } };
   assertEquals(clientSays("HTTP/1.1   204 x¶¶", run)[0], '204 "x" 1.1 none');
