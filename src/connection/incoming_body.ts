@@ -26,6 +26,7 @@ type State =
 const OPEN: State = { at: "open" };
 const EMPTY: State = { at: "ended", trailers: null };
 const NOTHING: Uint8Array[] = [];
+const END: Promise<null> = Promise.resolve(null);
 
 /**
  * The body of a received message.
@@ -107,23 +108,33 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
    * @throws {StateError} `body-used`: it was canceled, or discarded because nobody had asked for it.
    */
   read(): Promise<Uint8Array | null> {
-    return unattended(this.#read());
+    this.#used = true;
+    const chunk = this.#take();
+    if (chunk !== undefined) return Promise.resolve(chunk);
+    return this.#ended ? END : unattended(this.#readOn());
   }
 
-  async #read(): Promise<Uint8Array | null> {
-    this.#used = true;
+  #take(): Uint8Array | undefined {
+    const chunk = this.#queue.shift();
+    if (chunk === undefined) return undefined;
+    this.#unread -= chunk.length;
+    this.#onTaken?.();
+    return chunk;
+  }
+
+  async #readOn(): Promise<Uint8Array | null> {
     while (true) {
-      const chunk = this.#queue.shift();
-      if (chunk !== undefined) {
-        this.#unread -= chunk.length;
-        this.#onTaken?.();
-        return chunk;
-      }
-      if (this.#state.at === "ended") return null;
       if (this.#state.at === "failed") throw this.#state.error;
       if (this.#state.at === "canceled") throw new StateError("body-used", "Cannot read the body: it was canceled");
       await this.#pull();
+      const chunk = this.#take();
+      if (chunk !== undefined) return chunk;
+      if (this.#ended) return null;
     }
+  }
+
+  get #ended(): boolean {
+    return this.#state.at === "ended";
   }
 
   /** The data, part by part. Leaving the loop early cancels the body. */

@@ -39,9 +39,9 @@ export interface ServerConnectionOptions extends ConnectionOptions {
   readonly headTimeoutMs?: number | undefined;
   /** How long a connection may wait for another request. 75,000, as nginx. */
   readonly idleTimeoutMs?: number | undefined;
-  /** How long the client may pause within a body that is being read. 60,000. */
+  /** How long the client may pause within a body that is being read; then 408, if nothing was answered. 60,000. */
   readonly bodyTimeoutMs?: number | undefined;
-  /** How long the rest of an unwanted body may take, or the reader of a wanted one once the response is sent. 5,000. */
+  /** How long the rest of an unwanted body may take, or the reader of a wanted one pause behind the response. 5,000. */
   readonly drainTimeoutMs?: number | undefined;
   /** How long the handler may take to answer a request that proposes a switch; then 503. 60,000. */
   readonly upgradeTimeoutMs?: number | undefined;
@@ -49,7 +49,7 @@ export interface ServerConnectionOptions extends ConnectionOptions {
   readonly dateHeader?: boolean | undefined;
   /** Whether `request.signal` stays quiet when the client ends its side only. False. */
   readonly allowHalfClose?: boolean | undefined;
-  /** Whether responses to requests that came together leave together. False. */
+  /** Whether responses to requests that came together leave together, about 64 KiB at a time. False. */
   readonly pipelineFlush?: boolean | undefined;
   /** Told of what a handler threw, or of a response that could not be sent. */
   readonly onError?: ((error: unknown) => void) | undefined;
