@@ -12,7 +12,6 @@ import { FakeClock, readAll, readUntil, turns, wire } from "../support/wire.ts";
 const GET = "GET / HTTP/1.1¶Host: a¶¶";
 const POST = "POST / HTTP/1.1¶Host: a¶Content-Length: 10¶¶";
 const OK_CLOSE = OK.replace("¶¶", "¶connection: close¶¶");
-const CHUNKED = "HTTP/1.1 200 OK¶transfer-encoding: chunked¶¶";
 
 /** What one state is like. */
 interface State {
@@ -291,13 +290,11 @@ for (const state of states) {
 }
 
 test("gracefulShutdown() serves what the client had sent before, up to the first response that says close [C11]", async () => {
-  let connection!: ServerConnection;
   let asked = 0;
   const served = conversing(() => {
-    if (++asked === 2) connection.gracefulShutdown();
+    if (++asked === 2) served.connection.gracefulShutdown();
     return ok;
   });
-  ({ connection } = served);
   await served.client.write(wire(GET + GET + GET));
   assertEquals(await readAll(served.client), OK + OK_CLOSE);
   await served.client.closeWrite();
@@ -391,3 +388,40 @@ test("a handler may abort its own connection", async () => {
   assertEquals(output, "reset");
   await expectOver(served, "error", "");
 });
+
+for (const how of ["bytes", "a stream"]) {
+  test(`our side ends only when the transport has taken all of ${how} (hyper's no premature shutdown)`, async () => {
+    const done: string[] = [];
+    let accept!: () => void;
+    let taken = 0;
+    const readable = new ReadableStream<Uint8Array>({
+      start: (controller) =>
+        controller.enqueue(wire("POST / HTTP/1.1¶Host: a¶Connection: close¶Transfer-Encoding: chunked¶¶2¶ok¶0¶¶")),
+    });
+    const writable = new WritableStream<Uint8Array>({
+      async write(chunk) {
+        taken += chunk.length;
+        if (taken > 212_992 && accept === undefined) await new Promise<void>((resolve) => accept = resolve);
+        done.push("written");
+      },
+      close: () => void done.push("closed"),
+    });
+    const clock = new FakeClock();
+    const body = new Uint8Array(500_000);
+    const connection = serveConnection({ readable, writable }, () => ({
+      status: 200,
+      body: how === "bytes" ? body : (async function* () {
+        for (let at = 0; at < body.length; at += 50_000) yield body.subarray(at, at + 50_000);
+      })(),
+    }), { dateHeader: false, clock });
+    while (accept === undefined) await turns();
+    connection.gracefulShutdown();
+    await turns();
+    assertEquals(done.includes("closed"), false);
+    accept();
+    while (!done.includes("closed")) await turns();
+    assert(taken > 500_000 && done.at(-1) === "closed");
+    await clock.advance(2000);
+    assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
+  });
+}
