@@ -26,7 +26,12 @@ import {
 const POST = "POST / HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: foobar¶Content-Length: 10¶¶";
 
 /** How far a server got with a switch. */
-const serverSteps = ["the handler runs", "the handler reads the body", "the body is drained", "the 101 is written"] as const;
+const serverSteps = [
+  "the handler runs",
+  "the handler reads the body",
+  "the body is drained",
+  "the 101 is written",
+] as const;
 type ServerStep = typeof serverSteps[number];
 
 /** A server that stands still at a step of a switch. */
@@ -35,13 +40,17 @@ async function serverAt(step: ServerStep) {
   let upgraded!: Promise<Upgraded>;
   let signal!: AbortSignal;
   let answer!: (response: OutgoingResponse) => void;
-  const { client, connection } = serving(async (request) => {
-    upgraded = onUpgrade(request);
-    signal = request.signal;
-    if (step === "the handler runs") await new Promise<OutgoingResponse>((resolve) => answer = resolve);
-    if (step === "the handler reads the body") await request.body.bytes();
-    return upgradeResponse(request, "foobar").response;
-  }, { clock }, step === "the 101 is written" ? { capacityBytes: 1, readBytes: 1 } : {});
+  const { client, connection } = serving(
+    async (request) => {
+      upgraded = onUpgrade(request);
+      signal = request.signal;
+      if (step === "the handler runs") await new Promise<OutgoingResponse>((resolve) => answer = resolve);
+      if (step === "the handler reads the body") await request.body.bytes();
+      return upgradeResponse(request, "foobar").response;
+    },
+    { clock },
+    step === "the 101 is written" ? { capacityBytes: 1, readBytes: 1 } : {},
+  );
   const request = step === "the handler runs" || step === "the 101 is written" ? UPGRADE : `${POST}hello`;
   client.write(wire(request)).catch(() => {});
   for (let i = 0; i < 20; i++) await turns();
@@ -307,10 +316,12 @@ test("Sender.send() with a signal that is aborted already sends nothing, and the
   await expectText(await onUpgrade(await next), "EARLY");
 });
 
-for (const [what, request, head] of [
-  ["a 101", UPGRADE_REQUEST, SWITCHED],
-  ["a tunnel", CONNECT_REQUEST, "HTTP/1.1 200 OK¶¶"],
-] as const) {
+for (
+  const [what, request, head] of [
+    ["a 101", UPGRADE_REQUEST, SWITCHED],
+    ["a tunnel", CONNECT_REQUEST, "HTTP/1.1 200 OK¶¶"],
+  ] as const
+) {
   test(`The signal of send() has no effect behind ${what} [3c]`, async () => {
     const { sender, server, connection } = calling();
     const controller = new AbortController();

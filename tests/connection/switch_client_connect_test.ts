@@ -5,7 +5,16 @@ import type { ResponseHead } from "../../src/http1/message.ts";
 import type { OutgoingRequest } from "../../src/connection/client.ts";
 import { onUpgrade } from "../../src/connection/upgrade.ts";
 import { everyCut, readAll, readUntil, wire } from "../support/wire.ts";
-import { calling, CONNECT, CONNECT_REQUEST, CONNECTED, expectText, isPending, OK, rejectedFor } from "../support/switching.ts";
+import {
+  calling,
+  CONNECT,
+  CONNECT_REQUEST,
+  CONNECTED,
+  expectText,
+  isPending,
+  OK,
+  rejectedFor,
+} from "../support/switching.ts";
 
 /** Sends a CONNECT and answers it with raw bytes. */
 async function answered(reply: string, request: OutgoingRequest = CONNECT_REQUEST, options = {}) {
@@ -158,7 +167,11 @@ for (const [what, body] of [["text", "x"], ["a stream", new Blob(["x"]).stream()
 
 for (const target of ["[::1]:443", "a:0", "a", "//x"]) {
   test(`Sender.send() writes CONNECT ${target} as it is given [F1]`, async () => {
-    const { sent, sending } = await answered(`${CONNECTED}EARLY`, { method: "CONNECT", target, fields: { Host: target } });
+    const { sent, sending } = await answered(`${CONNECTED}EARLY`, {
+      method: "CONNECT",
+      target,
+      fields: { Host: target },
+    });
     assertEquals(sent, `CONNECT ${target} HTTP/1.1¶Host: ${target}¶¶`);
     await expectText(await onUpgrade(await sending), "EARLY");
   });

@@ -109,7 +109,11 @@ for (const { what, request, reply } of unacceptable) {
 
 for (
   const { what, request, reply } of [
-    { what: "to a plain GET (hyper conn::upgrade)", request: PLAIN_REQUEST, reply: "HTTP/1.1 101 Switching Protocols¶Upgrade: foobar¶¶" },
+    {
+      what: "to a plain GET (hyper conn::upgrade)",
+      request: PLAIN_REQUEST,
+      reply: "HTTP/1.1 101 Switching Protocols¶Upgrade: foobar¶¶",
+    },
     { what: "without fields", request: UPGRADE_REQUEST, reply: "HTTP/1.1 101 Switching Protocols¶¶" },
     { what: "to another protocol", request: UPGRADE_REQUEST, reply: "HTTP/1.1 101 Go¶Upgrade: other¶¶" },
     { what: "from HTTP/1.0", request: UPGRADE_REQUEST, reply: SWITCHED.replace("1.1", "1.0") },

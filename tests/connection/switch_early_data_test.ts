@@ -12,7 +12,10 @@ import {
   CONNECT,
   CONNECT_REQUEST,
   CONNECTED,
+  expectBytes,
   expectText,
+  joined,
+  pattern,
   rawEnd,
   serving,
   SWITCHED,
@@ -22,35 +25,6 @@ import {
 } from "../support/switching.ts";
 
 const sizes = [0, 1, 8191, 8192, 8193, 500_000];
-
-/** Bytes that differ everywhere within a page and a prime number of them. */
-function pattern(size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >> 8)) & 0xff;
-  return bytes;
-}
-
-function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-/** Reads to the end and compares with what was expected, byte by byte. */
-async function assertReads(end: { read(): Promise<Uint8Array | null> }, expected: Uint8Array): Promise<void> {
-  let at = 0;
-  for (let chunk = await end.read(); chunk !== null; chunk = await end.read()) {
-    for (let i = 0; i < chunk.length; i++) {
-      if (chunk[i] !== expected[at + i]) throw new Error(`Byte ${at + i} of ${expected.length} is another one`);
-    }
-    at += chunk.length;
-  }
-  assertEquals(at, expected.length);
-}
 
 /** Switches as a server, with a raw client. */
 async function serverSide(near: Duplex, far: Duplex, how: "upgrade" | "CONNECT", input: Uint8Array) {
@@ -80,7 +54,7 @@ async function clientSide(near: Duplex, far: Duplex, how: "upgrade" | "CONNECT",
 async function assertLossless(peer: HeldChannel, written: Promise<void>, io: Upgraded, early: Uint8Array) {
   const more = pattern(100);
   const writing = written.then(() => peer.write(more)).then(() => peer.closeWrite());
-  await assertReads(io, joined(early, more));
+  await expectBytes(io, joined(early, more));
   await writing;
 }
 
@@ -137,11 +111,15 @@ for (const [how, request, answer] of [["upgrade", UPGRADE, SWITCHED], ["CONNECT"
 test("serveConnection() reads no more than is needed while a switch is undecided: one reader (DESIGN rule 3)", async () => {
   let decide!: () => void;
   let upgraded!: Promise<Upgraded>;
-  const { client } = serving((request) => {
-    const made = upgradeResponse(request, "foobar");
-    upgraded = made.upgraded;
-    return new Promise((resolve) => decide = () => resolve(made.response));
-  }, {}, { capacityBytes: 100 });
+  const { client } = serving(
+    (request) => {
+      const made = upgradeResponse(request, "foobar");
+      upgraded = made.upgraded;
+      return new Promise((resolve) => decide = () => resolve(made.response));
+    },
+    {},
+    { capacityBytes: 100 },
+  );
   await client.write(wire(UPGRADE));
   let stalled = true;
   const written = client.write(pattern(1000)).then(() => stalled = false);
@@ -150,7 +128,7 @@ test("serveConnection() reads no more than is needed while a switch is undecided
   decide();
   await expectText(client, SWITCHED);
   const io = await upgraded;
-  const reading = assertReads(io, pattern(1000));
+  const reading = expectBytes(io, pattern(1000));
   await written;
   await client.closeWrite();
   await reading;

@@ -54,47 +54,55 @@ const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 8
 
 function cutAt(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
   const points = [...new Set(at.map((part) => Math.floor(part * bytes.length)))].sort((a, b) => a - b);
-  return [0, ...points].map((from, i) => bytes.slice(from, points[i] ?? bytes.length)).filter((part) => part.length > 0);
+  return [0, ...points].map((from, i) => bytes.slice(from, points[i] ?? bytes.length)).filter((part) =>
+    part.length > 0
+  );
 }
 
 for (const { over, open } of transports) {
   test(`serveConnection() answers any requests in front of a switch and gives exactly what is behind it, over ${over} [E4, E5, E7, E11, H4]`, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(exchanges, { maxLength: 4 }), exchanges, bodies, cuts, async (before, last, early, at) => {
-        const all = [...before, { ...last, proposes: true }];
-        const [near, far] = open();
-        const client = rawEnd(near);
-        let upgraded!: Promise<Upgraded>;
-        const rejections: Promise<unknown>[] = [];
-        const connection = serveConnection(far, async (request) => {
-          const nth = Number(request.target.slice(1));
-          const { treatment, late, proposes } = all[nth]!;
-          await treat(request, treatment);
-          if (late) await turns();
-          if (nth === all.length - 1) {
-            ({ upgraded } = upgradeResponse(request, "foobar"));
-            return upgradeResponse(request, "foobar").response;
-          }
-          if (proposes) rejections.push(rejectedFor("refused", onUpgrade(request)));
-          // A body that was begun and is not read on would keep the connection busy until its time is up.
-          if (treatment === "begun") request.body.cancel();
-          return { status: 200, body: String(nth) };
-        }, { dateHeader: false, clock: new FakeClock() });
-        const input = wire(all.map(requestOf).join("") + early);
-        const writing = (async () => {
-          for (const chunk of cutAt(input, at)) {
-            await client.write(chunk);
-            await turns();
-          }
-          await client.closeWrite();
-        })();
-        const answers = before.map((_, nth) => `HTTP/1.1 200 OK¶content-length: 1¶¶${nth}`).join("");
-        await expectText(client, answers + SWITCHED);
-        assertEquals(await readAll(await upgraded), early.replaceAll("\r\n", "¶"));
-        assertEquals(await connection.closed, { reason: "upgrade" });
-        await writing;
-        await Promise.all(rejections);
-      }),
+      fc.asyncProperty(
+        fc.array(exchanges, { maxLength: 4 }),
+        exchanges,
+        bodies,
+        cuts,
+        async (before, last, early, at) => {
+          const all = [...before, { ...last, proposes: true }];
+          const [near, far] = open();
+          const client = rawEnd(near);
+          let upgraded!: Promise<Upgraded>;
+          const rejections: Promise<unknown>[] = [];
+          const connection = serveConnection(far, async (request) => {
+            const nth = Number(request.target.slice(1));
+            const { treatment, late, proposes } = all[nth]!;
+            await treat(request, treatment);
+            if (late) await turns();
+            if (nth === all.length - 1) {
+              ({ upgraded } = upgradeResponse(request, "foobar"));
+              return upgradeResponse(request, "foobar").response;
+            }
+            if (proposes) rejections.push(rejectedFor("refused", onUpgrade(request)));
+            // A body that was begun and is not read on would keep the connection busy until its time is up.
+            if (treatment === "begun") request.body.cancel();
+            return { status: 200, body: String(nth) };
+          }, { dateHeader: false, clock: new FakeClock() });
+          const input = wire(all.map(requestOf).join("") + early);
+          const writing = (async () => {
+            for (const chunk of cutAt(input, at)) {
+              await client.write(chunk);
+              await turns();
+            }
+            await client.closeWrite();
+          })();
+          const answers = before.map((_, nth) => `HTTP/1.1 200 OK¶content-length: 1¶¶${nth}`).join("");
+          await expectText(client, answers + SWITCHED);
+          assertEquals(await readAll(await upgraded), early.replaceAll("\r\n", "¶"));
+          assertEquals(await connection.closed, { reason: "upgrade" });
+          await writing;
+          await Promise.all(rejections);
+        },
+      ),
       { numRuns: 60 },
     );
   });

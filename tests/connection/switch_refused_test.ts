@@ -62,11 +62,15 @@ test("serveConnection() refuses 3000 upgrades on one connection, and nothing gro
 
 test("serveConnection() refuses 1000 upgrades that came in one go, in order (RFC 9112 §9.3.2) [C4, E4]", async () => {
   let requests = 0;
-  const { client, connection } = serving((request) => {
-    if (request.target === "/last") return upgradeResponse(request, "foobar").response;
-    requests++;
-    return { status: 200, body: "ok" };
-  }, {}, { capacityBytes: 1_000_000 });
+  const { client, connection } = serving(
+    (request) => {
+      if (request.target === "/last") return upgradeResponse(request, "foobar").response;
+      requests++;
+      return { status: 200, body: "ok" };
+    },
+    {},
+    { capacityBytes: 1_000_000 },
+  );
   await client.write(wire(UPGRADE.repeat(1000) + UPGRADE.replace("/", "/last") + "EARLY"));
   await expectText(client, OK.repeat(1000) + SWITCHED);
   assertEquals(requests, 1000);

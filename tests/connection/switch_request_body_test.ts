@@ -149,10 +149,14 @@ for (const { framing, field, body } of framings) {
 for (const capacityBytes of [1, 16]) {
   test(`serveConnection() hands over only when a peer that holds ${capacityBytes} bytes has taken the 101 [U18, D2]`, async () => {
     let upgraded!: Promise<Upgraded>;
-    const { client, connection } = serving((request) => {
-      ({ upgraded } = upgradeResponse(request, "foobar"));
-      return upgradeResponse(request, "foobar").response;
-    }, {}, { capacityBytes, readBytes: 1 });
+    const { client, connection } = serving(
+      (request) => {
+        ({ upgraded } = upgradeResponse(request, "foobar"));
+        return upgradeResponse(request, "foobar").response;
+      },
+      {},
+      { capacityBytes, readBytes: 1 },
+    );
     const writing = client.write(wire(`${HEAD}Content-Length: 5¶¶helloEXTRA`));
     const length = SWITCHED.replaceAll("¶", "\r\n").length;
     for (let taken = 1; length - taken >= capacityBytes; taken++) {

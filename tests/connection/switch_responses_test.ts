@@ -45,7 +45,10 @@ test("upgradeResponse() compares without case and answers in its own spelling (R
 
 test("upgradeResponse() compares the version as well (RFC 9110 §7.8) [E2]", () => {
   const request = proposing("foo/2", "bar");
-  assertEquals(fieldsOf(upgradeResponse(request, ["foo/1", "FOO/2"])), [["Connection", "upgrade"], ["Upgrade", "FOO/2"]]);
+  assertEquals(fieldsOf(upgradeResponse(request, ["foo/1", "FOO/2"])), [["Connection", "upgrade"], [
+    "Upgrade",
+    "FOO/2",
+  ]]);
   for (const other of ["foo", "foo/1", "foo/20", "foo/"]) {
     assertThrows(() => upgradeResponse(request, other), StateError, "was not offered");
   }
@@ -56,7 +59,11 @@ for (
     { what: "a protocol that was not offered", request: proposing("a"), protocol: "b" },
     { what: "a list of such", request: proposing("a"), protocol: ["b", "c"] },
     { what: "no protocol", request: proposing("a"), protocol: [] },
-    { what: "a request that proposes none", request: { proposal: { type: "none", why: "not-requested" } }, protocol: "a" },
+    {
+      what: "a request that proposes none",
+      request: { proposal: { type: "none", why: "not-requested" } },
+      protocol: "a",
+    },
     {
       what: "a CONNECT",
       request: { proposal: { type: "connect", authority: { hostname: "a", port: 1 } } },
@@ -91,7 +98,9 @@ test("upgradeResponse() puts several offers, versions and cases on the wire as t
     assertEquals(request.proposal, { type: "upgrade", protocols: ["HTTP/2.0", "SHTTP/1.3", "IRC/6.9", "RTA/x11"] });
     return upgradeResponse(request, ["irc/6.9", "HTTP/2.0"]).response;
   });
-  await client.write(wire("GET / HTTP/1.1¶Host: a¶Upgrade: HTTP/2.0, SHTTP/1.3,,¶Connection: Upgrade¶upgrade: IRC/6.9, RTA/x11¶¶"));
+  await client.write(
+    wire("GET / HTTP/1.1¶Host: a¶Upgrade: HTTP/2.0, SHTTP/1.3,,¶Connection: Upgrade¶upgrade: IRC/6.9, RTA/x11¶¶"),
+  );
   assertEquals(
     await readUntil(client, "¶¶"),
     "HTTP/1.1 101 Switching Protocols¶Connection: upgrade¶Upgrade: irc/6.9¶¶",

@@ -3,28 +3,25 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { StateError } from "../../src/http1/errors.ts";
 import { connectResponse, type OutgoingResponse, wantsUpgrade } from "../../src/connection/respond.ts";
 import type { IncomingRequest } from "../../src/connection/incoming.ts";
-import type { ServerConnectionOptions } from "../../src/connection/options.ts";
 import { onUpgrade, type UpgradeRejected } from "../../src/connection/upgrade.ts";
 import type { Upgraded } from "../../src/connection/upgraded.ts";
 import { exchange, readAll, readUntil, text, turns, wire } from "../support/wire.ts";
-import { CONNECT, CONNECTED, expectText, FAILED, isPending, OK, rejectedFor, serving } from "../support/switching.ts";
+import {
+  CONNECT,
+  CONNECTED,
+  expectText,
+  FAILED,
+  isPending,
+  OK,
+  rejectedFor,
+  serving,
+  switchedServer,
+} from "../support/switching.ts";
 
 const REFUSED = "HTTP/1.1 400 Bad Request¶content-length: 0¶connection: close¶¶";
 
-/** Serves one CONNECT, opens the tunnel, and gives the wire's head and both ends. */
-async function tunneled(request: string, respond: OutgoingResponse, options: ServerConnectionOptions = {}) {
-  let upgraded!: Promise<Upgraded>;
-  const { client, connection } = serving((incoming) => {
-    upgraded = onUpgrade(incoming);
-    return respond;
-  }, options);
-  await client.write(wire(request));
-  const head = await readUntil(client, "¶¶");
-  return { head, io: await upgraded, client, connection };
-}
-
 test("serveConnection() opens a tunnel with 200 and reads the bytes behind the request first [K1, E7, F3]", async () => {
-  const { head, io, client, connection } = await tunneled(`${CONNECT}EARLY`, { status: 200 });
+  const { head, io, client, connection } = await switchedServer(`${CONNECT}EARLY`, { status: 200 });
   assertEquals(head, CONNECTED);
   assertEquals(io.protocol, null);
   assertEquals(text((await io.read())!), "EARLY");
@@ -52,7 +49,7 @@ test("connectResponse() opens a tunnel; the request says where to (RFC 9110 §9.
 });
 
 test("serveConnection() adds Date to the answer of a CONNECT (RFC 9110 §6.6.1)", async () => {
-  const { head } = await tunneled(CONNECT, { status: 200 }, { dateHeader: true });
+  const { head } = await switchedServer(CONNECT, { status: 200 }, { dateHeader: true });
   assert(/^HTTP\/1.1 200 OK¶date: \w{3}, [^¶]+ GMT¶¶$/.test(head));
 });
 
@@ -65,7 +62,7 @@ for (
   ] as [string, string][][]
 ) {
   test(`serveConnection() leaves ${fields.map(([name]) => name).join(", ")} out of a 2xx to CONNECT (RFC 9110 §9.3.6) [K2, D7, F3, B7]`, async () => {
-    const { head, io, client } = await tunneled(CONNECT, { status: 200, fields: [...fields, ["x", "1"]] });
+    const { head, io, client } = await switchedServer(CONNECT, { status: 200, fields: [...fields, ["x", "1"]] });
     assertEquals(head, "HTTP/1.1 200 OK¶x: 1¶¶");
     await client.write(wire("up"));
     await expectText(io, "up");
@@ -91,7 +88,7 @@ for (const kind of ["text", "stream"] as const) {
 
 for (const status of [200, 201, 204, 205, 299]) {
   test(`serveConnection() opens a tunnel with ${status}: every 2xx does (RFC 9110 §9.3.6) [K4, D6]`, async () => {
-    const { head, io } = await tunneled(`${CONNECT}EARLY`, { status, reason: "Yes" });
+    const { head, io } = await switchedServer(`${CONNECT}EARLY`, { status, reason: "Yes" });
     assertEquals(head, `HTTP/1.1 ${status} Yes¶¶`);
     await expectText(io, "EARLY");
   });
@@ -134,7 +131,7 @@ test("serveConnection() answers 400 to what is no request behind a refused CONNE
 
 for (const fields of ["", "Host: a:443¶", "Connection: keep-alive¶", "Connection: upgrade¶Upgrade: x¶"]) {
   test(`serveConnection() opens a tunnel for HTTP/1.0 with ${JSON.stringify(fields)}, without Connection [K7, D8]`, async () => {
-    const { head, io } = await tunneled(`CONNECT a:443 HTTP/1.0¶${fields}¶EARLY`, { status: 200 });
+    const { head, io } = await switchedServer(`CONNECT a:443 HTTP/1.0¶${fields}¶EARLY`, { status: 200 });
     assertEquals(head, "HTTP/1.0 200 OK¶¶");
     await expectText(io, "EARLY");
   });
@@ -169,7 +166,9 @@ for (
 }
 
 test("serveConnection() opens a tunnel for a CONNECT with Content-Length: 0 [K8]", async () => {
-  const { head, io } = await tunneled("CONNECT a:443 HTTP/1.1¶Host: a:443¶Content-Length: 0¶¶EARLY", { status: 200 });
+  const { head, io } = await switchedServer("CONNECT a:443 HTTP/1.1¶Host: a:443¶Content-Length: 0¶¶EARLY", {
+    status: 200,
+  });
   assertEquals(head, CONNECTED);
   await expectText(io, "EARLY");
 });
@@ -224,7 +223,9 @@ for (const host of ["", "Host: a:443¶Host: a:443¶"]) {
 }
 
 test("serveConnection() takes a CONNECT without Host as hyper does (hyper http_connect)", async () => {
-  const { head, io, client } = await tunneled("CONNECT localhost:80 HTTP/1.1¶¶eagerly optimistic", { status: 200 }, {
+  const { head, io, client } = await switchedServer("CONNECT localhost:80 HTTP/1.1¶¶eagerly optimistic", {
+    status: 200,
+  }, {
     compat: "hyper",
   });
   assertEquals(head, CONNECTED);
@@ -262,12 +263,14 @@ for (const early of ["", "E"]) {
 }
 
 test("serveConnection() ignores Expect on a CONNECT (RFC 9110 §10.1.1) [D2]", async () => {
-  const { head } = await tunneled("CONNECT a:443 HTTP/1.1¶Host: a:443¶Expect: 100-continue¶¶", { status: 200 });
+  const { head } = await switchedServer("CONNECT a:443 HTTP/1.1¶Host: a:443¶Expect: 100-continue¶¶", { status: 200 });
   assertEquals(head, CONNECTED);
 });
 
 test("serveConnection() opens a tunnel although the request said close [U13]", async () => {
-  const { head, io } = await tunneled("CONNECT a:443 HTTP/1.1¶Host: a:443¶Connection: close¶¶EARLY", { status: 200 });
+  const { head, io } = await switchedServer("CONNECT a:443 HTTP/1.1¶Host: a:443¶Connection: close¶¶EARLY", {
+    status: 200,
+  });
   assertEquals(head, CONNECTED);
   await expectText(io, "EARLY");
 });

@@ -18,9 +18,12 @@ import {
   CONNECT,
   CONNECT_REQUEST,
   CONNECTED,
+  expectBytes,
   expectText,
   isPending,
+  joined,
   OK,
+  pattern,
   rejectedFor,
   SWITCHED,
   UPGRADE,
@@ -72,31 +75,6 @@ async function switched(network: Network, how: "upgrade" | "CONNECT") {
 
 const PLAIN: OutgoingResponse = { status: 101, fields: [["Connection", "upgrade"], ["Upgrade", "foobar"]] };
 
-/** Bytes that differ, so that no order can be mistaken. */
-function pattern(size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >> 8) * 7 + (i >> 16)) & 0xff;
-  return bytes;
-}
-
-async function assertReads(end: { read(): Promise<Uint8Array | null> }, expected: Uint8Array): Promise<void> {
-  let at = 0;
-  for (let chunk = await end.read(); chunk !== null; chunk = await end.read()) {
-    for (let i = 0; i < chunk.length; i++) {
-      if (chunk[i] !== expected[at + i]) throw new Error(`Byte ${at + i} of ${expected.length} is another one`);
-    }
-    at += chunk.length;
-  }
-  assertEquals(at, expected.length);
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const all = new Uint8Array(first.length + second.length);
-  all.set(first);
-  all.set(second, first.length);
-  return all;
-}
-
 async function closeAll(...ends: { close(): Promise<void> }[]): Promise<void> {
   await Promise.all(ends.map((end) => end.close()));
 }
@@ -117,7 +95,10 @@ for (const network of networks) {
         await expectText(leaving, "two");
         await staying.closeWrite();
         assertEquals(await leaving.read(), null);
-        assertEquals([(await ends.connection.closed).reason, (await ends.serving.closed).reason], ["upgrade", "upgrade"]);
+        assertEquals([(await ends.connection.closed).reason, (await ends.serving.closed).reason], [
+          "upgrade",
+          "upgrade",
+        ]);
         await closeAll(leaving, staying);
       }
     });
@@ -129,7 +110,7 @@ for (const network of networks) {
         const writing = client.write(joined(wire(how === "CONNECT" ? CONNECT : UPGRADE), early));
         await expectText(client, how === "CONNECT" ? CONNECTED : SWITCHED);
         const io = await upgraded();
-        const reading = assertReads(io, joined(early, early));
+        const reading = expectBytes(io, joined(early, early));
         await writing;
         await client.write(early);
         await client.closeWrite();
@@ -147,7 +128,7 @@ for (const network of networks) {
         const early = pattern(size);
         const writing = server.write(joined(wire(how === "CONNECT" ? CONNECTED : SWITCHED), early));
         const io = await onUpgrade(await sending);
-        const reading = assertReads(io, joined(early, early));
+        const reading = expectBytes(io, joined(early, early));
         await writing;
         await server.write(early);
         await server.closeWrite();
@@ -363,33 +344,37 @@ test("Upgraded.downcast() gives a net.Socket that goes on where HTTP stopped", a
   await client.close();
 });
 
-test("handshake() and serveConnection() switch over a Deno.Conn as it is", skipUnless(runtimeName === "deno", "Deno only"), async () => {
-  const { Deno } = globalThis as unknown as {
-    Deno: {
-      listen(options: object): { readonly addr: object; accept(): Promise<Duplex>; close(): void };
-      connect(options: object): Promise<Duplex>;
+test(
+  "handshake() and serveConnection() switch over a Deno.Conn as it is",
+  skipUnless(runtimeName === "deno", "Deno only"),
+  async () => {
+    const { Deno } = globalThis as unknown as {
+      Deno: {
+        listen(options: object): { readonly addr: object; accept(): Promise<Duplex>; close(): void };
+        connect(options: object): Promise<Duplex>;
+      };
     };
-  };
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const [near, far] = await Promise.all([Deno.connect(listener.addr), listener.accept()]);
-  listener.close();
-  let upgraded!: Promise<Upgraded>;
-  serveConnection(far, (request) => {
-    ({ upgraded } = upgradeResponse(request, "foobar"));
-    return upgradeResponse(request, "foobar").response;
-  });
-  const io = await onUpgrade(await handshake(near).sender.send(UPGRADE_REQUEST));
-  await io.write(wire("up"));
-  const there = await upgraded;
-  await expectText(there, "up");
-  const parts = there.downcast((candidate): candidate is Duplex => candidate === far) as Parts;
-  assertStrictEquals(parts.io, far);
-  await io.closeWrite();
-  assertEquals((await parts.io.readable.getReader().read()).done, true);
-  await parts.io.writable.close();
-  assertEquals(await io.read(), null);
-  await io.close();
-});
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const [near, far] = await Promise.all([Deno.connect(listener.addr), listener.accept()]);
+    listener.close();
+    let upgraded!: Promise<Upgraded>;
+    serveConnection(far, (request) => {
+      ({ upgraded } = upgradeResponse(request, "foobar"));
+      return upgradeResponse(request, "foobar").response;
+    });
+    const io = await onUpgrade(await handshake(near).sender.send(UPGRADE_REQUEST));
+    await io.write(wire("up"));
+    const there = await upgraded;
+    await expectText(there, "up");
+    const parts = there.downcast((candidate): candidate is Duplex => candidate === far) as Parts;
+    assertStrictEquals(parts.io, far);
+    await io.closeWrite();
+    assertEquals((await parts.io.readable.getReader().read()).done, true);
+    await parts.io.writable.close();
+    assertEquals(await io.read(), null);
+    await io.close();
+  },
+);
 
 test("handshake() and serveConnection() switch over a net.Socket seen as web streams", async () => {
   const server = createServer({ allowHalfOpen: true });

@@ -139,10 +139,14 @@ test("upgradeTimeoutMs counts anew for each exchange", async () => {
 test("writeTimeoutMs: a peer that does not take the 101 ends the switch", async () => {
   const clock = new FakeClock();
   let upgraded!: Promise<Upgraded>;
-  const { client, connection } = serving((request) => {
-    ({ upgraded } = upgradeResponse(request, "foobar"));
-    return { status: 101 };
-  }, { clock, writeTimeoutMs: 100 }, { capacityBytes: 1 });
+  const { client, connection } = serving(
+    (request) => {
+      ({ upgraded } = upgradeResponse(request, "foobar"));
+      return { status: 101 };
+    },
+    { clock, writeTimeoutMs: 100 },
+    { capacityBytes: 1 },
+  );
   client.write(wire(UPGRADE)).catch(() => {});
   await turns();
   await clock.advance(99);

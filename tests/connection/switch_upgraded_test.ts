@@ -13,8 +13,10 @@ import { Upgraded } from "../../src/connection/upgraded.ts";
 import { FakeClock, readAll, text, turns, wire } from "../support/wire.ts";
 import {
   CONNECT_REQUEST,
+  expectBytes,
   expectText,
   isPending,
+  pattern,
   rawEnd,
   streamPair,
   transports,
@@ -108,10 +110,12 @@ for (const { over, open } of transports) {
   });
 }
 
-for (const { over, open } of [
-  { over: "channels", open: (): [Duplex, Duplex] => duplexPair() },
-  { over: "streams", open: (): [Duplex, Duplex] => streamPair() },
-]) {
+for (
+  const { over, open } of [
+    { over: "channels", open: (): [Duplex, Duplex] => duplexPair() },
+    { over: "streams", open: (): [Duplex, Duplex] => streamPair() },
+  ]
+) {
   test(`Upgraded gives leftover bytes first, through read() and through readable, over ${over}`, async () => {
     for (const how of ["read()", "readable", "both"] as const) {
       const [near, far] = open();
@@ -168,6 +172,26 @@ for (const { over, open } of [
   });
 }
 
+for (const how of ["close()", "abort()", "intoParts()", "both ends"] as const) {
+  test(`Upgraded.closed resolves once the connection is over: ${how}`, async () => {
+    const [near, far] = duplexPair();
+    const io = new Upgraded(near, new Uint8Array(0), { protocol: "x" });
+    const { closed } = io;
+    assertStrictEquals(io.closed, closed);
+    await io.closeWrite();
+    assert(await isPending(closed));
+    if (how === "close()") await Promise.all([io.close(), far.close()]);
+    else if (how === "abort()") io.abort();
+    else if (how === "intoParts()") io.intoParts();
+    else {
+      await far.closeWrite();
+      assertEquals([await io.read(), await far.read()], [null, null]);
+    }
+    assertEquals(await closed, undefined);
+    assertEquals(await io.closed, undefined);
+  });
+}
+
 test("Upgraded.closeWrite() asks a transport that can end its side alone, behind what is written (Deno.Conn)", async () => {
   const [near] = streamPair();
   const order: string[] = [];
@@ -221,25 +245,14 @@ test("Upgraded can be made over any pair, for other people's HTTP", () => {
 });
 
 test("Upgraded carries 4 MiB in both directions at once, in order and unharmed", async () => {
+  const bytes = pattern(4 * 1024 * 1024);
   for (const { open, bytewise } of transports) {
     if (bytewise) continue;
     const { client, server } = await switchBoth(open(), "CONNECT");
-    const blocks = 64;
-    const block = (nth: number) => new Uint8Array(65_536).fill(nth);
-    async function send(io: Upgraded): Promise<void> {
-      for (let i = 0; i < blocks; i++) await io.write(block(i));
+    const sending = [client, server].map(async (io) => {
+      for (let at = 0; at < bytes.length; at += 65_536) await io.write(bytes.slice(at, at + 65_536));
       await io.closeWrite();
-    }
-    async function take(io: Upgraded): Promise<void> {
-      let at = 0;
-      for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) {
-        for (const byte of [chunk[0], chunk[chunk.length - 1]]) assert(byte! <= blocks);
-        assertEquals(chunk[0], Math.floor(at / 65_536) % 256);
-        at += chunk.length;
-        assertEquals(chunk[chunk.length - 1], Math.floor((at - 1) / 65_536) % 256);
-      }
-      assertEquals(at, blocks * 65_536);
-    }
-    await Promise.all([send(client), send(server), take(client), take(server)]);
+    });
+    await Promise.all([...sending, expectBytes(client, bytes), expectBytes(server, bytes)]);
   }
 });

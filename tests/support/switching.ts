@@ -8,11 +8,13 @@ import { assert } from "@std/assert";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
 import { type HeldChannel, holdChannel } from "../../src/duplex/stream_channel.ts";
-import { UpgradeRejected, type UpgradeRejection } from "../../src/connection/upgrade.ts";
+import type { OutgoingResponse } from "../../src/connection/respond.ts";
+import { onUpgrade, UpgradeRejected, type UpgradeRejection } from "../../src/connection/upgrade.ts";
 import { type ClientConnection, handshake, type OutgoingRequest, type Sender } from "../../src/connection/client.ts";
 import type { ClientConnectionOptions, ServerConnectionOptions } from "../../src/connection/options.ts";
 import type { Handler } from "../../src/connection/server.ts";
-import { FakeClock, type Served, serving as servingInRealTime, text, turns } from "./wire.ts";
+import type { Upgraded } from "../../src/connection/upgraded.ts";
+import { FakeClock, readUntil, type Served, serving as servingInRealTime, text, turns, wire } from "./wire.ts";
 
 /** A request that offers `foobar`, as hyper's own tests spell it. */
 export const UPGRADE = "GET / HTTP/1.1¶Host: a¶Upgrade: foobar¶Connection: upgrade¶¶";
@@ -34,6 +36,30 @@ export function serving(
   pair: DuplexPairOptions = {},
 ): Served {
   return servingInRealTime(handler, { clock: new FakeClock(), ...options }, pair);
+}
+
+/** A switch as a server, with the client's raw end in the test's hands. */
+export interface SwitchedServer extends Served {
+  /** What the client got: the head of the answer. */
+  readonly head: string;
+  /** The server's side of the new protocol. */
+  readonly io: Upgraded;
+}
+
+/** Serves one proposal, which `respond` accepts. */
+export async function switchedServer(
+  request: string,
+  respond: OutgoingResponse,
+  options: ServerConnectionOptions = {},
+): Promise<SwitchedServer> {
+  let upgraded!: Promise<Upgraded>;
+  const served = serving((incoming) => {
+    upgraded = onUpgrade(incoming);
+    return respond;
+  }, options);
+  await served.client.write(wire(request));
+  const head = await readUntil(served.client, "¶¶");
+  return { ...served, head, io: await upgraded };
 }
 
 /** A client's connection with the server's raw end in the test's hands. */
@@ -139,4 +165,34 @@ export const transports: readonly Transport[] = [
 /** The raw end of a transport, for the side that a test plays itself. */
 export function rawEnd(duplex: Duplex): HeldChannel {
   return holdChannel(duplex);
+}
+
+/** Bytes of which no neighbours, and no pages, look alike. */
+export function pattern(size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let i = 0; i < size; i++) bytes[i] = (i * 31 + (i >> 8) * 7 + (i >> 16)) & 0xff;
+  return bytes;
+}
+
+/** All bytes in a row. */
+export function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Expects exactly these bytes and then the end. */
+export async function expectBytes(end: Readable, expected: Uint8Array): Promise<void> {
+  let at = 0;
+  for (let chunk = await end.read(); chunk !== null; chunk = await end.read()) {
+    for (let i = 0; i < chunk.length; i++) {
+      if (chunk[i] !== expected[at + i]) throw new Error(`Byte ${at + i} of ${expected.length} is another one`);
+    }
+    at += chunk.length;
+  }
+  if (at !== expected.length) throw new Error(`The peer ended after ${at} of ${expected.length} bytes`);
 }
