@@ -29,6 +29,22 @@ const emptyLines: Row[] = [
     "GET /2 1.1 none",
     "waiting",
   ]],
+  [
+    "skips an empty line behind a body that ends in CR",
+    "POST / HTTP/1.1¶Host: a¶Content-Length: 1¶¶\r¶GET /2 HTTP/1.1¶Host: a¶¶",
+    [
+      "POST / 1.1 length:1",
+      "body \r",
+      "GET /2 1.1 none",
+      "waiting",
+    ],
+  ],
+  ["takes no CR of a body for that of an empty line", "POST / HTTP/1.1¶Host: a¶Content-Length: 1¶¶\r\nGET /2", [
+    "POST / 1.1 length:1",
+    "body \r",
+    "400 bad-method",
+    "rest \nGET /2",
+  ]],
   ["waits behind an empty line", "¶", ["waiting", "rest ¶"]],
   ["refuses a lone LF before the request line [A3]", "\nGET / HTTP/1.1¶¶", [
     "400 bad-method",
