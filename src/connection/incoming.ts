@@ -55,7 +55,8 @@ export class IncomingRequest implements RequestHead {
 
   /**
    * Aborts when the client leaves or the connection fails before the response is sent. Touching it makes the connection
-   * watch for that, except while a switch is undecided: then nobody reads, so that no byte of the new protocol is lost.
+   * watch for that once the body was read to its end. Nobody watches while a switch is undecided, so that no byte of the
+   * new protocol is lost, and while the client's next request waits already.
    */
   get signal(): AbortSignal {
     if (this.#controller === null) {

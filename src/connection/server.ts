@@ -284,7 +284,7 @@ export class ServerConnection implements AsyncDisposable {
 
   /** Tells a client that does not go on so, unless the answer is on its way already, and ends the connection. */
   #tooSlow(error: TransportError): void {
-    const closed: Closed = this.#stopped = { reason: "error", error };
+    const closed: Closed = this.#stopped ??= { reason: "error", error };
     if (!this.#machine.canRespond) return this.#conclude(closed);
     this.#refuse(408);
     const flushed = this.#flush() ?? accepted;
@@ -375,8 +375,16 @@ export class ServerConnection implements AsyncDisposable {
     const { status, reason, fields } = response;
     const date = this.#settings.dateHeader ? httpDate(this.#settings.clock) : null;
     const outcome = this.#machine.sendResponse({ status, reason, fields: pairsOf(fields) }, bodySize(body), date);
-    this.#settings.onResponse?.(this.#request, { status });
+    if (this.#settings.onResponse !== undefined) this.#tellResponse(status);
     return outcome;
+  }
+
+  #tellResponse(status: number): void {
+    try {
+      this.#settings.onResponse!(this.#request, { status });
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   async #stream(response: OutgoingResponse, body: SortedBody, wanted: boolean): Promise<Next> {

@@ -113,6 +113,31 @@ test("serveConnection() closes gracefully when a handler fails while its read of
   }
 });
 
+test("serveConnection() tells onResponse of every final head, refusals and 500s too, and answers although it throws", async () => {
+  const told: [string | undefined, number][] = [];
+  const errors: unknown[] = [];
+  const failure = new Error("a bug in onResponse");
+  const { output } = await converse([wire(GET + POST + "GE@")], async (request) => {
+    await request.sendInformational(103);
+    if (request.method === "POST") throw new Error("a bug");
+    return { status: 200, body: "ok" };
+  }, {
+    onResponse(request, { status }) {
+      told.push([request?.method, status]);
+      throw failure;
+    },
+    onError: (error) => errors.push(error),
+  });
+  const hints = "HTTP/1.1 103 Early Hints¶¶";
+  assertEquals(output, hints + OK + hints + FAILED);
+  const refusal = await converse([wire("GE@")], ok, {
+    onResponse: (request, { status }) => told.push([request?.method, status]),
+  });
+  assertEquals(refusal.output, "HTTP/1.1 400 Bad Request¶content-length: 0¶connection: close¶¶");
+  assertEquals(told, [["GET", 200], ["POST", 500], [undefined, 400]]);
+  assertEquals(errors.filter((error) => error === failure).length, 2);
+});
+
 test("serveConnection() answers although onError throws", async () => {
   const onError = () => {
     throw new Error("another bug");
