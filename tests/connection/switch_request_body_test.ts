@@ -354,6 +354,21 @@ test("serveConnection() answers 400 when the chunks of the body are broken befor
   assert(cause instanceof ProtocolError && cause.code === "bad-chunk-end");
 });
 
+test("serveConnection() switches although gracefulShutdown() is called while the body is drained [U13, U16]", async () => {
+  let upgraded!: Promise<Upgraded>;
+  const { client, connection } = serving((request) => {
+    ({ upgraded } = upgradeResponse(request, "foobar"));
+    return upgradeResponse(request, "foobar").response;
+  });
+  await client.write(wire(`${HEAD}Content-Length: 10¶¶hello`));
+  await turns();
+  const closed = connection.gracefulShutdown();
+  await client.write(wire("worldEXTRA"));
+  await expectText(client, SWITCHED);
+  await expectText(await upgraded, "EXTRA");
+  assertEquals(await closed, { reason: "upgrade" });
+});
+
 test("serveConnection() reads an empty chunked body before it hands over [E5]", async () => {
   let upgraded!: Promise<Upgraded>;
   const { client } = serving((request) => {

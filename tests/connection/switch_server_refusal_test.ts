@@ -13,6 +13,7 @@ import {
   OK,
   rejectedFor,
   serving,
+  switchedServer,
   SWITCHED,
   UPGRADE,
 } from "../support/switching.ts";
@@ -141,6 +142,15 @@ test("serveConnection() ignores Upgrade without the option in Connection (RFC 91
   assertEquals(closed, { reason: "eof" });
   assertEquals((await rejected).status, undefined);
 });
+
+for (const options of [{ compat: "hyper" }, { leniency: { upgradeWithoutConnection: true } }] as const) {
+  test(`serveConnection() takes Upgrade without the option in Connection with ${JSON.stringify(options)} [U6]`, async () => {
+    const request = "GET / HTTP/1.1¶Host: a¶Upgrade: foobar¶¶EARLY";
+    const { head, io } = await switchedServer(request, { status: 101 }, options);
+    assertEquals(head, "HTTP/1.1 101 Switching Protocols¶upgrade: foobar¶connection: upgrade¶¶");
+    await expectText(io, "EARLY");
+  });
+}
 
 test("serveConnection() ignores Upgrade from HTTP/1.0 (RFC 9110 §7.8) [U7, E3]", async () => {
   let rejected!: Promise<UpgradeRejected>;

@@ -136,6 +136,26 @@ test("upgradeTimeoutMs counts anew for each exchange", async () => {
   await rejectedFor("timeout", upgraded);
 });
 
+test("upgradeTimeoutMs: the 503 goes out although the handler still reads the body", async () => {
+  const clock = new FakeClock();
+  let upgraded!: Promise<Upgraded>;
+  let read!: Promise<unknown>;
+  const { client, connection } = serving(async (request) => {
+    upgraded = onUpgrade(request);
+    await (read = request.body.bytes());
+    return { status: 101 };
+  }, { clock, upgradeTimeoutMs: 100, drainTimeoutMs: 1000 });
+  await client.write(wire(UPGRADE.replace("GET", "POST").replace("¶¶", "¶Content-Length: 10¶¶hello")));
+  await turns();
+  await clock.advance(100);
+  await expectText(client, UNAVAILABLE);
+  await rejectedFor("timeout", upgraded);
+  await clock.advance(100_000);
+  await read.catch(() => {});
+  await connection.closed;
+  assertEquals(clock.pending, 0);
+});
+
 test("writeTimeoutMs: a peer that does not take the 101 ends the switch", async () => {
   const clock = new FakeClock();
   let upgraded!: Promise<Upgraded>;
