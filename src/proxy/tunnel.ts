@@ -20,7 +20,7 @@ import { TransportError } from "../duplex/transport_error.ts";
 
 /** What {@linkcode tunnel} can be told. */
 export interface TunnelOptions {
-  /** How long both directions together may be silent, in milliseconds; then both sides are cut. 0, the default: ever. */
+  /** How long both directions may be silent, in milliseconds; then both sides are cut. 0, the default: no limit. */
   readonly idleTimeoutMs?: number | undefined;
   /** Cuts both sides; the promise rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
@@ -139,6 +139,7 @@ class Tunnel {
   }
 
   async #copyAndClose(): Promise<void> {
+    if (this.#over) return;
     this.#moved();
     await Promise.all([this.#copy(this.#there, this.#back), this.#copy(this.#back, this.#there)]);
     if (!this.#over) await Promise.all([this.#there.from.close(), this.#back.from.close()]);
@@ -147,7 +148,7 @@ class Tunnel {
   async #copy(way: Way, opposite: Way): Promise<void> {
     const { from, to } = way;
     try {
-      while (!this.#over) {
+      while (true) {
         const chunk = await from.read();
         if (this.#over) return;
         if (chunk === null) break;
@@ -156,13 +157,22 @@ class Tunnel {
         if (written !== accepted) await written;
         way.bytes += chunk.length;
         this.#moved();
-        this.#options.onBytes?.(this.#there.bytes, this.#back.bytes);
+        if (this.#options.onBytes !== undefined) this.#report(this.#options.onBytes);
+        if (this.#over) return;
       }
       await to.closeWrite();
       way.ended = true;
     } catch (error) {
       this.#gone(opposite, error);
       await this.#discard(from);
+      this.#fail(error);
+    }
+  }
+
+  #report(onBytes: (sent: number, received: number) => void): void {
+    try {
+      onBytes(this.#there.bytes, this.#back.bytes);
+    } catch (error) {
       this.#fail(error);
     }
   }

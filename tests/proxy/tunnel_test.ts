@@ -240,6 +240,22 @@ for (const kind of Object.keys(kinds)) {
     await assertRejects(() => target.write(wire("x")));
   });
 
+  test(`tunnel() over ${kind} ends at once when onBytes throws, also behind the end of the other direction`, async () => {
+    const full = new Error("quota");
+    const clock = new FakeClock();
+    const { client, target, over } = joined(kind, {
+      clock,
+      onBytes: () => {
+        throw full;
+      },
+    });
+    await target.closeWrite();
+    assertEquals(await client.read(), null);
+    await client.write(wire("!"));
+    assertStrictEquals(await over.catch((error) => error), full);
+    assertEquals(clock.pending, 0);
+  });
+
   test(`tunnel() over ${kind} copies byte by byte in order`, async () => {
     const { client, target, over } = joined(kind, {}, { readBytes: 1, capacityBytes: 1 });
     const line = "every byte on its own, and in its place";
