@@ -8,7 +8,7 @@
  * const [near, far] = duplexPair();
  * serveConnection(far, (request) => {
  *   const { response, upgraded } = upgradeResponse(request, "echo");
- *   upgraded.then((io) => io.readable.pipeTo(io.writable));
+ *   upgraded.then((io) => io.readable.pipeTo(io.writable)).catch(console.error);
  *   return response;
  * });
  *

@@ -30,7 +30,7 @@ async function startOrigin(): Promise<{ readonly listener: Listener; readonly au
       serveConnection(overheard(socket, "origin"), (request): OutgoingResponse => {
         if (!wantsUpgrade(request, "echo")) return { status: 200, body: `this is ${request.target}\n` };
         const { response, upgraded } = upgradeResponse(request, "echo");
-        upgraded.then(({ readable, writable }) => readable.pipeTo(writable));
+        upgraded.then(({ readable, writable }) => readable.pipeTo(writable)).catch(console.error);
         return response;
       });
     }

@@ -37,7 +37,10 @@ export interface SwitchResponse extends OutgoingResponse {
 export interface Switch {
   /** To be returned from the handler. */
   readonly response: SwitchResponse;
-  /** Resolves once the response was sent. Rejects with `UpgradeRejected` if another one is; needs no handler. */
+  /**
+   * Resolves once the response was sent. Rejects with `UpgradeRejected` if another one is, which needs no handler; what
+   * `then()` makes of it does, as the peer may leave at any time.
+   */
   readonly upgraded: Promise<Upgraded>;
 }
 
@@ -73,7 +76,7 @@ export interface ProposingRequest {
  *   return serveConnection(io, (request) => {
  *     if (!wantsUpgrade(request, "echo")) return { status: 426, fields: [["Upgrade", "echo"]] };
  *     const { response, upgraded } = upgradeResponse(request, "echo");
- *     upgraded.then(({ readable, writable }) => readable.pipeTo(writable));
+ *     upgraded.then(({ readable, writable }) => readable.pipeTo(writable)).catch(console.error);
  *     return response;
  *   });
  * }

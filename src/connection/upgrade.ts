@@ -162,8 +162,8 @@ notRequested.reject(new UpgradeRejected("not-requested"));
  *
  * @param message A request that a server received, or a response that a client received.
  * @returns Always the same promise for the same message. It rejects with {@linkcode UpgradeRejected} as soon as another
- * answer is decided; that needs no handler. Upgrades that nobody asks for are closed after
- * `unclaimedUpgradeTimeoutMs`.
+ * answer is decided; that needs no handler, but what `then()` makes of it does: a peer may leave at any time. Upgrades
+ * that nobody asks for are closed after `unclaimedUpgradeTimeoutMs`.
  *
  * @example
  * ```ts
@@ -173,7 +173,7 @@ notRequested.reject(new UpgradeRejected("not-requested"));
  * const [near, far] = duplexPair();
  * serveConnection(far, (request) => {
  *   const { response, upgraded } = upgradeResponse(request, "echo");
- *   upgraded.then((io) => io.readable.pipeTo(io.writable));
+ *   upgraded.then((io) => io.readable.pipeTo(io.writable)).catch(console.error);
  *   return response;
  * });
  * const { sender } = handshake(near);

@@ -81,7 +81,7 @@ function isConnLevel(request: object): request is ProposingRequest {
  * await using server = serve({ port: 0, hostname: "127.0.0.1" }, (request) => {
  *   if (!wantsUpgrade(request, "echo")) return new Response("speak echo", { status: 426 });
  *   const { response, upgraded } = upgradeResponse(request, "echo");
- *   upgraded.then(({ readable, writable }) => readable.pipeTo(writable));
+ *   upgraded.then(({ readable, writable }) => readable.pipeTo(writable)).catch(console.error);
  *   return response;
  * });
  * await server.listening;
