@@ -62,9 +62,15 @@ export class ReceiveBuffer {
   /** Takes everything and lets go of the memory. */
   takeAll(): Uint8Array {
     const rest = this.take(this.length);
+    this.release();
+    return rest;
+  }
+
+  /** Lets go of the memory if nothing waits in it, so that whoever is idle holds no message of the past. */
+  release(): void {
+    if (this.start !== this.end) return;
     this.bytes = EMPTY;
     this.start = this.end = 0;
     this.#owned = false;
-    return rest;
   }
 }

@@ -358,6 +358,7 @@ export class ClientMachine {
     if (this.#reading !== "complete" || this.#writing !== "done") {
       throw new StateError("busy", "Cannot begin an exchange: the one before is not over");
     }
+    this.#in.release();
     this.#reading = "idle";
     this.#writing = "idle";
     return true;

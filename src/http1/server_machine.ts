@@ -494,6 +494,7 @@ export class ServerMachine {
     if (this.#writing !== "done") throw new StateError("busy", "Cannot begin an exchange: a response is being sent");
     if (!this.persistent) return false;
     if (this.#reading !== "complete") throw new StateError("busy", "Cannot begin an exchange: the request is not over");
+    this.#in.release();
     this.#reading = "head";
     this.#writing = "idle";
     this.#method = "";

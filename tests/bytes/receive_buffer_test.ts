@@ -58,6 +58,20 @@ test("ReceiveBuffer lets go of its memory with takeAll()", () => {
   assertEquals([buffer.bytes.length, buffer.start, buffer.end, buffer.takeAll().length], [0, 0, 0, 0]);
 });
 
+test("ReceiveBuffer.release() lets go of memory in which nothing waits, and of no other", () => {
+  const buffer = new ReceiveBuffer();
+  buffer.push(new Uint8Array(100_000));
+  buffer.take(99_999);
+  buffer.release();
+  assertEquals([buffer.length, buffer.bytes.length], [1, 100_000]);
+  buffer.push(wire("x"));
+  assertEquals([...buffer.take(2)], [0, 0x78]);
+  buffer.release();
+  assertEquals([buffer.length, buffer.bytes.length], [0, 0]);
+  buffer.push(wire("y"));
+  assertEquals(text(buffer.takeAll()), "y");
+});
+
 /** How many bytes `work` copies with `Uint8Array.prototype.set`. */
 function copiedBy(work: () => void): number {
   const { set } = Uint8Array.prototype;

@@ -191,6 +191,33 @@ test("ClientMachine reads no more once the peer broke the protocol", () => {
   assertEquals([machine.next().type, machine.persistent, machine.nextCycle()], ["closed", false, false]);
 });
 
+test("ClientMachine.takeTrailing() gives what was not read, and the machine is closed", () => {
+  const machine = sent();
+  machine.receive(wire(empty));
+  assertEquals(text(machine.takeTrailing().bytes), empty);
+  assertEquals([machine.next().type, machine.takeTrailing()], ["closed", { bytes: new Uint8Array(0), eof: false }]);
+});
+
+test("ClientMachine.refusesRest() is so for an answer that closes before all was asked (RFC 9112 §9.5) [C8]", () => {
+  const close: OutgoingRequestHead = { ...post, fields: [["Connection", "close"]] };
+  for (
+    const [request, line, status, refuses] of [
+      [post, "", 200, false],
+      [post, "", 413, false],
+      [post, "Connection: close¶", 200, true],
+      [close, "", 200, false],
+      [close, "", 399, false],
+      [close, "", 400, true],
+    ] as const
+  ) {
+    const machine = new ClientMachine();
+    machine.sendRequest(request, 5);
+    machine.receive(wire(`HTTP/1.1 ${status} x¶${line}Content-Length: 0¶¶`));
+    machine.next();
+    assertEquals(machine.refusesRest(status), refuses, `${line}${status}`);
+  }
+});
+
 test("ClientMachine gives the body of a response without waiting for all of it", () => {
   const machine = sent();
   machine.receive(wire("HTTP/1.1 200 OK¶Content-Length: 5¶¶he"));
