@@ -13,8 +13,8 @@ import {
   OK,
   rejectedFor,
   serving,
-  switchedServer,
   SWITCHED,
+  switchedServer,
   UPGRADE,
 } from "../support/switching.ts";
 

@@ -138,27 +138,32 @@ for (const network of networks) {
     }
   }
 
-  test(`${door}: 8 MiB pass a tunnel in both directions at once, and a slow reader holds the writer back`, async () => {
+  test(`${door}: 8 MiB pass a tunnel in both directions at once`, async () => {
+    const { client, server } = await switched(network, "CONNECT");
+    const bytes = pattern(8 * 1024 * 1024);
+    const sending = [client, server].map(async (io) => {
+      for (let at = 0; at < bytes.length; at += 65_536) await io.write(bytes.subarray(at, at + 65_536));
+      await io.closeWrite();
+    });
+    await Promise.all([...sending, expectBytes(client, bytes), expectBytes(server, bytes)]);
+    await closeAll(client, server);
+  });
+
+  test(`${door}: a peer that does not read holds up the writer, and gets everything later`, async () => {
     const { client, server } = await switched(network, "CONNECT");
     const block = pattern(65_536);
-    async function send(io: Upgraded): Promise<void> {
-      for (let i = 0; i < 128; i++) await io.write(block);
-      await io.closeWrite();
-    }
-    async function take(io: Upgraded): Promise<number> {
-      let at = 0;
-      for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) {
-        for (let i = 0; i < chunk.length; i += 997) assertEquals(chunk[i], block[(at + i) % block.length]);
-        at += chunk.length;
-      }
-      return at;
-    }
-    const stalled = send(client);
-    const there = send(server);
-    assertEquals(await take(client), 128 * 65_536);
-    assert(await isPending(stalled));
-    assertEquals(await take(server), 128 * 65_536);
-    await Promise.all([stalled, there]);
+    let blocks = 0;
+    let writing: Promise<void>;
+    do {
+      blocks++;
+      writing = client.write(block);
+    } while (!await isPending(writing) && blocks < 1024);
+    assert(blocks < 1024, "64 MiB were taken that nobody reads");
+    const ended = writing.then(() => client.closeWrite());
+    let taken = 0;
+    for (let chunk = await server.read(); chunk !== null; chunk = await server.read()) taken += chunk.length;
+    assertEquals(taken, blocks * block.length);
+    await ended;
     await closeAll(client, server);
   });
 
