@@ -79,7 +79,7 @@ test(
 
     const ended = once(child, "close");
     // Not child.kill(): Deno then takes the signal for what ended the process.
-  process.kill(child.pid!, "SIGINT");
+    process.kill(child.pid!, "SIGINT");
     assertEquals(await ended, [0, null]);
     assertStringIncludes(output, "CONNECT 127.0.0.1:1 403\n");
     assertStringIncludes(output, `CONNECT 127.0.0.1:${port} 200\n`);

@@ -15,7 +15,9 @@ test("a handler of serve can answer with the responses and connections of a Clie
       upgraded.then((io) => io.readable.pipeTo(io.writable)).catch(() => {});
       return response;
     }
-    if (pathname === "/gzip") return new Response(gzipSync("zipped"), { headers: { "content-encoding": "gzip" } });
+    if (pathname === "/gzip") {
+      return new Response(new Uint8Array(gzipSync("zipped")), { headers: { "content-encoding": "gzip" } });
+    }
     return new Response(`${request.method} ${pathname} ${await request.text()}`, { status: 201 });
   });
   const [address] = await origin.listening;
