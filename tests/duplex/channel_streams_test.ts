@@ -1,107 +1,187 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { readableOf, writableOf } from "../../src/duplex/channel_streams.ts";
 import type { ByteChannel } from "../../src/duplex/duplex.ts";
+import { text, turns, wire } from "../support/wire.ts";
+import { isPending } from "../support/switching.ts";
+import { rejection } from "../support/client.ts";
 
-/** A channel that notes what is asked of it. */
-class NotedChannel implements ByteChannel {
+/** A channel that writes down what is asked of it. Its reads and writes are settled by the test. */
+class Script implements ByteChannel {
   readonly calls: string[] = [];
-  abortReason: unknown = undefined;
-  readonly #chunks: (Uint8Array | null | Error)[];
-  readonly #writing: Promise<void>;
-
-  constructor(chunks: (Uint8Array | null | Error)[] = [], writing: Promise<void> = Promise.resolve()) {
-    this.#chunks = chunks;
-    this.#writing = writing;
-  }
+  reason: unknown;
+  settle: { resolve(chunk?: unknown): void; reject(error: unknown): void } = { resolve: () => {}, reject: () => {} };
 
   read(): Promise<Uint8Array | null> {
-    this.calls.push("read");
-    const chunk = this.#chunks.shift() ?? null;
-    return chunk instanceof Error ? Promise.reject(chunk) : Promise.resolve(chunk);
+    return this.#call("read");
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    this.calls.push(`write ${bytes.byteLength}`);
-    return this.#writing;
+    return this.#call(`write ${text(bytes)}`);
   }
 
   closeWrite(): Promise<void> {
-    this.calls.push("closeWrite");
-    return Promise.resolve();
+    return this.#call("closeWrite");
   }
 
   abort(reason?: unknown): void {
     this.calls.push("abort");
-    this.abortReason = reason;
+    this.reason = reason;
+  }
+
+  #call<T>(what: string): Promise<T> {
+    this.calls.push(what);
+    return new Promise<T>((resolve, reject) => {
+      this.settle = { resolve: (value) => resolve(value as T), reject };
+    });
   }
 }
 
-test("readableOf() reads nothing before it is asked, and one chunk for each time", async () => {
-  const channel = new NotedChannel([Uint8Array.of(1), Uint8Array.of(2)]);
+test("readableOf() reads when it is asked to, one chunk for each", async () => {
+  const channel = new Script();
   const reader = readableOf(channel).getReader();
-  await new Promise((resolve) => setTimeout(resolve));
+  await turns();
   assertEquals(channel.calls, []);
-  assertEquals(await reader.read(), { done: false, value: Uint8Array.of(1) });
-  await new Promise((resolve) => setTimeout(resolve));
+  const first = reader.read();
+  assertEquals(channel.calls, ["read"]);
+  channel.settle.resolve(wire("x"));
+  assertEquals(text((await first).value!), "x");
+  await turns();
   assertEquals(channel.calls, ["read"]);
 });
 
-test("readableOf() ends when the channel does", async () => {
-  const reader = readableOf(new NotedChannel([Uint8Array.of(1)])).getReader();
-  await reader.read();
-  assertEquals((await reader.read()).done, true);
+test("readableOf() closes at the peer's end and reads no more", async () => {
+  const channel = new Script();
+  const reader = readableOf(channel).getReader();
+  const read = reader.read();
+  await turns();
+  channel.settle.resolve(null);
+  assertEquals((await read).done, true);
   await reader.closed;
+  await reader.cancel();
+  assertEquals(channel.calls, ["read"]);
 });
 
-test("readableOf() fails with the channel's error", async () => {
-  const error = new Error("reset");
-  const reader = readableOf(new NotedChannel([error])).getReader();
-  assertStrictEquals(await reader.read().catch((reason) => reason), error);
+test("readableOf() errors with what the channel fails with", async () => {
+  const reason = new Error("cut");
+  const channel = new Script();
+  const reader = readableOf(channel).getReader();
+  reader.closed.catch(() => {});
+  const read = reader.read();
+  await turns();
+  channel.settle.reject(reason);
+  assertStrictEquals(await rejection(read), reason);
+  assertStrictEquals(await rejection(reader.read()), reason);
+  assertEquals(channel.calls, ["read"]);
 });
 
-test("readableOf() canceled aborts the channel with the reason", async () => {
-  const channel = new NotedChannel([Uint8Array.of(1)]);
+test("readableOf() aborts the channel when it is canceled, also while a read is pending", async () => {
   const reason = new Error("enough");
-  await readableOf(channel).cancel(reason);
-  assertEquals(channel.calls, ["abort"]);
-  assertStrictEquals(channel.abortReason, reason);
+  for (const reading of [false, true]) {
+    const channel = new Script();
+    const stream = readableOf(channel);
+    const reader = stream.getReader();
+    const read = reading ? reader.read() : null;
+    await turns();
+    await reader.cancel(reason);
+    assertStrictEquals(channel.reason, reason);
+    assertEquals((await (read ?? reader.read())).done, true);
+    channel.settle.resolve(wire("too late"));
+    await turns();
+    assertEquals(channel.calls, reading ? ["read", "abort"] : ["abort"]);
+  }
 });
 
-test("writableOf() passes chunks on and closes only the write side", async () => {
-  const channel = new NotedChannel();
+test("readableOf() is no byte stream", () => {
+  assertThrows(() => readableOf(new Script()).getReader({ mode: "byob" }), TypeError);
+});
+
+test("readableOf() can be piped, iterated and teed", async () => {
+  const gives = (...texts: string[]): ByteChannel => {
+    const channel = new Script();
+    channel.read = () => Promise.resolve(texts.length === 0 ? null : wire(texts.shift()!));
+    return channel;
+  };
+  assertEquals(await new Response(readableOf(gives("foo", "bar"))).text(), "foobar");
+  let all = "";
+  for await (const chunk of readableOf(gives("foo", "bar"))) all += text(chunk);
+  assertEquals(all, "foobar");
+  const [left, right] = readableOf(gives("foo", "bar")).tee();
+  assertEquals(await Promise.all([new Response(left).text(), new Response(right).text()]), ["foobar", "foobar"]);
+});
+
+test("writableOf() writes one chunk at a time and waits for each", async () => {
+  const channel = new Script();
   const writer = writableOf(channel).getWriter();
   await writer.ready;
-  await writer.write(new Uint8Array(3));
-  await writer.write(new Uint8Array(4));
-  await writer.close();
-  assertEquals(channel.calls, ["write 3", "write 4", "closeWrite"]);
+  const first = writer.write(wire("one"));
+  const second = writer.write(wire("two"));
+  await turns();
+  assertEquals(channel.calls, ["write one"]);
+  assertEquals(writer.desiredSize, -1);
+  assert(await isPending(first));
+  channel.settle.resolve();
+  await first;
+  await turns();
+  assertEquals(channel.calls, ["write one", "write two"]);
+  channel.settle.resolve();
+  await second;
+  assertEquals(writer.desiredSize, 1);
 });
 
-test("writableOf() is not ready while a write is pending", async () => {
-  const channel = new NotedChannel([], new Promise(() => {}));
+test("writableOf() ends our side when it is closed, behind everything written", async () => {
+  const channel = new Script();
   const writer = writableOf(channel).getWriter();
-  writer.write(new Uint8Array(1)).catch(() => {});
-  assertEquals(writer.desiredSize, 0);
+  const written = writer.write(wire("x"));
+  const closing = writer.close();
+  await turns();
+  assertEquals(channel.calls, ["write x"]);
+  channel.settle.resolve();
+  await written;
+  await turns();
+  assertEquals(channel.calls, ["write x", "closeWrite"]);
+  assert(await isPending(closing));
+  channel.settle.resolve();
+  await closing;
+  assert(!channel.calls.includes("abort"));
 });
 
-test("writableOf() aborted aborts the channel at once, also under a write that is stuck", async () => {
-  const channel = new NotedChannel([], new Promise(() => {}));
+test("writableOf() errors with what the channel fails with", async () => {
+  const reason = new Error("cut");
+  const channel = new Script();
   const writer = writableOf(channel).getWriter();
-  writer.write(new Uint8Array(1)).catch(() => {});
   writer.closed.catch(() => {});
-  await new Promise((resolve) => setTimeout(resolve));
+  const written = writer.write(wire("x"));
+  await turns();
+  channel.settle.reject(reason);
+  assertStrictEquals(await rejection(written), reason);
+  assertStrictEquals(await rejection(writer.write(wire("y"))), reason);
+  assertStrictEquals(await rejection(writer.closed), reason);
+  assertEquals(channel.calls.filter((call) => call.startsWith("write")), ["write x"]);
+});
+
+test("writableOf() aborts the channel at once, also while a write is stuck", async () => {
   const reason = new Error("enough");
-  writer.abort(reason).catch(() => {});
-  assertEquals(channel.calls, ["write 1", "abort"]);
-  assertStrictEquals(channel.abortReason, reason);
+  for (const stuck of [false, true]) {
+    const channel = new Script();
+    const writer = writableOf(channel).getWriter();
+    writer.closed.catch(() => {});
+    await writer.ready;
+    const written = stuck ? writer.write(wire("x")) : null;
+    written?.catch(() => {});
+    await turns();
+    writer.abort(reason).catch(() => {});
+    assertStrictEquals(channel.reason, reason);
+    assertEquals(channel.calls.filter((call) => call === "abort").length, 1);
+  }
 });
 
-test("writableOf() refuses a chunk that is no Uint8Array and aborts the channel", async () => {
-  const channel = new NotedChannel();
+test("writableOf() refuses what is no Uint8Array and aborts the channel", async () => {
+  const channel = new Script();
   const writer = writableOf(channel).getWriter();
   writer.closed.catch(() => {});
-  await assertRejects(() => writer.write("text" as unknown as Uint8Array), TypeError, "Uint8Array");
+  const error = await rejection(writer.write("text" as unknown as Uint8Array));
+  assertInstanceOf(error, TypeError);
+  assertStrictEquals(channel.reason, error);
   assertEquals(channel.calls, ["abort"]);
-  assert(channel.abortReason instanceof TypeError);
 });
