@@ -166,6 +166,7 @@ const bodiless: readonly (readonly [
   ["304 with a coding", "GET / HTTP/1.1", 304, [["Transfer-Encoding", "chunked"]], "none", ""],
   ["HEAD without a body", "HEAD / HTTP/1.1", 200, [], "none", ""],
   ["HEAD with an empty body", "HEAD / HTTP/1.1", 200, [], 0, ""],
+  ["HEAD with a body of one byte", "HEAD / HTTP/1.1", 200, [], 1, "content-length: 1¶"],
   ["HEAD with a body", "HEAD / HTTP/1.1", 200, [], 11, "content-length: 11¶"],
   ["HEAD with a length", "HEAD / HTTP/1.1", 200, [["Content-Length", "1024"]], "none", "Content-Length: 1024¶"],
   ["HEAD with a stream", "HEAD / HTTP/1.1", 200, [], "unknown", ""],

@@ -1,5 +1,5 @@
 /**
- * The server's machine from exchange to exchange: RFC 9112 §9, RFC 9110 §10.1.1 and §15.2.
+ * The server's machine from exchange to exchange: RFC 9112 §9.
  */
 
 import { assertEquals, assertThrows } from "@std/assert";
@@ -221,70 +221,23 @@ test("ServerMachine.sendResponse() may answer before a request came, as for 408 
   assertEquals(machine.nextCycle(), false);
 });
 
-test("ServerMachine.sendInformational() writes 1xx before the final response (RFC 9110 §15.2) [B7]", () => {
-  const machine = asked();
-  machine.sendInformational(100, []);
-  machine.sendInformational(103, [["Link", "</a>"], ["Content-Length", "5"], ["Transfer-Encoding", "chunked"]]);
-  answer(machine);
-  const informational = "HTTP/1.1 100 Continue¶¶HTTP/1.1 103 Early Hints¶Link: </a>¶¶";
-  assertEquals(taken(machine), `${informational}HTTP/1.1 204 No Content¶¶`);
-});
-
-test("ServerMachine.sendInformational() refuses what is not informational, and HTTP/1.0 (RFC 9110 §15.2) [D6]", () => {
-  for (const status of [0, 99, 101, 200, 404]) {
-    const machine = asked();
-    assertEquals([refusal(() => machine.sendInformational(status, [])), taken(machine)], ["no-switch", ""]);
+test("ServerMachine.sendResponse() owes nothing to the request before, when the next one is late (RFC 9110 §15.5.9)", () => {
+  for (
+    const before of [
+      "HEAD / HTTP/1.0¶Connection: keep-alive¶",
+      "CONNECT a:1 HTTP/1.1¶Host: a¶",
+      "GET / HTTP/1.1¶Host: a¶",
+    ]
+  ) {
+    const machine = asked(`${before}¶`, { leniency: { keepAfterRefusedConnect: true } });
+    answer(machine, 403);
+    taken(machine);
+    assertEquals([machine.nextCycle(), machine.canRespond, machine.next().type], [true, true, "need-data"]);
+    machine.disableKeepAlive();
+    answer(machine, 408);
+    assertEquals(taken(machine), "HTTP/1.1 408 Request Timeout¶content-length: 0¶connection: close¶¶", before);
   }
-  const old = asked("GET / HTTP/1.0¶¶");
-  assertEquals([refusal(() => old.sendInformational(100, [])), taken(old)], ["no-switch", ""]);
-  assertEquals(refusal(() => new ServerMachine().sendInformational(100, [])), "head-sent");
-  for (const status of [100.5, NaN]) assertThrows(() => asked().sendInformational(status, []), RangeError);
 });
-
-for (const status of [100, 102, 199]) {
-  test(`ServerMachine.sendResponse() refuses ${status} as a final response (RFC 9110 §15.2)`, () => {
-    const machine = asked();
-    assertEquals([refusal(() => answer(machine, status)), taken(machine)], ["no-switch", ""]);
-    answer(machine);
-  });
-}
-
-/** What a request expects, and what the machine makes of it. */
-const expectations: readonly (readonly [name: string, request: string, says: string])[] = [
-  [
-    "100-continue with a length [D1]",
-    "POST / HTTP/1.1¶Expect: 100-continue¶Content-Length: 5¶",
-    "POST / 1.1 length:5 expects-100",
-  ],
-  [
-    "100-continue with chunks [D1]",
-    "POST / HTTP/1.1¶Expect: 100-continue¶Transfer-Encoding: chunked¶",
-    "POST / 1.1 chunked expects-100",
-  ],
-  ["100-Continue [D1]", "POST / HTTP/1.1¶Expect: 100-Continue¶Content-Length: 5¶", "POST / 1.1 length:5 expects-100"],
-  ["100-continue without a body [D2]", "POST / HTTP/1.1¶Expect: 100-continue¶", "POST / 1.1 none"],
-  [
-    "100-continue with a length of 0 [D2]",
-    "POST / HTTP/1.1¶Expect: 100-continue¶Content-Length: 0¶",
-    "POST / 1.1 length:0",
-  ],
-  ["100-continue from HTTP/1.0 [D2]", "POST / HTTP/1.0¶Expect: 100-continue¶Content-Length: 5¶", "POST / 1.0 length:5"],
-  ["nothing in particular", "POST / HTTP/1.1¶Expect:¶Content-Length: 5¶", "POST / 1.1 length:5"],
-  ["something else [D3]", "POST / HTTP/1.1¶Expect: 200-ok¶Content-Length: 5¶", "417 unknown-expectation"],
-  ["something else as well [D3]", "POST / HTTP/1.1¶Expect: 100-continue, x=y¶", "417 unknown-expectation"],
-  ["something else from HTTP/1.0 [D2]", "POST / HTTP/1.0¶Expect: 200-ok¶", "POST / 1.0 none"],
-  [
-    "100-continue with Upgrade [E6]",
-    "POST / HTTP/1.1¶Expect: 100-continue¶Content-Length: 5¶Connection: upgrade¶Upgrade: e¶",
-    "POST / 1.1 length:5 upgrade(e) expects-100",
-  ],
-];
-
-for (const [name, request, says] of expectations) {
-  test(`ServerMachine reads Expect: ${name} (RFC 9110 §10.1.1)`, () => {
-    assertEquals(serverSays(`${request.replace("¶", "¶Host: a¶")}¶`)[0], says);
-  });
-}
 
 test("ServerMachine gives the body of a request without waiting for all of it", () => {
   for (const { how, chunks } of everyCut(wire("hello"))) {

@@ -211,6 +211,8 @@ for (const [name, request, status, given, sent, protocol] of accepted) {
 
 const refusals: readonly (readonly [name: string, request: string, status: number, fields: Field[]])[] = [
   ["nothing was proposed", "GET / HTTP/1.1¶Host: a¶¶", 101, [["Upgrade", "echo"]]],
+  ["nothing was proposed and nothing is named", "GET / HTTP/1.1¶Host: a¶¶", 101, []],
+  ["it was CONNECT and nothing is named", connectRequest, 101, []],
   ["the option was missing", "GET / HTTP/1.1¶Host: a¶Upgrade: echo¶¶", 101, [["Upgrade", "echo"]]],
   ["it came from HTTP/1.0", "GET / HTTP/1.0¶Connection: upgrade¶Upgrade: echo¶¶", 101, [["Upgrade", "echo"]]],
   ["the protocol was not offered [E2]", upgradeRequest, 101, [["Upgrade", "third"]]],
