@@ -16,6 +16,6 @@ for (const [subPath, module] of Object.entries(await exportsOf())) {
   });
   const { success, stdout } = await doc.output();
   if (!success) Deno.exit(1);
-  surfaces[subPath] = surfaceOf(new TextDecoder().decode(stdout));
+  surfaces[subPath] = surfaceOf(new TextDecoder().decode(stdout), await import(new URL(module, projectRoot).href));
 }
 await Deno.writeTextFile(new URL("tests/surface.json", projectRoot), `${JSON.stringify(surfaces, null, 2)}\n`);

@@ -18,23 +18,22 @@ interface Documentation {
 
 interface DocumentedSymbol {
   readonly name: string;
-  readonly declarations: readonly { readonly kind: string; readonly declarationKind: string }[];
+  readonly declarations: readonly { readonly declarationKind: string }[];
 }
 
 /**
- * Sorts the exports of one module.
+ * Sorts the exports of one module. A class that is exported as a type only is a type.
  *
  * @param json The output of `deno doc --json` for that module.
+ * @param module The module itself.
  */
-export function surfaceOf(json: string): Surface {
+export function surfaceOf(json: string, module: object): Surface {
   const { nodes } = JSON.parse(json) as Documentation;
-  const values = new Set<string>();
+  const values = Object.keys(module).sort();
   const types = new Set<string>();
   for (const { name, declarations } of Object.values(nodes).flatMap(({ symbols }) => symbols)) {
-    for (const { kind, declarationKind } of declarations) {
-      if (declarationKind !== "export") continue;
-      (kind === "interface" || kind === "typeAlias" ? types : values).add(name);
-    }
+    const exported = declarations.some(({ declarationKind }) => declarationKind === "export");
+    if (exported && !values.includes(name)) types.add(name);
   }
-  return { values: [...values].sort(), types: [...types].filter((name) => !values.has(name)).sort() };
+  return { values, types: [...types].sort() };
 }

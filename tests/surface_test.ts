@@ -37,7 +37,7 @@ for (const [subPath, { values, types }] of Object.entries(surfaces)) {
     async () => {
       const { code, stdout, stderr } = await spawn(process.execPath, ["doc", "--json", exports[subPath]!]);
       assertEquals(code, 0, stderr);
-      assertEquals(surfaceOf(stdout), { values, types }, hint);
+      assertEquals(surfaceOf(stdout, await modules[subPath]!()), { values, types }, hint);
     },
   );
 }
