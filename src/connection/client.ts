@@ -5,7 +5,6 @@
  */
 
 import type { Duplex } from "../duplex/duplex.ts";
-import { accepted } from "../duplex/fast_path.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { ClientMachine } from "../http1/client_machine.ts";
 import { StateError } from "../http1/errors.ts";
@@ -17,7 +16,8 @@ import { IncomingResponse } from "./incoming.ts";
 import { type BodySource, bodyTruncated, IncomingBody } from "./incoming_body.ts";
 import { type ClientConnectionOptions, type ClientSettings, clientSettings, type Closed } from "./options.ts";
 import { bodySize, type OutgoingBody, type OutgoingTrailers, sortBody, type SortedBody } from "./outgoing_body.ts";
-import { type ContinueWait, type RequestOutlet, RequestPump } from "./request_pump.ts";
+import { Outlet } from "./outlet.ts";
+import { type ContinueWait, type RequestOwner, RequestPump } from "./request_pump.ts";
 import { type Settled, settled } from "./settled.ts";
 import { attachUpgrade, PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
 import type { Parts } from "./upgraded.ts";
@@ -181,17 +181,15 @@ export class ClientConnection implements AsyncDisposable {
   readonly #machine: ClientMachine;
   readonly #settings: ClientSettings;
   readonly #over: Settled<Closed> = settled<Closed>();
-  readonly #writes: Deadline;
+  readonly #outlet: Outlet;
   readonly #source: BodySource;
-  readonly #outlet: RequestOutlet;
+  readonly #owner: RequestOwner;
   readonly #continueWait: ContinueWait;
   #exchange: Exchange | null = null;
   #closed: Closed | null = null;
   #shutdown = false;
   #peerEnded = false;
   #heard = false;
-  #writing = false;
-  #unwritable = false;
   #readiness: Settled<void> | null = null;
   #parts: Settled<Parts> | null = null;
   #released: Parts | null = null;
@@ -206,10 +204,10 @@ export class ClientConnection implements AsyncDisposable {
     this.#wire = new Wire(io);
     this.#machine = new ClientMachine(settings);
     this.#settings = settings;
-    this.#writes = new Deadline(settings.clock);
+    this.#outlet = new Outlet(this.#machine, this.#wire, settings, (error) => this.abort(error));
     this.#source = { pull: () => this.#pullBody(), canceled: () => this.#discardRest() };
-    this.#outlet = {
-      flush: () => this.#flush(),
+    this.#owner = {
+      flush: () => this.#outlet.flush(),
       failed: (error) => this.#sendFailed(error),
       over: () => this.#settleExchange(),
     };
@@ -267,7 +265,7 @@ export class ClientConnection implements AsyncDisposable {
     const { continueTimeoutMs } = options;
     const own = continueTimeoutMs === undefined ? {} : { timeoutMs: continueTimeoutMs };
     const wait = waits ? { ...this.#continueWait, ...own } : null;
-    const pump = new RequestPump(this.#machine, this.#outlet, body, request.trailers, wait);
+    const pump = new RequestPump(this.#machine, this.#owner, body, request.trailers, wait);
     const { signal } = options;
     const unlisten = signal === undefined ? null : this.#abortWith(signal);
     return this.#exchange = { options, pump, body: null, unlisten };
@@ -285,7 +283,7 @@ export class ClientConnection implements AsyncDisposable {
    * reads that decides. Else the request is at fault, and must not look complete.
    */
   #sendFailed(error: unknown): void {
-    if (!this.#unwritable) this.#close({ reason: "error", error });
+    if (!this.#outlet.broken) this.#close({ reason: "error", error });
   }
 
   async #response(exchange: Exchange): Promise<IncomingResponse> {
@@ -411,7 +409,7 @@ export class ClientConnection implements AsyncDisposable {
     if (this.#shutdown || !this.#machine.nextCycle()) {
       return this.#close(this.#peerEnded ? { reason: "eof" } : { reason: "shutdown" });
     }
-    this.#writes.stop();
+    this.#outlet.rest();
     if (!this.#watchIdle()) return;
     this.#readiness?.resolve();
     this.#readiness = null;
@@ -449,34 +447,6 @@ export class ClientConnection implements AsyncDisposable {
     if (this.#exchange !== null || this.#closed !== null) return;
     this.#received(chunk);
     this.#watchIdle();
-  }
-
-  #flush(): Promise<void> | undefined {
-    const parts = this.#machine.take();
-    if (parts.length === 0) return undefined;
-    const written = this.#wire.write(parts, this.#onProgress);
-    return written === accepted ? undefined : this.#awaitWritten(written);
-  }
-
-  /** The server has taken something: the time limit begins anew. */
-  readonly #onProgress = (): void => {
-    this.#writes.set(this.#settings.writeTimeoutMs, () => {
-      this.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
-    });
-  };
-
-  async #awaitWritten(written: Promise<void>): Promise<void> {
-    this.#onProgress();
-    this.#writing = true;
-    try {
-      await written;
-    } catch (error) {
-      this.#unwritable = true;
-      throw error;
-    } finally {
-      this.#writing = false;
-      this.#writes.clear();
-    }
   }
 
   /** Ends a connection whose exchange failed, and says with what. */
@@ -548,11 +518,11 @@ export class ClientConnection implements AsyncDisposable {
     const cause = this.#closedError();
     unfinished?.pump.stop(cause);
     unfinished?.body?.fail(closed.reason === "error" ? cause : bodyTruncated(cause));
-    const whole = closed.reason !== "error" && unfinished === null && !this.#writing;
+    const whole = closed.reason !== "error" && unfinished === null && !this.#outlet.writing;
     if (this.#parts !== null && whole && this.#release(this.#parts)) return;
     this.#parts?.reject(cause);
     if (closed.reason === "error") this.#wire.abort(cause);
-    else if (this.#writing) this.#wire.abort();
+    else if (this.#outlet.writing) this.#wire.abort();
     else this.#wire.close();
   }
 
@@ -566,7 +536,7 @@ export class ClientConnection implements AsyncDisposable {
   /** @returns The exchange that was not over. */
   #finish(closed: Closed): Exchange | null {
     this.#closed = closed;
-    this.#writes.stop();
+    this.#outlet.stop();
     this.#rejectReadiness();
     this.#over.resolve(closed);
     return this.#leaveExchange();

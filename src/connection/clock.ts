@@ -54,7 +54,7 @@ export class Deadline {
     if (this.#rings > this.#at) this.#arm(ms);
   }
 
-  /** Nothing is due any more. The timer may go on and rings in vain, unless it is stopped. */
+  /** Nothing is due any more. The timer may go on and rings in vain, unless it is put to rest. */
   clear(): void {
     this.#at = Infinity;
     this.#expire = null;
@@ -63,6 +63,11 @@ export class Deadline {
   /** Nothing is due any more, no timer is left, and none will be set. */
   stop(): void {
     this.#stopped = true;
+    this.rest();
+  }
+
+  /** Nothing is due any more, and no timer is left until it is set again. */
+  rest(): void {
     this.clear();
     if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
     this.#timer = null;

@@ -13,7 +13,7 @@ import { makeTrailers, OutgoingStream, type OutgoingTrailers, type SortedBody } 
 import { type Settled, settled } from "./settled.ts";
 
 /** What a request needs of its connection. */
-export interface RequestOutlet {
+export interface RequestOwner {
   /** Gives what the machine has ready to the transport; `undefined` if it was taken on the spot. */
   flush(): Promise<void> | undefined;
   /** The request cannot be completed. */
@@ -33,7 +33,7 @@ export interface ContinueWait {
 /** See the module. */
 export class RequestPump {
   readonly #machine: ClientMachine;
-  readonly #outlet: RequestOutlet;
+  readonly #owner: RequestOwner;
   readonly #body: SortedBody;
   readonly #trailers: OutgoingTrailers | undefined;
   readonly #wait: ContinueWait | null;
@@ -49,20 +49,20 @@ export class RequestPump {
    * Takes over behind the head, which the machine has.
    *
    * @param machine The machine.
-   * @param outlet The connection.
+   * @param owner The connection.
    * @param body The body.
    * @param trailers The trailers.
    * @param wait How to wait for a 100, or `null` to go on at once.
    */
   constructor(
     machine: ClientMachine,
-    outlet: RequestOutlet,
+    owner: RequestOwner,
     body: SortedBody,
     trailers: OutgoingTrailers | undefined,
     wait: ContinueWait | null,
   ) {
     this.#machine = machine;
-    this.#outlet = outlet;
+    this.#owner = owner;
     this.#body = body;
     this.#trailers = trailers;
     this.#wait = wait;
@@ -95,7 +95,7 @@ export class RequestPump {
       this.#fail(error);
     }
     this.#over = true;
-    this.#outlet.over();
+    this.#owner.over();
   }
 
   /** Without a pause if nothing must be waited for: then head and body leave together. */
@@ -103,7 +103,7 @@ export class RequestPump {
     if (this.#stream !== null || this.#trailers !== undefined) return this.#sendLater();
     if (this.#body.type === "bytes") this.#machine.sendData(this.#body.bytes);
     this.#machine.sendEnd(null);
-    return this.#outlet.flush();
+    return this.#owner.flush();
   }
 
   async #sendLater(): Promise<void> {
@@ -112,17 +112,17 @@ export class RequestPump {
     const trailers = await makeTrailers(this.#trailers);
     if (this.#stopped) return;
     this.#machine.sendEnd(trailers);
-    await this.#outlet.flush();
+    await this.#owner.flush();
   }
 
   #sendChunk(chunk: Uint8Array): Promise<void> | undefined {
     this.#machine.sendData(chunk);
-    return this.#outlet.flush();
+    return this.#owner.flush();
   }
 
   /** Sends the head and waits for a 100, for the answer, or for time to pass (RFC 9110 §10.1.1). */
   async #awaitWord(word: Settled<void>): Promise<void> {
-    await this.#outlet.flush();
+    await this.#owner.flush();
     const { clock, timeoutMs } = this.#wait!;
     const deadline = new Deadline(clock);
     deadline.set(timeoutMs, word.resolve);
@@ -135,7 +135,7 @@ export class RequestPump {
     if (this.#stopped) return;
     this.#failure = { error };
     this.stop(error);
-    this.#outlet.failed(error);
+    this.#owner.failed(error);
   }
 
   /** The server wants the body. */

@@ -28,6 +28,7 @@ import {
   sortBody,
   type SortedBody,
 } from "./outgoing_body.ts";
+import { Outlet } from "./outlet.ts";
 import type { OutgoingResponse } from "./respond.ts";
 import { type Settled, settled } from "./settled.ts";
 import { attachUpgrade, PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
@@ -80,8 +81,8 @@ export class ServerConnection implements AsyncDisposable {
   readonly #machine: ServerMachine;
   readonly #handler: Handler;
   readonly #settings: ServerSettings;
+  readonly #outlet: Outlet;
   readonly #reads: Deadline;
-  readonly #writes: Deadline;
   readonly #decision: Deadline;
   readonly #host: RequestHost & BodySource;
   readonly #over: Settled<Closed> = settled<Closed>();
@@ -111,8 +112,8 @@ export class ServerConnection implements AsyncDisposable {
     this.#machine = new ServerMachine(settings);
     this.#handler = handler;
     this.#settings = settings;
+    this.#outlet = new Outlet(this.#machine, this.#wire, settings, (error) => this.abort(error));
     this.#reads = new Deadline(settings.clock);
-    this.#writes = new Deadline(settings.clock);
     this.#decision = new Deadline(settings.clock);
     this.#host = {
       sendInformational: (request, status, fields) => {
@@ -235,7 +236,7 @@ export class ServerConnection implements AsyncDisposable {
     while (true) {
       const event = this.#machine.next();
       if (event.type === "need-data") {
-        const written = this.#flush();
+        const written = this.#outlet.flush();
         if (written !== undefined) await written;
         if (this.#stopped !== null) return this.#stopped;
         if (this.#shuttingDown && !this.#machine.headBegun) return { reason: "shutdown" };
@@ -287,7 +288,7 @@ export class ServerConnection implements AsyncDisposable {
     const closed: Closed = this.#stopped ??= { reason: "error", error };
     if (!this.#machine.canRespond) return this.#conclude(closed);
     this.#refuse(408);
-    const flushed = this.#flush() ?? accepted;
+    const flushed = this.#outlet.flush() ?? accepted;
     flushed.then(() => this.#conclude(closed), () => this.#conclude(closed));
   }
 
@@ -326,7 +327,7 @@ export class ServerConnection implements AsyncDisposable {
       const response = await (gaveUp === null ? answer : Promise.race([answer, gaveUp.promise]));
       if (response !== null || gaveUp === null) return await this.#answer(response!);
       answer.then((late) => discardBody(late.body, null)).catch(() => {});
-      return await this.#finishLater(this.#flush());
+      return await this.#finishLater(this.#outlet.flush());
     } catch (error) {
       return await this.#handlerFailed(error);
     }
@@ -410,7 +411,7 @@ export class ServerConnection implements AsyncDisposable {
 
   #sendData(chunk: Uint8Array): Promise<void> | undefined {
     this.#machine.sendData(chunk);
-    return this.#flush();
+    return this.#outlet.flush();
   }
 
   /** A response that cannot be completed must not look complete: its end is missing, or the connection is reset. */
@@ -418,7 +419,7 @@ export class ServerConnection implements AsyncDisposable {
     this.#report(error);
     this.#stopped ??= { reason: "error", error };
     this.#controller?.abort(error);
-    const flushed = this.#flush();
+    const flushed = this.#outlet.flush();
     if (flushed !== undefined) await flushed.catch(() => {});
     return "close";
   }
@@ -428,7 +429,7 @@ export class ServerConnection implements AsyncDisposable {
     if (this.#settings.pipelineFlush && machine.hasBuffered && machine.requestComplete && machine.persistent) {
       if (machine.unsentBytes < MAX_GATHERED_BYTES) return this.#nextCycle();
     }
-    const written = this.#flush();
+    const written = this.#outlet.flush();
     if (written === undefined && machine.requestComplete) return this.#nextCycle();
     return this.#finishLater(written);
   }
@@ -502,11 +503,11 @@ export class ServerConnection implements AsyncDisposable {
     if (!machine.requestComplete && !await this.#drain(this.#request!.body, true, () => this.#switchExpired())) {
       this.#pending!.reject(new UpgradeRejected("request-body", { status: 413 }));
       this.#refuse(413);
-      await this.#flush();
+      await this.#outlet.flush();
       return "close";
     }
     this.#sendHead(response, sorted);
-    await this.#flush();
+    await this.#outlet.flush();
     if (this.#stopped !== null) return "close";
     this.#handOver(protocol);
     return "upgraded";
@@ -549,7 +550,7 @@ export class ServerConnection implements AsyncDisposable {
     this.#stopped = { reason: "error", error };
     if (!this.#machine.canRespond) return "close";
     this.#refuse(status);
-    const written = this.#flush();
+    const written = this.#outlet.flush();
     return written === undefined ? "close" : written.then(() => "close");
   }
 
@@ -572,7 +573,7 @@ export class ServerConnection implements AsyncDisposable {
   async #sendContinue(): Promise<void> {
     this.#awaitsContinue = false;
     this.#machine.sendInformational(100, []);
-    await this.#flush();
+    await this.#outlet.flush();
   }
 
   async #sendInformational(request: IncomingRequest, status: number, fields: readonly Field[]): Promise<void> {
@@ -581,7 +582,7 @@ export class ServerConnection implements AsyncDisposable {
     }
     this.#machine.sendInformational(status, fields);
     if (status === 100) this.#awaitsContinue = false;
-    await this.#flush();
+    await this.#outlet.flush();
   }
 
   /** The next part of the request's body. */
@@ -639,38 +640,6 @@ export class ServerConnection implements AsyncDisposable {
     }, gone);
   }
 
-  /** Gives what the machine has ready to the transport; `undefined` if it was taken on the spot. */
-  #flush(): Promise<void> | undefined {
-    const parts = this.#machine.take();
-    if (parts.length === 0) return undefined;
-    const written = this.#wire.write(parts, this.#onProgress);
-    if (written !== accepted) return this.#awaitWritten(written);
-    this.#machine.recycle();
-    return undefined;
-  }
-
-  /** The client has taken something: the time limit begins anew. */
-  readonly #onProgress = (): void => {
-    this.#writes.set(this.#settings.writeTimeoutMs, this.#onWriteExpired);
-  };
-
-  readonly #onWriteExpired = (): void => {
-    this.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
-  };
-
-  async #awaitWritten(written: Promise<void>): Promise<void> {
-    this.#onProgress();
-    this.#unwritten++;
-    try {
-      await written;
-    } finally {
-      if (--this.#unwritten === 0) this.#writes.clear();
-    }
-  }
-
-  /** The writes that the transport has not accepted. */
-  #unwritten = 0;
-
   /** The peer broke the protocol, or the transport failed. */
   async #fail(error: unknown): Promise<Closed> {
     const closed: Closed = this.#stopped ?? { reason: "error", error };
@@ -678,7 +647,7 @@ export class ServerConnection implements AsyncDisposable {
     if (error.code === "http2-preface" || !this.#machine.canRespond) return closed;
     try {
       this.#refuse(error.status);
-      await this.#flush();
+      await this.#outlet.flush();
     } catch (failure) {
       this.#report(failure);
     }
@@ -707,7 +676,7 @@ export class ServerConnection implements AsyncDisposable {
 
   #stopTimers(): void {
     this.#reads.stop();
-    this.#writes.stop();
+    this.#outlet.stop();
     this.#decision.stop();
   }
 

@@ -175,6 +175,25 @@ test("writeTimeoutMs begins anew with every write that the server takes, and 0 s
   assertEquals((await waiting).status, 200);
 });
 
+test("writeTimeoutMs counts for the second request of a connection as for the first", async () => {
+  const clock = new FakeClock();
+  const { sender, server } = dialing({ clock, writeTimeoutMs: 5000 }, duplexPair({ capacityBytes: 64 }));
+  const first = sender.send(GET);
+  await readUntil(server, "¶¶");
+  await server.write(wire(EMPTY));
+  assertEquals((await first).status, 200);
+  await sender.ready();
+  const outcome = rejection(sender.send({ method: "POST", target: "/", body: "x".repeat(1000) }));
+  await turns();
+  await clock.advance(4999);
+  assert(!sender.isClosed);
+  await clock.advance(1);
+  assert(sender.isClosed);
+  const error = await outcome;
+  assertInstanceOf(error, TransportError);
+  assertEquals(error.code, "timeout");
+});
+
 test("writeTimeoutMs does not run while nothing is written", async () => {
   const clock = new FakeClock();
   const { sender, server } = dialing({ clock, writeTimeoutMs: 5000 });
