@@ -11,12 +11,12 @@ import type { Duplex } from "../duplex/duplex.ts";
 import { accepted } from "../duplex/fast_path.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { ProtocolError, StateError } from "../http1/errors.ts";
-import { type Field, fieldPairs, type Fields, type FieldsInit } from "../http1/fields.ts";
+import { type Field, fieldPairs, type FieldsInit } from "../http1/fields.ts";
 import { type RequestEvent, ServerMachine } from "../http1/server_machine.ts";
 import { Deadline, httpDate } from "./clock.ts";
 import { handOver, releaseParts } from "./hand_over.ts";
 import { IncomingRequest, type RequestHost } from "./incoming.ts";
-import { type BodySource, bodyTruncated, IncomingBody } from "./incoming_body.ts";
+import { bodyTruncated, IncomingBody } from "./incoming_body.ts";
 import { linger } from "./linger.ts";
 import { type Closed, type ServerConnectionOptions, type ServerSettings, serverSettings } from "./options.ts";
 import {
@@ -29,6 +29,7 @@ import {
   type SortedBody,
 } from "./outgoing_body.ts";
 import { Outlet } from "./outlet.ts";
+import { RequestIntake } from "./request_intake.ts";
 import type { OutgoingResponse } from "./respond.ts";
 import { type Settled, settled } from "./settled.ts";
 import { attachUpgrade, PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
@@ -82,20 +83,19 @@ export class ServerConnection implements AsyncDisposable {
   readonly #handler: Handler;
   readonly #settings: ServerSettings;
   readonly #outlet: Outlet;
-  readonly #reads: Deadline;
+  readonly #intake: RequestIntake;
+  readonly #headTime: Deadline;
   readonly #decision: Deadline;
-  readonly #host: RequestHost & BodySource;
+  readonly #host: RequestHost;
   readonly #over: Settled<Closed> = settled<Closed>();
   #request: IncomingRequest | null = null;
   #pending: PendingUpgrade | null = null;
   #controller: AbortController | null = null;
-  #awaitsContinue = false;
   #served = false;
   #waiting = false;
   #shuttingDown = false;
   #concluded = false;
   #finished = false;
-  #bodyError: ProtocolError | null = null;
   #stopped: Closed | null = null;
   #parts: Settled<Parts> | null = null;
   #released: Parts | null = null;
@@ -113,7 +113,13 @@ export class ServerConnection implements AsyncDisposable {
     this.#handler = handler;
     this.#settings = settings;
     this.#outlet = new Outlet(this.#machine, this.#wire, settings, (error) => this.abort(error));
-    this.#reads = new Deadline(settings.clock);
+    this.#intake = new RequestIntake(this.#machine, this.#wire, this.#outlet, settings, {
+      truncated: () => bodyTruncated(this.#cause),
+      bodyOver: (error) => this.#bodyOver(error),
+      tooSlow: (error) => this.#tooSlow(error),
+      giveUp: () => this.#conclude({ reason: "shutdown" }),
+    });
+    this.#headTime = new Deadline(settings.clock);
     this.#decision = new Deadline(settings.clock);
     this.#host = {
       sendInformational: (request, status, fields) => {
@@ -122,8 +128,6 @@ export class ServerConnection implements AsyncDisposable {
         return sent;
       },
       watch: (request, controller) => this.#watch(request, controller),
-      pull: () => this.#pullBody(),
-      canceled: () => {},
     };
     this.closed = this.#over.promise;
     this.#run();
@@ -263,7 +267,7 @@ export class ServerConnection implements AsyncDisposable {
   #timeHead(): void {
     const begun = this.#machine.headBegun;
     const limit = begun || !this.#served ? this.#settings.headTimeoutMs : this.#settings.idleTimeoutMs;
-    if (!begun || !this.#headTimed) this.#reads.set(limit, this.#onHeadExpired);
+    if (!begun || !this.#headTimed) this.#headTime.set(limit, this.#onHeadExpired);
     this.#headTimed = begun || !this.#served;
   }
 
@@ -293,15 +297,15 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   #exchange(event: RequestEvent): Next | Promise<Next> {
-    this.#reads.clear();
+    this.#headTime.clear();
     this.#headTimed = false;
-    const source = this.#machine.requestComplete ? null : this.#host;
+    const source = this.#machine.requestComplete ? null : this.#intake;
     const body = new IncomingBody(event.framing, source);
     const request = new IncomingRequest(event.head, event.proposal, body, this.#host);
     this.#request = request;
     this.#controller = null;
     this.#pending = null;
-    this.#awaitsContinue = event.expectsContinue;
+    this.#intake.awaitsContinue = event.expectsContinue;
     this.#propose(request);
     try {
       const answer = this.#handler(request);
@@ -345,14 +349,14 @@ export class ServerConnection implements AsyncDisposable {
 
   #answer(response: OutgoingResponse): Next | Promise<Next> {
     this.#decision.clear();
-    const refusal = this.#stopped ?? this.#bodyError;
+    const refusal = this.#stopped ?? this.#intake.error;
     if (refusal !== null) {
       discardBody(response.body, refusal);
       return this.#stopped !== null ? "close" : this.#handlerFailed(refusal);
     }
     const body = sortBody(response.body);
     if (this.#machine.switches(response.status)) return this.#switch(response, body);
-    if (this.#awaitsContinue && !this.#machine.requestComplete) this.#machine.disableKeepAlive();
+    if (this.#intake.awaitsContinue && !this.#machine.requestComplete) this.#machine.disableKeepAlive();
     const { framing } = this.#decide(response, body) as { readonly framing: { readonly type: string } };
     this.#pending?.reject(new UpgradeRejected("refused", { status: response.status }));
     if (body.type === "stream" || response.trailers !== undefined) {
@@ -436,53 +440,14 @@ export class ServerConnection implements AsyncDisposable {
 
   async #finishLater(written: Promise<void> | undefined): Promise<Next> {
     if (written !== undefined) await written;
-    if (!this.#machine.requestComplete && !await this.#settleBody(this.#request!.body)) return "close";
-    return this.#nextCycle();
+    if (this.#machine.requestComplete) return this.#nextCycle();
+    const lasts = this.#machine.persistent || this.#parts !== null;
+    return await this.#intake.settle(this.#request!.body, lasts) ? this.#nextCycle() : "close";
   }
 
   #nextCycle(): Next {
     return this.#machine.nextCycle() ? "next" : "close";
   }
-
-  /** Gets behind a body that was not read to its end; false if that is not possible. */
-  async #settleBody(body: IncomingBody): Promise<boolean> {
-    const wanted = body.used && !body.canceled;
-    if (!wanted && !this.#machine.persistent && this.#parts === null) return false;
-    if (!wanted) return await this.#drain(body, false, this.#onDrainExpired);
-    this.#outlived = true;
-    this.#limitPause();
-    try {
-      return await body.finish(this.#settings.maxDrainBytes, true, () => this.#limitPause());
-    } finally {
-      this.#outlived = false;
-      this.#reads.clear();
-    }
-  }
-
-  /** Whether the response is over and the reader of the request is not; then its pauses are limited. */
-  #outlived = false;
-  #readsBody = false;
-
-  /** A pause is the reader's where it is not the client's. */
-  #limitPause(): void {
-    if (this.#outlived && !this.#readsBody) this.#reads.set(this.#settings.drainTimeoutMs, this.#onDrainExpired);
-  }
-
-  readonly #onDrainExpired = (): void => this.#conclude({ reason: "shutdown" });
-
-  async #drain(body: IncomingBody, keep: boolean, expire: () => void): Promise<boolean> {
-    this.#drains = true;
-    this.#reads.set(this.#settings.drainTimeoutMs, expire);
-    try {
-      return await body.finish(this.#settings.maxDrainBytes, keep);
-    } finally {
-      this.#drains = false;
-      this.#reads.clear();
-    }
-  }
-
-  /** Whether one time limit covers all of the body that is left, instead of each wait within it. */
-  #drains = false;
 
   async #switch(response: OutgoingResponse, sorted: SortedBody): Promise<Next> {
     try {
@@ -499,8 +464,8 @@ export class ServerConnection implements AsyncDisposable {
     const { status, reason } = response;
     const machine = this.#machine;
     const protocol = machine.checkSwitch({ status, reason, fields: pairsOf(response.fields) }, bodySize(sorted));
-    if (this.#awaitsContinue) await this.#sendContinue();
-    if (!machine.requestComplete && !await this.#drain(this.#request!.body, true, () => this.#switchExpired())) {
+    if (this.#intake.awaitsContinue) await this.#intake.sendContinue();
+    if (!machine.requestComplete && !await this.#intake.drain(this.#request!.body, true, () => this.#switchExpired())) {
       this.#pending!.reject(new UpgradeRejected("request-body", { status: 413 }));
       this.#refuse(413);
       await this.#outlet.flush();
@@ -542,7 +507,7 @@ export class ServerConnection implements AsyncDisposable {
     this.#decision.clear();
     this.#report(error);
     if (this.#stopped !== null) return "close";
-    const failure = this.#bodyError ?? error;
+    const failure = this.#intake.error ?? error;
     const status = failure instanceof ProtocolError && isRefusal(failure.status) ? failure.status : 500;
     const bodied = error instanceof StateError && error.code === "upgrade-body";
     this.#pending?.reject(new UpgradeRejected(bodied ? "upgrade-body" : "canceled", { status, cause: error }));
@@ -570,59 +535,21 @@ export class ServerConnection implements AsyncDisposable {
     this.#machine.sendEnd(null);
   }
 
-  async #sendContinue(): Promise<void> {
-    this.#awaitsContinue = false;
-    this.#machine.sendInformational(100, []);
-    await this.#outlet.flush();
-  }
-
   async #sendInformational(request: IncomingRequest, status: number, fields: readonly Field[]): Promise<void> {
     if (request !== this.#request || this.#stopped !== null) {
       throw new StateError("done", "Cannot send an informational response: it is answered");
     }
     this.#machine.sendInformational(status, fields);
-    if (status === 100) this.#awaitsContinue = false;
+    if (status === 100) this.#intake.awaitsContinue = false;
     await this.#outlet.flush();
   }
 
-  /** The next part of the request's body. */
-  async #pullBody(): Promise<Uint8Array | Fields> {
-    try {
-      while (true) {
-        if (this.#concluded) throw bodyTruncated(this.#cause);
-        const event = this.#machine.next();
-        if (event.type === "data") return event.bytes;
-        if (event.type === "end") {
-          if (this.#controller !== null) this.#watch(this.#request!, this.#controller);
-          return event.trailers;
-        }
-        if (event.type !== "need-data") throw bodyTruncated(this.#cause);
-        if (this.#awaitsContinue && this.#machine.canRespond) await this.#sendContinue();
-        this.#receive(await this.#readBody());
-      }
-    } catch (error) {
-      if (error instanceof ProtocolError) this.#bodyError = error;
-      this.#controller?.abort(error);
-      throw error;
-    }
+  /** Only a request that has come in whole can be watched; one that never will is aborted. */
+  #bodyOver(error: unknown): void {
+    if (this.#controller === null) return;
+    if (error === null) this.#watch(this.#request!, this.#controller);
+    else this.#controller.abort(error);
   }
-
-  async #readBody(): Promise<Uint8Array | null> {
-    if (this.#drains) return await this.#wire.read();
-    this.#reads.set(this.#settings.bodyTimeoutMs, this.#onBodyExpired);
-    this.#readsBody = true;
-    try {
-      return await this.#wire.read();
-    } finally {
-      this.#readsBody = false;
-      this.#reads.clear();
-      this.#limitPause();
-    }
-  }
-
-  readonly #onBodyExpired = (): void => {
-    this.#tooSlow(new TransportError("timeout", "The body of a request did not go on in time"));
-  };
 
   /** Reads ahead to notice a client that leaves, but never behind a request that may switch. */
   #watch(request: IncomingRequest, controller: AbortController): void {
@@ -675,7 +602,8 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   #stopTimers(): void {
-    this.#reads.stop();
+    this.#intake.stop();
+    this.#headTime.stop();
     this.#outlet.stop();
     this.#decision.stop();
   }
