@@ -42,6 +42,11 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
     socket.cancel = () => transport.abort();
     return openInBackground(socket, options.signal, async () => {
       try {
+        if (transport instanceof NetSocket) await transport.opened;
+      } catch (reason) {
+        return socket.failed(reason);
+      }
+      try {
         const adapter = await load();
         await adapter.secure(socket, transport, complete);
       } catch (error) {

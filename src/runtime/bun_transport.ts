@@ -134,7 +134,7 @@ export class BunTransport implements Transport {
   closed(error: unknown): void {
     if (this.#over) return;
     const failure = error === undefined || error === null ? null : transportError(error, "read");
-    this.#leave(failure ?? new TransportError("closed", "Cannot write: the socket is closed"));
+    this.#leave(failure);
     if (failure !== null) return this.sink.failed(failure);
     // The peer's FIN after our own is not told by `end`: Bun closes the socket at once.
     if (!this.#closing) this.sink.ended();
@@ -147,7 +147,9 @@ export class BunTransport implements Transport {
 
   #leave(reason: unknown): void {
     this.#over = true;
-    for (const { reject } of this.#pending) reject(reason);
+    if (this.#pending.length === 0) return;
+    const error = reason ?? new TransportError("closed", "Cannot write: the socket is closed");
+    for (const { reject } of this.#pending) reject(error);
     this.#pending = [];
   }
 }

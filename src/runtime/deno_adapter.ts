@@ -31,7 +31,11 @@ interface DenoNet {
   startTls(conn: DenoConn, options: object): Promise<DenoTlsConn>;
   listen(options: object): DenoListener;
   listenTls(options: object): DenoListener;
+  removeSync(path: string): void;
 }
+
+/** 100 ms: as soon as somebody may have closed something. hyper's server example waits a second. */
+const ACCEPT_AGAIN_MS = 100;
 
 function deno(): DenoNet {
   const { Deno } = globalThis as { Deno?: DenoNet };
@@ -145,6 +149,7 @@ class PullListener implements Listener {
   readonly #open: (conn: DenoConn) => Socket;
   #closed = false;
   #turn: Promise<Socket | null> = Promise.resolve(null);
+  #goOn: () => void = () => {};
 
   constructor(native: DenoListener, open: (conn: DenoConn) => Socket) {
     this.address = addressOf(native.addr);
@@ -158,19 +163,34 @@ class PullListener implements Listener {
   }
 
   readonly #accept = async (): Promise<Socket | null> => {
-    if (this.#closed) return null;
-    try {
-      return this.#open(await this.#native.accept());
-    } catch (error) {
-      if (this.#closed) return null;
-      throw transportError(error, "listen");
+    while (!this.#closed) {
+      try {
+        return this.#open(await this.#native.accept());
+      } catch {
+        // The listener is closed, or one connection could not be accepted: it was gone already, or there are too many.
+        if (!this.#closed) await this.#pause();
+      }
     }
+    return null;
   };
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#goOn();
     this.#native.close();
+    if ("path" in this.address) removeQuietly(this.address.path);
+  }
+
+  /** With no file left to open, trying again at once would keep the processor busy. */
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ACCEPT_AGAIN_MS);
+      this.#goOn = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -187,6 +207,15 @@ function attachConn(socket: NetSocket, conn: DenoConn, options: SocketOptions, a
   if (options.keepAlive === true) conn.setKeepAlive?.(true);
   const info = socketInfo(addressOf(conn.remoteAddr), addressOf(conn.localAddr), alpn);
   socket.attach(new DenoTransport(conn, socket), info);
+}
+
+/** Deno leaves the file of a unix socket behind. */
+function removeQuietly(path: string): void {
+  try {
+    deno().removeSync(path);
+  } catch {
+    // Somebody else has removed it.
+  }
 }
 
 function closeQuietly(conn: DenoConn): void {

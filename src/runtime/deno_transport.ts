@@ -75,11 +75,11 @@ export class DenoTransport implements Transport {
   }
 
   async closeWrite(): Promise<void> {
+    await this.#lastWrite;
     try {
-      await this.#lastWrite;
       await this.native.closeWrite();
     } catch (error) {
-      throw transportError(error, "write");
+      throw this.#failure(error);
     }
   }
 
@@ -113,6 +113,10 @@ export class DenoTransport implements Transport {
     return this.native.write(bytes).then(this.#onWritten, this.#onWriteError);
   }
 
+  #failure(error: unknown): unknown {
+    return this.#abortReason === undefined ? transportError(error, "write") : this.#abortReason;
+  }
+
   readonly #onWritten = (count: number): Promise<void> | void => {
     const bytes = this.#bytes!;
     if (count < bytes.byteLength) return this.#writeNow(bytes.subarray(count));
@@ -121,7 +125,7 @@ export class DenoTransport implements Transport {
 
   readonly #onWriteError = (error: unknown): never => {
     this.#writes--;
-    throw this.#abortReason === undefined ? transportError(error, "write") : this.#abortReason;
+    throw this.#failure(error);
   };
 
   readonly #onRead = (count: number | null): void => {

@@ -127,6 +127,11 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
   }
 
   abort(reason?: unknown): void {
+    if (!this.#upgraded) this.giveUp(reason);
+  }
+
+  /** Aborts, also while the socket is opening on behalf of the TLS socket that it became. */
+  giveUp(reason?: unknown): void {
     if (this.#over) return;
     const transport = this.#transport;
     const error = reason === undefined ? new TransportError("closed", "The socket was aborted") : reason;
@@ -186,7 +191,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
     this.#queue.fail(this.#reason);
     heir.host = this.host;
     this.#heir = heir;
-    heir.#cancel = () => this.abort();
+    heir.#cancel = () => this.giveUp(heir.#reason);
     if (this.#transport !== null) this.#handOver(this.#transport, this.#info!);
     return heir;
   }
@@ -275,17 +280,18 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
     if (this.#queue.ended) transport.close();
   }
 
-  async #close(): Promise<void> {
-    const idle = this.#transport === null && this.#earlyWrites.length === 0 && this.#writeEnd === null;
-    if (idle && !this.#over) {
-      this.#end(new TransportError("closed", "The socket was closed before it was open"), false);
-      this.#cancel?.();
-    }
+  #close(): Promise<void> {
     if (!this.#over && !this.#upgraded) {
-      await this.closeWrite().catch(ignore);
-      this.#transport?.close();
+      const idle = this.#transport === null && this.#earlyWrites.length === 0 && this.#writeEnd === null;
+      if (idle) {
+        this.#end(new TransportError("closed", "The socket was closed before it was open"), false);
+        this.#cancel?.();
+      } else {
+        const end = (): void => this.#transport?.close();
+        this.closeWrite().then(end, end);
+      }
     }
-    await this.#closed.promise.catch(ignore);
+    return this.#closed.promise.catch(ignore);
   }
 
   /** Made when it is asked for: an error for each connection that ends well would cost more than ending it. */
@@ -331,7 +337,7 @@ export function openInBackground(
     return socket;
   }
   if (signal !== undefined) {
-    const abort = (): void => socket.abort(signal.reason);
+    const abort = (): void => socket.giveUp(signal.reason);
     const unlisten = (): void => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
     socket.opened.then(unlisten, unlisten);

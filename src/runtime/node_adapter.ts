@@ -50,7 +50,8 @@ function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
   const stop = async (): Promise<void> => void server.close();
   const where = path === undefined ? { host: hostname, port, reusePort: options.reusePort ?? false } : { path };
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(transportError(error, "listen")));
+    // Stays on: later errors are those of single connections that could not be accepted.
+    server.on("error", (error) => reject(transportError(error, "listen")));
     server.listen(where, () => {
       const address = path === undefined ? boundAddress(server) : { path };
       const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));

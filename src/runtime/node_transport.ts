@@ -7,6 +7,7 @@
 import type { Socket as NetSocketOfNode } from "node:net";
 import type { Duplex } from "node:stream";
 import { accepted } from "../duplex/fast_path.ts";
+import { TransportError } from "../duplex/transport_error.ts";
 import { transportError } from "./errors.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 
@@ -22,7 +23,8 @@ export class NodeTransport implements Transport {
   #flowing = false;
   #over = false;
   #closing = false;
-  #abortReason: unknown = undefined;
+  /** Why it is over; `undefined` when it ended as it should. */
+  #reason: unknown = undefined;
 
   /**
    * Takes over a connected socket that nobody reads from.
@@ -72,7 +74,7 @@ export class NodeTransport implements Transport {
 
   closeWrite(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.native.end((error?: Error | null) => error ? reject(this.#writeError(error)) : resolve());
+      this.native.end((error?: Error | null) => this.#settle(error, resolve, reject));
     });
   }
 
@@ -84,7 +86,7 @@ export class NodeTransport implements Transport {
   abort(reason: unknown): void {
     if (this.#over) return;
     this.#over = true;
-    this.#abortReason = reason;
+    this.#reason = reason;
     this.#cut();
   }
 
@@ -100,11 +102,15 @@ export class NodeTransport implements Transport {
 
   #writeAndWait(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.native.write(bytes, (error) => {
-        if (error) reject(this.#writeError(error));
-        else this.#whenRoom(resolve);
-      });
+      this.native.write(bytes, (error) => this.#settle(error, () => this.#whenRoom(resolve), reject));
     });
+  }
+
+  /** Node reports success for the write that was under way when the socket was destroyed. */
+  #settle(error: Error | null | undefined, resolve: () => void, reject: (reason: unknown) => void): void {
+    if (this.#over) reject(this.#reason ?? new TransportError("closed", "Cannot write: the socket is closed"));
+    else if (error) reject(transportError(error, "write"));
+    else resolve();
   }
 
   /** Bun's TLS over a duplex takes everything at once and fills the duplex with it. */
@@ -120,10 +126,6 @@ export class NodeTransport implements Transport {
     under.on("close", go);
   }
 
-  #writeError(error: Error): unknown {
-    return this.#abortReason === undefined ? transportError(error, "write") : this.#abortReason;
-  }
-
   readonly #onData = (chunk: Uint8Array): void => {
     if (this.#over) return;
     this.sink.received(new Uint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength));
@@ -137,7 +139,8 @@ export class NodeTransport implements Transport {
   readonly #onError = (error: Error): void => {
     if (this.#over) return;
     this.#over = true;
-    this.sink.failed(transportError(error, "read"));
+    this.#reason = transportError(error, "read");
+    this.sink.failed(this.#reason);
   };
 
   readonly #onClose = (): void => {

@@ -203,6 +203,29 @@ function backPressureCases(net: Subject): void {
     }
   }
 
+  test("abort() rejects a write and a closeWrite() that are stuck with its reason", async () => {
+    await withPair(net, async ({ client }) => {
+      const { stuck } = await writeUntilStuck(net, client);
+      const ending = client.closeWrite();
+      const reason = new Error("enough");
+      client.abort(reason);
+      const [written, ended] = await Promise.all([rejection(stuck), rejection(ending)]);
+      assertStrictEquals(written, reason);
+      assertStrictEquals(ended, reason);
+      await client.close();
+    });
+  });
+
+  test("abort() ends a close() that is stuck", async () => {
+    await withPair(net, async ({ client }) => {
+      const { stuck } = await writeUntilStuck(net, client);
+      const closing = client.close();
+      assert(await isPending(net, closing));
+      client.abort();
+      await Promise.all([closing, rejection(stuck)]);
+    });
+  });
+
   test("a reset reaches a writer that is stuck", async () => {
     await withPair(net, async ({ client, server }) => {
       const { stuck } = await writeUntilStuck(net, client);

@@ -96,6 +96,16 @@ function openingCases(net: Subject): void {
       assertEquals((await client.opened).remoteAddress, path);
     }, { listen: { path } });
     await assertFails(net.connect({ path }).opened, "TransportError", "refused");
+    await (await net.listen({ path })).close(); // the path is free again
+  });
+
+  test("connect() finds a listener on 127.0.0.1 under the name localhost", async () => {
+    await withPair(net, async ({ listener }) => {
+      const { port } = listener.address as { port: number };
+      const client = net.connect({ hostname: "localhost", port });
+      assertEquals((await client.opened).remote, { hostname: "127.0.0.1", port });
+      await client.close();
+    });
   });
 
   test("socket options are taken", async () => {

@@ -266,6 +266,15 @@ function transferCases(net: Subject): void {
     }, tls());
   });
 
+  test("TLS: abort() rejects a write that is stuck with its reason", async () => {
+    await withPair(net, async ({ client }) => {
+      const { stuck } = await writeUntilStuck(net, client);
+      const reason = new Error("enough");
+      client.abort(reason);
+      assertStrictEquals(await rejection(stuck), reason);
+    }, tls());
+  });
+
   test("TLS: close() sends what is written", async () => {
     await withPair(net, async ({ client, server }) => {
       await client.write(bytes("last words"));
@@ -313,6 +322,30 @@ function startTlsCases(net: Subject): void {
     tlsClient.abort();
     await assertFails(tlsClient.opened, "TransportError", "closed");
     accepted.abort();
+    await listener.close();
+  });
+
+  test("startTls() leaves close() and abort() of the old socket without effect", async () => {
+    const listener = await net.listen({ hostname: "127.0.0.1" });
+    const plain = net.connect(listener.address);
+    const tlsClient = plain.startTls(clientTls);
+    plain.abort();
+    const closing = plain.close();
+    const tlsServer = (await listener.accept())!.startTls({ ...serverTls, isServer: true });
+    await exchange(tlsClient, tlsServer);
+    await closing;
+    tlsClient.abort();
+    tlsServer.abort();
+    await listener.close();
+  });
+
+  test("startTls() of a socket whose signal is aborted while it connects rejects with the reason", async () => {
+    const listener = await net.listen({ hostname: "127.0.0.1" });
+    const controller = new AbortController();
+    const tlsClient = net.connect(listener.address, { signal: controller.signal }).startTls(clientTls);
+    const reason = new Error("never mind");
+    controller.abort(reason);
+    assertStrictEquals(await rejection(tlsClient.opened), reason);
     await listener.close();
   });
 
