@@ -9,9 +9,9 @@ import { text, wire } from "../support/bytes.ts";
 
 test("SendBuffer joins small pieces to one part", () => {
   const buffer = new SendBuffer();
-  buffer.text("a");
+  assertEquals(buffer.text("a"), true);
   buffer.bytes(wire("b"));
-  buffer.field("C", "d");
+  assertEquals(buffer.field("C", "d"), true);
   assertEquals(buffer.take().map(text), ["abC: d¶"]);
   assertEquals(buffer.take(), []);
 });

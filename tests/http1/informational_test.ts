@@ -37,8 +37,9 @@ test("ServerMachine.sendInformational() writes 1xx before the final response (RF
   const machine = asked();
   machine.sendInformational(100, []);
   machine.sendInformational(103, [["Link", "</a>"], ["Content-Length", "5"], ["Transfer-Encoding", "chunked"]]);
+  machine.sendInformational(199, []);
   answer(machine);
-  const informational = "HTTP/1.1 100 Continue¶¶HTTP/1.1 103 Early Hints¶Link: </a>¶¶";
+  const informational = "HTTP/1.1 100 Continue¶¶HTTP/1.1 103 Early Hints¶Link: </a>¶¶HTTP/1.1 199 ¶¶";
   assertEquals(taken(machine), `${informational}HTTP/1.1 204 No Content¶¶`);
 });
 

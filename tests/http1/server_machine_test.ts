@@ -49,6 +49,7 @@ test("ServerMachine reads no request before the one at hand is answered (RFC 911
   assertEquals([machine.next(), machine.next(), machine.hasBuffered], [paused, paused, true]);
   answer(machine);
   assertEquals([machine.next(), machine.nextCycle(), machine.next().type], [paused, true, "request"]);
+  assertEquals(machine.hasBuffered, false);
 });
 
 /** Lines of Connection in a request, whether another one may follow, and what the response says about it. */
