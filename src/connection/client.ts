@@ -344,7 +344,6 @@ export class ClientConnection implements AsyncDisposable {
     await exchange.pump.run();
     if (exchange.pump.failure !== null) throw exchange.pump.failure.error;
     if (this.#closed !== null) throw this.#closedError();
-    const { clock, unclaimedUpgradeTimeoutMs } = this.#settings;
     const pending = new PendingUpgrade();
     const response = new IncomingResponse(head, new IncomingBody({ type: "none" }, null), async () => {
       if (!pending.claimed && this.#released === null) await (await pending.claim()).close();
@@ -352,14 +351,7 @@ export class ClientConnection implements AsyncDisposable {
     attachUpgrade(response, pending);
     const heirs = { pending, parts: this.#parts };
     const agreed = { protocol, response: head };
-    this.#released = handOver(
-      this.#wire,
-      this.#machine.takeTrailing(),
-      agreed,
-      heirs,
-      unclaimedUpgradeTimeoutMs,
-      clock,
-    );
+    this.#released = handOver(this.#wire, this.#machine.takeTrailing(), agreed, heirs, this.#settings);
     this.#finish({ reason: "upgrade" });
     return response;
   }

@@ -33,6 +33,14 @@ export interface Heirs {
   readonly parts: Settled<Parts> | null;
 }
 
+/** How long an upgrade may stay unclaimed. */
+export interface HandOverLimits {
+  /** In milliseconds; 0 or `Infinity` waits without end. */
+  readonly unclaimedUpgradeTimeoutMs: number;
+  /** Where time comes from. */
+  readonly clock: Clock;
+}
+
 /**
  * Hands the transport and the bytes behind the head to whoever is entitled to them.
  *
@@ -43,8 +51,7 @@ export function handOver(
   trailing: Trailing,
   agreed: Agreement,
   heirs: Heirs,
-  unclaimedTimeoutMs: number,
-  clock: Clock,
+  limits: HandOverLimits,
 ): Parts | null {
   if (wire.reading) throw new StateError("busy", "Cannot hand over: a read is pending");
   if (heirs.parts !== null) {
@@ -55,7 +62,7 @@ export function handOver(
   }
   const upgraded = new Upgraded(wire.io, trailing.bytes, { ...agreed, ended: trailing.eof }, wire.channel);
   heirs.pending.resolve(upgraded);
-  if (!heirs.pending.claimed) closeUnclaimed(upgraded, heirs.pending, unclaimedTimeoutMs, clock);
+  if (!heirs.pending.claimed) closeUnclaimed(upgraded, heirs.pending, limits);
   return null;
 }
 
@@ -66,11 +73,12 @@ export function releaseParts(wire: Wire, trailing: Trailing): Parts {
 }
 
 /** An upgrade that nobody asked for is parked: nobody reads, and it is closed when time is up. */
-function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, timeoutMs: number, clock: Clock): void {
+function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, limits: HandOverLimits): void {
+  const { clock, unclaimedUpgradeTimeoutMs } = limits;
   const deadline = new Deadline(clock);
   pending.onClaim(() => deadline.stop());
-  deadline.set(timeoutMs, () => {
+  deadline.set(unclaimedUpgradeTimeoutMs, () => {
     deadline.stop();
-    upgraded.abort(new StateError("canceled", `Nobody claimed the upgrade within ${timeoutMs} ms`));
+    upgraded.abort(new StateError("canceled", `Nobody claimed the upgrade within ${unclaimedUpgradeTimeoutMs} ms`));
   });
 }

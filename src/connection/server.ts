@@ -487,18 +487,10 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   #handOver(protocol: string | null): void {
-    const { clock, unclaimedUpgradeTimeoutMs } = this.#settings;
     const heirs = { pending: this.#pending!, parts: this.#parts };
     const agreed = { protocol, request: this.#request! };
     this.#stopTimers();
-    this.#released = handOver(
-      this.#wire,
-      this.#machine.takeTrailing(),
-      agreed,
-      heirs,
-      unclaimedUpgradeTimeoutMs,
-      clock,
-    );
+    this.#released = handOver(this.#wire, this.#machine.takeTrailing(), agreed, heirs, this.#settings);
     this.#stopped = { reason: "upgrade" };
   }
 
