@@ -25,7 +25,8 @@
 
 export type * from "./src/connection/mod.ts";
 export type * from "./src/runtime/mod.ts";
-export { handshake, UnsentError } from "./src/connection/client.ts";
+export { handshake } from "./src/connection/client.ts";
+export { UnsentError } from "./src/connection/outgoing_request.ts";
 export { IncomingRequest, IncomingResponse } from "./src/connection/incoming.ts";
 export { serveConnection } from "./src/connection/server.ts";
 export { UpgradeRejected } from "./src/connection/upgrade.ts";

@@ -8,72 +8,21 @@ import type { Duplex } from "../duplex/duplex.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { ClientMachine } from "../http1/client_machine.ts";
 import { StateError } from "../http1/errors.ts";
-import { type Field, fieldPairs, type Fields, type FieldsInit } from "../http1/fields.ts";
-import type { ResponseHead, Version } from "../http1/message.ts";
+import { type Field, fieldPairs, type Fields } from "../http1/fields.ts";
+import type { ResponseHead } from "../http1/message.ts";
 import { Deadline } from "./clock.ts";
 import { handOver, releaseParts } from "./hand_over.ts";
 import { IncomingResponse } from "./incoming.ts";
 import { type BodySource, bodyTruncated, IncomingBody } from "./incoming_body.ts";
 import { type ClientConnectionOptions, type ClientSettings, clientSettings, type Closed } from "./options.ts";
-import { bodySize, type OutgoingBody, type OutgoingTrailers, sortBody, type SortedBody } from "./outgoing_body.ts";
+import { bodySize, sortBody, type SortedBody } from "./outgoing_body.ts";
+import { type OutgoingRequest, type SendOptions, UnsentError } from "./outgoing_request.ts";
 import { Outlet } from "./outlet.ts";
 import { type ContinueWait, type RequestOwner, RequestPump } from "./request_pump.ts";
 import { type Settled, settled } from "./settled.ts";
 import { attachUpgrade, PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
 import type { Parts } from "./upgraded.ts";
 import { Wire } from "./wire.ts";
-
-/** A request to be sent. Target and fields go on the wire untouched; only the framing of the body is added. */
-export interface OutgoingRequest {
-  /** Case-sensitive. */
-  readonly method: string;
-  /** Any of the four forms: `/path`, `http://host/path`, `host:port`, `*`. */
-  readonly target: string;
-  /** 1.1 when left out. */
-  readonly version?: Version | undefined;
-  /** The field lines, `Host` among them. */
-  readonly fields?: FieldsInit | undefined;
-  /**
-   * The body; none when left out. With `Expect: 100-continue` it waits for the server's word. A final response instead
-   * cancels it, but for a 417: then it is left untouched, to be sent again without the expectation.
-   */
-  readonly body?: OutgoingBody | null | undefined;
-  /** Sent behind a chunked body, if the field `Trailer` announces them. */
-  readonly trailers?: OutgoingTrailers | undefined;
-  /** Whether a 200 of no announced length switches the connection as well, as old Docker daemons mean it. */
-  readonly hijack?: boolean | undefined;
-}
-
-/** What sending can be told. */
-export interface SendOptions {
-  /** Gives up the exchange. HTTP/1.1 has no other way than to end the connection, which then fails with the reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called with each 1xx response but 101. */
-  readonly onInformational?: ((head: ResponseHead) => void) | undefined;
-  /** How long `Expect: 100-continue` holds back the body; the connection's `continueTimeoutMs` when left out. */
-  readonly continueTimeoutMs?: number | undefined;
-}
-
-/** A request that never reached the wire: it can be sent again elsewhere without a second thought. */
-export class UnsentError extends Error {
-  /** The name, for logs. */
-  override readonly name = "UnsentError";
-  /** What can be checked without `instanceof`. */
-  readonly code = "unsent";
-  /** The request, its body untouched. */
-  readonly request: OutgoingRequest;
-
-  /**
-   * Makes the error.
-   *
-   * @param request The request.
-   * @param cause Why it was not sent.
-   */
-  constructor(request: OutgoingRequest, cause: unknown) {
-    super("The request was not sent", { cause });
-    this.request = request;
-  }
-}
 
 /** Both ends of a client's connection. */
 export interface ClientHandshake {

@@ -7,19 +7,12 @@
 export type { ByteChannel, Duplex } from "../duplex/duplex.ts";
 export * from "../http1/mod.ts";
 export { type Clock } from "./clock.ts";
-export {
-  ClientConnection,
-  type ClientHandshake,
-  handshake,
-  type OutgoingRequest,
-  Sender,
-  type SendOptions,
-  UnsentError,
-} from "./client.ts";
+export { ClientConnection, type ClientHandshake, handshake, Sender } from "./client.ts";
 export { IncomingRequest, IncomingResponse } from "./incoming.ts";
 export { IncomingBody } from "./incoming_body.ts";
 export type { ClientConnectionOptions, Closed, ConnectionOptions, ServerConnectionOptions } from "./options.ts";
 export type { ByteSource, OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
+export { type OutgoingRequest, type SendOptions, UnsentError } from "./outgoing_request.ts";
 export {
   connectResponse,
   type OutgoingResponse,

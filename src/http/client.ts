@@ -4,7 +4,8 @@
  * @module
  */
 
-import { handshake, type OutgoingRequest, type SendOptions, UnsentError } from "../connection/client.ts";
+import { handshake } from "../connection/client.ts";
+import { type OutgoingRequest, type SendOptions, UnsentError } from "../connection/outgoing_request.ts";
 import { systemClock } from "../connection/clock.ts";
 import type { IncomingResponse } from "../connection/incoming.ts";
 import { attachUpgrade, onUpgrade, upgradeOf, UpgradeRejected } from "../connection/upgrade.ts";

@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import { handshake, type OutgoingRequest } from "../../src/connection/client.ts";
+import { handshake } from "../../src/connection/client.ts";
+import type { OutgoingRequest } from "../../src/connection/outgoing_request.ts";
 import type { ClientConnectionOptions } from "../../src/connection/options.ts";
 import { serveConnection } from "../../src/connection/server.ts";
 import { StateError } from "../../src/http1/errors.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import type { OutgoingRequest } from "../../src/connection/client.ts";
+import type { OutgoingRequest } from "../../src/connection/outgoing_request.ts";
 import { ProtocolError, StateError } from "../../src/http1/errors.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { TransportError } from "../../src/duplex/transport_error.ts";

@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { handshake, type OutgoingRequest } from "../../src/connection/client.ts";
+import { handshake } from "../../src/connection/client.ts";
+import type { OutgoingRequest } from "../../src/connection/outgoing_request.ts";
 import { serveConnection } from "../../src/connection/server.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { FakeClock, turns, wire } from "../support/wire.ts";

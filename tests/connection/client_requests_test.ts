@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import type { OutgoingRequest } from "../../src/connection/client.ts";
+import type { OutgoingRequest } from "../../src/connection/outgoing_request.ts";
 import { StateError } from "../../src/http1/errors.ts";
 import { Fields } from "../../src/http1/fields.ts";
 import { readUntil, text, turns, wire } from "../support/wire.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { OutgoingRequest } from "../../src/connection/client.ts";
+import type { OutgoingRequest } from "../../src/connection/outgoing_request.ts";
 import type { IncomingResponse } from "../../src/connection/incoming.ts";
 import type { ClientConnectionOptions, Closed } from "../../src/connection/options.ts";
 import type { ProtocolErrorCode } from "../../src/http1/errors.ts";

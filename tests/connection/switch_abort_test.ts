@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { ProtocolError } from "../../src/http1/errors.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { TransportError } from "../../src/duplex/transport_error.ts";
-import type { OutgoingRequest } from "../../src/connection/client.ts";
+import type { OutgoingRequest } from "../../src/connection/outgoing_request.ts";
 import { type OutgoingResponse, upgradeResponse } from "../../src/connection/respond.ts";
 import { serveConnection } from "../../src/connection/server.ts";
 import { onUpgrade } from "../../src/connection/upgrade.ts";

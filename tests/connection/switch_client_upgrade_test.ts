@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { ProtocolError, StateError } from "../../src/http1/errors.ts";
 import type { ResponseHead } from "../../src/http1/message.ts";
-import { type OutgoingRequest, UnsentError } from "../../src/connection/client.ts";
+import { type OutgoingRequest, UnsentError } from "../../src/connection/outgoing_request.ts";
 import type { IncomingResponse } from "../../src/connection/incoming.ts";
 import { onUpgrade } from "../../src/connection/upgrade.ts";
 import { everyCut, readAll, readUntil, text, wire } from "../support/wire.ts";

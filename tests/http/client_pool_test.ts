@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { UnsentError } from "../../src/connection/client.ts";
+import { UnsentError } from "../../src/connection/outgoing_request.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { TransportError } from "../../src/duplex/transport_error.ts";
 import { StateError } from "../../src/http1/errors.ts";

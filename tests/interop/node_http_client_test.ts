@@ -7,7 +7,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect as connectNode } from "node:net";
 import { Duplex as NodeDuplex, type Duplex as NodeStream } from "node:stream";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import { type ClientHandshake, handshake, UnsentError } from "../../src/connection/client.ts";
+import { type ClientHandshake, handshake } from "../../src/connection/client.ts";
+import { UnsentError } from "../../src/connection/outgoing_request.ts";
 import type { ClientConnectionOptions } from "../../src/connection/options.ts";
 import { onUpgrade, UpgradeRejected } from "../../src/connection/upgrade.ts";
 import type { Duplex } from "../../src/duplex/duplex.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type ClientConnection, handshake, type OutgoingRequest, type Sender } from "../../src/connection/client.ts";
+import { type ClientConnection, handshake, type Sender } from "../../src/connection/client.ts";
+import type { OutgoingRequest } from "../../src/connection/outgoing_request.ts";
 import type { IncomingResponse } from "../../src/connection/incoming.ts";
 import type { ClientConnectionOptions, Closed } from "../../src/connection/options.ts";
 import type { Duplex } from "../../src/duplex/duplex.ts";

@@ -10,7 +10,8 @@ import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/dupl
 import { type HeldChannel, holdChannel } from "../../src/duplex/stream_channel.ts";
 import type { OutgoingResponse } from "../../src/connection/respond.ts";
 import { onUpgrade, UpgradeRejected, type UpgradeRejection } from "../../src/connection/upgrade.ts";
-import { type ClientConnection, handshake, type OutgoingRequest, type Sender } from "../../src/connection/client.ts";
+import { type ClientConnection, handshake, type Sender } from "../../src/connection/client.ts";
+import type { OutgoingRequest } from "../../src/connection/outgoing_request.ts";
 import type { ClientConnectionOptions, ServerConnectionOptions } from "../../src/connection/options.ts";
 import type { Handler } from "../../src/connection/server.ts";
 import type { Upgraded } from "../../src/connection/upgraded.ts";
