@@ -332,8 +332,10 @@ test("IncomingBody fails again and again with what cut it short, behind what cam
 test("IncomingBody.fail() breaks a body that is open, and no other", async () => {
   const reason = bodyTruncated(null);
   const open = bodyOf("foo").body;
+  const { trailers } = open;
   open.fail(reason);
   assertStrictEquals(await rejection(open.read()), reason);
+  assertStrictEquals(await rejection(trailers), reason);
 
   const { body: waiting, source } = bodyOf();
   const read = waiting.read();
@@ -366,6 +368,13 @@ test("IncomingBody.finish() discards a body that nobody wants, within bounds", a
   assertEquals(await codeOf(body.read()), "body-used");
 
   assert(!await bodyOf("foo", "bar", "baz", "x", END).body.finish(5, false));
+});
+
+test("IncomingBody.finish() counts anew what comes behind a cancellation", async () => {
+  const { body } = bodyOf("foo", "bar", "baz", END);
+  assert(!await body.finish(5, true));
+  body.cancel();
+  assert(await body.finish(5, false));
 });
 
 test("IncomingBody.finish() rejects with what reading fails with", async () => {

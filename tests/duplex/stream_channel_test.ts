@@ -167,7 +167,7 @@ test("abort() rejects what is pending with its reason, also where the streams ar
   await turns();
   channel.abort(reason);
   channel.abort(new Error("later"));
-  const calls = [...pending, channel.read(), channel.write(wire("z"))];
+  const calls = [...pending, channel.read(), channel.write(wire("z")), channel.closeWrite()];
   for (const error of await Promise.all(calls.map(rejection))) assertStrictEquals(error, reason);
   assertStrictEquals(canceled(), reason);
 
