@@ -147,6 +147,20 @@ export async function sendPattern(socket: Socket, total: number, pieceLength: nu
   await socket.closeWrite();
 }
 
+/** Sends a number of pattern bytes. */
+export async function sendSome(socket: Socket, total: number): Promise<void> {
+  for (let offset = 0; offset < total; offset += 65_536) {
+    await socket.write(patternAt(offset, Math.min(65_536, total - offset)));
+  }
+}
+
+/** Receives as many pattern bytes. */
+export async function receiveSome(socket: Socket, total: number): Promise<number> {
+  const checker = new PatternChecker();
+  while (checker.received < total) checker.check((await socket.read())!);
+  return checker.received;
+}
+
 /** Receives pattern bytes up to FIN. */
 export async function receivePattern(socket: Socket): Promise<number> {
   const checker = new PatternChecker();

@@ -10,6 +10,7 @@ import type { Subject } from "./fixture.ts";
 import { flowCases } from "./flow_cases.ts";
 import { listenCases } from "./listen_cases.ts";
 import { plainCases } from "./plain_cases.ts";
+import { startTlsCases } from "./start_tls_cases.ts";
 import { tlsCases } from "./tls_cases.ts";
 
 /**
@@ -27,4 +28,5 @@ export function networkSuite(subject: Subject, here: boolean): void {
   flowCases(subject);
   listenCases(subject);
   tlsCases(subject);
+  startTlsCases(subject);
 }
