@@ -47,8 +47,9 @@ export function writableOf(channel: ByteChannel): WritableStream<Uint8Array> {
   return new WritableStream<Uint8Array>({
     start(controller): void {
       // The sink's abort() is held back until the write in flight has settled, which a stalled peer can prevent forever.
-      const signal = controller.signal;
-      signal.addEventListener("abort", () => channel.abort(signal.reason), { once: true });
+      // Bun before 1.4 has no such signal, and waits.
+      const signal = controller.signal as AbortSignal | undefined;
+      signal?.addEventListener("abort", () => channel.abort(signal.reason), { once: true });
     },
     write(chunk): Promise<void> {
       if (chunk instanceof Uint8Array) return channel.write(chunk);
@@ -58,6 +59,9 @@ export function writableOf(channel: ByteChannel): WritableStream<Uint8Array> {
     },
     close(): Promise<void> {
       return channel.closeWrite();
+    },
+    abort(reason): void {
+      channel.abort(reason);
     },
   }, ONE_CHUNK_AT_A_TIME);
 }

@@ -14,6 +14,7 @@ import type {
   TlsOptions,
 } from "../duplex/network.ts";
 import type { SocketAddress } from "../duplex/socket.ts";
+import { TransportError } from "../duplex/transport_error.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 import { parseAddress } from "./address.ts";
 import { transportError } from "./errors.ts";
@@ -47,6 +48,7 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
         return socket.failed(reason);
       }
       try {
+        refuseUnsafeTls();
         const adapter = await load();
         await adapter.secure(socket, transport, complete);
       } catch (error) {
@@ -82,4 +84,16 @@ function withServerName<Options extends TlsOptions>(options: Options, duplex: Du
   const serverName = options.serverName ?? (duplex instanceof NetSocket ? duplex.host : undefined);
   if (serverName === undefined) throw new TypeError("Cannot start TLS: serverName is missing");
   return { ...options, serverName };
+}
+
+/**
+ * Bun before 1.4 calls a certificate from an authority that is not trusted `authorized` (tried on 1.2.23 and 1.3.14), and
+ * plays the server over `upgradeTLS()` or a duplex only to hang or to crash.
+ */
+function refuseUnsafeTls(): void {
+  const { Bun } = globalThis as { Bun?: { readonly version: string } };
+  if (Bun === undefined) return;
+  const [major = 0, minor = 0] = Bun.version.split(".").map(Number);
+  if (major > 1 || (major === 1 && minor >= 4)) return;
+  throw new TransportError("tls", "Cannot start TLS: Bun checks certificates since 1.4 only");
 }

@@ -1,6 +1,9 @@
 /**
  * Connects, listens and starts TLS on Bun, over `Bun.connect` and `Bun.listen`.
  *
+ * Made for Bun 1.4. Before, Bun tells a reset by the peer as its end, and takes certificates from anybody: TLS is refused
+ * there.
+ *
  * @example An echo, half-closed from the client's side
  * ```ts ignore
  * import { connect, listen } from "@http-upgrade/http-upgrade/bun";

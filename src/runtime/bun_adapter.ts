@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Listener, ListenOptions, SocketOptions, StartTlsOptions } from "../duplex/network.ts";
+import type { Listener, ListenOptions, SocketOptions, StartTlsOptions, TlsOptions } from "../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
 import type { HeldChannel } from "../duplex/stream_channel.ts";
 import type { Adapter } from "./adapter.ts";
@@ -82,11 +82,17 @@ async function secure(
   transport: NetSocket | HeldChannel,
   options: StartTlsOptions,
 ): Promise<void> {
+  const { checkServerIdentity } = await import("node:tls");
   const native = transport instanceof NetSocket ? await takePlainSocket(transport) : null;
   if (native === null) return (await import("./node_tls.ts")).secureWithNode(socket, transport, options);
   if (socket.over) return native.terminate();
   const { remote, local } = await (transport as NetSocket).opened;
   const opening = (tlsSocket: BunSocket): boolean => !(tlsSocket.data instanceof BunTransport);
+  const isTrusted = ({ authorized }: BunSocket): boolean =>
+    authorized === true || (options.isServer === true && options.requireClientCert !== true);
+  // Bun looks at the name by itself only since 1.4.1.
+  const nameError = (tlsSocket: BunSocket): Error | undefined =>
+    checkServerIdentity((options as TlsOptions).serverName ?? "", tlsSocket.getPeerCertificate!());
   const fail = (tlsSocket: BunSocket, error: unknown): void => {
     const reason = error ?? new TransportError("tls", "Cannot handshake: the connection ended");
     socket.failed(transportError(reason, "handshake"));
@@ -102,9 +108,9 @@ async function secure(
       open() {},
       handshake(tlsSocket: BunSocket, success: boolean, error: Error | null): void {
         if (!opening(tlsSocket)) return;
-        const trusted = options.isServer !== true || options.requireClientCert !== true ||
-          tlsSocket.authorized === true;
-        if (!success || !trusted) return fail(tlsSocket, error);
+        if (!success || !isTrusted(tlsSocket)) return fail(tlsSocket, error);
+        const wrongName = options.isServer === true ? undefined : nameError(tlsSocket);
+        if (wrongName !== undefined) return fail(tlsSocket, wrongName);
         socket.attach(new BunTransport(tlsSocket, socket), socketInfo(remote, local, tlsSocket.alpnProtocol || null));
       },
       error: (tlsSocket: BunSocket, error: unknown) =>

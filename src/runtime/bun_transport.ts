@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { PeerCertificate } from "node:tls";
 import { accepted } from "../duplex/fast_path.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { transportError } from "./errors.ts";
@@ -21,6 +22,7 @@ export interface BunSocket {
   readonly alpnProtocol?: string | false | null;
   /** TLS: whether the peer showed a certificate that is trusted. */
   readonly authorized?: boolean;
+  getPeerCertificate?(): PeerCertificate;
   /** The number of bytes taken, -1 when closed. */
   write(bytes: Uint8Array, byteOffset?: number, byteLength?: number): number;
   shutdown(): void;

@@ -1,5 +1,9 @@
 /**
- * Connects, listens and starts TLS on Deno, over `Deno.connect`, `Deno.listen` and `Deno.startTls`.
+ * Connects, listens and starts TLS on Deno, over `Deno.connect`, `Deno.listen` and `Deno.startTls`; over `node:tls` where
+ * those cannot do what is asked: client certificates, TLS in TLS, the server's side of `startTls()`.
+ *
+ * Two things Deno cannot do: send a reset (`abort()` ends the connection instead), and let go of a TLS connection before
+ * its handshake is over (when that is given up, the connection stays until the peer closes it).
  *
  * @example An echo, half-closed from the client's side
  * ```ts
