@@ -44,12 +44,13 @@ export function readableOf(channel: ByteChannel): ReadableStream<Uint8Array> {
  * @returns A stream whose chunks must be `Uint8Array`s; anything else is a `TypeError` and aborts the channel.
  */
 export function writableOf(channel: ByteChannel): WritableStream<Uint8Array> {
+  let signal: AbortSignal | undefined;
   return new WritableStream<Uint8Array>({
     start(controller): void {
       // The sink's abort() is held back until the write in flight has settled, which a stalled peer can prevent forever.
       // Bun before 1.4 has no such signal, and waits.
-      const signal = controller.signal as AbortSignal | undefined;
-      signal?.addEventListener("abort", () => channel.abort(signal.reason), { once: true });
+      signal = controller.signal as AbortSignal | undefined;
+      signal?.addEventListener("abort", () => channel.abort(signal?.reason), { once: true });
     },
     write(chunk): Promise<void> {
       if (chunk instanceof Uint8Array) return channel.write(chunk);
@@ -61,7 +62,7 @@ export function writableOf(channel: ByteChannel): WritableStream<Uint8Array> {
       return channel.closeWrite();
     },
     abort(reason): void {
-      channel.abort(reason);
+      if (signal === undefined) channel.abort(reason);
     },
   }, ONE_CHUNK_AT_A_TIME);
 }
