@@ -1,0 +1,87 @@
+/**
+ * This package: `serve` and `Client`, as the README uses them.
+ *
+ * @module
+ */
+
+import { Client } from "../../../src/http/client.ts";
+import { serve } from "../../../src/http/serve.ts";
+import type { Server } from "../../../src/http/server.ts";
+import { connectResponse, onUpgrade, upgradeResponse, wantsUpgrade } from "../../../src/http/switch.ts";
+import { UpgradeRejected } from "../../../src/connection/upgrade.ts";
+import type { Upgraded } from "../../../src/connection/upgraded.ts";
+import { tunnel } from "../../../src/proxy/tunnel.ts";
+import { connect } from "../../../src/runtime/mod.ts";
+import type { ClientUnderTest, Outcome, ServerUnderTest } from "../probe.ts";
+
+/** `serve`. */
+export async function server(): Promise<ServerUnderTest & { readonly server: Server }> {
+  const server = serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    async connect(request) {
+      if (request.hostname === "refused.test") return new Response("blocked by policy", { status: 403 });
+      const target = connect(request, { signal: request.signal });
+      await target.opened;
+      return connectResponse(request, {}, async (io) => void await tunnel(io, target)).response;
+    },
+    onError() {},
+  }, async (request) => {
+    if (wantsUpgrade(request, "echo")) return upgradeResponse(request, "echo", {}, echo).response;
+    return new Response(`${request.method} ${new URL(request.url).pathname} ${await request.text()}`);
+  });
+  const [address] = await server.listening;
+  return { server, port: address!.port!, speaks: "echo", tunnels: true };
+}
+
+async function echo(io: Upgraded): Promise<void> {
+  for (let bytes = await io.read(); bytes !== null; bytes = await io.read()) await io.write(bytes);
+  await io.close();
+}
+
+/** `Client`. */
+export const client: ClientUnderTest = {
+  get(port) {
+    return withClient({}, async (client) => {
+      const response = await client.fetch(`http://127.0.0.1:${port}/`);
+      if (response.status === 101) return await converse(response.status, await onUpgrade(response));
+      return { type: "response", status: response.status, body: await response.text() };
+    });
+  },
+  upgrade(port, body) {
+    return withClient({}, async (client) => {
+      const method = body === null ? "GET" : "POST";
+      return await converse(101, await client.upgrade(`http://127.0.0.1:${port}/`, { protocol: "echo", method, body }));
+    });
+  },
+  connect(port, authority) {
+    return withClient({ proxy: `http://127.0.0.1:${port}` }, async (client) => {
+      return await converse(200, await client.connect(authority));
+    });
+  },
+};
+
+async function withClient(options: { proxy?: string }, ask: (client: Client) => Promise<Outcome>): Promise<Outcome> {
+  const client = new Client(options);
+  try {
+    return await ask(client);
+  } catch (error) {
+    if (!(error instanceof UpgradeRejected && error.response instanceof Response)) {
+      return { type: "error", message: `${error}` };
+    }
+    return { type: "response", status: error.response.status, body: await error.response.text() };
+  } finally {
+    await client.abort();
+  }
+}
+
+async function converse(status: number, io: Upgraded): Promise<Outcome> {
+  let received = "";
+  const encoder = new TextEncoder();
+  const decoder = new TextDecoder();
+  await io.write(encoder.encode("ping"));
+  for (let bytes = await io.read(); bytes !== null; bytes = await io.read()) received += decoder.decode(bytes);
+  await io.write(encoder.encode("late")).catch(() => {});
+  await io.close();
+  return { type: "switched", status, received };
+}
