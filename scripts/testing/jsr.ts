@@ -1,6 +1,6 @@
 /**
- * Tests and examples import two packages from JSR. Where JSR cannot be reached, an import map puts the stand-ins of
- * `tests/offline/` in their place; everything else in it is what `deno.json` says.
+ * Tests and examples import two packages from JSR, the npm build a third. Where JSR cannot be reached, an import map puts
+ * the stand-ins of `tests/offline/` in their place; everything else in it is what `deno.json` says.
  *
  * @module
  */
@@ -13,6 +13,9 @@ const standIns: Imports = {
   "@std/assert": "tests/offline/assert.ts",
   "@std/streams": "tests/offline/streams.ts",
 };
+
+/** What is only there to be type-checked: nothing runs with it. */
+const typesOnly: Imports = { "@deno/dnt": "tests/offline/dnt.ts" };
 
 /** Long enough for a slow mirror; an unreachable host usually fails within milliseconds. */
 const probeTimeoutMs = 15_000;
@@ -38,20 +41,34 @@ export interface ImportArguments {
   readonly offline: readonly string[];
 }
 
-/** Writes the import map, and finds out whether JSR answers; or has answered before, as Deno's cache counts. */
+/** Writes the import map, and finds out whether it is needed. */
 export async function importArguments(): Promise<ImportArguments> {
-  const { imports, scopes } = JSON.parse(await Deno.readTextFile(new URL("deno.json", projectRoot))) as DenoConfig;
+  const { imports, scopes } = await readConfig();
   await writeImportMap({
-    imports: absolute({ ...imports, ...standIns }),
+    imports: absolute({ ...imports, ...standIns, ...typesOnly }),
     scopes: Object.fromEntries(Object.entries(scopes).map(([scope, own]) => [absoluteUrl(scope), absolute(own)])),
   });
   const offline = [`--import-map=${importMap}`];
-  const specifiers = Object.keys(standIns).map((name) => imports[name] ?? name);
-  const probe = ["cache", "--quiet", "--no-config", "--no-lock", ...specifiers];
-  const { code } = await run(Deno.execPath(), probe, probeTimeoutMs);
-  if (code === 0) return { usual: [], offline };
+  if (await jsrAnswers(Object.keys(standIns))) return { usual: [], offline };
   console.log(`JSR cannot be reached: stand-ins from tests/offline/ replace ${Object.keys(standIns).join(" and ")}`);
   return { usual: offline, offline };
+}
+
+/**
+ * Finds out whether JSR answers; or has answered before, as Deno's cache counts.
+ *
+ * @param names What is wanted of it, by the names in the `imports` of `deno.json`. It is downloaded.
+ * @param timeoutMs How long that may take.
+ */
+export async function jsrAnswers(names: readonly string[], timeoutMs: number = probeTimeoutMs): Promise<boolean> {
+  const { imports } = await readConfig();
+  const specifiers = names.map((name) => imports[name] ?? name);
+  const probe = ["cache", "--quiet", "--no-config", "--no-lock", ...specifiers];
+  return (await run(Deno.execPath(), probe, timeoutMs)).code === 0;
+}
+
+async function readConfig(): Promise<DenoConfig> {
+  return JSON.parse(await Deno.readTextFile(new URL("deno.json", projectRoot))) as DenoConfig;
 }
 
 /** Renamed into place, as another run in the same folder may be reading the map. */

@@ -1,0 +1,57 @@
+/**
+ * What is left to do when the modules are emitted, the same for both ways of building.
+ *
+ * @module
+ */
+
+import { exists, filesIn, projectRoot } from "../testing/project.ts";
+import type { Manifest, Project } from "./manifest.ts";
+
+/** What dnt leaves behind and the package does not need. */
+const leftovers = [".npmignore", "esm/package.json", "node_modules", "package-lock.json", "src"];
+
+/** From the project's root. */
+const documents = ["README.md", "LICENSE", "CHANGELOG.md"];
+
+/**
+ * Writes the package.json, copies the documents, and adapts texts to npm.
+ *
+ * @param project What `deno.json` says.
+ * @param manifest The package.json.
+ * @param folder The package, from the project's root.
+ */
+export async function tidyUp(project: Project, manifest: Manifest, folder: string): Promise<void> {
+  const root = new URL(`${folder}/`, projectRoot);
+  for (const name of leftovers) {
+    if (await exists(`${folder}/${name}`)) await Deno.remove(new URL(name, root), { recursive: true });
+  }
+  for (const path of await filesIn(`${folder}/esm`, ".d.ts.map")) await Deno.remove(new URL(path, projectRoot));
+  for (const name of documents) await Deno.copyFile(new URL(name, projectRoot), new URL(name, root));
+  await Deno.writeTextFile(new URL("package.json", root), JSON.stringify(manifest, null, 2) + "\n");
+  for (const path of await filesIn(`${folder}/esm`, ".d.ts")) {
+    await edit(path, (text) => withDisposable(withoutMap(underName(text, project.name, manifest.name))));
+  }
+  await edit(`${folder}/README.md`, (text) => underName(text, project.name, manifest.name));
+}
+
+/** Examples import the package by its name, which is another one on npm. */
+function underName(text: string, from: string, to: string): string {
+  return text.replaceAll(`from "${from}`, `from "${to}`);
+}
+
+/** The maps of declarations lead to sources that are not in the package. */
+function withoutMap(declarations: string): string {
+  return declarations.replace(/^\/\/# sourceMappingURL=.*\n?/m, "");
+}
+
+/** `lib` up to ES2024 does not have `AsyncDisposable`; with this a declaration file does not depend on the user's. */
+function withDisposable(declarations: string): string {
+  const reference = '/// <reference lib="esnext.disposable" />\n';
+  const needed = /\bAsyncDisposable\b|\bSymbol\.(?:asyncDispose|dispose)\b/.test(declarations);
+  return needed && !declarations.includes(reference.trim()) ? reference + declarations : declarations;
+}
+
+async function edit(path: string, change: (text: string) => string): Promise<void> {
+  const url = new URL(path, projectRoot);
+  await Deno.writeTextFile(url, change(await Deno.readTextFile(url)));
+}
