@@ -65,3 +65,10 @@ export {
   upgradeResponse,
   wantsUpgrade,
 } from "./src/http/switch.ts";
+export { type WebSocketClosed, WebSocketConnection } from "./src/ws/connection.ts";
+export { webSocketOver } from "./src/ws/over.ts";
+export { upgradeWebSocket } from "./src/ws/upgrade.ts";
+export type { WebSocketStreamOptions } from "./src/ws/connect.ts";
+export { WebSocketStream } from "./src/ws/web_socket_stream.ts";
+export { WebSocketProtocolError } from "./src/websocket/errors.ts";
+export type * from "./src/ws/mod.ts";

@@ -21,7 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   connection: ["bytes", "http1", "websocket", "duplex"],
   http: ["bytes", "http1", "websocket", "duplex", "connection"],
   proxy: ["bytes", "http1", "websocket", "duplex", "connection"],
-  ws: ["bytes", "http1", "websocket", "duplex", "connection"],
+  ws: ["bytes", "http1", "websocket", "duplex", "connection", "http"],
   runtime: ["bytes", "http1", "websocket", "duplex", "connection", "http", "proxy", "ws"],
 };
 
@@ -34,6 +34,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     "src/runtime/mod.ts",
   ],
   "src/proxy/platform.ts": ["src/runtime/mod.ts"],
+  "src/ws/platform.ts": ["src/runtime/deflate.ts"],
 };
 
 const pureFolders: ReadonlySet<string> = new Set(["bytes", "http1", "websocket"]);

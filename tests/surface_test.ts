@@ -13,6 +13,7 @@ const { exports } = JSON.parse(readFileSync(projectFile("deno.json"), "utf8")) a
 const modules: Record<string, () => Promise<object>> = {
   ".": () => import("../mod.ts"),
   "./http1": () => import("../src/connection/mod.ts"),
+  "./websocket": () => import("../src/ws/mod.ts"),
   "./proxy": () => import("../src/proxy/mod.ts"),
   "./net": () => import("../src/runtime/mod.ts"),
   "./deno": () => import("../src/runtime/deno.ts"),

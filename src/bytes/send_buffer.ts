@@ -100,6 +100,18 @@ export class SendBuffer {
     for (let at = 0; at < bytes.length; at += PART_BYTES) this.#parts.push(bytes.subarray(at, at + PART_BYTES));
   }
 
+  /** Adds `bytes` bytes that the caller writes, at once and whole. What is long gets memory of its own. */
+  room(bytes: number): Uint8Array {
+    if (bytes > JOIN_BYTES) {
+      const part = new Uint8Array(bytes);
+      this.#seal();
+      this.#parts.push(part);
+      return part;
+    }
+    this.reserve(bytes);
+    return this.#slab.subarray(this.#at, this.#at += bytes);
+  }
+
   /** Remembers how much there is, for {@linkcode rewind}. */
   mark(): number {
     return this.#at - this.#from;

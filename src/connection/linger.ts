@@ -37,6 +37,14 @@ export async function linger(wire: Wire, limits: LingerLimits): Promise<void> {
   deadline.stop();
 }
 
+/** The same, but the peer gets the time to end its side first. */
+export async function lingerBehindPeer(wire: Wire, limits: LingerLimits): Promise<void> {
+  const deadline = new Deadline(limits.clock);
+  await within(deadline, limits.closeTimeoutMs, readToEnd(wire));
+  deadline.stop();
+  await linger(wire, limits);
+}
+
 async function readToEnd(wire: Wire): Promise<void> {
   let left = MAX_LINGER_BYTES;
   for (let chunk = await wire.lastRead; chunk !== null && left > 0; chunk = await wire.read()) left -= chunk.length;

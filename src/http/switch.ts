@@ -28,7 +28,10 @@ import { LightRequest } from "./light_request.ts";
 export interface ResponseSwitch {
   /** To be returned from the handler, through whatever middleware. */
   readonly response: Response;
-  /** Resolves once the response was sent. Rejects with `UpgradeRejected` if another one is; needs no handler. */
+  /**
+   * Resolves once the response was sent. Rejects with `UpgradeRejected` if another one is; needs no handler. Taking it
+   * claims the connection: one that nobody has taken it for is closed after `unclaimedUpgradeTimeoutMs`.
+   */
   readonly upgraded: Promise<Upgraded>;
 }
 
@@ -57,7 +60,7 @@ export function acceptanceOf(incoming: IncomingRequest): Acceptance | undefined 
 const NOTHING: Proposal = { type: "none", why: "not-requested" };
 
 /** The request below a platform's one; only those that a server of this package made have one. */
-function incomingOf(request: object): IncomingRequest | undefined {
+export function incomingOf(request: object): IncomingRequest | undefined {
   return LightRequest.incoming(request) ?? ConnectRequest.incoming(request);
 }
 
@@ -113,11 +116,11 @@ export function upgradeResponse(
 ): ResponseSwitch | Switch {
   if (isConnLevel(request)) return upgrade(request, protocol, init);
   const incoming = incomingOf(request);
-  const { response, upgraded } = upgrade(incoming ?? { proposal: NOTHING }, protocol);
+  const { response } = upgrade(incoming ?? { proposal: NOTHING }, protocol);
   acceptances.set(incoming!, { status: 101, onSwitched });
   const headers = new Headers(init.headers);
   for (const [name, value] of response.fields as Iterable<[string, string]>) headers.set(name, value);
-  return { response: new Response(null, { status: 426, headers }), upgraded };
+  return switchTo(new Response(null, { status: 426, headers }), incoming!);
 }
 
 /**
@@ -148,9 +151,19 @@ export function connectResponse(
   if (isConnLevel(request)) return tunnel(request, init);
   const incoming = incomingOf(request);
   if (incoming === undefined) throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
-  const { upgraded } = tunnel(incoming);
+  tunnel(incoming);
   acceptances.set(incoming, { status: 200, onSwitched });
-  return { response: new Response(null, { status: 200, headers: new Headers(init.headers) }), upgraded };
+  return switchTo(new Response(null, { status: 200, headers: new Headers(init.headers) }), incoming);
+}
+
+/** Whoever takes the promise has asked for the connection; an answer alone has not. */
+function switchTo(response: Response, incoming: IncomingRequest): ResponseSwitch {
+  return {
+    response,
+    get upgraded() {
+      return claim(incoming);
+    },
+  };
 }
 
 /**

@@ -1,0 +1,249 @@
+/**
+ * Raw DEFLATE (RFC 1951) message by message, through the platform's zlib.
+ *
+ * Node's streams hand each piece to another thread, which costs 40 times what compressing a short message takes. The
+ * handle below them works at once, on all three runtimes; whether it does what it should is tried out once, and what is
+ * long goes the public way in any case.
+ *
+ * @module
+ */
+
+/** What is needed of `node:zlib`. */
+interface Zlib {
+  readonly constants: { readonly Z_SYNC_FLUSH: number; readonly Z_FULL_FLUSH: number };
+  createDeflateRaw(options: ZlibOptions): ZlibStream;
+  createInflateRaw(options: ZlibOptions): ZlibStream;
+}
+
+interface ZlibOptions {
+  readonly windowBits: number;
+  readonly level?: number;
+  readonly memLevel?: number;
+  readonly flush: number;
+}
+
+interface ZlibStream {
+  readonly _handle?: ZlibHandle | null;
+  readonly _writeState?: Uint32Array;
+  write(chunk: Uint8Array, done: (error?: Error | null) => void): boolean;
+  read(): Uint8Array | null;
+  on(event: "error", listener: (error: Error) => void): void;
+  reset(): void;
+  close(): void;
+}
+
+interface ZlibHandle {
+  onerror?: (message: string, errno: number, code: string) => void;
+  writeSync(
+    flush: number,
+    input: Uint8Array,
+    inputAt: number,
+    inputLength: number,
+    output: Uint8Array,
+    outputAt: number,
+    outputLength: number,
+  ): void;
+}
+
+/** Compresses, or the reverse; earlier messages are referred to by later ones. */
+export interface DeflateCodec {
+  /**
+   * Takes a whole message, or the next part of one.
+   *
+   * @param input Not to be changed before it is done. One call at a time.
+   * @param maxBytes How long the result may be.
+   * @returns The result, valid until the next call of any codec; later if there is much to do.
+   * @throws {RangeError} The result is longer than `maxBytes`. The codec is of no use after this.
+   * @throws {Error} The input is not what zlib expects. The same.
+   */
+  process(input: Uint8Array, maxBytes: number): Uint8Array | Promise<Uint8Array>;
+  /** Frees the memory. Idempotent. */
+  close(): void;
+}
+
+/** How messages are compressed. */
+export interface CompressorOptions {
+  /** How far back to refer, as a power of two: 9–15. */
+  readonly windowBits: number;
+  /** zlib's level, 0–9. */
+  readonly level: number;
+  /** Whether each message begins anew. */
+  readonly noContextTakeover: boolean;
+}
+
+/** What is longer is left to another thread where there is one. 128 KiB. */
+const AT_ONCE_BYTES = 131_072;
+
+/** Where results are put. 64 KiB, for all codecs: nobody waits in between. */
+const scratch = new Uint8Array(65_536);
+
+/** zlib, without importing it: whoever compresses nothing needs no such module. */
+function zlib(): Zlib | null {
+  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
+  return (process?.getBuiltinModule?.("node:zlib") as Zlib | undefined) ?? null;
+}
+
+/** Whether there is a zlib here: Node from 20.16 and 22.3, Deno, Bun. */
+export function canDeflate(): boolean {
+  return zlib() !== null;
+}
+
+/** Compresses messages. Each ends in the empty block that a flush leaves, `00 00 ff ff`. */
+export function compressor(options: CompressorOptions): DeflateCodec {
+  const { constants, createDeflateRaw } = zlib()!;
+  const flush = options.noContextTakeover ? constants.Z_FULL_FLUSH : constants.Z_SYNC_FLUSH;
+  const { windowBits, level } = options;
+  return new ZlibCodec(createDeflateRaw({ windowBits, level, memLevel: 8, flush }), flush);
+}
+
+/** Decompresses messages, whose ends are flushes. A block that says it is the last one may be followed by more. */
+export function decompressor(windowBits: number): DeflateCodec {
+  const { constants, createInflateRaw } = zlib()!;
+  const flush = constants.Z_SYNC_FLUSH;
+  return new ZlibCodec(createInflateRaw({ windowBits, flush }), flush);
+}
+
+class ZlibCodec implements DeflateCodec {
+  readonly #stream: ZlibStream;
+  readonly #handle: ZlibHandle | null;
+  readonly #flush: number;
+  #error: Error | null = null;
+  #onError: ((error: Error) => void) | null = null;
+  #closed = false;
+
+  constructor(stream: ZlibStream, flush: number) {
+    this.#stream = stream;
+    this.#flush = flush;
+    this.#handle = worksAtOnce(stream) ? stream._handle! : null;
+    stream.on("error", (error) => this.#fail(error));
+    if (this.#handle !== null) this.#handle.onerror = (message) => this.#fail(new Error(message));
+  }
+
+  process(input: Uint8Array, maxBytes: number): Uint8Array | Promise<Uint8Array> {
+    if (this.#error !== null) throw this.#error;
+    if (this.#handle === null || input.length > AT_ONCE_BYTES) return this.#later(input, maxBytes);
+    return this.#atOnce(this.#handle, input, maxBytes);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stream.close();
+  }
+
+  #fail(error: Error): void {
+    this.#error ??= error;
+    this.#onError?.(this.#error);
+  }
+
+  #atOnce(handle: ZlibHandle, input: Uint8Array, maxBytes: number): Uint8Array {
+    const state = this.#stream._writeState!;
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    let at = 0;
+    while (true) {
+      handle.writeSync(this.#flush, input, at, input.length - at, scratch, 0, scratch.length);
+      if (this.#error !== null) throw this.#error;
+      const [outputLeft, inputLeft] = state as unknown as [number, number];
+      const made = scratch.length - outputLeft;
+      if ((bytes += made) > maxBytes) throw tooLong(maxBytes);
+      const moved = input.length - inputLeft > at;
+      at = input.length - inputLeft;
+      if (outputLeft > 0 && inputLeft === 0) return joined(parts, scratch.subarray(0, made));
+      if (made > 0) parts.push(scratch.slice(0, made));
+      if (outputLeft > 0) {
+        if (!moved && made === 0) throw new Error("zlib makes no progress");
+        this.#stream.reset();
+      }
+    }
+  }
+
+  /** The public way: nothing but streams. What the reader is given is cut there, not kept. */
+  #later(input: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const stream = this.#stream;
+      const parts: Uint8Array[] = [];
+      let bytes = 0;
+      const collect = (): void => {
+        for (let part = stream.read(); part !== null; part = stream.read()) {
+          bytes += part.length;
+          if (bytes > maxBytes) return this.#fail(tooLong(maxBytes));
+          parts.push(part);
+        }
+      };
+      const readable = stream as unknown as {
+        on(event: "readable", listener: () => void): void;
+        off(event: "readable", listener: () => void): void;
+      };
+      this.#onError = (error) => {
+        readable.off("readable", collect);
+        reject(error);
+      };
+      readable.on("readable", collect);
+      stream.write(input, (error) => {
+        collect();
+        readable.off("readable", collect);
+        this.#onError = null;
+        if (error || this.#error !== null) reject(error ?? this.#error);
+        else resolve(joined(parts, new Uint8Array(0)));
+      });
+    });
+  }
+}
+
+function tooLong(maxBytes: number): RangeError {
+  return new RangeError(`The result is longer than ${maxBytes} bytes`);
+}
+
+function joined(parts: readonly Uint8Array[], last: Uint8Array): Uint8Array {
+  if (parts.length === 0) return last;
+  const whole = new Uint8Array(parts.reduce((bytes, part) => bytes + part.length, last.length));
+  let at = 0;
+  for (const part of [...parts, last]) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+let trusted: boolean | null = null;
+
+/** Whether the handles of this runtime's zlib can be used: tried once, with what is right and what is wrong. */
+function worksAtOnce(stream: ZlibStream): boolean {
+  if (typeof stream._handle?.writeSync !== "function" || stream._writeState === undefined) return false;
+  if (trusted !== null) return trusted;
+  trusted = true;
+  try {
+    trusted = roundTrips() && refusesNoise();
+  } catch {
+    trusted = false;
+  }
+  return trusted;
+}
+
+function roundTrips(): boolean {
+  const deflate = compressor({ windowBits: 15, level: 1, noContextTakeover: false });
+  const inflate = decompressor(15);
+  const message = new Uint8Array(1000).map((_, index) => index % 7);
+  let agree = true;
+  for (let round = 0; round < 2; round++) {
+    const compressed = (deflate.process(message, 2000) as Uint8Array).slice();
+    const back = inflate.process(compressed, 2000) as Uint8Array;
+    agree &&= compressed.length < 100 && back.length === 1000 && back.every((byte, index) => byte === message[index]);
+  }
+  deflate.close();
+  inflate.close();
+  return agree;
+}
+
+function refusesNoise(): boolean {
+  const inflate = decompressor(15);
+  try {
+    inflate.process(new Uint8Array([0xff, 0xff, 0xff]), 2000);
+    return false;
+  } catch {
+    return true;
+  } finally {
+    inflate.close();
+  }
+}

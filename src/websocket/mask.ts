@@ -1,0 +1,54 @@
+/**
+ * Masking (RFC 6455 §5.3): each byte is combined with one of four, in turn. Doing it twice undoes it.
+ *
+ * @module
+ */
+
+/** Below this, a loop over bytes costs less than a view of words. */
+const WORDS_PAY_FROM = 96;
+
+const keyBytes = new Uint8Array(4);
+const keyWord = new Int32Array(keyBytes.buffer);
+
+/**
+ * Copies bytes and masks the copy.
+ *
+ * @param target Where to, from `at`.
+ * @param source What, from `from`; not changed.
+ * @param length How many.
+ * @param key The four bytes of the masking key, the first one in the highest bits.
+ * @param phase How many bytes of the same frame came before.
+ */
+export function maskInto(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  from: number,
+  length: number,
+  key: number,
+  phase = 0,
+): void {
+  if (length < WORDS_PAY_FROM) {
+    for (let i = 0; i < length; i++) target[at + i] = source[from + i]! ^ keyByte(key, phase + i);
+    return;
+  }
+  target.set(source.subarray(from, from + length), at);
+  maskWords(target, at, length, key, phase);
+}
+
+/** Masks in place, four bytes at once where the memory is aligned. */
+function maskWords(bytes: Uint8Array, at: number, length: number, key: number, phase: number): void {
+  const end = at + length;
+  const misaligned = (bytes.byteOffset + at) & 3;
+  const head = misaligned === 0 ? 0 : 4 - misaligned;
+  for (let i = 0; i < head; i++) bytes[at + i]! ^= keyByte(key, phase + i);
+  for (let i = 0; i < 4; i++) keyBytes[i] = keyByte(key, phase + head + i);
+  const word = keyWord[0]!;
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + at + head, (length - head) >>> 2);
+  for (let i = 0; i < words.length; i++) words[i]! ^= word;
+  for (let i = at + head + words.length * 4; i < end; i++) bytes[i]! ^= keyByte(key, phase + i - at);
+}
+
+function keyByte(key: number, index: number): number {
+  return (key >>> (24 - ((index & 3) << 3))) & 0xff;
+}

@@ -1,0 +1,39 @@
+/**
+ * The WebSocket protocol (RFC 6455, RFC 7692) as state machines: bytes in, events out.
+ *
+ * @module
+ */
+
+export { type CloseInfo, MAX_REASON_BYTES, mayBeSent } from "./close_code.ts";
+export { type WebSocketErrorCode, WebSocketProtocolError } from "./errors.ts";
+export { type Extension, readExtensions, writeExtension } from "./extensions.ts";
+export type { Role } from "./frame.ts";
+export {
+  acceptOf,
+  type BadWebSocketRequest,
+  checkWebSocketResponse,
+  type HandshakeHead,
+  keyOf,
+  readWebSocketRequest,
+  type WebSocketRequest,
+} from "./handshake.ts";
+export type { MessageKind } from "./message_assembler.ts";
+export {
+  acceptDeflate,
+  type AcceptedDeflate,
+  agreedDeflate,
+  type DeflateAgreement,
+  type DeflateDirection,
+  deflateOffer,
+  type DeflateOptions,
+} from "./permessage_deflate.ts";
+export {
+  type ClientWebSocketMachineOptions,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  type MessagePart,
+  type ServerWebSocketMachineOptions,
+  type WebSocketEvent,
+  WebSocketMachine,
+  type WebSocketMachineLimits,
+  type WebSocketMachineOptions,
+} from "./web_socket_machine.ts";

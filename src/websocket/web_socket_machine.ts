@@ -1,0 +1,431 @@
+/**
+ * One end of a WebSocket, without a connection: messages in, bytes out; bytes in, events out. Never waits.
+ *
+ * ```text
+ *  receive(bytes) ─▶ frame header ─▶ rules ─▶ unmask ─▶ assemble ─▶ next(): text | binary | compressed | ping | …
+ *  send(), ping(), close() ─────────────────────────▶ frame, masked by a client ─────────────────────▶ take()
+ * ```
+ *
+ * @module
+ */
+
+import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
+import { SendBuffer } from "../bytes/send_buffer.ts";
+import { StateError } from "../http1/errors.ts";
+import { MAX_REASON_BYTES, mayBeSent, NO_STATUS_RECEIVED } from "./close_code.ts";
+import { WebSocketProtocolError } from "./errors.ts";
+import {
+  BINARY,
+  CLOSE,
+  CONTINUATION,
+  type FrameHeader,
+  frameHeaderBytes,
+  PING,
+  PONG,
+  readFrameHeader,
+  type Role,
+  TEXT,
+  writeFrameHeader,
+} from "./frame.ts";
+import { maskInto } from "./mask.ts";
+import { badUtf8, MessageAssembler, type MessageKind } from "./message_assembler.ts";
+import { readUtf8, utf8Length, writeUtf8 } from "./utf8.ts";
+
+/**
+ * What {@linkcode WebSocketMachine.next} finds.
+ *
+ * - `text`, `binary`: a whole message; the bytes are the caller's.
+ * - `compressed`: a whole message that has to be inflated (RFC 7692 §7.2.2), then checked if it is text.
+ * - `ping`: its Pong is ready to be taken already. `pong`: the payload tells which Ping it answers.
+ * - `close`: the peer sends nothing more; the answer is ready to be taken if we had not closed before.
+ * - `need-data`: call `receive()` or `receiveEof()`, then `next()` again.
+ * - `end`: nothing comes any more; the last event before it was `close`, or the peer left without one.
+ */
+export type WebSocketEvent =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "binary"; readonly bytes: Uint8Array }
+  | { readonly type: "compressed"; readonly kind: MessageKind; readonly bytes: Uint8Array }
+  | { readonly type: "ping"; readonly payload: Uint8Array }
+  | { readonly type: "pong"; readonly payload: Uint8Array }
+  | { readonly type: "close"; readonly closeCode: number; readonly reason: string }
+  | { readonly type: "need-data" }
+  | { readonly type: "end" };
+
+/** What a machine can be told, on either end. */
+export interface WebSocketMachineLimits {
+  /** The longest message that is taken, in bytes as they come. 16 MiB by default. */
+  readonly maxMessageBytes?: number | undefined;
+  /** Whether permessage-deflate was agreed on. False by default. */
+  readonly mayCompress?: boolean | undefined;
+  /** Reads UTF-8, `null` if it is none. A plain one by default; the platform's is faster on long text. */
+  readonly readText?: ((bytes: Uint8Array) => string | null) | undefined;
+}
+
+/** What a client's machine must be told: clients mask what they send. */
+export interface ClientWebSocketMachineOptions extends WebSocketMachineLimits {
+  /** The end that masks. */
+  readonly role: "client";
+  /** Gives 32 unpredictable bits for each frame (RFC 6455 §10.3). */
+  readonly maskingKey: () => number;
+}
+
+/** What a server's machine must be told. */
+export interface ServerWebSocketMachineOptions extends WebSocketMachineLimits {
+  /** The end that does not mask. */
+  readonly role: "server";
+  /** None. */
+  readonly maskingKey?: undefined;
+}
+
+/** What a machine can be told beforehand. */
+export type WebSocketMachineOptions = ClientWebSocketMachineOptions | ServerWebSocketMachineOptions;
+
+/** 16 MiB, as tungstenite's longest frame; `ws` takes 100 MiB. */
+export const DEFAULT_MAX_MESSAGE_BYTES = 16_777_216;
+
+/** Compressing may make a message longer, by 5 bytes for each 16 KiB and a few more (RFC 1951 §3.2.4). */
+const COMPRESSED_SLACK = 1.001;
+/** Up to here a frame is copied behind its header, so that both leave in one write. 64 KiB. */
+const JOIN_BYTES = 65_536;
+
+const NEED_DATA: WebSocketEvent = { type: "need-data" };
+const END: WebSocketEvent = { type: "end" };
+
+/**
+ * See the module.
+ *
+ * @example
+ * ```ts
+ * import { WebSocketMachine } from "@http-upgrade/http-upgrade/websocket";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const server = new WebSocketMachine({ role: "server" });
+ * const client = new WebSocketMachine({ role: "client", maskingKey: () => crypto.getRandomValues(new Int32Array(1))[0]! });
+ * client.send("hello");
+ * for (const bytes of client.take()) server.receive(bytes);
+ * assertEquals(server.next(), { type: "text", text: "hello" });
+ * assertEquals(server.next(), { type: "need-data" });
+ * ```
+ */
+export class WebSocketMachine {
+  readonly #role: Role;
+  readonly #mayCompress: boolean;
+  readonly #maskingKey: (() => number) | null;
+  readonly #maxMessageBytes: number;
+  readonly #readText: (bytes: Uint8Array) => string | null;
+  readonly #in: ReceiveBuffer = new ReceiveBuffer();
+  readonly #out: SendBuffer = new SendBuffer();
+  readonly #assembler: MessageAssembler = new MessageAssembler();
+  readonly #frame: FrameHeader = { fin: true, compressed: false, opcode: 0, length: 0, key: 0 };
+  readonly #rules: { readonly role: Role; readonly mayCompress: boolean };
+  /** How much of the current frame's payload is to come; -1 between two frames. */
+  #rest = -1;
+  #pong: Uint8Array | null = null;
+  #sending: MessageKind | null = null;
+  #closeSent = false;
+  #closeReceived = false;
+  #eof = false;
+  #failure: unknown = null;
+
+  /**
+   * Makes a machine for a connection that has just switched.
+   *
+   * @param options Which end, and what to do differently.
+   * @throws {RangeError} `maxMessageBytes` is not a number of at least 0.
+   */
+  constructor(options: WebSocketMachineOptions) {
+    this.#role = options.role;
+    this.#maskingKey = options.maskingKey ?? null;
+    this.#mayCompress = options.mayCompress ?? false;
+    this.#rules = { role: this.#role, mayCompress: this.#mayCompress };
+    this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
+    this.#readText = options.readText ?? readUtf8;
+    if (!(this.#maxMessageBytes >= 0)) throw new RangeError("maxMessageBytes must be a number of at least 0");
+  }
+
+  /** Whether a Close frame was sent: no message can be sent any more. */
+  get closeSent(): boolean {
+    return this.#closeSent;
+  }
+
+  /** Whether the peer's Close frame has come. */
+  get closeReceived(): boolean {
+    return this.#closeReceived;
+  }
+
+  /** Whether a message was begun and not ended. */
+  get sending(): boolean {
+    return this.#sending !== null;
+  }
+
+  /** Takes bytes in. The machine may keep `chunk`, and does not change it. */
+  receive(chunk: Uint8Array): void {
+    if (!this.#closeReceived) this.#in.push(chunk);
+  }
+
+  /** The peer has ended its side. */
+  receiveEof(): void {
+    this.#eof = true;
+  }
+
+  /**
+   * The next event.
+   *
+   * @throws {WebSocketProtocolError} The peer broke the protocol; all later calls throw it again. `close()` with its
+   * `closeCode` tells the peer.
+   */
+  next(): WebSocketEvent {
+    if (this.#failure !== null) throw this.#failure;
+    try {
+      return this.#next();
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+  }
+
+  #next(): WebSocketEvent {
+    while (!this.#closeReceived) {
+      if (this.#rest === -1 && !this.#nextFrame()) break;
+      const event = this.#frame.opcode >= CLOSE ? this.#control() : this.#data();
+      if (event !== null) return event;
+      if (this.#rest !== -1) break;
+    }
+    if (this.#closeReceived || this.#eof) return END;
+    this.#in.release();
+    return NEED_DATA;
+  }
+
+  /** Reads the header of a frame, and checks it against what came before. */
+  #nextFrame(): boolean {
+    const { bytes, start, end } = this.#in;
+    const frame = this.#frame;
+    const size = readFrameHeader(bytes, start, end, this.#rules, frame);
+    if (size === 0) return false;
+    if (frame.opcode < CLOSE) this.#checkOrder();
+    this.#in.start += size;
+    this.#rest = frame.length;
+    return true;
+  }
+
+  #checkOrder(): void {
+    const { opcode, length, compressed } = this.#frame;
+    const assembler = this.#assembler;
+    const under = assembler.kind !== null;
+    if (under !== (opcode === CONTINUATION)) {
+      throw under
+        ? new WebSocketProtocolError("unfinished-message", "A message begins inside another one", "RFC 6455 §5.4")
+        : new WebSocketProtocolError("unexpected-continuation", "There is no message to go on with", "RFC 6455 §5.4");
+    }
+    const max = this.#maxMessageBytes;
+    const limit = compressed || (under && assembler.compressed) ? max * COMPRESSED_SLACK + 64 : max;
+    if (assembler.length + length > limit) throw tooLarge(max);
+  }
+
+  /** A frame of a message, or what there is of it. */
+  #data(): WebSocketEvent | null {
+    const frame = this.#frame;
+    const { bytes, start, end } = this.#in;
+    const assembler = this.#assembler;
+    const whole = end - start >= frame.length && this.#rest === frame.length;
+    if (whole && frame.fin && frame.opcode === TEXT && !frame.compressed) return this.#shortcut();
+    if (frame.opcode !== CONTINUATION && assembler.kind === null) {
+      assembler.begin(frame.opcode === TEXT ? "text" : "binary", frame.compressed);
+    }
+    const available = Math.min(this.#rest, end - start);
+    const phase = frame.length - this.#rest;
+    this.#rest -= available;
+    this.#in.start += available;
+    assembler.add(bytes, start, available, frame.key, phase, this.#rest);
+    if (this.#rest > 0) return null;
+    this.#rest = -1;
+    if (!frame.fin) return null;
+    const { kind, compressed } = assembler;
+    const message = assembler.finish();
+    if (compressed) return { type: "compressed", kind: kind!, bytes: message };
+    return kind === "binary" ? { type: "binary", bytes: message } : this.#text(message);
+  }
+
+  /** A text that is here as a whole is read without being kept: the most frequent case. */
+  #shortcut(): WebSocketEvent {
+    const { length, key } = this.#frame;
+    const { bytes, start } = this.#in;
+    let payload = bytes.subarray(start, start + length);
+    if (key !== 0) {
+      payload = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length);
+      maskInto(payload, 0, bytes, start, length, key);
+    }
+    this.#in.start += length;
+    this.#rest = -1;
+    return this.#text(payload);
+  }
+
+  #text(bytes: Uint8Array): WebSocketEvent {
+    const text = this.#readText(bytes);
+    if (text === null) throw badUtf8();
+    return { type: "text", text };
+  }
+
+  #control(): WebSocketEvent | null {
+    const { opcode, length, key } = this.#frame;
+    const { bytes, start, end } = this.#in;
+    if (end - start < length) return null;
+    const payload = new Uint8Array(length);
+    maskInto(payload, 0, bytes, start, length, key);
+    this.#in.start += length;
+    this.#rest = -1;
+    if (opcode === PONG) return { type: "pong", payload };
+    if (opcode === CLOSE) return this.#peerCloses(payload);
+    if (!this.#closeSent) this.#pong = payload;
+    return { type: "ping", payload };
+  }
+
+  #peerCloses(payload: Uint8Array): WebSocketEvent {
+    const { closeCode, reason } = readClosePayload(payload);
+    this.#closeReceived = true;
+    this.#in.takeAll();
+    if (!this.#closeSent) this.close(closeCode === NO_STATUS_RECEIVED ? null : closeCode);
+    return { type: "close", closeCode, reason };
+  }
+
+  /**
+   * Sends a message, or a part of one.
+   *
+   * @param payload Text, or bytes, which must not change until they were sent.
+   * @param part Whether it ends its message, and whether it was compressed; both only if it is not as usual.
+   * @returns How many bytes of payload the frame has.
+   * @throws {StateError} `closed`: a Close frame was sent. `busy`: parts of a message of the other kind are under way.
+   */
+  send(payload: string | Uint8Array, part: MessagePart = WHOLE): number {
+    if (this.#closeSent) throw new StateError("closed", "Cannot send: the WebSocket is closing");
+    const kind = part.kind ?? (typeof payload === "string" ? "text" : "binary");
+    if (this.#sending !== null && this.#sending !== kind) {
+      throw new StateError("busy", "Cannot send: a message of another kind is not finished");
+    }
+    const opcode = this.#sending !== null ? CONTINUATION : kind === "text" ? TEXT : BINARY;
+    this.#sending = part.fin ? null : kind;
+    return this.#write(opcode, part.fin, part.compressed && opcode !== CONTINUATION, payload);
+  }
+
+  /**
+   * Sends a Ping.
+   *
+   * @param payload At most 125 bytes, which come back in the Pong.
+   * @throws {RangeError} It is longer.
+   * @throws {StateError} `closed`.
+   */
+  ping(payload: Uint8Array): void {
+    if (payload.length > 125) throw new RangeError("Cannot ping: the payload is longer than 125 bytes");
+    if (this.#closeSent) throw new StateError("closed", "Cannot ping: the WebSocket is closing");
+    this.#write(PING, true, false, payload);
+  }
+
+  /**
+   * Sends a Close frame, the last one. Without effect if that has happened.
+   *
+   * @param closeCode 1000–1003, 1007–1014 or 3000–4999; `null` for an empty frame.
+   * @param reason At most 123 bytes of UTF-8.
+   * @throws {RangeError} The code may not be sent, the reason is too long, or there is one without a code.
+   */
+  close(closeCode: number | null, reason = ""): void {
+    WebSocketMachine.checkClose(closeCode, reason);
+    if (this.#closeSent) return;
+    const payload = new Uint8Array(closeCode === null ? 0 : 2 + utf8Length(reason));
+    if (closeCode !== null) {
+      payload[0] = closeCode >> 8;
+      payload[1] = closeCode & 0xff;
+      writeUtf8(payload, 2, reason);
+    }
+    this.#pong = null;
+    this.#closeSent = true;
+    this.#write(CLOSE, true, false, payload);
+  }
+
+  /**
+   * Checks what a Close frame is to say.
+   *
+   * @throws {RangeError} See {@linkcode close}.
+   */
+  static checkClose(closeCode: number | null, reason: string): void {
+    if (closeCode !== null && !mayBeSent(closeCode)) throw new RangeError(`Cannot close with code ${closeCode}`);
+    if (closeCode === null && reason !== "") throw new RangeError("Cannot close with a reason and no code");
+    if (utf8Length(reason) > MAX_REASON_BYTES) {
+      throw new RangeError(`Cannot close: the reason is longer than ${MAX_REASON_BYTES} bytes`);
+    }
+  }
+
+  /** Takes the bytes that are to be sent, in order. Of the Pongs that wait, the newest one is enough (RFC 6455 §5.5.3). */
+  take(): Uint8Array[] {
+    if (this.#pong !== null) {
+      this.#write(PONG, true, false, this.#pong);
+      this.#pong = null;
+    }
+    return this.#out.take();
+  }
+
+  /** Uses the memory of what was taken again: whoever took it holds it no longer. */
+  recycle(): void {
+    this.#out.recycle();
+  }
+
+  #write(opcode: number, fin: boolean, compressed: boolean, payload: string | Uint8Array): number {
+    const text = typeof payload === "string";
+    const length = text ? utf8Length(payload) : payload.length;
+    const masked = this.#maskingKey !== null;
+    const key = masked ? this.#maskingKey!() : 0;
+    const header = { fin, compressed, opcode, length, key };
+    const size = frameHeaderBytes(length, masked);
+    if (!text && !masked && length > JOIN_BYTES) {
+      writeFrameHeader(this.#out.room(size), header, masked);
+      this.#out.bytes(payload);
+      return length;
+    }
+    const frame = this.#out.room(size + length);
+    writeFrameHeader(frame, header, masked);
+    if (text) {
+      writeUtf8(frame, size, payload);
+      if (masked) maskInto(frame, size, frame, size, length, key);
+    } else if (masked) maskInto(frame, size, payload, 0, length, key);
+    else frame.set(payload, size);
+    return length;
+  }
+}
+
+/** What a frame to be sent is, of a message that may have several. */
+export interface MessagePart {
+  /** By the payload's type when left out. */
+  readonly kind?: MessageKind | undefined;
+  /** Whether it ends the message. */
+  readonly fin: boolean;
+  /** Whether the message is compressed. */
+  readonly compressed: boolean;
+}
+
+const WHOLE: MessagePart = { fin: true, compressed: false };
+
+/** Where masked text is undone on its way to the reader of UTF-8. 16 KiB, for all machines: nobody waits in between. */
+const scratch = new Uint8Array(16_384);
+
+/** A message that is longer than allowed. */
+export function tooLarge(max: number): WebSocketProtocolError {
+  return new WebSocketProtocolError(
+    "message-too-large",
+    `A message is longer than ${max} bytes`,
+    "RFC 6455 §7.4.1",
+    1009,
+  );
+}
+
+function readClosePayload(payload: Uint8Array): { closeCode: number; reason: string } {
+  if (payload.length === 0) return { closeCode: NO_STATUS_RECEIVED, reason: "" };
+  if (payload.length === 1) {
+    throw new WebSocketProtocolError("bad-close-payload", "A Close frame has half a code", "RFC 6455 §5.5.1");
+  }
+  const closeCode = payload[0]! << 8 | payload[1]!;
+  if (!mayBeSent(closeCode)) {
+    throw new WebSocketProtocolError("bad-close-code", `Close code ${closeCode} may not be sent`, "RFC 6455 §7.4");
+  }
+  const reason = readUtf8(payload.subarray(2));
+  if (reason === null) throw badUtf8();
+  return { closeCode, reason };
+}

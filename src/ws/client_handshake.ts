@@ -1,0 +1,75 @@
+/**
+ * The client's handshake: what is asked, and what the answer means.
+ *
+ * @module
+ */
+
+import type { Upgraded } from "../connection/upgraded.ts";
+import type { Field, Fields } from "../http1/fields.ts";
+import { areDistinctTokens, checkWebSocketResponse, keyOf } from "../websocket/handshake.ts";
+import { agreedDeflate, deflateOffer, type DeflateOptions } from "../websocket/permessage_deflate.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import { deflateChoice, furtherFields } from "./handshake_options.ts";
+import { type WebSocketOptions, webSocketSettings } from "./options.ts";
+import { openWebSocket } from "./over.ts";
+
+/** What a client's WebSocket can be told, wherever its connection comes from. */
+export interface WebSocketHandshakeOptions extends WebSocketOptions {
+  /** The subprotocols that are offered, by preference. None by default. */
+  readonly protocols?: readonly string[] | undefined;
+  /** Whether compression is offered (RFC 7692), and how. True, as browsers do. */
+  readonly deflate?: boolean | DeflateOptions | undefined;
+  /** Further fields of the request: `Authorization`, `Cookie`, `Origin`. */
+  readonly headers?: HeadersInit | undefined;
+}
+
+/** One handshake. */
+export interface ClientHandshake {
+  /** The fields of the request besides `Host`, `Connection` and `Upgrade`. */
+  readonly fields: readonly Field[];
+  /**
+   * Goes on with the connection that a 101 has switched, which is closed if the answer is wrong.
+   *
+   * @throws {WebSocketProtocolError} The server does not speak WebSocket, or takes what was not offered.
+   */
+  open(upgraded: Upgraded): WebSocketConnection;
+}
+
+/**
+ * Begins a handshake, with a key of its own (RFC 6455 §4.1).
+ *
+ * @throws {SyntaxError} A subprotocol is no token, or is there twice.
+ * @throws {TypeError} `headers` hold a field that belongs to the handshake.
+ * @throws {RangeError} A limit is below 0.
+ */
+export function clientHandshake(options: WebSocketHandshakeOptions): ClientHandshake {
+  const { protocols = [] } = options;
+  if (!areDistinctTokens(protocols)) throw new SyntaxError("Cannot offer subprotocols: each must be a token, and once");
+  webSocketSettings(options);
+  const deflate = deflateChoice(options.deflate ?? true);
+  const key = keyOf(crypto.getRandomValues(new Uint8Array(16)));
+  const fields: Field[] = [["Sec-WebSocket-Key", key], ["Sec-WebSocket-Version", "13"]];
+  if (protocols.length > 0) fields.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
+  if (deflate !== null) fields.push(["Sec-WebSocket-Extensions", deflateOffer(deflate)]);
+  fields.push(...furtherFields(options.headers));
+  return { fields, open: (upgraded) => opened(upgraded, key, options, deflate) };
+}
+
+function opened(
+  upgraded: Upgraded,
+  key: string,
+  options: WebSocketHandshakeOptions,
+  deflateOptions: DeflateOptions | null,
+): WebSocketConnection {
+  try {
+    const fields: Fields = upgraded.head.fields;
+    const protocol = checkWebSocketResponse(fields, key, options.protocols ?? []);
+    const extensions = fields.getAll("sec-websocket-extensions").join(", ");
+    const deflate = agreedDeflate(extensions, deflateOptions);
+    const shared = { ...options, protocol, extensions, deflate, deflateOptions: deflateOptions ?? {} };
+    return openWebSocket(upgraded, { ...shared, role: "client" });
+  } catch (error) {
+    upgraded.abort(error);
+    throw error;
+  }
+}

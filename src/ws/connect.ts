@@ -1,0 +1,72 @@
+/**
+ * The way of a client's WebSocket to its server.
+ *
+ * @module
+ */
+
+import { Client } from "../http/client.ts";
+import type { RouteOptions } from "../http/client_options.ts";
+import { clientHandshake, type WebSocketHandshakeOptions } from "./client_handshake.ts";
+import type { WebSocketConnection } from "./connection.ts";
+
+/** What a `WebSocketStream` can be told. */
+export interface WebSocketStreamOptions extends WebSocketHandshakeOptions, RouteOptions {
+  /** Gives up the handshake. Without effect once the WebSocket is open. */
+  readonly signal?: AbortSignal | undefined;
+  /** The client whose connections are used, with its proxy and TLS. One without options by default. */
+  readonly client?: Client | undefined;
+}
+
+/** A WebSocket on its way. */
+export interface Connecting {
+  /** Where to, of the scheme ws or wss. */
+  readonly url: URL;
+  /** The open WebSocket. */
+  readonly opening: Promise<WebSocketConnection>;
+}
+
+/** Keeps no connection: those that were refused are not used again. */
+let ownClient: Client | null = null;
+
+/**
+ * Connects.
+ *
+ * @param url Of the schemes ws and wss, or http and https.
+ * @param options Of the handshake, and the way.
+ * @param giveUp Gives up besides the signal of the options.
+ * @throws {SyntaxError} The URL cannot be used.
+ * @throws {unknown} What `clientHandshake()` throws.
+ */
+export function connectWebSocket(
+  url: string | URL,
+  options: WebSocketStreamOptions,
+  giveUp: AbortSignal,
+): Connecting {
+  const parsed = webSocketUrl(url);
+  const handshake = clientHandshake(options);
+  const client = options.client ?? (ownClient ??= new Client({ maxIdlePerOrigin: 0 }));
+  const { proxy, noProxy, tls, dial, signal } = options;
+  const opening = client.upgrade(parsed.href.replace(/^ws/, "http"), {
+    protocol: "websocket",
+    headers: handshake.fields as [string, string][],
+    signal: signal === undefined ? giveUp : AbortSignal.any([signal, giveUp]),
+    proxy,
+    noProxy,
+    tls,
+    dial,
+  });
+  return { url: parsed, opening: opening.then((upgraded) => handshake.open(upgraded)) };
+}
+
+/** The URL of a WebSocket, as the constructors of the platforms take it. */
+function webSocketUrl(given: string | URL): URL {
+  const text = String(given);
+  if (!URL.canParse(text)) throw new SyntaxError(`Cannot connect: ${JSON.stringify(text)} is no URL`);
+  const url = new URL(text);
+  if (url.protocol === "http:" || url.protocol === "https:") url.protocol = url.protocol.replace("http", "ws");
+  if (url.protocol !== "ws:" && url.protocol !== "wss:") {
+    throw new SyntaxError(`Cannot connect: ${JSON.stringify(url.protocol)} is no scheme of WebSockets`);
+  }
+  if (text.includes("#")) throw new SyntaxError("Cannot connect: the URL has a fragment");
+  return url;
+}

@@ -1,0 +1,38 @@
+/**
+ * What both handshakes share.
+ *
+ * @module
+ */
+
+import type { Field } from "../http1/fields.ts";
+import { checkDeflateOptions, type DeflateOptions } from "../websocket/permessage_deflate.ts";
+import { canDeflate } from "./platform.ts";
+
+const RESERVED = /^(?:connection|host|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i;
+
+/**
+ * Whether messages may be compressed, and how.
+ *
+ * @param choice As it was given: `true` for the defaults.
+ * @returns `null` if not: because nobody wants that, or because there is no zlib here.
+ * @throws {RangeError} A number of window bits is not one of 8–15.
+ */
+export function deflateChoice(choice: boolean | DeflateOptions): DeflateOptions | null {
+  if (choice === false || !canDeflate()) return null;
+  const options = choice === true ? {} : choice;
+  checkDeflateOptions(options);
+  return options;
+}
+
+/**
+ * Further fields of a handshake, as pairs.
+ *
+ * @throws {TypeError} One of them belongs to the handshake itself.
+ */
+export function furtherFields(headers: HeadersInit | undefined): Field[] {
+  const fields = Array.isArray(headers) ? headers as [string, string][] : [...new Headers(headers)];
+  for (const [name] of fields) {
+    if (RESERVED.test(name)) throw new TypeError(`Cannot set ${name}: it belongs to the handshake of the WebSocket`);
+  }
+  return fields;
+}

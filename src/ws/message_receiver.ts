@@ -1,0 +1,205 @@
+/**
+ * What one end receives: read from the transport one message ahead of whoever takes them, and no further.
+ *
+ * So that Pings are answered and the end is noticed while nobody waits for a message; and so that a peer that sends more
+ * than is taken is held up by the transport.
+ *
+ * @module
+ */
+
+import { type Settled, settled, unattended } from "../connection/settled.ts";
+import type { Wire } from "../connection/wire.ts";
+import { StateError } from "../http1/errors.ts";
+import { badUtf8, type MessageKind } from "../websocket/message_assembler.ts";
+import type { WebSocketEvent, WebSocketMachine } from "../websocket/web_socket_machine.ts";
+import type { Inflation } from "./compression.ts";
+
+/** A message: text, or bytes that are the receiver's. */
+export type Message = string | Uint8Array;
+
+/** What the receiver of messages tells its owner. */
+export interface ReceiverEvents {
+  /** Bytes have come, of whatever. */
+  onChunk(): void;
+  /** A control frame. */
+  onControl(event: Extract<WebSocketEvent, { type: "ping" | "pong" | "close" }>): void;
+  /** The peer has ended its side; after a `close`, or without. */
+  onEof(): void;
+  /** The transport failed, or the peer broke the protocol. */
+  onFailure(error: unknown): void;
+}
+
+/** Reads UTF-8 as it is, with a byte order mark where there is one. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The text, or `null` if the bytes are no UTF-8. */
+export function readText(bytes: Uint8Array): string | null {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** See the module. */
+export class MessageReceiver {
+  readonly #machine: WebSocketMachine;
+  readonly #wire: Wire;
+  readonly #inflation: Inflation | null;
+  readonly #events: ReceiverEvents;
+  readonly #ready: Message[] = [];
+  #readyBytes = 0;
+  #mayWaitBytes = 0;
+  #waiter: Settled<Message | null> | null = null;
+  #outcome: { readonly error: unknown } | "ended" | null = null;
+  #reading = false;
+  #inflating = false;
+  #over = false;
+
+  /**
+   * Reads nothing before `start()`.
+   *
+   * @param machine Understands frames.
+   * @param wire Gives bytes.
+   * @param inflation Inflates messages; `null` for none.
+   * @param events Is told the rest.
+   */
+  constructor(
+    machine: WebSocketMachine,
+    wire: Wire,
+    inflation: Inflation | null,
+    events: ReceiverEvents,
+  ) {
+    this.#machine = machine;
+    this.#wire = wire;
+    this.#inflation = inflation;
+    this.#events = events;
+  }
+
+  /** Whether nothing is read because nobody takes what is there. */
+  get paused(): boolean {
+    return !this.#reading && !this.#inflating && !this.#over;
+  }
+
+  /** Begins to read. */
+  start(): void {
+    this.#pump();
+  }
+
+  /** The next message, `null` after the last one. One call at a time. A rejection needs no handler. */
+  read(): Promise<Message | null> {
+    if (this.#waiter !== null) {
+      return unattended(Promise.reject(new StateError("busy", "Cannot read: a read is pending")));
+    }
+    const message = this.#ready.shift();
+    if (message !== undefined) {
+      this.#readyBytes -= message.length;
+      this.#pump();
+      return Promise.resolve(message);
+    }
+    if (this.#outcome !== null) {
+      return this.#outcome === "ended" ? Promise.resolve(null) : unattended(Promise.reject(this.#outcome.error));
+    }
+    this.#waiter = settled();
+    return this.#waiter.promise;
+  }
+
+  /** From now on so much may wait to be taken, so that the peer's Close frame behind it is found. */
+  mayWait(bytes: number): void {
+    this.#mayWaitBytes = bytes;
+    this.#pump();
+  }
+
+  /** Nothing more comes: after what waits, readers get the end, or an error. */
+  end(outcome: { readonly error: unknown } | "ended"): void {
+    if (this.#outcome !== null) return;
+    this.#outcome = outcome;
+    this.#over = true;
+    const waiter = this.#waiter;
+    this.#waiter = null;
+    if (outcome === "ended") waiter?.resolve(null);
+    else waiter?.reject(outcome.error);
+  }
+
+  #pump(): void {
+    if (this.#reading || this.#inflating || this.#over) return;
+    try {
+      while (this.#hasRoom()) {
+        const event = this.#machine.next();
+        if (event.type === "text") this.#deliver(event.text);
+        else if (event.type === "binary") this.#deliver(event.bytes);
+        else if (event.type === "need-data") return this.#readChunk();
+        else if (event.type === "compressed") this.#inflate(event.kind, event.bytes);
+        else if (event.type === "end") return this.#finish();
+        else this.#events.onControl(event);
+        if (this.#over || this.#inflating) return;
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#ready.length === 0 || this.#readyBytes < this.#mayWaitBytes;
+  }
+
+  #deliver(message: Message): void {
+    const waiter = this.#waiter;
+    if (waiter === null) {
+      this.#ready.push(message);
+      this.#readyBytes += message.length;
+      return;
+    }
+    this.#waiter = null;
+    waiter.resolve(message);
+  }
+
+  #inflate(kind: MessageKind, bytes: Uint8Array): void {
+    const inflated = this.#inflation!.inflate(bytes);
+    if (!(inflated instanceof Promise)) return this.#deliver(inflatedMessage(kind, inflated));
+    this.#inflating = true;
+    inflated.then((result) => {
+      this.#inflating = false;
+      if (this.#over) return;
+      this.#deliver(inflatedMessage(kind, result));
+      this.#pump();
+    }).catch((error) => this.#fail(error));
+  }
+
+  #readChunk(): void {
+    this.#reading = true;
+    this.#wire.read().then(this.#onChunk, this.#onReadFailure);
+  }
+
+  readonly #onChunk = (chunk: Uint8Array | null): void => {
+    this.#reading = false;
+    if (chunk === null) this.#machine.receiveEof();
+    else this.#machine.receive(chunk);
+    this.#events.onChunk();
+    this.#pump();
+  };
+
+  readonly #onReadFailure = (error: unknown): void => {
+    this.#reading = false;
+    this.#fail(error);
+  };
+
+  #finish(): void {
+    this.#over = true;
+    this.#events.onEof();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#events.onFailure(error);
+  }
+}
+
+/** What was inflated is still in memory that others use. */
+function inflatedMessage(kind: MessageKind, bytes: Uint8Array): Message {
+  if (kind === "binary") return bytes.slice();
+  const text = readText(bytes);
+  if (text === null) throw badUtf8();
+  return text;
+}

@@ -1,0 +1,214 @@
+/**
+ * What one end sends: messages in the order of the calls, control frames as soon as there is a gap.
+ *
+ * @module
+ */
+
+import { unattended } from "../connection/settled.ts";
+import { accepted } from "../duplex/fast_path.ts";
+import type { Wire } from "../connection/wire.ts";
+import { StateError } from "../http1/errors.ts";
+import type { MessageKind } from "../websocket/message_assembler.ts";
+import { utf8Length } from "../websocket/utf8.ts";
+import type { WebSocketMachine } from "../websocket/web_socket_machine.ts";
+import type { Compression } from "./compression.ts";
+
+/** A message that can be sent at once. */
+export type OutgoingMessage = string | ArrayBuffer | ArrayBufferView;
+
+/** A message that is sent as its parts come, one frame each: all of text or all of bytes. */
+export type MessageParts = AsyncIterable<string> | AsyncIterable<ArrayBuffer | ArrayBufferView>;
+
+/** Text of this length is written without the platform's encoder. */
+const SHORT_TEXT = 128;
+
+const encoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
+
+/** See the module. */
+export class MessageSender {
+  readonly #machine: WebSocketMachine;
+  readonly #wire: Wire;
+  readonly #compression: Compression | null;
+  readonly #onFailure: (error: unknown) => void;
+  /** What has to be over before another message may begin. */
+  #tail: Promise<unknown> | null = null;
+  #writing: Promise<void> | null = null;
+  #nextFlush: Promise<void> | null = null;
+  #unsentBytes = 0;
+  #unmadeBytes = 0;
+
+  /**
+   * Sends nothing yet.
+   *
+   * @param machine Makes frames.
+   * @param wire Takes them.
+   * @param compression Compresses messages; `null` for none.
+   * @param onFailure Told when the transport does not take them any more.
+   */
+  constructor(
+    machine: WebSocketMachine,
+    wire: Wire,
+    compression: Compression | null,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.#machine = machine;
+    this.#wire = wire;
+    this.#compression = compression;
+    this.#onFailure = onFailure;
+  }
+
+  /** How many bytes of messages the transport has not accepted yet; before they are compressed and framed. */
+  get bufferedAmount(): number {
+    return this.#unsentBytes + this.#unmadeBytes;
+  }
+
+  /** Sends a message. Resolves when the transport has accepted it; a rejection needs no handler. */
+  send(message: OutgoingMessage): Promise<void> {
+    if (this.#tail !== null) return this.#inTurn(message);
+    try {
+      const made = this.#make(message);
+      return made === undefined ? this.flush() : this.#whileBusy(made.then(() => this.flush()));
+    } catch (error) {
+      return unattended(Promise.reject(error));
+    }
+  }
+
+  /** Sends a message as its parts come. Other messages wait for its end, control frames do not. */
+  sendParts(parts: MessageParts): Promise<void> {
+    return this.#whileBusy(this.#afterTail(() => this.#sendParts(parts)));
+  }
+
+  /** Does something between two messages: at once, or when those under way are sent. */
+  between(act: () => void): Promise<void> {
+    if (this.#tail === null) {
+      act();
+      return this.flush();
+    }
+    return this.#whileBusy(this.#afterTail(() => {
+      act();
+      return this.flush();
+    }));
+  }
+
+  /** Gives what the machine has ready to the transport. */
+  flush(): Promise<void> {
+    if (this.#writing !== null) return this.#nextFlush ??= unattended(this.#flushAfter(this.#writing));
+    const parts = this.#machine.take();
+    if (parts.length === 0) return accepted;
+    const written = this.#wire.write(parts, noProgress);
+    if (written !== accepted) return this.#awaitWritten(written);
+    this.#machine.recycle();
+    this.#unsentBytes = 0;
+    return accepted;
+  }
+
+  #inTurn(message: OutgoingMessage): Promise<void> {
+    const bytes = sizeOf(message);
+    this.#unmadeBytes += bytes;
+    return this.#whileBusy(this.#afterTail(() => {
+      this.#unmadeBytes -= bytes;
+      const made = this.#make(message);
+      return made === undefined ? this.flush() : made.then(() => this.flush());
+    }));
+  }
+
+  /** Makes the frame of a message; later only if compressing takes its time. */
+  #make(message: OutgoingMessage): Promise<void> | undefined {
+    const compression = this.#compression;
+    const text = typeof message === "string";
+    if (
+      text && message.length <= SHORT_TEXT && (compression === null || message.length * 3 < compression.thresholdBytes)
+    ) {
+      this.#unsentBytes += this.#machine.send(message);
+      return undefined;
+    }
+    const kind: MessageKind = text ? "text" : "binary";
+    const bytes = text ? encoder.encode(message) : viewOf(message);
+    if (compression === null || bytes.length < compression.thresholdBytes) {
+      this.#unsentBytes += this.#machine.send(bytes, { kind, fin: true, compressed: false });
+      return undefined;
+    }
+    if (this.#machine.closeSent) throw closing();
+    const compressed = compression.compress(bytes, true);
+    if (!(compressed instanceof Promise)) return this.#sendCompressed(compressed, kind, bytes.length);
+    this.#unmadeBytes += bytes.length;
+    return compressed.then((result) => {
+      this.#unmadeBytes -= bytes.length;
+      this.#sendCompressed(result, kind, bytes.length);
+    });
+  }
+
+  #sendCompressed(compressed: Uint8Array, kind: MessageKind, bytes: number): undefined {
+    this.#machine.send(compressed, { kind, fin: true, compressed: true });
+    this.#unsentBytes += bytes;
+  }
+
+  async #sendParts(parts: MessageParts): Promise<void> {
+    const compressed = this.#compression !== null && this.#compression.thresholdBytes !== Infinity;
+    let kind: MessageKind | null = null;
+    for await (const part of parts) {
+      const own: MessageKind = typeof part === "string" ? "text" : "binary";
+      if ((kind ??= own) !== own) throw new TypeError("Cannot send: a message is of text or of bytes");
+      const bytes = typeof part === "string" ? encoder.encode(part) : viewOf(part);
+      if (bytes.length > 0) await this.#sendPart(bytes, { kind, fin: false, compressed });
+    }
+    await this.#sendPart(NOTHING, { kind: kind ?? "binary", fin: true, compressed });
+  }
+
+  async #sendPart(bytes: Uint8Array, part: { kind: MessageKind; fin: boolean; compressed: boolean }): Promise<void> {
+    const made = part.compressed ? await this.#compression!.compress(bytes, part.fin) : bytes;
+    this.#machine.send(made, part);
+    this.#unsentBytes += bytes.length;
+    await this.flush();
+  }
+
+  async #flushAfter(writing: Promise<void>): Promise<void> {
+    await writing;
+    this.#nextFlush = null;
+    await this.flush();
+  }
+
+  #awaitWritten(written: Promise<void>): Promise<void> {
+    const bytes = this.#unsentBytes;
+    const writing = written.then(() => {
+      this.#writing = null;
+      this.#unsentBytes -= bytes;
+    }, (error) => {
+      this.#onFailure(error);
+      throw error;
+    });
+    return this.#writing = unattended(writing);
+  }
+
+  #afterTail(task: () => Promise<void>): Promise<void> {
+    return this.#tail === null ? task() : this.#tail.then(task, task);
+  }
+
+  #whileBusy(task: Promise<void>): Promise<void> {
+    this.#tail = task;
+    const done = (): void => {
+      if (this.#tail === task) this.#tail = null;
+    };
+    task.then(done, done);
+    return task;
+  }
+}
+
+function noProgress(): void {}
+
+/** The bytes of a message that is not text, without copying them. */
+function viewOf(message: ArrayBuffer | ArrayBufferView): Uint8Array {
+  if (message instanceof Uint8Array) return message;
+  if (ArrayBuffer.isView(message)) return new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
+  if (message instanceof ArrayBuffer) return new Uint8Array(message);
+  throw new TypeError("Cannot send: a message is text, an ArrayBuffer or a view of one");
+}
+
+function sizeOf(message: OutgoingMessage): number {
+  return typeof message === "string" ? utf8Length(message) : message.byteLength;
+}
+
+function closing(): StateError {
+  return new StateError("closed", "Cannot send: the WebSocket is closing");
+}

@@ -1,0 +1,58 @@
+/**
+ * What WebSockets can be told, and what they do when they are told nothing.
+ *
+ * @module
+ */
+
+import { type Clock, systemClock } from "../connection/clock.ts";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "../websocket/web_socket_machine.ts";
+
+/** Options of either role. All time limits are in milliseconds; 0 switches one off. */
+export interface WebSocketOptions {
+  /** The longest message that is taken, once inflated; a longer one closes with 1009. 16 MiB. */
+  readonly maxMessageBytes?: number | undefined;
+  /**
+   * How often a Ping is sent to a peer that is silent. If nothing comes before the next one is due, the connection is
+   * taken for lost. 0, off.
+   */
+  readonly pingIntervalMs?: number | undefined;
+  /** How long a peer may be silent, Pongs not counted as silence; then the WebSocket is closed with 1001. 0, off. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** How long the peer may take to answer our Close frame. 10,000, as Chromium. */
+  readonly closeTimeoutMs?: number | undefined;
+  /** The source of time. The platform's by default. */
+  readonly clock?: Clock | undefined;
+}
+
+/** The options with every default filled in. */
+export interface WebSocketSettings {
+  /** See {@linkcode WebSocketOptions}. */
+  readonly maxMessageBytes: number;
+  /** See {@linkcode WebSocketOptions}. */
+  readonly pingIntervalMs: number;
+  /** See {@linkcode WebSocketOptions}. */
+  readonly idleTimeoutMs: number;
+  /** See {@linkcode WebSocketOptions}. */
+  readonly closeTimeoutMs: number;
+  /** See {@linkcode WebSocketOptions}. */
+  readonly clock: Clock;
+}
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws {RangeError} A number is below 0 or none.
+ */
+export function webSocketSettings(options: WebSocketOptions): WebSocketSettings {
+  const settings: WebSocketSettings = {
+    maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
+    pingIntervalMs: options.pingIntervalMs ?? 0,
+    idleTimeoutMs: options.idleTimeoutMs ?? 0,
+    closeTimeoutMs: options.closeTimeoutMs ?? 10_000,
+    clock: options.clock ?? systemClock,
+  };
+  for (const [name, value] of Object.entries(settings)) {
+    if (name !== "clock" && !(value >= 0)) throw new RangeError(`${name} must be a number of at least 0`);
+  }
+  return settings;
+}

@@ -1,0 +1,85 @@
+/**
+ * WebSockets over whatever has switched already: other people's upgraded sockets, tunnels, streams of HTTP/2.
+ *
+ * @module
+ */
+
+import { Wire } from "../connection/wire.ts";
+import type { Duplex } from "../duplex/duplex.ts";
+import type { Role } from "../websocket/frame.ts";
+import { agreedDeflate, type DeflateAgreement, type DeflateOptions } from "../websocket/permessage_deflate.ts";
+import { WebSocketConnection } from "./connection.ts";
+import { type WebSocketOptions, webSocketSettings } from "./options.ts";
+import { canDeflate } from "./platform.ts";
+
+/** What is known of a WebSocket whose handshake is over. */
+export interface OverOptions extends WebSocketOptions {
+  /** Which end this is. */
+  readonly role: Role;
+  /** The subprotocol that was agreed on. None by default. */
+  readonly protocol?: string | undefined;
+  /** The value of `Sec-WebSocket-Extensions` in the 101. None by default. */
+  readonly extensions?: string | undefined;
+  /** What was read from the transport already and comes first: `head` of node:http's `upgrade` event. Nothing by default. */
+  readonly readBuf?: Uint8Array | undefined;
+  /** How messages are compressed, if `extensions` say so. */
+  readonly deflate?: DeflateOptions | undefined;
+}
+
+/**
+ * Speaks WebSocket over a transport on which the handshake is over.
+ *
+ * @param duplex The transport; it belongs to the WebSocket from then on.
+ * @param options Which end this is, and what was agreed on.
+ * @throws {TypeError} A stream of the transport is locked; or messages may be compressed, and there is no zlib here.
+ * @throws {WebSocketProtocolError} `extensions` hold what is not known here.
+ *
+ * @example
+ * ```ts
+ * import { duplexPair, webSocketOver } from "@http-upgrade/http-upgrade";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [near, far] = duplexPair();
+ * const early = new Uint8Array([0x81, 0x82, 0, 0, 0, 0, 0x68, 0x69]); // came together with the handshake
+ * const server = webSocketOver(far, { role: "server", readBuf: early });
+ * assertEquals(await server.read(), "hi");
+ * near.abort();
+ * ```
+ */
+export function webSocketOver(duplex: Duplex, options: OverOptions): WebSocketConnection {
+  const { extensions = "" } = options;
+  const deflate = agreedDeflate(extensions, {});
+  if (deflate !== null && !canDeflate()) throw new TypeError("Cannot compress messages: there is no zlib here");
+  return openWebSocket(duplex, { ...options, extensions, deflate, deflateOptions: options.deflate ?? {} });
+}
+
+/** What the handshakes know. */
+export interface OpenOptions extends WebSocketOptions {
+  /** Which end this is. */
+  readonly role: Role;
+  /** What was agreed on. */
+  readonly protocol?: string | undefined;
+  /** What was agreed on, as the field says it. */
+  readonly extensions: string;
+  /** What was agreed on, as it is meant. */
+  readonly deflate: DeflateAgreement | null;
+  /** Threshold and level. */
+  readonly deflateOptions: DeflateOptions;
+  /** What was read already. */
+  readonly readBuf?: Uint8Array | undefined;
+}
+
+/** Begins to speak WebSocket. */
+export function openWebSocket(duplex: Duplex, options: OpenOptions): WebSocketConnection {
+  const settings = webSocketSettings(options);
+  return new WebSocketConnection({
+    wire: new Wire(duplex),
+    readBuf: options.readBuf ?? new Uint8Array(0),
+    role: options.role,
+    protocol: options.protocol ?? "",
+    extensions: options.extensions,
+    deflate: options.deflate,
+    deflateOptions: options.deflateOptions,
+    settings,
+  });
+}

@@ -1,0 +1,172 @@
+/**
+ * The server's handshake: from a request, a response and a WebSocket.
+ *
+ * @module
+ */
+
+import type { IncomingRequest } from "../connection/incoming.ts";
+import type { OutgoingResponse, SwitchResponse } from "../connection/respond.ts";
+import { UpgradeRejected } from "../connection/upgrade.ts";
+import type { Upgraded } from "../connection/upgraded.ts";
+import { incomingOf, upgradeResponse } from "../http/switch.ts";
+import { StateError } from "../http1/errors.ts";
+import type { Field } from "../http1/fields.ts";
+import { acceptOf, readWebSocketRequest, type WebSocketRequest } from "../websocket/handshake.ts";
+import { acceptDeflate, type AcceptedDeflate, type DeflateOptions } from "../websocket/permessage_deflate.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import { deflateChoice, furtherFields } from "./handshake_options.ts";
+import { type WebSocketOptions, webSocketSettings } from "./options.ts";
+import { openWebSocket } from "./over.ts";
+import { type PendingWebSocket, pendingWebSocket } from "./pending.ts";
+
+/** What a server's WebSocket can be told. */
+export interface UpgradeWebSocketOptions extends WebSocketOptions {
+  /**
+   * The subprotocols that are spoken, by preference: the first one that was offered is taken. Or a function that chooses
+   * of those that were offered, `null` for none. None by default.
+   */
+  readonly protocols?: readonly string[] | ((offered: readonly string[]) => string | null) | undefined;
+  /** Whether messages are compressed if the client can (RFC 7692), and how. False. */
+  readonly deflate?: boolean | DeflateOptions | undefined;
+  /**
+   * Whether pages of this origin may connect: browsers let every page connect anywhere, and send their cookies. Others
+   * get a 403. `null` stands for clients that are no browsers. All may by default.
+   */
+  readonly checkOrigin?: ((origin: string | null) => boolean) | undefined;
+  /** Further fields of the 101. */
+  readonly headers?: HeadersInit | undefined;
+}
+
+/** The answer to a request for a WebSocket, and the WebSocket it leads to. */
+export interface WebSocketUpgrade<Answer> {
+  /**
+   * To be returned from the handler: the 101; or a 400, or a 426 to another version of the protocol, or a 403 to a page of
+   * another origin.
+   */
+  readonly response: Answer;
+  /** Open once the 101 was sent. If another response is, `opened` rejects with `UpgradeRejected`. */
+  readonly socket: PendingWebSocket;
+}
+
+/**
+ * Accepts a request for a WebSocket (RFC 6455 §4.2), or says what is wrong with it.
+ *
+ * @param request A request that `serve()` or `serveConnection()` gave to its handler.
+ * @param options Subprotocols, compression, limits.
+ * @throws {StateError} `no-switch`: the request is a copy, or another server's.
+ * @throws {TypeError} `headers` hold a field that belongs to the handshake; or a subprotocol was chosen that was not
+ * offered.
+ * @throws {RangeError} A limit is below 0.
+ *
+ * @example An echo
+ * ```ts
+ * import { serve, upgradeWebSocket } from "@http-upgrade/http-upgrade";
+ *
+ * await using server = serve({ port: 0, hostname: "127.0.0.1" }, (request) => {
+ *   const { response, socket } = upgradeWebSocket(request, { deflate: true, maxMessageBytes: 1 << 20 });
+ *   socket.opened.then(({ readable, writable }) => readable.pipeTo(writable)).catch(console.error);
+ *   return response;
+ * });
+ * await server.listening;
+ * ```
+ */
+export function upgradeWebSocket(request: Request, options?: UpgradeWebSocketOptions): WebSocketUpgrade<Response>;
+/**
+ * The same for the handlers of `serveConnection()`.
+ *
+ * @param request What the handler got.
+ * @param options Subprotocols, compression, limits.
+ */
+export function upgradeWebSocket(
+  request: IncomingRequest,
+  options?: UpgradeWebSocketOptions,
+): WebSocketUpgrade<OutgoingResponse>;
+export function upgradeWebSocket(
+  request: Request | IncomingRequest,
+  options: UpgradeWebSocketOptions = {},
+): WebSocketUpgrade<Response> | WebSocketUpgrade<OutgoingResponse> {
+  const connLevel = "fields" in request;
+  const incoming = connLevel ? request : incomingOf(request);
+  if (incoming === undefined) {
+    throw new StateError("no-switch", "Cannot upgrade: the request is a copy, or another server's");
+  }
+  webSocketSettings(options);
+  const asked = readWebSocketRequest(incoming);
+  const refusal = "status" in asked ? asked : refusalOf(asked, options);
+  if (refusal !== null) {
+    const socket = pendingWebSocket(Promise.reject(new UpgradeRejected("refused", { status: refusal.status })));
+    return connLevel ? { response: plainRefusal(refusal), socket } : { response: platformRefusal(refusal), socket };
+  }
+  const answer = answerTo(asked as WebSocketRequest, options);
+  if (connLevel) {
+    const { response, upgraded } = upgradeResponse(request, "websocket", { fields: answer.fields });
+    return { response: response as SwitchResponse, socket: socketOf(upgraded, answer, options) };
+  }
+  const headers = answer.fields as [string, string][];
+  const { response, upgraded } = upgradeResponse(request, "websocket", { headers });
+  return { response, socket: socketOf(upgraded, answer, options) };
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+  readonly fields: readonly Field[];
+}
+
+interface Answer {
+  readonly protocol: string | null;
+  readonly deflate: AcceptedDeflate | null;
+  readonly deflateOptions: DeflateOptions;
+  readonly fields: readonly Field[];
+}
+
+function refusalOf({ origin }: WebSocketRequest, { checkOrigin }: UpgradeWebSocketOptions): Refusal | null {
+  if (checkOrigin === undefined || checkOrigin(origin)) return null;
+  return { status: 403, reason: "No WebSocket: the origin is not allowed", fields: [] };
+}
+
+const PLAIN_TEXT: Field = ["Content-Type", "text/plain; charset=utf-8"];
+
+function plainRefusal({ status, reason, fields }: Refusal): OutgoingResponse {
+  return { status, fields: [...fields, PLAIN_TEXT], body: reason };
+}
+
+function platformRefusal({ status, reason, fields }: Refusal): Response {
+  return new Response(reason, { status, headers: [...fields, PLAIN_TEXT] as [string, string][] });
+}
+
+function answerTo(asked: WebSocketRequest, options: UpgradeWebSocketOptions): Answer {
+  const fields: Field[] = [["Sec-WebSocket-Accept", acceptOf(asked.key)]];
+  const protocol = chosenProtocol(asked.protocols, options.protocols ?? []);
+  if (protocol !== null) fields.push(["Sec-WebSocket-Protocol", protocol]);
+  const deflateOptions = deflateChoice(options.deflate ?? false);
+  const deflate = deflateOptions === null ? null : acceptDeflate(asked.extensions, deflateOptions);
+  if (deflate !== null) fields.push(["Sec-WebSocket-Extensions", deflate.field]);
+  fields.push(...furtherFields(options.headers));
+  return { protocol, deflate, deflateOptions: deflateOptions ?? {}, fields };
+}
+
+function chosenProtocol(
+  offered: readonly string[],
+  choice: readonly string[] | ((offered: readonly string[]) => string | null),
+): string | null {
+  if (typeof choice !== "function") return choice.find((protocol) => offered.includes(protocol)) ?? null;
+  const chosen = choice(offered);
+  if (chosen !== null && !offered.includes(chosen)) {
+    throw new TypeError(`Cannot choose the subprotocol ${JSON.stringify(chosen)}: it was not offered`);
+  }
+  return chosen;
+}
+
+function socketOf(upgraded: Promise<Upgraded>, answer: Answer, options: WebSocketOptions): PendingWebSocket {
+  const open = (io: Upgraded): WebSocketConnection =>
+    openWebSocket(io, {
+      ...options,
+      role: "server",
+      protocol: answer.protocol ?? "",
+      extensions: answer.deflate?.field ?? "",
+      deflate: answer.deflate?.agreement ?? null,
+      deflateOptions: answer.deflateOptions,
+    });
+  return pendingWebSocket(upgraded.then(open));
+}
