@@ -14,7 +14,6 @@
 
 import undici from "undici/package.json" with { type: "json" };
 import { bundle } from "../testing/bundle.ts";
-import { importArguments } from "../testing/jsr.ts";
 import { killChildrenOnInterrupt } from "../testing/process.ts";
 import { projectRoot } from "../testing/project.ts";
 import { prepare, type Runtime, type RuntimeName } from "../testing/runtimes.ts";
@@ -27,7 +26,7 @@ import { merge } from "./verdict.ts";
 
 const entry = "scripts/conformance/subjects/main.ts";
 const directory = `.cache/conformance-${Deno.pid}`;
-const only = /^--only=(.*)$/.exec(Deno.args[0] ?? "")?.[1] ?? "";
+const only = readOnly(Deno.args);
 const removeDirectory = () => Deno.removeSync(new URL(directory, projectRoot), { recursive: true });
 
 await Deno.mkdir(new URL(directory, projectRoot), { recursive: true });
@@ -36,20 +35,25 @@ try {
   const places = await preparePlaces();
   const titles = [...[...places.values()].map(({ runtime }) => runtime.title), `undici ${undici.version}`].join(", ");
   console.log(`Measured on ${new Date().toISOString().slice(0, 10)}, ${Deno.build.os}: ${titles}.\n`);
-  const measuring = [
+  const [ofServers, ofClients] = await Promise.all([
     columns(servers, places, (place, subject) => measureServer(place, subject, serverProbes)),
     columns(clients, places, (place, subject) => measureClient(place, subject, clientProbes)),
-  ] as const;
-  console.log(table("servers", serverProbes, await measuring[0]));
-  console.log(`\n${table("clients", clientProbes, await measuring[1])}`);
+  ]);
+  const tables = [table("servers", serverProbes, ofServers), table("clients", clientProbes, ofClients)];
+  console.log(tables.filter((text) => text !== "").join("\n\n"));
 } finally {
   removeDirectory();
 }
 
+function readOnly([argument = "--only=", ...others]: readonly string[]): string {
+  const wanted = /^--only=(.*)$/.exec(argument)?.[1];
+  if (wanted === undefined || others.length > 0) throw new TypeError(`Cannot understand ${Deno.args.join(" ")}`);
+  return wanted;
+}
+
 /** Runtimes that can be had, with the subjects in a form that they can run: Node 20 knows no TypeScript. */
 async function preparePlaces(): Promise<Map<RuntimeName, Place>> {
-  const { offline } = await importArguments();
-  const bundled = (await bundle([entry], directory, offline)).get(entry)!;
+  const bundled = (await bundle([entry], directory, [])).get(entry)!;
   if ("error" in bundled) throw new Error(`Cannot bundle ${entry}\n${bundled.error}`);
   const places = new Map<RuntimeName, Place>();
   for (const name of ["deno", "bun", "node", "node20"] as const) {

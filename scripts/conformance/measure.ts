@@ -8,6 +8,7 @@ import { Child } from "../bench/child.ts";
 import type { Runtime } from "../testing/runtimes.ts";
 import type { ClientProbe, ClientUnderTest, Outcome, Requirement, ServerProbe, ServerUnderTest } from "./probe.ts";
 import type { ClientCommand } from "./subjects/main.ts";
+import { dial } from "./raw_socket.ts";
 import { undecided, type Verdict } from "./verdict.ts";
 
 /** The verdict on each requirement, in their order. */
@@ -22,7 +23,13 @@ export interface Place {
 
 /** Plays all clients' parts to a server. */
 export function measureServer(place: Place, subject: string, probes: readonly ServerProbe[]): Promise<Verdicts> {
-  return measure(probes, place, subject, async (probe, child) => await probe.run(await child.server()));
+  return measure(probes, place, subject, async (probe, child) => {
+    const server = await child.server();
+    const verdict = await probe.run(server);
+    // What a process did not answer that has ended shows nothing.
+    (await dial(server.port)).close();
+    return verdict;
+  });
 }
 
 /** Plays all servers' parts to a client. */

@@ -13,8 +13,9 @@ export interface Column {
   readonly verdicts: readonly Verdict[];
 }
 
-/** One row for each requirement, aligned as `deno fmt` does it. */
+/** One row for each requirement, aligned as `deno fmt` does it. Empty where there are no columns. */
 export function table(what: string, requirements: readonly Requirement[], columns: readonly Column[]): string {
+  if (columns.length === 0) return "";
   const rows = [
     [what, "", ...columns.map(({ title }) => title)],
     ...requirements.map(({ title, clause }, index) => [

@@ -12,7 +12,7 @@ import { right, wrong } from "../verdict.ts";
 /** See the module. */
 export const upgradeWithoutOption: ServerProbe = {
   title: "`Upgrade` without `Connection: upgrade` is ignored",
-  clause: "RFC 9110 §7.6.1",
+  clause: "RFC 9110 §7.8, 6455 §4.2.1",
   id: "E3",
   run(server) {
     const { fields } = dialectOf(server);
