@@ -1,21 +1,23 @@
 /**
- * Runs the tests on every runtime: `deno task test [part of a path]… [--runtime=deno,bun,node,node20,doc] [--timeout=s]`.
+ * Runs the tests on every runtime: `deno task test [part of a path]… [--runtime=deno,bun,node,node20,doc,npm] [--timeout=s]`.
  *
- * The same files run on Deno as they are and on Bun, the current Node and Node 20 as bundles; the examples in doc
- * comments run on Deno. Ends with the totals; the exit code is 1 unless everything passed.
+ * The same files run on Deno as they are and on Bun, the current Node and Node 20 (also 22 and 24 if told) as bundles; the
+ * examples in doc comments run on Deno. The files in `tests/npm/` are about the npm package and run once it is built. Ends with the totals; the exit code is 1 unless everything passed.
  *
  * @module
  */
 
 import { availableParallelism } from "node:os";
 import { type Bundle, bundle } from "./testing/bundle.ts";
+import { prepareArtefact, type PreparedArtefact } from "./testing/artefact.ts";
 import { type Outcome, runJob } from "./testing/job.ts";
 import { type ImportArguments, importArguments } from "./testing/jsr.ts";
 import { killChildrenOnInterrupt } from "./testing/process.ts";
 import { exists, filesIn, projectRoot } from "./testing/project.ts";
 import { prepare, type Runtime, type RuntimeName } from "./testing/runtimes.ts";
 
-const runtimeNames: readonly RuntimeName[] = ["deno", "bun", "node", "node20", "doc"];
+const usualNames: readonly RuntimeName[] = ["deno", "bun", "node", "node20", "doc", "npm"];
+const runtimeNames: readonly RuntimeName[] = [...usualNames, "node22", "node24"];
 
 /** A file may take this long, a test half of it. */
 const defaultTimeoutSeconds = 60;
@@ -48,25 +50,33 @@ Deno.exit(summarize() ? 0 : 1);
 
 async function runAll(): Promise<void> {
   const files = matching(await filesIn("tests", "_test.ts"));
+  const packageFiles = files.filter((file) => file.startsWith("tests/npm/"));
+  const suite = files.filter((file) => !packageFiles.includes(file));
   const examples = matching(await filesWithExamples());
   const imports = await importArguments();
   const runtimes = await prepareRuntimes();
-  const bundles = await bundlesFor(runtimes, files, imports);
+  const bundles = await bundlesFor(runtimes, suite, imports);
+  const artefact = chosen.includes("npm") && packageFiles.length > 0
+    ? await prepareArtefactIn(`${directory}/npm`)
+    : null;
 
   const jobs: (() => Promise<void>)[] = [];
   for (const runtime of runtimes) {
     const { name } = runtime;
-    for (const [index, file] of (name === "doc" ? examples : files).entries()) {
+    const own = name === "doc" ? examples : name !== "npm" ? suite : artefact === null ? [] : packageFiles;
+    for (const [index, file] of own.entries()) {
       jobs.push(async () => {
         const target = bundles.get(name)?.get(file) ?? { entry: file };
         if ("error" in target) return record(name, file, failure("cannot be bundled", target.error));
         const report = `${directory}/${name}-${index}.xml`;
         const limits = { timeoutMs, testTimeoutMs: timeoutMs / 2 };
-        record(name, file, await runJob({ runtime, ...target, importArguments: imports.usual, report, ...limits }));
+        const job = { runtime, ...target, artefact: artefact?.file, importArguments: imports.usual, report, ...limits };
+        record(name, file, await runJob(job));
       });
     }
   }
   await runInParallel(jobs, availableParallelism());
+  await artefact?.remove();
   // A filter may have meant the examples of a module.
   if (files.length > 0 || filters.length > 0 && examples.length > 0) return;
   for (const { name } of runtimes) record(name, "tests/", failure("no tests ran", ""));
@@ -90,6 +100,15 @@ async function prepareRuntimes(): Promise<Runtime[]> {
   return prepared.flat();
 }
 
+async function prepareArtefactIn(folder: string): Promise<PreparedArtefact | null> {
+  try {
+    return await prepareArtefact(folder);
+  } catch (error) {
+    record("npm", "tests/npm/", failure("the package cannot be built and installed", `${error}`));
+    return null;
+  }
+}
+
 /** Node 20 has the stand-ins in any case: `@std/assert` needs `Set.prototype.union`, which came with Node 22. */
 async function bundlesFor(
   runtimes: readonly Runtime[],
@@ -99,7 +118,7 @@ async function bundlesFor(
   const bundles = new Map<RuntimeName, Map<string, Bundle>>();
   const made = new Map<readonly string[], Promise<Map<string, Bundle>>>();
   for (const { name } of runtimes) {
-    if (name === "deno" || name === "doc" || files.length === 0) continue;
+    if (name === "deno" || name === "doc" || name === "npm" || files.length === 0) continue;
     const imports = name === "node20" ? offline : usual;
     const making = made.get(imports) ?? bundle(files, `${directory}/bundle-${made.size}`, imports);
     made.set(imports, making);
@@ -160,9 +179,11 @@ function matching(paths: readonly string[]): string[] {
   return paths.filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)));
 }
 
-function parseArguments(args: readonly string[]): { filters: string[]; chosen: RuntimeName[]; timeoutMs: number } {
+function parseArguments(
+  args: readonly string[],
+): { filters: string[]; chosen: readonly RuntimeName[]; timeoutMs: number } {
   const filters: string[] = [];
-  let chosen: RuntimeName[] = [...runtimeNames];
+  let chosen: readonly RuntimeName[] = usualNames;
   let seconds = defaultTimeoutSeconds;
   for (const arg of args) {
     const [option, value = ""] = arg.split("=", 2);

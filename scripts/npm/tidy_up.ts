@@ -29,7 +29,7 @@ export async function tidyUp(project: Project, manifest: Manifest, folder: strin
   for (const name of documents) await Deno.copyFile(new URL(name, projectRoot), new URL(name, root));
   await Deno.writeTextFile(new URL("package.json", root), JSON.stringify(manifest, null, 2) + "\n");
   for (const path of await filesIn(`${folder}/esm`, ".d.ts")) {
-    await edit(path, (text) => withDisposable(withoutMap(underName(text, project.name, manifest.name))));
+    await edit(path, (text) => withLibrary(withoutMap(underName(text, project.name, manifest.name))));
   }
   await edit(`${folder}/README.md`, (text) => underName(text, project.name, manifest.name));
 }
@@ -44,11 +44,23 @@ function withoutMap(declarations: string): string {
   return declarations.replace(/^\/\/# sourceMappingURL=.*\n?/m, "");
 }
 
-/** `lib` up to ES2024 does not have `AsyncDisposable`; with this a declaration file does not depend on the user's. */
-function withDisposable(declarations: string): string {
+/** Types of the DOM that `@types/node` does not declare, by what is in both. */
+const inNodeTypes: Readonly<Record<string, string>> = {
+  HeadersInit: "NonNullable<ConstructorParameters<typeof Headers>[0]>",
+};
+
+/**
+ * A declaration file does not depend on the user's `lib`: up to ES2024 there is no `AsyncDisposable` in it, and people who
+ * write for Node alone have no DOM.
+ */
+function withLibrary(declarations: string): string {
   const reference = '/// <reference lib="esnext.disposable" />\n';
   const needed = /\bAsyncDisposable\b|\bSymbol\.(?:asyncDispose|dispose)\b/.test(declarations);
-  return needed && !declarations.includes(reference.trim()) ? reference + declarations : declarations;
+  const replaced = Object.entries(inNodeTypes).reduce(
+    (text, [name, type]) => text.replaceAll(new RegExp(`\\b${name}\\b`, "g"), type),
+    declarations,
+  );
+  return needed && !replaced.includes(reference.trim()) ? reference + replaced : replaced;
 }
 
 async function edit(path: string, change: (text: string) => string): Promise<void> {

@@ -34,6 +34,8 @@ export interface Job {
   readonly runtime: Runtime;
   /** The file to hand to the runtime, from the project's root: the test file or its bundle. */
   readonly entry: string;
+  /** The file that tells tests of the npm package where it is. */
+  readonly artefact?: string | undefined;
   /** Arguments that Deno needs to resolve imports. */
   readonly importArguments: readonly string[];
   /** Where the report goes; a path that no other job uses. */
@@ -80,19 +82,23 @@ function unfinishedTest(output: string): string | undefined {
   return ended ? undefined : name;
 }
 
-function commandLine({ runtime, entry, importArguments, report, testTimeoutMs }: Job): string[] {
+function commandLine({ runtime, entry, artefact = "", importArguments, report, testTimeoutMs }: Job): string[] {
   switch (runtime.name) {
     case "deno":
       return ["test", "-A", "--no-check", `--preload=${preload}`, ...importArguments, `--junit-path=${report}`, entry];
     case "doc":
       return ["test", "-A", "--no-check", "--doc", ...importArguments, `--junit-path=${report}`, entry];
+    case "npm":
+      return ["test", "-A", "--no-check", ...importArguments, `--junit-path=${report}`, entry, "--", artefact];
     case "bun":
       return ["test", `--timeout=${testTimeoutMs}`, "--reporter=junit", `--reporter-outfile=${report}`, `./${entry}`];
     case "node":
     case "node20":
+    case "node22":
+    case "node24":
       return [
         "--enable-source-maps",
-        ...(runtime.name === "node" ? [`--test-timeout=${testTimeoutMs}`] : []),
+        ...(runtime.name === "node20" ? [] : [`--test-timeout=${testTimeoutMs}`]),
         ...["--test-reporter=./scripts/testing/node_reporter.mjs", "--test-reporter-destination=stdout"],
         ...["--test-reporter=junit", `--test-reporter-destination=${report}`],
         entry,

@@ -8,10 +8,13 @@ import { fileURLToPath } from "node:url";
 import { installProgram, versionOf } from "./npm.ts";
 import { projectRoot } from "./project.ts";
 
-/** A runtime, by the name that `--runtime=` takes; `doc` is Deno running the examples in doc comments. */
-export type RuntimeName = "deno" | "bun" | "node" | "node20" | "doc";
+/**
+ * A runtime, by the name that `--runtime=` takes; `doc` is Deno running the examples in doc comments, `npm` Deno running
+ * the tests of the package that is to be published.
+ */
+export type RuntimeName = "deno" | "bun" | "node" | "node20" | "node22" | "node24" | "doc" | "npm";
 
-type NpmRuntime = Exclude<RuntimeName, "deno" | "doc">;
+type NpmRuntime = Exclude<RuntimeName, "deno" | "doc" | "npm">;
 
 /** A runtime that is ready. */
 export interface Runtime {
@@ -63,13 +66,15 @@ const wanted: Readonly<Record<NpmRuntime, Wanted>> = {
     packages: nodePackages,
     range: "latest",
   },
-  node20: {
-    executable: "node",
-    accepts: (version) => version.startsWith("20."),
-    packages: nodePackages,
-    range: "20",
-  },
+  node20: nodeOf(20),
+  node22: nodeOf(22),
+  node24: nodeOf(24),
 };
+
+function nodeOf(major: number): Wanted {
+  const accepts = (version: string) => version.startsWith(`${major}.`);
+  return { executable: "node", accepts, packages: nodePackages, range: `${major}` };
+}
 
 /**
  * Finds or installs a runtime.
@@ -79,13 +84,14 @@ const wanted: Readonly<Record<NpmRuntime, Wanted>> = {
 export async function prepare(name: RuntimeName): Promise<Runtime> {
   if (name === "deno") return { name, title: `deno ${Deno.version.deno}`, command: Deno.execPath() };
   if (name === "doc") return { name, title: "doc examples", command: Deno.execPath() };
+  if (name === "npm") return { name, title: "npm package", command: Deno.execPath() };
   const { executable, accepts } = wanted[name];
   const installed = fileURLToPath(new URL(`.cache/runtimes/${name}/${executablePath(name)}`, projectRoot));
   for (const command of [executable, installed]) {
     const version = await versionOf(command);
     if (version !== undefined && accepts(version)) return { name, title: `${executable} ${version}`, command };
   }
-  await installProgram(`${packageOf(name)}@${wanted[name].range}`, `.cache/runtimes/${name}`, executablePath(name));
+  await installProgram([`${packageOf(name)}@${wanted[name].range}`], `.cache/runtimes/${name}`, executablePath(name));
   const version = await versionOf(installed);
   if (version === undefined) throw new Error(`${installed} was installed from npm and does not run`);
   return { name, title: `${executable} ${version}`, command: installed };

@@ -30,7 +30,7 @@ export async function prepareWorkerd(): Promise<string> {
   const program = `node_modules/${name}/bin/workerd${Deno.build.os === "windows" ? ".exe" : ""}`;
   const installed = fileURLToPath(new URL(`.cache/workerd/${program}`, projectRoot));
   for (const command of ["workerd", installed]) if (await versionOf(command) !== undefined) return command;
-  await installProgram(`${name}@latest`, ".cache/workerd", program);
+  await installProgram([`${name}@latest`], ".cache/workerd", program);
   if (await versionOf(installed) === undefined) throw new Error("workerd does not run on this system");
   return installed;
 }

@@ -100,6 +100,8 @@ export interface Finished {
 export interface SpawnOptions {
   /** Added to our own environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Its working directory. Default: ours. */
+  readonly cwd?: string;
   /** Written to its stdin, which is then ended. Default: nothing. */
   readonly stdin?: string | Uint8Array;
   /** When to kill it; the promise then rejects. Default 10 000. */
@@ -112,9 +114,9 @@ export interface SpawnOptions {
  * @throws When it cannot be started or its time runs out; the message holds what it wrote.
  */
 export function spawn(command: string, args: readonly string[], options: SpawnOptions = {}): Promise<Finished> {
-  const { env = {}, stdin = "", timeoutMs = 10_000 } = options;
+  const { env = {}, cwd, stdin = "", timeoutMs = 10_000 } = options;
   return new Promise((resolve, reject) => {
-    const child = spawnChild(command, args, { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawnChild(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text);

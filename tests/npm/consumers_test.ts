@@ -1,0 +1,44 @@
+import { writeFileSync } from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { assertMatch } from "@std/assert";
+import { artefact, assertSaid, consumerSource, inProject, specifiers } from "./artefact.ts";
+
+function writeModule(name: string, text: string): string {
+  writeFileSync(`${artefact.project}/${name}`, text);
+  return name;
+}
+
+const imported = consumerSource();
+const required = imported.replaceAll(/^import (\{.*\}) from (".*");$/gm, "const $1 = require($2);");
+const consumers = [writeModule("consumer.mjs", imported), writeModule("consumer.cjs", required)];
+
+test("the CommonJS consumer requires what the other imports", () => {
+  assertMatch(required, /^const \{ .* \} = require\("http-upgrade\/http1"\);$/m);
+});
+
+for (const { name, title, command } of artefact.runtimes) {
+  for (const file of consumers) {
+    test(`${file} upgrades and tunnels on ${title}`, async () => {
+      const permissions = ["--allow-net", ...(file.endsWith(".cjs") ? ["--allow-read"] : [])];
+      const finished = await inProject(command, name === "deno" ? ["run", ...permissions, file] : [file]);
+      assertSaid(finished, "upgrade: echo hello\nCONNECT: 101 hello\n");
+    });
+  }
+}
+
+for (const { title, command } of artefact.runtimes.filter(({ name }) => name.startsWith("node"))) {
+  test(`every entry point can be required on ${title}: none has a top-level await`, async () => {
+    const names = JSON.stringify(specifiers);
+    const file = writeModule("require_all.cjs", `${names}.forEach((name) => require(name));\nconsole.log("ok");\n`);
+    assertSaid(await inProject(command, [file]), "ok\n");
+  });
+}
+
+test("every entry point can be imported on Deno without a permission", async () => {
+  const imports = specifiers.map((name) => `import ${JSON.stringify(name)};\n`);
+  const file = writeModule("import_all.mjs", `${imports.join("")}console.log("ok");\n`);
+  // Said one by one, as a Deno that was started by Deno may have been handed permissions.
+  const denied = ["net", "write", "env", "run", "sys", "ffi"].map((what) => `--deny-${what}`);
+  assertSaid(await inProject(process.execPath, ["run", "--no-prompt", ...denied, file]), "ok\n");
+});
