@@ -108,7 +108,7 @@ class StreamChannel implements HeldChannel {
     } catch (error) {
       this.#throwIfOver();
       if (reader !== this.#reader) throw new StateError("canceled", "The read was withdrawn");
-      throw asTransportError(error, "The readable stream failed");
+      throw await this.#explain(error, "The readable stream failed");
     } finally {
       if (reader === this.#reader) this.#reading = false;
     }
@@ -180,9 +180,10 @@ class StreamChannel implements HeldChannel {
       written.then(() => {
         this.#rejectPending.delete(reject);
         resolve();
-      }, (error) => {
+      }, async (error) => {
+        const reason = await this.#explain(error, "The writable stream failed");
         this.#rejectPending.delete(reject);
-        reject(asTransportError(error, "The writable stream failed"));
+        reject(reason);
       });
     });
   }
@@ -195,6 +196,18 @@ class StreamChannel implements HeldChannel {
     for (const reject of this.#rejectPending) reject(reason);
     this.#rejectPending.clear();
     this.#closeDuplex();
+  }
+
+  /** Streams of a connection that was never made tell little; the pair may know more (`opened` of WinterTC's sockets). */
+  async #explain(error: unknown, message: string): Promise<unknown> {
+    if (error instanceof TransportError) return error;
+    try {
+      await (this.#duplex as { readonly opened?: unknown }).opened;
+    } catch (cause) {
+      if (cause instanceof TransportError) return cause;
+      return new TransportError("unreachable", "There is no connection", { cause });
+    }
+    return new TransportError("reset", message, { cause: error });
   }
 
   async close(): Promise<void> {
@@ -218,11 +231,6 @@ class StreamChannel implements HeldChannel {
       return;
     }
   }
-}
-
-function asTransportError(error: unknown, message: string): unknown {
-  if (error instanceof TransportError) return error;
-  return new TransportError("reset", message, { cause: error });
 }
 
 function ignore(): void {}

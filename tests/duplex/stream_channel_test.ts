@@ -131,6 +131,26 @@ test("a failing stream is a transport that failed, whatever it fails with", asyn
   assertStrictEquals(await rejection(holdChannel(duplex).read()), timeout);
 });
 
+test("a pair that was never opened says why, whatever its streams fail with [Q1]", async () => {
+  const stream = new Error("the stream was canceled");
+  const failed = async (opened: Promise<unknown>): Promise<[TransportError, TransportError]> => {
+    opened.catch(() => {});
+    const { duplex, source } = scripted({ write: () => Promise.reject(stream) });
+    const channel = holdChannel({ ...duplex, opened } as Duplex);
+    const reading = rejection(channel.read());
+    const writing = rejection(channel.write(wire("x")));
+    source.error(stream);
+    return [await reading as TransportError, await writing as TransportError];
+  };
+  const refused = new Error("nobody listens");
+  for (const error of await failed(turns().then(() => Promise.reject(refused)))) {
+    assertEquals([error.code, error.cause], ["unreachable", refused]);
+  }
+  const own = new TransportError("refused", "nobody listens");
+  for (const error of await failed(Promise.reject(own))) assertStrictEquals(error, own);
+  for (const error of await failed(Promise.resolve())) assertEquals([error.code, error.cause], ["reset", stream]);
+});
+
 test("a channel over streams writes when the sink takes it", async () => {
   let take!: () => void;
   const { duplex } = scripted({ write: () => new Promise<void>((resolve) => take = resolve) });
