@@ -7,7 +7,7 @@
 import net from "node:net";
 
 /** How long a peer may be silent before it is taken for granted that it says no more. */
-const quietMs = 2000;
+const quietMs = 4000;
 
 /** A connection whose bytes are kept as they come. */
 export class RawSocket {

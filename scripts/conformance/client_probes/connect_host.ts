@@ -11,7 +11,7 @@ import { right, wrong } from "../verdict.ts";
 
 /** See the module. */
 export const connectHost: ClientProbe = {
-  title: "`Host` of CONNECT is the target",
+  title: "`Host` of CONNECT is the target by default",
   clause: "RFC 9112 §3.2",
   id: "F1",
   run(client) {

@@ -24,7 +24,7 @@ interface Subject {
 }
 
 /** Longer than a probe keeps silent. */
-const silenceMs = 5000;
+const silenceMs = 9000;
 
 /** Spelled out, so that a bundle contains them. */
 const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
