@@ -69,6 +69,8 @@ export { type WebSocketClosed, WebSocketConnection } from "./src/ws/connection.t
 export { webSocketOver } from "./src/ws/over.ts";
 export { upgradeWebSocket } from "./src/ws/upgrade.ts";
 export type { WebSocketStreamOptions } from "./src/ws/connect.ts";
+export { type BinaryType, WebSocket, type WebSocketInit } from "./src/ws/web_socket.ts";
+export type { WebSocketCloseEvent, WebSocketErrorEvent, WebSocketEventMap } from "./src/ws/web_socket_events.ts";
 export { WebSocketStream } from "./src/ws/web_socket_stream.ts";
 export { WebSocketProtocolError } from "./src/websocket/errors.ts";
 export type * from "./src/ws/mod.ts";

@@ -38,13 +38,15 @@ export interface ClientHandshake {
 /**
  * Begins a handshake, with a key of its own (RFC 6455 §4.1).
  *
- * @throws {SyntaxError} A subprotocol is no token, or is there twice.
+ * @throws {DOMException} `SyntaxError`: a subprotocol is no token, or is there twice.
  * @throws {TypeError} `headers` hold a field that belongs to the handshake.
  * @throws {RangeError} A limit is below 0.
  */
 export function clientHandshake(options: WebSocketHandshakeOptions): ClientHandshake {
   const { protocols = [] } = options;
-  if (!areDistinctTokens(protocols)) throw new SyntaxError("Cannot offer subprotocols: each must be a token, and once");
+  if (!areDistinctTokens(protocols)) {
+    throw new DOMException("Cannot offer subprotocols: each must be a token, and once", "SyntaxError");
+  }
   webSocketSettings(options);
   const deflate = deflateChoice(options.deflate ?? true);
   const key = keyOf(crypto.getRandomValues(new Uint8Array(16)));

@@ -8,6 +8,7 @@ import { Client } from "../http/client.ts";
 import type { RouteOptions } from "../http/client_options.ts";
 import { clientHandshake, type WebSocketHandshakeOptions } from "./client_handshake.ts";
 import type { WebSocketConnection } from "./connection.ts";
+import type { PendingWebSocket } from "./pending.ts";
 
 /** What a `WebSocketStream` can be told. */
 export interface WebSocketStreamOptions extends WebSocketHandshakeOptions, RouteOptions {
@@ -34,15 +35,18 @@ let ownClient: Client | null = null;
  * @param url Of the schemes ws and wss, or http and https.
  * @param options Of the handshake, and the way.
  * @param giveUp Gives up besides the signal of the options.
- * @throws {SyntaxError} The URL cannot be used.
+ * @param given A WebSocket that is there already: then nothing is connected.
+ * @throws {DOMException} `SyntaxError`: the URL cannot be used.
  * @throws {unknown} What `clientHandshake()` throws.
  */
 export function connectWebSocket(
   url: string | URL,
   options: WebSocketStreamOptions,
   giveUp: AbortSignal,
+  given?: PendingWebSocket,
 ): Connecting {
   const parsed = webSocketUrl(url);
+  if (given !== undefined) return { url: parsed, opening: given.opened };
   const handshake = clientHandshake(options);
   const client = options.client ?? (ownClient ??= new Client({ maxIdlePerOrigin: 0 }));
   const { proxy, noProxy, tls, dial, signal } = options;
@@ -61,12 +65,16 @@ export function connectWebSocket(
 /** The URL of a WebSocket, as the constructors of the platforms take it. */
 function webSocketUrl(given: string | URL): URL {
   const text = String(given);
-  if (!URL.canParse(text)) throw new SyntaxError(`Cannot connect: ${JSON.stringify(text)} is no URL`);
+  if (!URL.canParse(text)) throw badUrl(`${JSON.stringify(text)} is no URL`);
   const url = new URL(text);
   if (url.protocol === "http:" || url.protocol === "https:") url.protocol = url.protocol.replace("http", "ws");
   if (url.protocol !== "ws:" && url.protocol !== "wss:") {
-    throw new SyntaxError(`Cannot connect: ${JSON.stringify(url.protocol)} is no scheme of WebSockets`);
+    throw badUrl(`${JSON.stringify(url.protocol)} is no scheme of WebSockets`);
   }
-  if (text.includes("#")) throw new SyntaxError("Cannot connect: the URL has a fragment");
+  if (text.includes("#")) throw badUrl("the URL has a fragment");
   return url;
+}
+
+function badUrl(why: string): DOMException {
+  return new DOMException(`Cannot connect: ${why}`, "SyntaxError");
 }

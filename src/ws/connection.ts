@@ -26,7 +26,7 @@ import {
 import { WebSocketProtocolError } from "../websocket/errors.ts";
 import type { Role } from "../websocket/frame.ts";
 import type { DeflateAgreement, DeflateOptions } from "../websocket/permessage_deflate.ts";
-import { WebSocketMachine } from "../websocket/web_socket_machine.ts";
+import { answerTo, WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import { Compression, directionsOf, Inflation } from "./compression.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { maskingKey } from "./masking_keys.ts";
@@ -130,7 +130,8 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#role = role;
     this.#settings = settings;
     this.#wire = wire;
-    const common = { maxMessageBytes: settings.maxMessageBytes, mayCompress: deflate !== null, readText };
+    const { maxMessageBytes } = settings;
+    const common = { maxMessageBytes, mayCompress: deflate !== null, answersClose: false, readText };
     this.#machine = new WebSocketMachine(role === "client" ? { ...common, role, maskingKey } : { ...common, role });
     if (deflate !== null) {
       const directions = directionsOf(deflate, role);
@@ -289,7 +290,9 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#state = "closing";
     this.#receiver.end("ended");
     this.#limitClosing();
-    void this.#finish({ closeCode, reason, wasClean: true });
+    const answered = this.#sender.between(() => this.#machine.close(answerTo(closeCode)));
+    const finish = (): Promise<void> => this.#finish({ closeCode, reason, wasClean: true });
+    answered.then(finish, finish);
   }
 
   #onEof(): void {

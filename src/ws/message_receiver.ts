@@ -17,6 +17,8 @@ import type { Inflation } from "./compression.ts";
 /** A message: text, or bytes that are the receiver's. */
 export type Message = string | Uint8Array;
 
+type CloseEvent = Extract<WebSocketEvent, { type: "close" }>;
+
 /** What the receiver of messages tells its owner. */
 export interface ReceiverEvents {
   /** Bytes have come, of whatever. */
@@ -52,6 +54,10 @@ export class MessageReceiver {
   #mayWaitBytes = 0;
   #waiter: Settled<Message | null> | null = null;
   #outcome: { readonly error: unknown } | "ended" | null = null;
+  /** Whether somebody has a message and has not come back for the next one. */
+  #taken = false;
+  /** The peer's Close frame, while whoever has the message before it may still answer that. */
+  #heldClose: CloseEvent | null = null;
   #reading = false;
   #inflating = false;
   #over = false;
@@ -91,8 +97,11 @@ export class MessageReceiver {
     if (this.#waiter !== null) {
       return unattended(Promise.reject(new StateError("busy", "Cannot read: a read is pending")));
     }
+    this.#taken = false;
+    this.#releaseClose();
     const message = this.#ready.shift();
     if (message !== undefined) {
+      this.#taken = true;
       this.#readyBytes -= message.length;
       this.#pump();
       return Promise.resolve(message);
@@ -131,6 +140,7 @@ export class MessageReceiver {
         else if (event.type === "need-data") return this.#readChunk();
         else if (event.type === "compressed") this.#inflate(event.kind, event.bytes);
         else if (event.type === "end") return this.#finish();
+        else if (event.type === "close" && this.#taken && !this.#machine.closeSent) return this.#holdClose(event);
         else this.#events.onControl(event);
         if (this.#over || this.#inflating) return;
       }
@@ -151,7 +161,20 @@ export class MessageReceiver {
       return;
     }
     this.#waiter = null;
+    this.#taken = true;
     waiter.resolve(message);
+  }
+
+  /** Whoever has the last message may answer it: until they come back, or have done what can be done at once. */
+  #holdClose(event: CloseEvent): void {
+    this.#heldClose = event;
+    setTimeout(() => this.#releaseClose(), 0);
+  }
+
+  #releaseClose(): void {
+    const event = this.#heldClose;
+    this.#heldClose = null;
+    if (event !== null && !this.#over) this.#events.onControl(event);
   }
 
   #inflate(kind: MessageKind, bytes: Uint8Array): void {

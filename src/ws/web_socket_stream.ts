@@ -50,7 +50,7 @@ export class WebSocketStream implements PendingWebSocket {
    *
    * @param url Of the schemes ws and wss, or http and https.
    * @param options Subprotocols, headers, proxy, TLS.
-   * @throws {SyntaxError} The URL cannot be used, or a subprotocol is no token.
+   * @throws {DOMException} `SyntaxError`: the URL cannot be used, or a subprotocol is no token.
    * @throws {TypeError} `headers` hold a field that belongs to the handshake.
    */
   constructor(url: string | URL, options: WebSocketStreamOptions = {}) {
