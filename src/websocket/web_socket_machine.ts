@@ -37,7 +37,8 @@ import { readUtf8, utf8Length, writeUtf8 } from "./utf8.ts";
  * - `text`, `binary`: a whole message; the bytes are the caller's.
  * - `compressed`: a whole message that has to be inflated (RFC 7692 §7.2.2), then checked if it is text.
  * - `ping`: its Pong is ready to be taken already. `pong`: the payload tells which Ping it answers.
- * - `close`: the peer sends nothing more; the answer is ready to be taken if we had not closed before.
+ * - `close`: the peer sends nothing more; the answer is ready to be taken if we had not closed before, unless
+ *   `answersClose` is false.
  * - `need-data`: call `receive()` or `receiveEof()`, then `next()` again.
  * - `end`: nothing comes any more; the last event before it was `close`, or the peer left without one.
  */
@@ -57,6 +58,11 @@ export interface WebSocketMachineLimits {
   readonly maxMessageBytes?: number | undefined;
   /** Whether permessage-deflate was agreed on. False by default. */
   readonly mayCompress?: boolean | undefined;
+  /**
+   * Whether the peer's Close frame is answered at once, with its code. True by default; else `close()` answers, behind what
+   * is under way (RFC 6455 §5.5.1).
+   */
+  readonly answersClose?: boolean | undefined;
   /** Reads UTF-8, `null` if it is none. A plain one by default; the platform's is faster on long text. */
   readonly readText?: ((bytes: Uint8Array) => string | null) | undefined;
 }
@@ -110,6 +116,7 @@ const END: WebSocketEvent = { type: "end" };
 export class WebSocketMachine {
   readonly #role: Role;
   readonly #mayCompress: boolean;
+  readonly #answersClose: boolean;
   readonly #maskingKey: (() => number) | null;
   readonly #maxMessageBytes: number;
   readonly #readText: (bytes: Uint8Array) => string | null;
@@ -137,6 +144,7 @@ export class WebSocketMachine {
     this.#role = options.role;
     this.#maskingKey = options.maskingKey ?? null;
     this.#mayCompress = options.mayCompress ?? false;
+    this.#answersClose = options.answersClose ?? true;
     this.#rules = { role: this.#role, mayCompress: this.#mayCompress };
     this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.#readText = options.readText ?? readUtf8;
@@ -284,7 +292,7 @@ export class WebSocketMachine {
     const { closeCode, reason } = readClosePayload(payload);
     this.#closeReceived = true;
     this.#in.takeAll();
-    if (!this.#closeSent) this.close(closeCode === NO_STATUS_RECEIVED ? null : closeCode);
+    if (this.#answersClose) this.close(answerTo(closeCode));
     return { type: "close", closeCode, reason };
   }
 
@@ -414,6 +422,11 @@ export function tooLarge(max: number): WebSocketProtocolError {
     "RFC 6455 §7.4.1",
     1009,
   );
+}
+
+/** The code of the Close frame that answers one with this code, which is echoed (RFC 6455 §5.5.1). */
+export function answerTo(closeCode: number): number | null {
+  return closeCode === NO_STATUS_RECEIVED ? null : closeCode;
 }
 
 function readClosePayload(payload: Uint8Array): { closeCode: number; reason: string } {
