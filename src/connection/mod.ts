@@ -1,6 +1,32 @@
 /**
  * HTTP/1.1 over any pair of byte streams, with exact control of what goes on the wire, and the state machines below it.
  *
+ * @example Both ends of a connection that switches to another protocol
+ * ```ts
+ * import { duplexPair } from "@http-upgrade/http-upgrade";
+ * import { handshake, onUpgrade, serveConnection, upgradeResponse } from "@http-upgrade/http-upgrade/http1";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [near, far] = duplexPair(); // or two sockets
+ * serveConnection(far, (request) => {
+ *   const { response, upgraded } = upgradeResponse(request, "echo");
+ *   upgraded.then((io) => io.readable.pipeTo(io.writable)).catch(console.error);
+ *   return response;
+ * });
+ *
+ * const { sender, connection } = handshake(near);
+ * const response = await sender.send({
+ *   method: "GET",
+ *   target: "/",
+ *   fields: [["Host", "a"], ["Connection", "upgrade"], ["Upgrade", "echo"]],
+ * });
+ * const io = await onUpgrade(response);
+ * await io.write(new TextEncoder().encode("hello"));
+ * assertEquals(new TextDecoder().decode((await io.read())!), "hello");
+ * assertEquals((await connection.closed).reason, "upgrade");
+ * await io.close();
+ * ```
+ *
  * @module
  */
 
