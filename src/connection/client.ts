@@ -38,6 +38,7 @@ export interface ClientHandshake {
  * @param io The transport. It is this connection's until it is closed, handed over or given back.
  * @param options What to do differently.
  * @throws {TypeError} A stream of `io` is locked.
+ * @throws {RangeError} A limit is not a number of at least 0. `io` is untouched.
  *
  * @example
  * ```ts

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Http1Limits, HYPER_LENIENCY, type Leniency } from "../http1/limits.ts";
+import { type Http1Limits, HYPER_LENIENCY, type Leniency, limitsOf } from "../http1/limits.ts";
 import type { NameCase } from "../http1/write_head.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { IncomingRequest } from "./incoming.ts";
@@ -74,10 +74,14 @@ export type ServerSettings = Settings<Omit<ServerConnectionOptions, "compat" | "
 /** Client options with every default filled in. */
 export type ClientSettings = Settings<Omit<ClientConnectionOptions, "compat">>;
 
-/** Fills in what both roles share. */
+/**
+ * Fills in what both roles share.
+ *
+ * @throws {RangeError} A limit is not a number of at least 0.
+ */
 function sharedSettings(options: ConnectionOptions): Settings<Omit<ConnectionOptions, "compat">> {
   return {
-    limits: options.limits ?? {},
+    limits: limitsOf(options.limits),
     leniency: options.compat === "hyper" ? { ...HYPER_LENIENCY, ...options.leniency } : options.leniency ?? {},
     nameCase: options.nameCase ?? "as-given",
     unclaimedUpgradeTimeoutMs: options.unclaimedUpgradeTimeoutMs ?? 30_000,

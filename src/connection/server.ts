@@ -53,6 +53,7 @@ type Next = "next" | "close" | "upgraded";
  * @param options What to do differently.
  * @returns The connection, which is running already.
  * @throws {TypeError} A stream of `io` is locked.
+ * @throws {RangeError} A limit is not a number of at least 0. `io` is untouched.
  *
  * @example
  * ```ts

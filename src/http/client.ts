@@ -6,16 +6,16 @@
 
 import { handshake } from "../connection/client.ts";
 import { type OutgoingRequest, type SendOptions, UnsentError } from "../connection/outgoing_request.ts";
-import { systemClock } from "../connection/clock.ts";
 import type { IncomingResponse } from "../connection/incoming.ts";
+import { clientSettings } from "../connection/options.ts";
 import { attachUpgrade, onUpgrade, upgradeOf, UpgradeRejected } from "../connection/upgrade.ts";
 import { Upgraded } from "../connection/upgraded.ts";
 import type { Duplex } from "../duplex/duplex.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { ProtocolError, StateError } from "../http1/errors.ts";
-import type { Field } from "../http1/fields.ts";
+import { type Field, hasField } from "../http1/fields.ts";
 import type { ClientOptions, ConnectInit, FetchInit, RouteOptions, UpgradeInit } from "./client_options.ts";
-import { type ClientRequest, clientRequest, hasField, isReplayable, pairsOf } from "./client_request.ts";
+import { type ClientRequest, clientRequest, isReplayable, pairsOf } from "./client_request.ts";
 import { type ClientResponse, clientResponse } from "./client_response.ts";
 import { type ConnectorSettings, openRoute, withinTime } from "./connector.ts";
 import { ACCEPTED_CODINGS, codingsOf } from "./decode.ts";
@@ -23,6 +23,7 @@ import { Pool, type Pooled } from "./pool.ts";
 import { openTunnel } from "./proxy_connect.ts";
 import { bareHost, proxyFor } from "./proxy_rules.ts";
 import { isRedirect, redirected } from "./redirect.ts";
+import { protocolId } from "./protocol_id.ts";
 import { type Route, routeTo } from "./route.ts";
 
 /** What an exchange needs besides the request. */
@@ -74,9 +75,10 @@ export class Client implements AsyncDisposable {
    * Makes a client that is not connected to anything.
    *
    * @param options Proxy, TLS, limits; and the options of its connections.
+   * @throws {RangeError} A limit is not a number of at least 0.
    */
   constructor(options: ClientOptions = {}) {
-    const clock = options.clock ?? systemClock;
+    const { clock } = clientSettings(options);
     this.#options = options;
     this.#pool = new Pool({
       maxIdlePerOrigin: options.maxIdlePerOrigin ?? 6,
@@ -213,6 +215,7 @@ export class Client implements AsyncDisposable {
       proxy,
     };
     const fields = pairsOf(init.headers);
+    if (init.alpn !== undefined) fields.push(["alpn", init.alpn.map(protocolId).join(", ")]);
     const connector: ConnectorSettings = {
       ...this.#connector,
       openTunnel: (open, proxy, target, signal) => this.#openTunnel(open, proxy, target, fields, signal),

@@ -134,6 +134,11 @@ export interface ConnectInit {
   readonly proxy?: ProxyChoice | undefined;
   /** Further fields of the CONNECT request. */
   readonly headers?: HeadersInit | undefined;
+  /**
+   * The ALPN identifiers of what will be spoken in the tunnel, `h2` or `http/1.1`, for proxies that decide by them: the
+   * field `ALPN` (RFC 7639). Not sent when left out.
+   */
+  readonly alpn?: readonly string[] | undefined;
   /** Gives up, until the tunnel stands. */
   readonly signal?: AbortSignal | null | undefined;
 }

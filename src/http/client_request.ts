@@ -5,7 +5,7 @@
  */
 
 import type { OutgoingBody } from "../connection/outgoing_body.ts";
-import { type Field, fieldPairs, type FieldsInit } from "../http1/fields.ts";
+import { type Field, fieldPairs, type FieldsInit, hasField } from "../http1/fields.ts";
 import type { ClientBody } from "./client_options.ts";
 import { basicAuthorization } from "./proxy_rules.ts";
 
@@ -80,15 +80,6 @@ export function clientRequest(
 export function checkUrl(url: URL): URL {
   if (url.protocol === "http:" || url.protocol === "https:") return url;
   throw new TypeError(`Cannot fetch ${url.protocol} URLs`);
-}
-
-/** Whether a line of this lower-case name is there. */
-export function hasField(fields: readonly Field[], name: string): boolean {
-  for (let i = 0; i < fields.length; i++) {
-    const candidate = fields[i]![0];
-    if (candidate.length === name.length && candidate.toLowerCase() === name) return true;
-  }
-  return false;
 }
 
 const NORMALIZED: ReadonlySet<string> = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);

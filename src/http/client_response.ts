@@ -51,6 +51,8 @@ class LightClientResponse {
   constructor(incoming: IncomingResponse, context: ResponseContext) {
     this.#incoming = incoming;
     this.#context = context;
+    // A 205 may be framed as if it had content. Nobody can read that.
+    if (this.#isNull && !incoming.body.over) incoming.body.cancel();
   }
 
   get head(): ResponseHead {

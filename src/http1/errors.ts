@@ -80,6 +80,8 @@ export type StateErrorCode =
   | "body-length"
   | "head-sent"
   | "no-switch"
+  | "bad-status"
+  | "http10"
   | "upgrade-body"
   | "already-taken"
   | "canceled";

@@ -260,3 +260,12 @@ function hex(code: number): string {
 export function quoted(text: string): string {
   return JSON.stringify(text.length > 40 ? text.slice(0, 40) + "…" : text);
 }
+
+/** Whether a line of this lower-case name is there. */
+export function hasField(fields: readonly Field[], name: string): boolean {
+  for (let i = 0; i < fields.length; i++) {
+    const candidate = fields[i]![0];
+    if (candidate.length === name.length && candidate.toLowerCase() === name) return true;
+  }
+  return false;
+}

@@ -71,6 +71,8 @@ export function responseSendFraming(
 ): SendFraming {
   if (status === 304 && sent.contentLength !== null) givenLength(sent.contentLength, "unknown");
   if (!statusHasBody(status)) return { framing: NO_BODY, dropLength: status !== 304, dropCoding: true, add: null };
+  // It must not have content, and its length is asked for nevertheless (RFC 9110 §15.3.6).
+  if (status === 205) return { framing: NO_BODY, dropLength: true, dropCoding: true, add: lengthField(0) };
   if (method === "HEAD") return headResponse(body, sent);
   if (sent.transferEncoding !== null && peer === "1.1") return codedFraming(sent.transferEncoding);
   const size = body === "none" ? 0 : body;

@@ -293,16 +293,16 @@ export class ServerMachine {
   /**
    * Writes a 1xx response before the final one.
    *
-   * @throws {StateError} The final head is on its way (`head-sent`), the peer speaks HTTP/1.0 (`no-switch`), or the
-   * status is not 100 or 102–199 (`no-switch`).
+   * @throws {StateError} `head-sent`: the final head is on its way; `bad-status`: not 100 or 102–199; `http10`: the peer
+   * speaks HTTP/1.0.
    */
   sendInformational(status: number, fields: readonly Field[]): void {
     if (this.#writing !== "head") throw headSent("an informational response");
     if (status < 100 || status > 199 || status === 101) {
-      throw new StateError("no-switch", `Cannot send ${status} as an informational response`);
+      throw new StateError("bad-status", `Cannot send ${status} as an informational response`);
     }
     if (this.#version === "1.0") {
-      throw new StateError("no-switch", "Cannot send an informational response to HTTP/1.0 (RFC 9110 §15.2)");
+      throw new StateError("http10", "Cannot send an informational response to HTTP/1.0 (RFC 9110 §15.2)");
     }
     this.#write(() => {
       writeStatusLine(this.#out, status, undefined, "1.1");
@@ -324,7 +324,7 @@ export class ServerMachine {
    * @param body The size of what follows.
    * @param date The value of Date, added unless the caller wrote one; `null` for none.
    * @throws {StateError} `no-switch`: a 101 that was not asked for, or for a protocol that was not offered;
-   * `upgrade-body`: a switch with a body; `busy`: a switch before the request is complete; `body-length`; `head-sent`.
+   * `bad-status`: a 1xx that is no final status; `upgrade-body`: a switch with a body; `busy`: a switch before the request is complete; `body-length`; `head-sent`.
    * Nothing is written then.
    * @throws {TypeError} A field or the reason cannot be sent. Nothing is written then.
    * @throws {RangeError} The status is not a whole number up to 999. Nothing is written then.
@@ -334,7 +334,7 @@ export class ServerMachine {
     const sent = inspectFields(head.fields);
     if (this.switches(head.status)) return this.#switch(head, body, sent, date);
     if (head.status < 200) {
-      throw new StateError("no-switch", `Cannot answer with ${head.status}: it is not a final status`);
+      throw new StateError("bad-status", `Cannot answer with ${head.status}: it is not a final status`);
     }
     return this.#respond(head, body, sent, date);
   }
@@ -405,6 +405,8 @@ export class ServerMachine {
       const saysKeepAlive = this.#version === "1.1" || listHas(sent.connection, "keep-alive");
       if (persistent && !saysKeepAlive) this.#add("connection", "keep-alive");
       if (!persistent && saysKeepAlive && !saysClose) this.#add("connection", "close");
+      // Upgrade concerns this connection only (RFC 9110 §7.8).
+      if (sent.upgrade !== null && !listHas(sent.connection, "upgrade")) this.#add("connection", "upgrade");
       if (date !== null && !sent.date) this.#add("date", date);
       this.#out.text("\r\n");
     } catch (error) {

@@ -98,7 +98,7 @@ test("sendInformational() refuses HTTP/1.0, and writes nothing (RFC 9110 §15.2)
     }
     return { status: 200, body: "ok" };
   });
-  assertEquals(new Set(codes), new Set(["no-switch"]));
+  assertEquals(new Set(codes), new Set(["http10"]));
 });
 
 test("serveConnection() sends no trailers to HTTP/1.0 (RFC 9112 §7.1.2)", () =>

@@ -199,6 +199,23 @@ test("Response.body is null for HEAD, 204, 205 and 304 [B6]", async () => {
   await client.close();
 });
 
+test("Response.body is null for a 205, however it is framed, and the connection goes on [B6]", async () => {
+  const framings = ["Content-Length: 0¶¶", "Transfer-Encoding: chunked¶¶0¶¶", "Content-Length: 3¶¶abc"];
+  for (const framing of framings) {
+    const { client, connection, dialed } = dialing();
+    for (let i = 0; i < 2; i++) {
+      const fetching = client.fetch("http://a/");
+      const { far } = await connection(0);
+      await answer(far, `HTTP/1.1 205 Reset Content¶${framing}`);
+      const response = await fetching;
+      assertEquals([response.status, response.body, await response.text()], [205, null, ""]);
+      await turns();
+    }
+    assertEquals(dialed.length, 1, framing);
+    await client.close();
+  }
+});
+
 test("Response: a body that is cut short fails and does not just end [B12, C9]", async () => {
   for (const head of ["Content-Length: 6¶¶abc", "Transfer-Encoding: chunked¶¶3¶abc¶"]) {
     const { client, connection } = dialing();

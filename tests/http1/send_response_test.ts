@@ -267,3 +267,13 @@ test("ServerMachine writes names in title case where that is asked for, also its
   const expected = "X-Test-Header: a¶Weird--Header: b¶ETag: c¶Content-Length: 0¶Connection: close¶";
   assertEquals(sent(machine, { status: 200, fields }), `HTTP/1.1 200 OK¶${expected}¶`);
 });
+
+for (const size of ["none", 0, 3, "unknown"] as const) {
+  test(`ServerMachine.sendResponse() gives a 205 no content and a length of 0, whatever its body (${size}) (RFC 9110 §15.3.6)`, () => {
+    const fields: Field[] = [["Content-Length", "3"], ["Transfer-Encoding", "chunked"], ["X-A", "1"]];
+    assertEquals(
+      sent(asked(), { status: 205, fields }, size),
+      "HTTP/1.1 205 Reset Content¶X-A: 1¶content-length: 0¶¶",
+    );
+  });
+}
