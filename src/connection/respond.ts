@@ -39,7 +39,8 @@ export interface Switch {
   readonly response: SwitchResponse;
   /**
    * Resolves once the response was sent. Rejects with `UpgradeRejected` if another one is, which needs no handler; what
-   * `then()` makes of it does, as the peer may leave at any time.
+   * `then()` makes of it does, as the peer may leave at any time. Taking it claims the connection: one that nobody has
+   * taken it for is closed after `unclaimedUpgradeTimeoutMs`.
    */
   readonly upgraded: Promise<Upgraded>;
 }
@@ -94,7 +95,7 @@ export function upgradeResponse(
     throw new StateError("no-switch", `Cannot upgrade to ${wanted.map(quoted).join(" or ")}: it was not offered`);
   }
   const fields: Field[] = [["Connection", "upgrade"], ["Upgrade", taken], ...fieldPairs(init.fields ?? [])];
-  return { response: { status: 101, reason: init.reason, fields }, upgraded: onUpgrade(request) };
+  return switchTo({ status: 101, reason: init.reason, fields }, request);
 }
 
 /**
@@ -109,7 +110,17 @@ export function connectResponse(request: ProposingRequest, init: SwitchInit = {}
     throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
   }
   const fields: Field[] = [...fieldPairs(init.fields ?? [])];
-  return { response: { status: 200, reason: init.reason, fields }, upgraded: onUpgrade(request) };
+  return switchTo({ status: 200, reason: init.reason, fields }, request);
+}
+
+/** Whoever takes the promise has asked for the connection; an answer alone has not. */
+function switchTo(response: SwitchResponse, request: ProposingRequest): Switch {
+  return {
+    response,
+    get upgraded() {
+      return onUpgrade(request);
+    },
+  };
 }
 
 /** Whether a request proposes an upgrade, to `protocol` if one is given (in any case). */

@@ -96,6 +96,7 @@ function explain(reason: UpgradeRejection, status: number | undefined): string {
 export class PendingUpgrade {
   #claimed = false;
   #onClaim: (() => void) | null = null;
+  #onSwitched: ((upgraded: Upgraded) => void) | null = null;
   #outcome: Settled<Upgraded> | null = null;
   #early: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected } | null = null;
 
@@ -121,9 +122,16 @@ export class PendingUpgrade {
     this.#onClaim = callback;
   }
 
+  /** Calls back when the switch has happened, which asks for nothing: it may still be unclaimed. */
+  onSwitched(callback: (upgraded: Upgraded) => void): void {
+    this.#onSwitched = callback;
+  }
+
   /** The switch has happened. */
   resolve(upgraded: Upgraded): void {
-    if (this.#early === null) this.#settle(this.#early = { upgraded });
+    if (this.#early !== null) return;
+    this.#settle(this.#early = { upgraded });
+    this.#onSwitched?.(upgraded);
   }
 
   /** There will be no switch. Without effect once settled. */

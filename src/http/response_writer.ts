@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { OutgoingBody } from "../connection/outgoing_body.ts";
+import type { IncomingRequest } from "../connection/incoming.ts";
+import type { OutgoingBody, OutgoingTrailers } from "../connection/outgoing_body.ts";
 import type { OutgoingResponse } from "../connection/respond.ts";
-import type { Field } from "../http1/fields.ts";
+import { type Field, fieldPairs, hasField } from "../http1/fields.ts";
 import { type GivenResponse, LightResponse } from "./light_response.ts";
 
 const TEXT: Field = ["content-type", "text/plain;charset=UTF-8"];
@@ -28,11 +29,22 @@ export function outgoing(response: Response): OutgoingResponse | Promise<Outgoin
   return real.headers.has("content-length") ? { ...head, body: real.body } : firstChunk(head, real.body);
 }
 
+/** Adds trailers, for which the body goes out in chunks where the client takes them. */
+export async function withTrailers(
+  request: IncomingRequest,
+  response: OutgoingResponse | Promise<OutgoingResponse>,
+  trailers: OutgoingTrailers,
+): Promise<OutgoingResponse> {
+  const message = await response;
+  const fields = [...fieldPairs(message.fields ?? [])];
+  const wanted = request.fields.hasToken("te", "trailers") && hasField(fields, "trailer");
+  if (wanted && !hasField(fields, "transfer-encoding")) fields.push(["transfer-encoding", "chunked"]);
+  return { ...message, fields, trailers };
+}
+
 function outgoingGiven(given: GivenResponse): OutgoingResponse {
   const fields = given.headers === undefined ? [] : fieldsOf(given.headers);
-  if (typeof given.body === "string" && !fields.some(([name]) => name.toLowerCase() === "content-type")) {
-    fields.push(TEXT);
-  }
+  if (typeof given.body === "string" && !hasField(fields, "content-type")) fields.push(TEXT);
   const reason = given.statusText === "" ? undefined : given.statusText;
   return { status: given.status, reason, fields, body: given.body };
 }

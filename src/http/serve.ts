@@ -15,6 +15,7 @@ import { Server } from "./server.ts";
  *
  * @param options Where, and how.
  * @param handler Called for each request but CONNECT.
+ * @throws {RangeError} A limit is not a number of at least 0.
  * @returns The server, which is about to listen: `server.listening` says when and where.
  *
  * @example

@@ -5,9 +5,11 @@
  */
 
 import type { IncomingRequest } from "../connection/incoming.ts";
+import type { OutgoingTrailers } from "../connection/outgoing_body.ts";
 import type { ServerConnection } from "../connection/server.ts";
 import type { Parts } from "../connection/upgraded.ts";
 import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
+import { StateError } from "../http1/errors.ts";
 import type { RequestHead } from "../http1/message.ts";
 import { fieldsOf } from "./response_writer.ts";
 
@@ -17,6 +19,8 @@ export class ServeInfo {
   readonly #connection: ServerConnection;
   readonly #socket: SocketInfo;
   readonly #secure: boolean;
+  #trailers: OutgoingTrailers | undefined = undefined;
+  #decided = false;
 
   /**
    * Servers make these.
@@ -31,6 +35,12 @@ export class ServeInfo {
     this.#connection = connection;
     this.#socket = socket;
     this.#secure = secure;
+  }
+
+  /** What `setTrailers` was told; from now on that is too late. */
+  static trailers(info: ServeInfo): OutgoingTrailers | undefined {
+    info.#decided = true;
+    return info.#trailers;
   }
 
   /** The client's address. */
@@ -62,6 +72,29 @@ export class ServeInfo {
    */
   sendInformational(status: number, headers: HeadersInit = []): Promise<void> {
     return this.#incoming.sendInformational(status, fieldsOf(headers));
+  }
+
+  /**
+   * The fields behind the body of the request; empty for most. Resolves when the body was read to its end. A rejection
+   * needs no handler.
+   */
+  get trailers(): Promise<Headers> {
+    const trailers = this.#incoming.body.trailers.then((fields) => new Headers([...fields] as [string, string][]));
+    trailers.catch(() => {});
+    return trailers;
+  }
+
+  /**
+   * Sends fields behind the body of the response, whichever response middleware makes of the handler's. Its header
+   * `Trailer` must announce them. Clients that do not say `TE: trailers` get none; for the others the body goes out in
+   * chunks (RFC 9110 §6.5.1).
+   *
+   * @param trailers The fields, or what makes them once the body is over.
+   * @throws {StateError} `head-sent`: the response was decided.
+   */
+  setTrailers(trailers: OutgoingTrailers): void {
+    if (this.#decided) throw new StateError("head-sent", "Cannot set trailers: the response was decided");
+    this.#trailers = trailers;
   }
 
   /**

@@ -6,11 +6,12 @@
 
 import { type Clock, systemClock } from "../connection/clock.ts";
 import type { IncomingRequest } from "../connection/incoming.ts";
-import type { ServerConnectionOptions } from "../connection/options.ts";
+import { type ServerConnectionOptions, serverSettings } from "../connection/options.ts";
+import { discardBody } from "../connection/outgoing_body.ts";
 import type { OutgoingResponse } from "../connection/respond.ts";
 import { serveConnection, type ServerConnection } from "../connection/server.ts";
 import { type Settled, settled } from "../connection/settled.ts";
-import { onUpgrade } from "../connection/upgrade.ts";
+import { onUpgrade, upgradeOf } from "../connection/upgrade.ts";
 import type { Upgraded } from "../connection/upgraded.ts";
 import type { Listener, ListenOptions } from "../duplex/network.ts";
 import type { Socket, SocketAddress, SocketInfo } from "../duplex/socket.ts";
@@ -18,7 +19,7 @@ import { ProtocolError } from "../http1/errors.ts";
 import { ConnectRequest } from "./connect_request.ts";
 import { LightRequest } from "./light_request.ts";
 import { listen } from "./platform.ts";
-import { fieldsOf, outgoing } from "./response_writer.ts";
+import { fieldsOf, outgoing, withTrailers } from "./response_writer.ts";
 import type { ServeHandler, ServeOptions } from "./serve_options.ts";
 import { ServeInfo } from "./serve_info.ts";
 import { acceptanceOf, type OnSwitched } from "./switch.ts";
@@ -45,6 +46,17 @@ interface Context {
   requests: number;
   host: string;
   base: string;
+}
+
+/** In place of an answer that takes too long. */
+const LATE: unique symbol = Symbol("late");
+
+/** What belongs to one request. */
+interface Exchange {
+  readonly incoming: IncomingRequest;
+  readonly info: ServeInfo;
+  /** What the handler got; `null` for CONNECT. */
+  readonly request: Request | null;
 }
 
 /** A server; made by `serve`. */
@@ -75,11 +87,10 @@ export class Server implements AsyncDisposable {
     this.#handler = handler;
     this.#clock = options.clock ?? systemClock;
     this.#connectionOptions = this.#optionsOfConnections();
+    serverSettings(this.#connectionOptions);
     this.listening = this.#listen();
     this.listening.catch((error) => this.#finished.reject(error));
-    const { signal } = options;
-    if (signal?.aborted) this.shutdown();
-    else signal?.addEventListener("abort", () => this.shutdown(), { once: true });
+    this.#onAbort(options.signal, () => this.shutdown());
   }
 
   /** Resolves when the server is shut down and everything it promised is done. Rejects if it could not listen. */
@@ -105,8 +116,7 @@ export class Server implements AsyncDisposable {
     for (const connection of this.#connections) connection.gracefulShutdown();
     if (this.#ending === "close") { for (const upgraded of this.#upgraded) upgraded.close(); }
     const { signal } = options;
-    if (signal?.aborted) this.#cut(signal.reason);
-    else signal?.addEventListener("abort", () => this.#cut(signal.reason), { once: true });
+    this.#onAbort(signal, () => this.#cut(signal!.reason));
     this.#freed?.resolve();
     this.#checkFinished();
     return this.#finished.promise;
@@ -115,6 +125,15 @@ export class Server implements AsyncDisposable {
   /** Shuts down and closes upgraded connections. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown({ upgraded: "close" });
+  }
+
+  /** Listens to a signal until the server is over. */
+  #onAbort(signal: AbortSignal | undefined, abort: () => void): void {
+    if (signal === undefined) return;
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort, { once: true });
+    const unlisten = (): void => signal.removeEventListener("abort", abort);
+    this.#finished.promise.then(unlisten, unlisten);
   }
 
   #cut(reason: unknown): void {
@@ -133,7 +152,7 @@ export class Server implements AsyncDisposable {
     const { onResponse } = this.#options;
     return {
       ...this.#options,
-      onError: (error) => this.#report(error, null),
+      onError: (error) => void this.#tell(error),
       onResponse: onResponse === undefined ? undefined : (incoming, head) => {
         onResponse(incoming === null ? null : this.#requests.get(incoming) ?? null, head);
       },
@@ -143,7 +162,7 @@ export class Server implements AsyncDisposable {
   async #listen(): Promise<readonly [ServerAddress, ...ServerAddress[]]> {
     const { listen: several, hostname, port, path, tls, reusePort, backlog, noDelay, allowHalfOpen } = this.#options;
     const one = { hostname, port, path, tls, reusePort, backlog, noDelay, allowHalfOpen };
-    const places = several ?? [withoutUndefined(one)];
+    const places = (several ?? [withoutUndefined(one)]).map(speakingHttp);
     try {
       for (const place of places) this.#listeners.push(await listen(place));
     } catch (error) {
@@ -158,16 +177,24 @@ export class Server implements AsyncDisposable {
   }
 
   async #accept(listener: Listener, secure: boolean): Promise<void> {
-    const most = this.#options.maxConnections ?? Infinity;
     while (this.#ending === null) {
-      if (this.connections >= most) {
-        await (this.#freed ??= settled<void>()).promise;
-        continue;
-      }
+      while (this.#full) await this.#freeing;
       const socket = await listener.accept();
       if (socket === null) return;
-      this.#open(socket, secure);
+      // Meanwhile another listener may have filled the last place.
+      while (this.#full) await this.#freeing;
+      if (this.#ending === null) this.#open(socket, secure);
+      else socket.abort();
     }
+  }
+
+  get #full(): boolean {
+    return this.connections >= (this.#options.maxConnections ?? Infinity) && this.#ending === null;
+  }
+
+  /** Resolves when a connection is over, or the server is to end. */
+  get #freeing(): Promise<void> {
+    return (this.#freed ??= settled<void>()).promise;
   }
 
   async #open(socket: Socket, secure: boolean): Promise<void> {
@@ -216,50 +243,45 @@ export class Server implements AsyncDisposable {
     if (base === null) return { status: 400, fields: [["connection", "close"]] };
     const request = new LightRequest(incoming, base) as unknown as Request;
     if (this.#options.onResponse !== undefined) this.#requests.set(incoming, request);
-    return this.#respond(incoming, request, () => this.#handler(request, info));
+    return this.#respond({ incoming, info, request }, () => this.#handler(request, info));
   }
 
   #answerConnect(incoming: IncomingRequest, info: ServeInfo): OutgoingResponse | Promise<OutgoingResponse> {
     const { connect } = this.#options;
     if (connect === undefined || incoming.proposal.type !== "connect") return { status: 405 };
     const request = new ConnectRequest(incoming, incoming.proposal.authority);
-    return this.#respond(incoming, null, () => connect(request, info));
+    return this.#respond({ incoming, info, request: null }, () => connect(request, info));
   }
 
   #respond(
-    incoming: IncomingRequest,
-    request: Request | null,
+    exchange: Exchange,
     handle: () => Response | Promise<Response>,
   ): OutgoingResponse | Promise<OutgoingResponse> {
     try {
       const response = handle();
-      if (response instanceof Response) return this.#written(incoming, response);
-      return this.#respondLater(incoming, request, response);
+      if (response instanceof Response) return this.#written(exchange, response);
+      return this.#respondLater(exchange, response);
     } catch (error) {
-      return this.#failed(incoming, request, error);
+      return this.#failed(exchange, error);
     }
   }
 
-  async #respondLater(
-    incoming: IncomingRequest,
-    request: Request | null,
-    answer: Promise<Response>,
-  ): Promise<OutgoingResponse> {
+  async #respondLater(exchange: Exchange, answer: Promise<Response>): Promise<OutgoingResponse> {
     try {
       const response = await this.#inTime(answer);
-      if (response === null) return { status: 503, fields: [["connection", "close"]] };
-      return await this.#written(incoming, response);
+      if (response !== LATE) return await this.#written(exchange, response);
+      answer.then((late) => discardBody(late.body, null)).catch(() => {});
+      return { status: 503, fields: [["connection", "close"]] };
     } catch (error) {
-      return await this.#failed(incoming, request, error);
+      return await this.#failed(exchange, error);
     }
   }
 
-  /** The answer, or `null` when it takes too long. */
-  async #inTime(answer: Promise<Response>): Promise<Response | null> {
+  async #inTime(answer: Promise<Response>): Promise<Response | typeof LATE> {
     const limit = this.#options.requestTimeoutMs ?? 0;
     if (limit <= 0) return await answer;
-    const late = settled<null>();
-    const timer = this.#clock.setTimer(() => late.resolve(null), limit);
+    const late = settled<typeof LATE>();
+    const timer = this.#clock.setTimer(() => late.resolve(LATE), limit);
     try {
       return await Promise.race([answer, late.promise]);
     } finally {
@@ -267,21 +289,28 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  #written(incoming: IncomingRequest, response: Response): OutgoingResponse | Promise<OutgoingResponse> {
+  #written({ incoming, info }: Exchange, response: Response): OutgoingResponse | Promise<OutgoingResponse> {
     if (!(response instanceof Response)) throw new TypeError("Cannot answer: the handler returned no Response");
     const acceptance = incoming.proposal.type === "none" ? undefined : acceptanceOf(incoming);
-    if (acceptance === undefined || !standsFor(response.status, acceptance.status)) return outgoing(response);
-    onUpgrade(incoming).then((upgraded) => this.#switched(upgraded, acceptance.onSwitched), () => {});
+    if (acceptance === undefined || !standsFor(response.status, acceptance.status)) {
+      const trailers = ServeInfo.trailers(info);
+      return trailers === undefined ? outgoing(response) : withTrailers(incoming, outgoing(response), trailers);
+    }
+    upgradeOf(incoming)?.onSwitched((upgraded) => this.#switched(upgraded, incoming, acceptance.onSwitched));
     return { status: acceptance.status, fields: fieldsOf(response.headers), body: response.body };
   }
 
-  async #switched(upgraded: Upgraded, onSwitched: OnSwitched | undefined): Promise<void> {
+  async #switched(
+    upgraded: Upgraded,
+    incoming: IncomingRequest,
+    onSwitched: OnSwitched | undefined,
+  ): Promise<void> {
     this.#upgraded.add(upgraded);
     if (this.#ending === "close") upgraded.close();
     try {
-      await onSwitched?.(upgraded);
+      if (onSwitched !== undefined) await onSwitched(await onUpgrade(incoming));
     } catch (error) {
-      this.#report(error, null);
+      this.#tell(error);
       upgraded.abort(error);
     }
     await upgraded.closed;
@@ -289,11 +318,20 @@ export class Server implements AsyncDisposable {
     this.#free();
   }
 
-  async #failed(incoming: IncomingRequest, request: Request | null, error: unknown): Promise<OutgoingResponse> {
+  async #failed(exchange: Exchange, error: unknown): Promise<OutgoingResponse> {
     if (error instanceof ProtocolError) throw error;
-    const response = await this.#report(error, request);
+    const response = await this.#report(error, exchange.request);
     if (!(response instanceof Response)) return { status: 500, body: "Internal Server Error" };
-    return await this.#written(incoming, response);
+    return await this.#written(exchange, response);
+  }
+
+  /** Reports what needs no answer. Whoever is told cannot change what happens. */
+  async #tell(error: unknown): Promise<void> {
+    try {
+      await this.#report(error, null);
+    } catch {
+      return;
+    }
   }
 
   #report(error: unknown, request: Request | null): Response | void | Promise<Response | void> {
@@ -320,6 +358,11 @@ function baseOf(incoming: IncomingRequest, context: Context): string | null {
   } catch {
     return null;
   }
+}
+
+/** Whoever offers several protocols through ALPN is to speak this one. */
+function speakingHttp(place: ListenOptions): ListenOptions {
+  return place.tls === undefined ? place : { ...place, tls: { alpnProtocols: ["http/1.1"], ...place.tls } };
 }
 
 function withoutUndefined<Options extends object>(options: Options): ListenOptions {

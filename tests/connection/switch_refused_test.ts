@@ -32,7 +32,11 @@ test("serveConnection() refuses 3000 upgrades on one connection, and nothing gro
   const rejections: Promise<UpgradeRejected>[] = [];
   let requests = 0;
   const connection = serveConnection(far, (request) => {
-    if (++requests > 3000) return upgradeResponse(request, "foobar").response;
+    if (++requests > 3000) {
+      const { response, upgraded } = upgradeResponse(request, "foobar");
+      upgraded.then((io) => io.close());
+      return response;
+    }
     const rejected = rejectedFor("refused", onUpgrade(request));
     if (requests <= 10) rejections.push(rejected);
     return requests % 2 === 0 ? { status: 200, body: "ok" } : Promise.resolve({ status: 200, body: "ok" });

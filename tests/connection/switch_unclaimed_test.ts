@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import process from "node:process";
 import { StateError } from "../../src/http1/errors.ts";
 import type { IncomingRequest, IncomingResponse } from "../../src/connection/incoming.ts";
-import { upgradeResponse } from "../../src/connection/respond.ts";
+import { type Switch, upgradeResponse } from "../../src/connection/respond.ts";
 import { onUpgrade, UpgradeRejected } from "../../src/connection/upgrade.ts";
 import type { Upgraded } from "../../src/connection/upgraded.ts";
 import { FakeClock, readUntil, turns, wire } from "../support/wire.ts";
@@ -156,11 +156,37 @@ test("onUpgrade() called after a refusal rejects with it [3c]", async () => {
 
 test("An upgrade that is claimed from the start leaves no timer on either side [E14]", async () => {
   const clock = new FakeClock();
-  const { client, connection } = serving((request) => upgradeResponse(request, "foobar").response, { clock });
+  let claimed: Promise<Upgraded> | null = null;
+  const { client, connection } = serving((request) => {
+    const { response, upgraded } = upgradeResponse(request, "foobar");
+    claimed = upgraded;
+    return response;
+  }, { clock });
   await client.write(wire(UPGRADE));
   await expectText(client, SWITCHED);
   await connection.closed;
   assertEquals(clock.pending, 0);
+  assertEquals((await claimed!).protocol, "foobar");
+});
+
+test("An answer alone claims nothing: its upgrade is closed when time is up, unless somebody asks for it", async () => {
+  for (const asks of [false, true]) {
+    const clock = new FakeClock();
+    let accepted: Switch | null = null;
+    const { client, connection } = serving((request) => {
+      accepted = upgradeResponse(request, "foobar");
+      return accepted.response;
+    }, { clock });
+    await client.write(wire(UPGRADE));
+    await expectText(client, SWITCHED);
+    await connection.closed;
+    await clock.advance(29_999);
+    const io = asks ? await accepted!.upgraded : null;
+    await clock.advance(1);
+    assertEquals(clock.pending, 0);
+    if (io === null) await assertRejects(() => client.write(wire("x")).then(() => client.read()));
+    else await io.close();
+  }
 });
 
 test("Promises of upgrades that nobody looks at raise no unhandled rejection [E13]", async () => {
