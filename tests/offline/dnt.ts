@@ -53,6 +53,24 @@ export interface BuildOptions {
     name: string;
     /** The version. */
     version: string;
+    /** One line. */
+    description?: string;
+    /** What to search for. */
+    keywords?: string[];
+    /** Where to read more. */
+    homepage?: string;
+    /** Where to report. */
+    bugs?: { url?: string; email?: string } | string;
+    /** By its SPDX name. */
+    license?: string;
+    /** The entry point for CommonJS. */
+    main?: string;
+    /** Its declarations. */
+    types?: string;
+    /** Where the source is. */
+    repository?: string | { type: string; url: string; directory?: string };
+    /** What it runs on. */
+    engines?: { [name: string]: string };
     /** Packages that the type check needs. */
     devDependencies?: { [name: string]: string };
     // deno-lint-ignore no-explicit-any
