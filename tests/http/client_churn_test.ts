@@ -1,9 +1,11 @@
 import { test } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { churn } from "../../scripts/soak/churn.ts";
+import { things } from "../../scripts/soak/things.ts";
 
-test("a client that fetches, upgrades, tunnels and leaves at random loses nothing and leaves nothing", async () => {
-  const { surprises, clientConnections, serverSockets } = await churn({ operations: 600, seed: 7 });
+test("clients that fetch, upgrade, tunnel, dawdle and leave at random lose nothing and leave nothing", async () => {
+  const { surprises, counts, ...left } = await churn({ operations: 600, seed: 7 });
   assertEquals(surprises, []);
-  assertEquals([clientConnections, serverSockets], [0, 0]);
+  assertEquals(left, { clientConnections: 0, serverSockets: 0, sockets: 0 });
+  for (const name of Object.keys(things)) assert((counts[name] ?? 0) > 0, `${name} was never done`);
 });

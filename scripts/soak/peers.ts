@@ -1,0 +1,124 @@
+/**
+ * What churn goes to: a server of `serve`, with a path for each way to behave, and a CONNECT proxy of the conn level.
+ *
+ * @module
+ */
+
+import {
+  connectResponse,
+  type Handler,
+  LightResponse,
+  serve,
+  serveConnection,
+  type ServeHandler,
+  type Server,
+  type Upgraded,
+  upgradeResponse,
+  wantsUpgrade,
+} from "../../mod.ts";
+import { tunnel } from "../../src/proxy/mod.ts";
+import { connect, listen, type Listener, type Socket } from "../../src/runtime/mod.ts";
+
+/** Both servers, on loopback. */
+export interface Peers extends AsyncDisposable {
+  /** The server's port. */
+  readonly port: number;
+  /** The proxy's port. */
+  readonly proxyPort: number;
+  /** How many connections they hold, upgraded ones included. */
+  readonly open: number;
+}
+
+const limits = { headTimeoutMs: 1000, idleTimeoutMs: 5000, closeTimeoutMs: 500, writeTimeoutMs: 5000 };
+const encoder = new TextEncoder();
+
+/** Starts them. */
+export async function startPeers(): Promise<Peers> {
+  // Handlers fail here on purpose.
+  const server = serve({ ...limits, hostname: "127.0.0.1", port: 0, onError() {} }, answers);
+  const [address] = await server.listening;
+  const proxy = new Proxy(await listen({ hostname: "127.0.0.1" }));
+  const proxying = proxy.run();
+  return {
+    port: address.port!,
+    proxyPort: (proxy.listener.address as { readonly port: number }).port,
+    get open() {
+      return server.connections + proxy.open.size;
+    },
+    async [Symbol.asyncDispose]() {
+      await (server as Server).shutdown();
+      await proxy.listener.close();
+      await proxying;
+    },
+  };
+}
+
+const answers: ServeHandler = async (request) => {
+  if (wantsUpgrade(request, "echo")) return upgradeResponse(request, "echo", {}, echo).response;
+  switch (new URL(request.url).pathname) {
+    case "/moved":
+      return LightResponse.of(null, { status: 302, headers: { location: "/" } });
+    case "/large":
+      return LightResponse.of(new Uint8Array(500_000));
+    case "/slow":
+      return new Response(trickle(request.signal));
+    case "/never":
+      await new Promise<void>((resolve) => request.signal.addEventListener("abort", () => resolve()));
+      return LightResponse.of("late");
+    case "/failing":
+      throw new Error("on purpose");
+    default:
+      return LightResponse.of(`${(await request.arrayBuffer()).byteLength}`);
+  }
+};
+
+function trickle(signal: AbortSignal): ReadableStream<Uint8Array> {
+  let drops = 0;
+  return new ReadableStream({
+    async pull(controller) {
+      await pause(2);
+      if (drops++ < 20 && !signal.aborted) controller.enqueue(encoder.encode("drop"));
+      else controller.close();
+    },
+  });
+}
+
+async function echo(io: Upgraded): Promise<void> {
+  try {
+    for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) await io.write(chunk);
+    await io.close();
+  } catch (error) {
+    io.abort(error);
+  }
+}
+
+const forwards: Handler = async (request) => {
+  const target = connect(request.target);
+  await target.opened;
+  const { response, upgraded } = connectResponse(request);
+  upgraded.then((io) => tunnel(io, target)).catch(() => target.abort());
+  return response;
+};
+
+class Proxy {
+  readonly listener: Listener;
+  readonly open: Set<Socket> = new Set();
+
+  constructor(listener: Listener) {
+    this.listener = listener;
+  }
+
+  async run(): Promise<void> {
+    for await (const socket of this.listener) {
+      this.open.add(socket);
+      const gone = () => this.open.delete(socket);
+      socket.closed.then(gone, gone);
+      serveConnection(socket, forwards, limits);
+    }
+  }
+}
+
+/** Lets time pass. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
