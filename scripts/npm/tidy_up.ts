@@ -46,6 +46,8 @@ function withoutMap(declarations: string): string {
 
 /** Types of the DOM that `@types/node` does not declare, by what is in both. */
 const inNodeTypes: Readonly<Record<string, string>> = {
+  AddEventListenerOptions: 'Exclude<Parameters<EventTarget["addEventListener"]>[2], boolean | undefined>',
+  EventListenerOrEventListenerObject: 'Parameters<EventTarget["addEventListener"]>[1]',
   HeadersInit: "NonNullable<ConstructorParameters<typeof Headers>[0]>",
 };
 

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { artefact, assertSaid, consumerSource, specifiers, tool } from "./artefact.ts";
 
 writeFileSync(`${artefact.project}/consumer.mts`, consumerSource());
+writeFileSync(`${artefact.project}/consumer.cts`, consumerSource());
 writeFileSync(
   `${artefact.project}/all.mts`,
   specifiers.map((specifier, index) => `export * as entry${index} from ${JSON.stringify(specifier)};\n`).join(""),
@@ -29,3 +30,7 @@ for (const { name, compiler, options } of cases) {
     assertSaid(await tool(`${compiler}/bin/tsc`, args), "");
   });
 }
+
+test("the types hold in a CommonJS module that requires the package, nodenext", async () => {
+  assertSaid(await tool("typescript/bin/tsc", [...strict, ...nodenext, ...web, "consumer.cts"]), "");
+});
