@@ -1,7 +1,8 @@
 /**
  * The message that is being received: from one frame or many, from one chunk or many.
  *
- * Memory grows with what has come, not with what a header promises.
+ * Memory grows with what has come, not with what a header promises; and at least doubles, so that many small frames cost
+ * linear time.
  *
  * @module
  */
@@ -86,7 +87,7 @@ export class MessageAssembler {
   #reserve(needed: number, announced: number): void {
     if (needed <= this.#memory.length) return;
     const roomy = Math.max(AT_ONCE_BYTES, needed * 4);
-    const grown = new Uint8Array(Math.max(needed, Math.min(announced, roomy)));
+    const grown = new Uint8Array(Math.max(needed, Math.min(announced, roomy), this.#memory.length * 2));
     grown.set(this.#memory.subarray(0, this.#length));
     this.#memory = grown;
   }

@@ -344,7 +344,7 @@ export class WebSocketMachine {
       payload[1] = closeCode & 0xff;
       writeUtf8(payload, 2, reason);
     }
-    this.#pong = null;
+    this.#writePong();
     this.#closeSent = true;
     this.#write(CLOSE, true, false, payload);
   }
@@ -364,11 +364,14 @@ export class WebSocketMachine {
 
   /** Takes the bytes that are to be sent, in order. Of the Pongs that wait, the newest one is enough (RFC 6455 §5.5.3). */
   take(): Uint8Array[] {
-    if (this.#pong !== null) {
-      this.#write(PONG, true, false, this.#pong);
-      this.#pong = null;
-    }
+    this.#writePong();
     return this.#out.take();
+  }
+
+  #writePong(): void {
+    if (this.#pong === null) return;
+    this.#write(PONG, true, false, this.#pong);
+    this.#pong = null;
   }
 
   /** Uses the memory of what was taken again: whoever took it holds it no longer. */
