@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { installProgram, npm } from "./npm.ts";
 import { run } from "./process.ts";
 import { exists, projectRoot } from "./project.ts";
-import { prepare, type RuntimeName } from "./runtimes.ts";
+import { prepare, type Runtime, type RuntimeName } from "./runtimes.ts";
 
 /** What tests of the package work with. */
 export interface Artefact {
@@ -21,7 +21,13 @@ export interface Artefact {
   /** Where {@linkcode tools} are installed, as a path. */
   readonly tools: string;
   /** What the package has to run on. */
-  readonly runtimes: readonly { readonly name: RuntimeName; readonly title: string; readonly command: string }[];
+  readonly runtimes: readonly RuntimeOrNot[];
+}
+
+/** A runtime, or why it is not there. */
+export interface RuntimeOrNot extends Runtime {
+  /** Why it is missing; empty if it is there. */
+  readonly missing: string;
 }
 
 /** The newest TypeScript, and the first that has declarations of `AsyncDisposable`. */
@@ -75,7 +81,7 @@ export async function prepareArtefact(folder: string): Promise<PreparedArtefact>
       );
       await Deno.writeTextFile(new URL(`${toolsFolder}/tools.json`, projectRoot), JSON.stringify(tools));
     }
-    const runtimes = await Promise.all(names.map((name) => prepare(name)));
+    const runtimes = await Promise.all(names.map(prepareOrNot));
     const artefact: Artefact = { package: path(out), tarball, project, tools: path(toolsFolder), runtimes };
     const file = path(`${folder}/artefact.json`);
     await Deno.writeTextFile(file, JSON.stringify(artefact));
@@ -83,6 +89,15 @@ export async function prepareArtefact(folder: string): Promise<PreparedArtefact>
   } catch (error) {
     await remove();
     throw error;
+  }
+}
+
+/** npm does not have every version for every platform. */
+async function prepareOrNot(name: RuntimeName): Promise<RuntimeOrNot> {
+  try {
+    return { ...await prepare(name), missing: "" };
+  } catch (error) {
+    return { name, title: name, command: "", missing: `${name} cannot be had: ${error}` };
   }
 }
 

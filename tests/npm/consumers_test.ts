@@ -1,7 +1,9 @@
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { assertMatch } from "@std/assert";
+import type { Surface } from "../../scripts/surface.ts";
+import { projectFile, skipUnless } from "../support/runtime.ts";
 import { artefact, assertSaid, consumerSource, inProject, specifiers } from "./artefact.ts";
 
 function writeModule(name: string, text: string): string {
@@ -17,9 +19,9 @@ test("the CommonJS consumer requires what the other imports", () => {
   assertMatch(required, /^const \{ .* \} = require\("http-upgrade\/http1"\);$/m);
 });
 
-for (const { name, title, command } of artefact.runtimes) {
+for (const { name, title, command, missing } of artefact.runtimes) {
   for (const file of consumers) {
-    test(`${file} upgrades and tunnels on ${title}`, async () => {
+    test(`${file} upgrades and tunnels on ${title}`, skipUnless(missing === "", missing), async () => {
       const permissions = ["--allow-net", ...(file.endsWith(".cjs") ? ["--allow-read"] : [])];
       const finished = await inProject(command, name === "deno" ? ["run", ...permissions, file] : [file]);
       assertSaid(finished, "upgrade: echo hello\nCONNECT: 101 hello\n");
@@ -27,11 +29,15 @@ for (const { name, title, command } of artefact.runtimes) {
   }
 }
 
-for (const { title, command } of artefact.runtimes.filter(({ name }) => name.startsWith("node"))) {
-  test(`every entry point can be required on ${title}: none has a top-level await`, async () => {
-    const names = JSON.stringify(specifiers);
-    const file = writeModule("require_all.cjs", `${names}.forEach((name) => require(name));\nconsole.log("ok");\n`);
-    assertSaid(await inProject(command, [file]), "ok\n");
+const surfaces = JSON.parse(readFileSync(projectFile("tests/surface.json"), "utf8")) as Record<string, Surface>;
+const expected = Object.values(surfaces).map(({ values }) => values);
+
+for (const { title, command, missing } of artefact.runtimes.filter(({ name }) => name.startsWith("node"))) {
+  const what = "can be required, as none has a top-level await, and exports what surface.json lists";
+  test(`every entry point ${what}, on ${title}`, skipUnless(missing === "", missing), async () => {
+    const exported = `${JSON.stringify(specifiers)}.map((name) => Object.keys(require(name)).sort())`;
+    const file = writeModule("require_all.cjs", `console.log(JSON.stringify(${exported}));\n`);
+    assertSaid(await inProject(command, [file]), `${JSON.stringify(expected)}\n`);
   });
 }
 
