@@ -43,7 +43,9 @@ export interface ServerConnectionOptions extends ConnectionOptions {
   readonly bodyTimeoutMs?: number | undefined;
   /** How long the rest of an unwanted body may take, or the reader of a wanted one pause behind the response. 5,000. */
   readonly drainTimeoutMs?: number | undefined;
-  /** How long the handler may take to answer a request that proposes a switch; then 503. 60,000. */
+  /** How long the handler may take to answer; then 503, and `request.signal` aborts. 0, which is without limit. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** The same for a request that proposes a switch. 60,000, or `requestTimeoutMs` if that is shorter. */
   readonly upgradeTimeoutMs?: number | undefined;
   /** Whether `Date` is added to responses. True. */
   readonly dateHeader?: boolean | undefined;
@@ -114,6 +116,7 @@ function filledIn(options: ServerConnectionOptions): ServerSettings {
     idleTimeoutMs: options.idleTimeoutMs ?? 75_000,
     bodyTimeoutMs: options.bodyTimeoutMs ?? 60_000,
     drainTimeoutMs: options.drainTimeoutMs ?? 5000,
+    requestTimeoutMs: options.requestTimeoutMs ?? 0,
     upgradeTimeoutMs: options.upgradeTimeoutMs ?? 60_000,
     dateHeader: options.dateHeader ?? true,
     allowHalfClose: options.allowHalfClose ?? false,

@@ -326,13 +326,15 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   async #answerLater(answer: Promise<OutgoingResponse>): Promise<Next> {
-    const gaveUp = this.#pending === null ? null : this.#gaveUp = settled<null>();
-    if (gaveUp !== null) this.#decision.set(this.#settings.upgradeTimeoutMs, () => this.#giveUp());
+    const limitMs = this.#answerLimitMs;
+    const gaveUp = limitMs <= 0 ? null : this.#gaveUp = settled<null>();
+    if (gaveUp !== null) this.#decision.set(limitMs, () => this.#giveUp(limitMs));
     try {
       const response = await (gaveUp === null ? answer : Promise.race([answer, gaveUp.promise]));
       if (response !== null || gaveUp === null) return await this.#answer(response!);
       answer.then((late) => discardBody(late.body, null)).catch(() => {});
-      return await this.#finishLater(this.#outlet.flush());
+      await this.#outlet.flush();
+      return "close";
     } catch (error) {
       return await this.#handlerFailed(error);
     }
@@ -340,10 +342,18 @@ export class ServerConnection implements AsyncDisposable {
 
   #gaveUp: Settled<null> | null = null;
 
-  /** The handler did not decide a switch in time. */
-  #giveUp(): void {
+  /** How long the handler of the request at hand may take, or 0. */
+  get #answerLimitMs(): number {
+    const { requestTimeoutMs, upgradeTimeoutMs } = this.#settings;
+    if (this.#pending === null || upgradeTimeoutMs <= 0) return requestTimeoutMs;
+    return requestTimeoutMs <= 0 ? upgradeTimeoutMs : Math.min(requestTimeoutMs, upgradeTimeoutMs);
+  }
+
+  /** The handler did not answer in time. */
+  #giveUp(limitMs: number): void {
     if (!this.#machine.canRespond || this.#gaveUp === null) return;
     this.#pending?.reject(new UpgradeRejected("timeout", { status: 503 }));
+    this.#controller?.abort(new TransportError("timeout", `The request was not answered within ${limitMs} ms`));
     this.#refuse(503);
     this.#gaveUp.resolve(null);
   }

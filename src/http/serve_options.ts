@@ -32,8 +32,6 @@ export interface ServeOptions
   readonly maxConnections?: number | undefined;
   /** After how many requests a connection closes. Unlimited. */
   readonly maxRequestsPerConnection?: number | undefined;
-  /** How long a handler may take until its response; then 503. In milliseconds; 0, the default, is unlimited. */
-  readonly requestTimeoutMs?: number | undefined;
   /** Told of what a handler threw, or a response that could not be sent; a response it returns is sent instead of 500. */
   readonly onError?:
     | ((error: unknown, request: Request | null) => Response | void | Promise<Response | void>)

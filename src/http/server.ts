@@ -7,7 +7,6 @@
 import { type Clock, systemClock } from "../connection/clock.ts";
 import type { IncomingRequest } from "../connection/incoming.ts";
 import { type ServerConnectionOptions, serverSettings } from "../connection/options.ts";
-import { discardBody } from "../connection/outgoing_body.ts";
 import type { OutgoingResponse } from "../connection/respond.ts";
 import { serveConnection, type ServerConnection } from "../connection/server.ts";
 import { type Settled, settled } from "../connection/settled.ts";
@@ -47,9 +46,6 @@ interface Context {
   host: string;
   base: string;
 }
-
-/** In place of an answer that takes too long. */
-const LATE: unique symbol = Symbol("late");
 
 /** What belongs to one request. */
 interface Exchange {
@@ -268,24 +264,9 @@ export class Server implements AsyncDisposable {
 
   async #respondLater(exchange: Exchange, answer: Promise<Response>): Promise<OutgoingResponse> {
     try {
-      const response = await this.#inTime(answer);
-      if (response !== LATE) return await this.#written(exchange, response);
-      answer.then((late) => discardBody(late.body, null)).catch(() => {});
-      return { status: 503, fields: [["connection", "close"]] };
+      return await this.#written(exchange, await answer);
     } catch (error) {
       return await this.#failed(exchange, error);
-    }
-  }
-
-  async #inTime(answer: Promise<Response>): Promise<Response | typeof LATE> {
-    const limit = this.#options.requestTimeoutMs ?? 0;
-    if (limit <= 0) return await answer;
-    const late = settled<typeof LATE>();
-    const timer = this.#clock.setTimer(() => late.resolve(LATE), limit);
-    try {
-      return await Promise.race([answer, late.promise]);
-    } finally {
-      this.#clock.clearTimer(timer);
     }
   }
 

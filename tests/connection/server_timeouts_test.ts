@@ -1,7 +1,9 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { Closed, ServerConnectionOptions } from "../../src/connection/options.ts";
+import type { OutgoingResponse } from "../../src/connection/respond.ts";
 import { serveConnection } from "../../src/connection/server.ts";
+import { ProtocolError } from "../../src/http1/errors.ts";
 import { TransportError } from "../../src/duplex/transport_error.ts";
 import { chunksOf, type Conversing, conversing, holding } from "../support/serving.ts";
 import { expectText, isPending, OK, transports } from "../support/switching.ts";
@@ -10,7 +12,8 @@ import { FakeClock, readAll, readUntil, turns, wire } from "../support/wire.ts";
 const GET = "GET / HTTP/1.1¶Host: a¶¶";
 const POST = "POST / HTTP/1.1¶Host: a¶Content-Length: 10¶¶";
 const TIMEOUT = "HTTP/1.1 408 Request Timeout¶content-length: 0¶connection: close¶¶";
-const ok = () => ({ status: 200, body: "ok" });
+const OK_RESPONSE: OutgoingResponse = { status: 200, body: "ok" };
+const ok = () => OK_RESPONSE;
 
 /** Expects a connection to be over because time was up, with no timer left. */
 async function expectTimeout({ connection, clock }: Conversing): Promise<void> {
@@ -406,3 +409,80 @@ test("a client that goes on sending behind the last response is heard out for a 
   assert(sent >= 16 && sent <= 20, `${sent} times 64 KiB were taken`);
   assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
 });
+
+test("requestTimeoutMs answers 503 for a handler that does not, aborts request.signal, and discards a late answer", async () => {
+  let reason: unknown;
+  let answer: (response: OutgoingResponse) => void = () => {};
+  const { client, connection, clock } = conversing((request) => {
+    request.signal.addEventListener("abort", () => reason = request.signal.reason);
+    return new Promise<OutgoingResponse>((resolve) => answer = resolve);
+  }, { requestTimeoutMs: 1000 });
+  await client.write(wire(GET));
+  await turns();
+  await clock.advance(999);
+  assertEquals(reason, undefined);
+  await clock.advance(1);
+  assertEquals(await readAll(client), "HTTP/1.1 503 Service Unavailable¶content-length: 0¶connection: close¶¶");
+  assert(reason instanceof TransportError && reason.code === "timeout", `${reason}`);
+  let canceled = false;
+  answer({ status: 200, body: new ReadableStream({ cancel: () => void (canceled = true) }) });
+  await client.closeWrite();
+  assertEquals((await connection.closed).reason, "shutdown");
+  await turns();
+  assertEquals([canceled, clock.pending], [true, 0]);
+});
+
+test("requestTimeoutMs ends a request whose body is still being read, however steadily it drips", async () => {
+  let failed: Promise<unknown> = Promise.resolve();
+  const { client, connection, clock } = conversing((request) => {
+    failed = request.body.text().then(() => null, (error) => error);
+    return failed.then(() => OK_RESPONSE);
+  }, { requestTimeoutMs: 1000 });
+  const output = readAll(client);
+  await client.write(wire("POST / HTTP/1.1¶Host: a¶Content-Length: 99¶¶"));
+  for (let i = 0; i < 10; i++) {
+    await client.write(wire("x"));
+    await clock.advance(100);
+  }
+  assertEquals(await output, "HTTP/1.1 503 Service Unavailable¶content-length: 0¶connection: close¶¶");
+  await client.closeWrite();
+  await connection.closed;
+  assert(await failed instanceof ProtocolError);
+  assertEquals(clock.pending, 0);
+});
+
+test("requestTimeoutMs says nothing to handlers in time, and leaves no timer", async () => {
+  const { client, connection, clock } = conversing(() => Promise.resolve(OK_RESPONSE), { requestTimeoutMs: 1000 });
+  for (let i = 0; i < 3; i++) {
+    await client.write(wire(GET));
+    await expectText(client, OK);
+    await clock.advance(900);
+  }
+  await client.closeWrite();
+  assertEquals((await connection.closed).reason, "eof");
+  assertEquals(clock.pending, 0);
+});
+
+for (
+  const [requestTimeoutMs, upgradeTimeoutMs, limit] of [[500, 1000, 500], [1000, 500, 500], [500, 0, 500], [
+    0,
+    500,
+    500,
+  ]]
+) {
+  test(`requestTimeoutMs of ${requestTimeoutMs} and upgradeTimeoutMs of ${upgradeTimeoutMs}: the shorter one that counts`, async () => {
+    const { client, connection, clock } = conversing(() => new Promise<OutgoingResponse>(() => {}), {
+      requestTimeoutMs,
+      upgradeTimeoutMs,
+    });
+    const output = readAll(client);
+    await client.write(wire("GET / HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: x¶¶"));
+    await turns();
+    await clock.advance(limit! - 1);
+    assert(await isPending(output));
+    await clock.advance(1);
+    assertEquals((await output).slice(0, 12), "HTTP/1.1 503");
+    await client.closeWrite();
+    await connection.closed;
+  });
+}
