@@ -46,7 +46,8 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRAC
  * Fetches, upgrades and tunnels. Connections are kept for the next request to the same place, and closed by
  * {@linkcode close}, by leaving an `await using` scope, or when they have waited for `idleTimeoutMs`.
  *
- * Read the body of each response, or cancel it: its connection is busy until then.
+ * Read the body of each response, or cancel it: its connection is busy until then, or until the garbage collector finds
+ * a response that nobody has read.
  *
  * @example
  * ```ts
@@ -226,16 +227,21 @@ export class Client implements AsyncDisposable {
 
   /**
    * Takes no more requests, closes idle connections, lets exchanges end that are under way; those whose body nobody reads
-   * go on until somebody does. Upgraded connections are their owners'. Idempotent.
+   * go on until somebody does, or until `signal` aborts. Upgraded connections are their owners'. Idempotent.
    *
+   * @param options `signal` ends the patience: whatever is open then is cut.
    * @returns Resolves when every connection is closed.
    */
-  async close(): Promise<void> {
+  async close({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     this.#closed = true;
+    if (signal?.aborted) return await this.abort(signal.reason);
+    const cut = () => void this.abort(signal!.reason);
+    signal?.addEventListener("abort", cut, { once: true });
     do {
       await this.#pool.close();
       await Promise.all(this.#dialing.values());
     } while (this.#pool.size > 0);
+    signal?.removeEventListener("abort", cut);
   }
 
   /**

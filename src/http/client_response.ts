@@ -5,6 +5,7 @@
  */
 
 import type { IncomingResponse } from "../connection/incoming.ts";
+import type { IncomingBody } from "../connection/incoming_body.ts";
 import type { ResponseHead } from "../http1/message.ts";
 import { type Coding, decompress } from "./platform.ts";
 
@@ -37,6 +38,11 @@ export function clientResponse(incoming: IncomingResponse, context: ResponseCont
   return new LightClientResponse(incoming, context) as unknown as ClientResponse;
 }
 
+/** Whoever forgets a response cannot read its body any more: then its connection is free. */
+const forgotten: FinalizationRegistry<IncomingBody> = new FinalizationRegistry((body) => {
+  if (!body.used) body.cancel();
+});
+
 /**
  * See the module. `instanceof Response` holds; a real one is made for `clone()` and `formData()` only, and takes over the
  * body.
@@ -51,8 +57,10 @@ class LightClientResponse {
   constructor(incoming: IncomingResponse, context: ResponseContext) {
     this.#incoming = incoming;
     this.#context = context;
+    if (incoming.body.over) return;
     // A 205 may be framed as if it had content. Nobody can read that.
-    if (this.#isNull && !incoming.body.over) incoming.body.cancel();
+    if (this.#isNull) incoming.body.cancel();
+    else forgotten.register(this, incoming.body);
   }
 
   get head(): ResponseHead {

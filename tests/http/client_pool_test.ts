@@ -1,4 +1,6 @@
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UnsentError } from "../../src/connection/outgoing_request.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
@@ -307,4 +309,71 @@ test("abort() gives up what is connecting", async () => {
   await client.abort(reason);
   assertEquals(await outcome, reason);
   assertEquals(aborted!.aborted, true);
+});
+
+test("close({ signal }) cuts what nobody reads when the signal aborts, and only then", async () => {
+  for (const early of [true, false]) {
+    const { client, connection } = dialing();
+    const fetching = client.fetch("http://a/");
+    const { far } = await connection(0);
+    await answer(far, "HTTP/1.1 200 OK¶Content-Length: 9¶¶half");
+    const response = await fetching;
+    const patience = new AbortController();
+    const reason = new Error("enough");
+    if (early) patience.abort(reason);
+    const closing = client.close({ signal: patience.signal });
+    if (!early) {
+      assert(await isPending(closing));
+      patience.abort(reason);
+    }
+    await closing;
+    assertEquals(client.connections, 0);
+    const failure = await rejection(response.text());
+    assert(failure === reason || (failure as Error).cause === reason, `${failure}`);
+  }
+});
+
+test("close({ signal }) takes its listener from a signal that never aborts", async () => {
+  const { client, connection } = dialing();
+  const fetching = client.fetch("http://a/");
+  const { far } = await connection(0);
+  await answer(far, OK);
+  const patience = new AbortController();
+  const closing = client.close({ signal: patience.signal });
+  assertEquals(await (await fetching).text(), "ok");
+  await closing;
+  patience.abort();
+  assertEquals(client.connections, 0);
+});
+
+/** Collects garbage, on each runtime in its way. */
+function collect(): void {
+  const { Bun } = globalThis as { Bun?: { gc(force: boolean): void } };
+  if (Bun !== undefined) return Bun.gc(true);
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+}
+
+test("Client takes back the connection of a response that was forgotten, and not of one whose stream is kept", async () => {
+  const { client, connection } = dialing();
+  const forget = async (): Promise<void> => void await client.fetch("http://a/");
+  const keep = async () => (await client.fetch("http://a/")).body!;
+  const forgetting = forget();
+  await answer((await connection(0)).far, OK);
+  await forgetting;
+  const keeping = keep();
+  await answer((await connection(1)).far, OK);
+  const kept = await keeping;
+  const closing = client.close();
+  while (client.connections > 1) {
+    collect();
+    await turns();
+  }
+  for (let i = 0; i < 5; i++) {
+    collect();
+    await turns();
+  }
+  assertEquals(client.connections, 1);
+  assertEquals(await new Response(kept).text(), "ok");
+  await closing;
 });
