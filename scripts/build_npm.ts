@@ -1,8 +1,8 @@
 /**
- * Builds the npm package: `deno run -A scripts/build_npm.ts [--with=dnt|pack] [--out=folder]`.
+ * Builds the npm package: `deno run -A scripts/build_npm.ts [--with=dnt|pack] [--out=.cache/folder]`.
  *
  * dnt builds it; where JSR cannot be reached, `deno pack` does. Both ways end in the same files (`esm/` with types and
- * source maps, package.json, README, LICENSE, CHANGELOG) in `npm/` or the folder that is named from the project's root.
+ * source maps, package.json, README, LICENSE, CHANGELOG) in `npm/`, or in another folder below `.cache/`.
  *
  * @module
  */
@@ -53,9 +53,9 @@ function parseArguments(args: readonly string[]): { forced: Way | undefined; fol
   for (const arg of args) {
     const [option, value = ""] = arg.split("=", 2);
     if (option === "--with" && (value === "dnt" || value === "pack")) forced = value;
-    else if (option === "--out" && value !== "") folder = value;
+    else if (option === "--out" && /^(?:npm|\.cache\/[\w/-]+)$/.test(value)) folder = value; // it is emptied
     else {
-      console.error(`build_npm.ts takes --with=dnt, --with=pack and --out=folder, not ${arg}`);
+      console.error(`build_npm.ts takes --with=dnt, --with=pack, --out=npm and --out=.cache/folder, not ${arg}`);
       Deno.exit(2);
     }
   }
