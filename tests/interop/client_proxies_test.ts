@@ -10,7 +10,7 @@ import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { type Daemon, daemon } from "../support/daemon.ts";
 import { rejection } from "../support/dialing.ts";
 import { skipUnless, which } from "../support/runtime.ts";
-import { wire } from "../support/wire.ts";
+import { readUntil, wire } from "../support/wire.ts";
 
 /** The origin behind the proxies: tells what it was asked, and echoes after an upgrade, with a greeting. */
 const origin: Handler = (request) => {
@@ -36,17 +36,19 @@ async function originServer(options: ListenOptions = {}): Promise<{ port: number
 
 const [squid, tinyproxy] = [which("squid"), which("tinyproxy")];
 
-function startTinyproxy(): Promise<Daemon> {
+/** Tinyproxy, which knows one user, or asks nobody who they are. */
+function startTinyproxy(asks: boolean): Promise<Daemon> {
   return daemon({
     command: tinyproxy!,
     args: (folder) => ["-d", "-c", join(folder, "conf")],
     files: (_folder, port) => ({
-      conf: `Port ${port}\nListen 127.0.0.1\nTimeout 30\nMaxClients 20\nBasicAuth us pw\n`,
+      conf: `Port ${port}\nListen 127.0.0.1\nTimeout 30\nMaxClients 20\n${asks ? "BasicAuth us pw\n" : ""}`,
     }),
   });
 }
 
-function startSquid(): Promise<Daemon> {
+/** The same of squid. */
+function startSquid(asks: boolean): Promise<Daemon> {
   return daemon({
     command: squid!,
     args: (folder) => ["-N", "-f", join(folder, "conf")],
@@ -60,7 +62,7 @@ function startSquid(): Promise<Daemon> {
         "cache_store_log none",
         "shutdown_lifetime 0 seconds",
         `auth_param basic program /bin/sh ${folder}/helper`,
-        "acl known proxy_auth REQUIRED",
+        asks ? "acl known proxy_auth REQUIRED" : "acl known src 127.0.0.1",
         "acl nobody dstdomain forbidden.test",
         "http_access deny nobody",
         "http_access allow known",
@@ -81,7 +83,7 @@ for (const { name, found, start } of proxies) {
   const options = { ...skipUnless(found !== undefined, `${name} is not installed`), timeout: 40_000 };
 
   test(`Client through ${name}: absolute-form, tunnels, TLS, upgrades, refusals`, options, async () => {
-    const proxy = await start();
+    const proxy = await start(true);
     const plain = await originServer();
     const secure = await originServer({ tls: { cert: serverCert, key: serverKey } });
     const tls = { caCerts: [authority] };
@@ -134,4 +136,38 @@ for (const { name, found, start } of proxies) {
     }
     assertEquals(client.connections, 0);
   });
+
+  test(
+    `Client through ${name} that asks for no credentials: absolute-form, tunnels, TLS, upgrades`,
+    options,
+    async () => {
+      const proxy = await start(false);
+      const plain = await originServer();
+      const secure = await originServer({ tls: { cert: serverCert, key: serverKey } });
+      const client = new Client({ proxy: `http://127.0.0.1:${proxy.port}`, tls: { caCerts: [authority] } });
+      try {
+        for (let i = 0; i < 2; i++) {
+          const answer = await client.fetch(`http://127.0.0.1:${plain.port}/plain`);
+          assertEquals(await answer.text(), "GET /plain null");
+          const inTunnel = await client.fetch(`https://localhost:${secure.port}/secure`);
+          assertEquals(await inTunnel.text(), "GET /secure null");
+        }
+        for (const [scheme, port] of [["http", plain.port], ["https", secure.port]] as const) {
+          const io = await client.upgrade(`${scheme}://localhost:${port}/`, { protocol: "echo" });
+          await readUntil(io, "hello,");
+          await io.close();
+        }
+        const tunnel = await client.connect(`127.0.0.1:${plain.port}`);
+        await tunnel.write(wire("GET /raw HTTP/1.1¶Host: a¶Connection: close¶¶"));
+        await readUntil(tunnel, "GET /raw null");
+        await tunnel.close();
+      } finally {
+        await client.abort();
+        await plain.close();
+        await secure.close();
+        await proxy[Symbol.asyncDispose]();
+      }
+      assertEquals(client.connections, 0);
+    },
+  );
 }
