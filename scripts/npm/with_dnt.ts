@@ -36,7 +36,7 @@ export async function buildWithDnt(project: Project, folder: string, tidyUp: () 
       noUncheckedIndexedAccess: true,
       useUnknownInCatchVariables: true,
     },
-    package: { ...manifestOf(project), devDependencies: { "@types/node": "*" } },
+    package: { ...manifestOf(project), devDependencies: { "@types/node": "^24" } },
     postBuild: tidyUp,
   });
 }
