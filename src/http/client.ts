@@ -25,6 +25,7 @@ import { bareHost, proxyFor } from "./proxy_rules.ts";
 import { isRedirect, redirected } from "./redirect.ts";
 import { protocolId } from "./protocol_id.ts";
 import { type Route, routeTo } from "./route.ts";
+import { type Leave, Turnstile } from "./turnstile.ts";
 
 /** What an exchange needs besides the request. */
 interface Sending extends SendOptions {
@@ -67,6 +68,7 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRAC
 export class Client implements AsyncDisposable {
   readonly #options: ClientOptions;
   readonly #pool: Pool;
+  readonly #turnstile: Turnstile;
   readonly #connector: ConnectorSettings;
   readonly #defaults: readonly Field[];
   readonly #dialing: Map<AbortController, Promise<unknown>> = new Map();
@@ -86,6 +88,7 @@ export class Client implements AsyncDisposable {
       idleTimeoutMs: options.idleTimeoutMs ?? 15_000,
       clock,
     });
+    this.#turnstile = new Turnstile(options.maxConnectionsPerOrigin ?? Infinity);
     this.#connector = {
       proxyTls: options.proxyTls,
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
@@ -226,14 +229,16 @@ export class Client implements AsyncDisposable {
   }
 
   /**
-   * Takes no more requests, closes idle connections, lets exchanges end that are under way; those whose body nobody reads
-   * go on until somebody does, or until `signal` aborts. Upgraded connections are their owners'. Idempotent.
+   * Takes no more requests, turns away those that wait for a connection, closes idle ones, lets exchanges end that are
+   * under way; those whose body nobody reads go on until somebody does, or until `signal` aborts. Upgraded connections
+   * are their owners'. Idempotent.
    *
    * @param options `signal` ends the patience: whatever is open then is cut.
    * @returns Resolves when every connection is closed.
    */
   async close({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     this.#closed = true;
+    this.#turnstile.close(new StateError("closed", "Cannot send: the client was closed"));
     if (signal?.aborted) return await this.abort(signal.reason);
     const cut = () => void this.abort(signal!.reason);
     signal?.addEventListener("abort", cut, { once: true });
@@ -251,6 +256,7 @@ export class Client implements AsyncDisposable {
    */
   async abort(reason: unknown = new StateError("closed", "The client was closed")): Promise<void> {
     this.#closed = true;
+    this.#turnstile.close(reason);
     for (const controller of this.#dialing.keys()) controller.abort(reason);
     do {
       await this.#pool.abort(reason);
@@ -319,8 +325,10 @@ export class Client implements AsyncDisposable {
     const message = this.#message(request, route, sending, proxyAuthorization);
     for (let fresh = false;;) {
       signal?.throwIfAborted();
+      const entered = this.#turnstile.enter(route.key, signal);
+      const leave = typeof entered === "function" ? entered : await entered;
       const waiting = fresh ? null : this.#pool.take(route.key);
-      const pooled = waiting ?? await this.#open(route, signal);
+      const pooled = waiting ?? await this.#open(route, signal, leave);
       try {
         const response = await pooled.sender.send(message, sending);
         noteKeepAlive(pooled, response);
@@ -332,7 +340,7 @@ export class Client implements AsyncDisposable {
         if (!IDEMPOTENT.has(request.method) || !isReplayable(request.body)) throw error;
         fresh = true;
       } finally {
-        this.#pool.release(pooled);
+        this.#pool.release(pooled, leave);
       }
     }
   }
@@ -358,11 +366,16 @@ export class Client implements AsyncDisposable {
     return { method, target, fields, body, trailers: sending.trailers, hijack: sending.hijack };
   }
 
-  #open(route: Route, signal: AbortSignal | undefined): Promise<Pooled> {
-    return this.#dial(signal, async (signal) => {
-      const io = await openRoute(route, this.#connector, signal);
-      return this.#pool.add(route.key, handshake(io, this.#options), io);
-    });
+  async #open(route: Route, signal: AbortSignal | undefined, leave: Leave): Promise<Pooled> {
+    try {
+      return await this.#dial(signal, async (signal) => {
+        const io = await openRoute(route, this.#connector, signal);
+        return this.#pool.add(route.key, handshake(io, this.#options), io);
+      });
+    } catch (error) {
+      leave();
+      throw error;
+    }
   }
 
   /** Keeps track of what is being opened, so that nothing is left when the client is closed. */

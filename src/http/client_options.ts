@@ -68,6 +68,11 @@ export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
   /** How many connections to one place wait for another request. 6, as browsers. */
   readonly maxIdlePerOrigin?: number | undefined;
   /**
+   * How many connections to one place may be at work or wait; further requests wait in their order. Unlimited, as with
+   * undici and hyper. Upgraded ones do not count. A response that nobody reads keeps its place.
+   */
+  readonly maxConnectionsPerOrigin?: number | undefined;
+  /**
    * How long a connection waits for another request. 15,000; less if the server's `Keep-Alive: timeout=` says so, minus
    * a second for the way.
    */

@@ -76,10 +76,19 @@ export class Pool {
     return pooled;
   }
 
-  /** Says that no further request is begun on it now: it waits as soon as its exchange is over. */
-  release(pooled: Pooled): void {
-    if (pooled.sender.isReady) this.#wait(pooled);
-    else if (!pooled.sender.isClosed) pooled.sender.ready().then(() => this.#wait(pooled), () => {});
+  /**
+   * Says that no further request is begun on it now: it waits as soon as its exchange is over.
+   *
+   * @param done Called when it waits, or is closed.
+   */
+  release(pooled: Pooled, done: () => void): void {
+    const wait = (): void => {
+      this.#wait(pooled);
+      done();
+    };
+    if (pooled.sender.isReady) wait();
+    else if (pooled.sender.isClosed) done();
+    else pooled.sender.ready().then(wait, done);
   }
 
   /** Lets what is under way end and closes the rest; resolves when everything is closed. */
