@@ -84,6 +84,7 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
     served("proxy-handshake", "tunnels through a proxy", handshakes, proxies),
     served("proxy-round-trips", "round trips of 64 bytes through a proxy, 32 connections", manyRoundTrips, proxies),
     { ...served("proxy-bulk", "bulk echo through a proxy, one connection", oneBulk, proxies), unit: "bytes" },
+    ...webSockets(runtime, quick),
     requested("client", "requests sent, conn level", [
       { title: "sender.send", start: "client.sender", ours: true },
       { title: "node:http, agent", start: "client.nodeHttp", ours: false },
@@ -99,6 +100,48 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
 
 function served(name: string, title: string, plan: LoadPlan, contenders: readonly Contender[]): Benchmark {
   return { name, title, unit: "ops", plan, held: 0, contenders };
+}
+
+/** What is echoed on how many connections; `--quick` leaves out most. */
+const messageSizes: readonly (readonly [title: string, bytes: number])[] = [
+  ["64 B", 64],
+  ["1 KiB", 1024],
+  ["64 KiB", 65_536],
+  ["1 MiB", 1_048_576],
+];
+
+function webSockets(runtime: Runtime, quick: boolean): Benchmark[] {
+  const benchmarks: Benchmark[] = [];
+  for (const deflate of [false, true]) {
+    for (const [size, bytes] of messageSizes) {
+      if (deflate && bytes < 1024) continue;
+      for (const connections of quick ? [100] : [1, 100]) {
+        const plan: LoadPlan = { type: "messages", connections, bytes, deflate };
+        const title = `WebSocket echo, ${size}${deflate ? " compressed" : ""}, ${connections} connection${
+          connections > 1 ? "s" : ""
+        }`;
+        benchmarks.push(served(`websocket${deflate ? "-deflate" : ""}`, title, plan, echoers(runtime, deflate)));
+      }
+    }
+  }
+  return benchmarks;
+}
+
+function echoers({ name }: Runtime, deflate: boolean): Contender[] {
+  const suffix = deflate ? "Deflate" : "";
+  const contenders: Contender[] = [{ title: "read and write", start: `web_socket.channel${suffix}`, ours: true }];
+  if (!deflate) contenders.push({ title: "events", start: "web_socket.events", ours: true });
+  if (name === "node" || name === "node20") {
+    contenders.push({ title: "ws", start: `web_socket.ws${suffix}`, ours: false });
+  }
+  if (name === "deno") {
+    const [title, start] = deflate
+      ? ["ws", "web_socket.wsDeflate"] as const
+      : ["Deno.upgradeWebSocket", "web_socket.platform"] as const;
+    contenders.push({ title, start, ours: false });
+  }
+  if (name === "bun") contenders.push({ title: "Bun.serve", start: `web_socket.platform${suffix}`, ours: false });
+  return contenders;
 }
 
 function requested(name: string, title: string, contenders: readonly Contender[]): Benchmark {

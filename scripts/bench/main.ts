@@ -11,7 +11,9 @@
  * @module
  */
 
+import { installProgram } from "../testing/npm.ts";
 import { killChildrenOnInterrupt } from "../testing/process.ts";
+import { exists } from "../testing/project.ts";
 import { prepare, type Runtime, type RuntimeName } from "../testing/runtimes.ts";
 import { type Benchmark, catalogue } from "./catalogue.ts";
 import { generatorCost, measure, type Pace } from "./measure.ts";
@@ -26,6 +28,9 @@ const json = options.has("json");
 const only = options.get("only")?.split(",");
 
 killChildrenOnInterrupt();
+if (!await exists(".cache/bench/node_modules/ws/wrapper.mjs")) {
+  await installProgram(["ws@8"], ".cache/bench", "node_modules/ws/wrapper.mjs");
+}
 const generatorRuntime = await prepare("bun");
 if (!json) await introduce();
 for (const name of options.get("runtime")?.split(",") ?? ["deno", "bun", "node"]) {

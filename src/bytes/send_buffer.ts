@@ -100,16 +100,24 @@ export class SendBuffer {
     for (let at = 0; at < bytes.length; at += PART_BYTES) this.#parts.push(bytes.subarray(at, at + PART_BYTES));
   }
 
-  /** Adds `bytes` bytes that the caller writes, at once and whole. What is long gets memory of its own. */
+  /**
+   * Memory for something of `bytes` bytes, to be written and given to {@linkcode added} before anything else happens here;
+   * or to be forgotten. What is long gets memory of its own.
+   */
   room(bytes: number): Uint8Array {
-    if (bytes > JOIN_BYTES) {
-      const part = new Uint8Array(bytes);
-      this.#seal();
-      this.#parts.push(part);
-      return part;
-    }
+    if (bytes > JOIN_BYTES) return new Uint8Array(bytes);
     this.reserve(bytes);
-    return this.#slab.subarray(this.#at, this.#at += bytes);
+    return this.#slab.subarray(this.#at, this.#at + bytes);
+  }
+
+  /** Adds what was written into {@linkcode room}. */
+  added(memory: Uint8Array): void {
+    if (memory.buffer === this.#slab.buffer) {
+      this.#at += memory.length;
+      return;
+    }
+    this.#seal();
+    this.#parts.push(memory);
   }
 
   /** Remembers how much there is, for {@linkcode rewind}. */

@@ -1,29 +1,33 @@
 /**
  * The message that is being received: from one frame or many, from one chunk or many.
  *
- * Memory grows with what has come, not with what a header promises; and at least doubles, so that many small frames cost
- * linear time.
+ * Memory grows with what has come, not with what a header promises. Text is read as it comes, so that the first byte that
+ * cannot be UTF-8 is found at once; bytes are gathered.
  *
  * @module
  */
 
 import { WebSocketProtocolError } from "./errors.ts";
 import { maskInto } from "./mask.ts";
-import { Utf8Validator } from "./utf8.ts";
-
-/** What a message is made of. */
-export type MessageKind = "text" | "binary";
-
-/** A message of up to this size gets its memory at once. 64 KiB. */
-const AT_ONCE_BYTES = 65_536;
+import { incompleteTail, Utf8Validator } from "./utf8.ts";
+import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
 /** See the module. */
 export class MessageAssembler {
-  readonly #utf8: Utf8Validator = new Utf8Validator();
-  #memory: Uint8Array = new Uint8Array(0);
-  #length = 0;
+  readonly #bytes: BytesGatherer = new BytesGatherer();
+  readonly #text: TextGatherer;
   #kind: MessageKind | null = null;
   #compressed = false;
+  #length = 0;
+
+  /**
+   * Has no message yet.
+   *
+   * @param readText Reads UTF-8, `null` if it is none.
+   */
+  constructor(readText: (bytes: Uint8Array) => string | null) {
+    this.#text = new TextGatherer(readText);
+  }
 
   /** What the message is made of; `null` while there is none. */
   get kind(): MessageKind | null {
@@ -44,7 +48,7 @@ export class MessageAssembler {
   begin(kind: MessageKind, compressed: boolean): void {
     this.#kind = kind;
     this.#compressed = compressed;
-    this.#utf8.reset();
+    this.#length = 0;
   }
 
   /**
@@ -58,29 +62,48 @@ export class MessageAssembler {
    * @throws {WebSocketProtocolError} `bad-utf8`, at the first byte that cannot be.
    */
   add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
-    const at = this.#length;
-    this.#reserve(at + length, at + length + rest);
-    if (key === 0) this.#memory.set(bytes.subarray(start, start + length), at);
-    else maskInto(this.#memory, at, bytes, start, length, key, phase);
-    this.#length = at + length;
-    if (this.#kind === "text" && !this.#compressed && !this.#utf8.accepts(this.#memory, at, this.#length)) {
-      throw badUtf8();
-    }
+    this.#length += length;
+    if (this.#kind === "text" && !this.#compressed) this.#text.add(bytes, start, length, key, phase);
+    else this.#bytes.add(bytes, start, length, key, phase, rest);
   }
 
   /**
    * Ends the message.
    *
-   * @returns Its bytes, which are the caller's.
+   * @returns The message, which is the caller's.
    * @throws {WebSocketProtocolError} `bad-utf8`: the last character is not complete.
    */
+  finish(): WebSocketEvent {
+    const kind = this.#kind!;
+    this.#kind = null;
+    this.#length = 0;
+    if (this.#compressed) return { type: "compressed", kind, bytes: this.#bytes.finish() };
+    if (kind === "binary") return { type: "binary", bytes: this.#bytes.finish() };
+    return { type: "text", text: this.#text.finish() };
+  }
+}
+
+/** A message of up to this size gets its memory at once. 64 KiB. */
+const AT_ONCE_BYTES = 65_536;
+const NOTHING = new Uint8Array(0);
+
+/** Bytes in one piece of memory, which grows fourfold, so that many small frames cost linear time. */
+class BytesGatherer {
+  #memory: Uint8Array = NOTHING;
+  #length = 0;
+
+  add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
+    const at = this.#length;
+    this.#reserve(at + length, at + length + rest);
+    maskInto(this.#memory, at, bytes, start, length, key, phase);
+    this.#length = at + length;
+  }
+
   finish(): Uint8Array {
-    if (this.#kind === "text" && !this.#compressed && !this.#utf8.complete) throw badUtf8();
     const memory = this.#memory;
     const bytes = memory.length === this.#length ? memory : memory.subarray(0, this.#length);
-    this.#memory = new Uint8Array(0);
+    this.#memory = NOTHING;
     this.#length = 0;
-    this.#kind = null;
     return bytes;
   }
 
@@ -90,6 +113,60 @@ export class MessageAssembler {
     const grown = new Uint8Array(Math.max(needed, Math.min(announced, roomy), this.#memory.length * 2));
     grown.set(this.#memory.subarray(0, this.#length));
     this.#memory = grown;
+  }
+}
+
+/** Where text is unmasked on its way to its reader. 64 KiB, for all machines: nobody waits in between. */
+const scratch = new Uint8Array(65_536);
+/** Pieces shorter than this are gathered, so many of them: a text of one piece for each byte would take too much memory. */
+const SHORT_PIECE = 1024;
+const MAX_PIECES = 1024;
+
+/** Text, read piece by piece; a character that is cut waits for its rest. */
+class TextGatherer {
+  readonly #readText: (bytes: Uint8Array) => string | null;
+  readonly #validator: Utf8Validator = new Utf8Validator();
+  #text = "";
+  #pieces: string[] = [];
+  #cut: Uint8Array = NOTHING;
+
+  constructor(readText: (bytes: Uint8Array) => string | null) {
+    this.#readText = readText;
+  }
+
+  add(bytes: Uint8Array, start: number, length: number, key: number, phase: number): void {
+    for (let at = 0; at < length;) {
+      const before = this.#cut.length;
+      const taken = Math.min(scratch.length - before, length - at);
+      scratch.set(this.#cut);
+      maskInto(scratch, before, bytes, start + at, taken, key, phase + at);
+      at += taken;
+      this.#read(before + taken);
+    }
+  }
+
+  finish(): string {
+    if (this.#cut.length > 0) throw badUtf8();
+    this.#join();
+    const text = this.#text;
+    this.#text = "";
+    return text;
+  }
+
+  #join(): void {
+    this.#text += this.#pieces.length === 1 ? this.#pieces[0]! : this.#pieces.join("");
+    this.#pieces = [];
+  }
+
+  #read(length: number): void {
+    const complete = length - incompleteTail(scratch, length);
+    this.#cut = complete === length ? NOTHING : scratch.slice(complete, length);
+    this.#validator.reset();
+    const piece = this.#readText(scratch.subarray(0, complete));
+    if (piece === null || !this.#validator.accepts(this.#cut, 0, this.#cut.length)) throw badUtf8();
+    this.#pieces.push(piece);
+    if (piece.length < SHORT_PIECE && this.#pieces.length < MAX_PIECES) return;
+    this.#join();
   }
 }
 

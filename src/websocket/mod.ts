@@ -17,7 +17,6 @@ export {
   readWebSocketRequest,
   type WebSocketRequest,
 } from "./handshake.ts";
-export type { MessageKind } from "./message_assembler.ts";
 export {
   acceptDeflate,
   type AcceptedDeflate,
@@ -27,12 +26,12 @@ export {
   deflateOffer,
   type DeflateOptions,
 } from "./permessage_deflate.ts";
+export type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 export {
   type ClientWebSocketMachineOptions,
   DEFAULT_MAX_MESSAGE_BYTES,
   type MessagePart,
   type ServerWebSocketMachineOptions,
-  type WebSocketEvent,
   WebSocketMachine,
   type WebSocketMachineLimits,
   type WebSocketMachineOptions,

@@ -60,6 +60,17 @@ export class Utf8Validator {
   }
 }
 
+/** How many bytes at the end of `bytes[0, end)` begin a character that is not complete there: 0–3. */
+export function incompleteTail(bytes: Uint8Array, end: number): number {
+  for (let back = 1; back <= 3 && back <= end; back++) {
+    const byte = bytes[end - back]!;
+    if ((byte & 0xc0) === 0x80) continue;
+    const size = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return size > back ? back : 0;
+  }
+  return 0;
+}
+
 /** The first byte from `start` that is not ASCII, or `end`. */
 function skipAscii(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
@@ -137,6 +148,13 @@ export function writeUtf8(target: Uint8Array, at: number, text: string): void {
       target[at++] = 0x80 | point & 0x3f;
     }
   }
+}
+
+/** Writes as much of `text` as has room, whole characters, as `TextEncoder.encodeInto()` does. */
+export function encodeUtf8(text: string, target: Uint8Array): { read: number; written: number } {
+  if (utf8Length(text) > target.length) return { read: 0, written: 0 };
+  writeUtf8(target, 0, text);
+  return { read: text.length, written: utf8Length(text) };
 }
 
 function isPair(text: string, at: number, code: number): boolean {

@@ -28,29 +28,9 @@ import {
   writeFrameHeader,
 } from "./frame.ts";
 import { maskInto } from "./mask.ts";
-import { badUtf8, MessageAssembler, type MessageKind } from "./message_assembler.ts";
-import { readUtf8, utf8Length, writeUtf8 } from "./utf8.ts";
-
-/**
- * What {@linkcode WebSocketMachine.next} finds.
- *
- * - `text`, `binary`: a whole message; the bytes are the caller's.
- * - `compressed`: a whole message that has to be inflated (RFC 7692 §7.2.2), then checked if it is text.
- * - `ping`: its Pong is ready to be taken already. `pong`: the payload tells which Ping it answers.
- * - `close`: the peer sends nothing more; the answer is ready to be taken if we had not closed before, unless
- *   `answersClose` is false.
- * - `need-data`: call `receive()` or `receiveEof()`, then `next()` again.
- * - `end`: nothing comes any more; the last event before it was `close`, or the peer left without one.
- */
-export type WebSocketEvent =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "binary"; readonly bytes: Uint8Array }
-  | { readonly type: "compressed"; readonly kind: MessageKind; readonly bytes: Uint8Array }
-  | { readonly type: "ping"; readonly payload: Uint8Array }
-  | { readonly type: "pong"; readonly payload: Uint8Array }
-  | { readonly type: "close"; readonly closeCode: number; readonly reason: string }
-  | { readonly type: "need-data" }
-  | { readonly type: "end" };
+import { badUtf8, MessageAssembler } from "./message_assembler.ts";
+import { encodeUtf8, readUtf8, utf8Length, writeUtf8 } from "./utf8.ts";
+import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
 /** What a machine can be told, on either end. */
 export interface WebSocketMachineLimits {
@@ -65,6 +45,8 @@ export interface WebSocketMachineLimits {
   readonly answersClose?: boolean | undefined;
   /** Reads UTF-8, `null` if it is none. A plain one by default; the platform's is faster on long text. */
   readonly readText?: ((bytes: Uint8Array) => string | null) | undefined;
+  /** Writes UTF-8, as `TextEncoder.encodeInto()` does. A plain one by default. */
+  readonly encodeText?: ((text: string, target: Uint8Array) => { read: number; written: number }) | undefined;
 }
 
 /** What a client's machine must be told: clients mask what they send. */
@@ -94,6 +76,9 @@ const COMPRESSED_SLACK = 1.001;
 /** Up to here a frame is copied behind its header, so that both leave in one write. 64 KiB. */
 const JOIN_BYTES = 65_536;
 
+/** Text of this length is written without the platform's encoder. */
+const SHORT_TEXT = 128;
+
 const NEED_DATA: WebSocketEvent = { type: "need-data" };
 const END: WebSocketEvent = { type: "end" };
 
@@ -120,9 +105,10 @@ export class WebSocketMachine {
   readonly #maskingKey: (() => number) | null;
   readonly #maxMessageBytes: number;
   readonly #readText: (bytes: Uint8Array) => string | null;
+  readonly #encodeText: (text: string, target: Uint8Array) => { read: number; written: number };
   readonly #in: ReceiveBuffer = new ReceiveBuffer();
   readonly #out: SendBuffer = new SendBuffer();
-  readonly #assembler: MessageAssembler = new MessageAssembler();
+  readonly #assembler: MessageAssembler;
   readonly #frame: FrameHeader = { fin: true, compressed: false, opcode: 0, length: 0, key: 0 };
   readonly #rules: { readonly role: Role; readonly mayCompress: boolean };
   /** How much of the current frame's payload is to come; -1 between two frames. */
@@ -148,6 +134,8 @@ export class WebSocketMachine {
     this.#rules = { role: this.#role, mayCompress: this.#mayCompress };
     this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.#readText = options.readText ?? readUtf8;
+    this.#encodeText = options.encodeText ?? encodeUtf8;
+    this.#assembler = new MessageAssembler(this.#readText);
     if (!(this.#maxMessageBytes >= 0)) throw new RangeError("maxMessageBytes must be a number of at least 0");
   }
 
@@ -235,7 +223,7 @@ export class WebSocketMachine {
     const frame = this.#frame;
     const { bytes, start, end } = this.#in;
     const assembler = this.#assembler;
-    const whole = end - start >= frame.length && this.#rest === frame.length;
+    const whole = assembler.kind === null && end - start >= frame.length;
     if (whole && frame.fin && frame.opcode === TEXT && !frame.compressed) return this.#shortcut();
     if (frame.opcode !== CONTINUATION && assembler.kind === null) {
       assembler.begin(frame.opcode === TEXT ? "text" : "binary", frame.compressed);
@@ -248,10 +236,7 @@ export class WebSocketMachine {
     if (this.#rest > 0) return null;
     this.#rest = -1;
     if (!frame.fin) return null;
-    const { kind, compressed } = assembler;
-    const message = assembler.finish();
-    if (compressed) return { type: "compressed", kind: kind!, bytes: message };
-    return kind === "binary" ? { type: "binary", bytes: message } : this.#text(message);
+    return assembler.finish();
   }
 
   /** A text that is here as a whole is read without being kept: the most frequent case. */
@@ -380,25 +365,45 @@ export class WebSocketMachine {
   }
 
   #write(opcode: number, fin: boolean, compressed: boolean, payload: string | Uint8Array): number {
-    const text = typeof payload === "string";
-    const length = text ? utf8Length(payload) : payload.length;
     const masked = this.#maskingKey !== null;
     const key = masked ? this.#maskingKey!() : 0;
+    const { length } = payload;
     const header = { fin, compressed, opcode, length, key };
+    if (typeof payload === "string") return this.#writeText(header, payload, masked);
     const size = frameHeaderBytes(length, masked);
-    if (!text && !masked && length > JOIN_BYTES) {
-      writeFrameHeader(this.#out.room(size), header, masked);
-      this.#out.bytes(payload);
-      return length;
-    }
-    const frame = this.#out.room(size + length);
+    const joined = masked || length <= JOIN_BYTES;
+    const frame = this.#out.room(joined ? size + length : size);
     writeFrameHeader(frame, header, masked);
-    if (text) {
-      writeUtf8(frame, size, payload);
-      if (masked) maskInto(frame, size, frame, size, length, key);
-    } else if (masked) maskInto(frame, size, payload, 0, length, key);
-    else frame.set(payload, size);
+    if (masked) maskInto(frame, size, payload, 0, length, key);
+    else if (joined) frame.set(payload, size);
+    this.#out.added(frame);
+    if (!joined) this.#out.bytes(payload);
     return length;
+  }
+
+  /** Most text is ASCII: it is written where it is to go, and moved only if it turns out to be longer. */
+  #writeText(header: FrameHeader, text: string, masked: boolean): number {
+    const short = text.length <= SHORT_TEXT;
+    if (short) header.length = utf8Length(text);
+    const { length, key } = header;
+    const size = frameHeaderBytes(length, masked);
+    const frame = this.#out.room(size + length);
+    if (short) {
+      writeUtf8(frame, size, text);
+    } else {
+      const { read, written } = this.#encodeText(text, frame.subarray(size));
+      if (read < text.length || written < length) return this.#writeLongerText(header, text);
+    }
+    writeFrameHeader(frame, header, masked);
+    if (masked) maskInto(frame, size, frame, size, length, key);
+    this.#out.added(frame);
+    return length;
+  }
+
+  #writeLongerText({ opcode, fin, compressed }: FrameHeader, text: string): number {
+    const bytes = new Uint8Array(text.length * 3);
+    const { written } = this.#encodeText(text, bytes);
+    return this.#write(opcode, fin, compressed, bytes.subarray(0, written));
   }
 }
 

@@ -31,7 +31,7 @@ import { Compression, directionsOf, Inflation } from "./compression.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { maskingKey } from "./masking_keys.ts";
 import { type Message, MessageReceiver, readText } from "./message_receiver.ts";
-import { type MessageParts, MessageSender, type OutgoingMessage } from "./message_sender.ts";
+import { encodeText, type MessageParts, MessageSender, type OutgoingMessage } from "./message_sender.ts";
 import type { WebSocketSettings } from "./options.ts";
 import { Pings } from "./pings.ts";
 
@@ -131,7 +131,7 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#settings = settings;
     this.#wire = wire;
     const { maxMessageBytes } = settings;
-    const common = { maxMessageBytes, mayCompress: deflate !== null, answersClose: false, readText };
+    const common = { maxMessageBytes, mayCompress: deflate !== null, answersClose: false, readText, encodeText };
     this.#machine = new WebSocketMachine(role === "client" ? { ...common, role, maskingKey } : { ...common, role });
     if (deflate !== null) {
       const directions = directionsOf(deflate, role);
@@ -168,6 +168,11 @@ export class WebSocketConnection implements AsyncDisposable {
   /** How many bytes of messages the transport has not accepted yet; frames around them do not count. */
   get bufferedAmount(): number {
     return this.#sender.bufferedAmount;
+  }
+
+  /** How many bytes of messages were written so far, whatever became of them. */
+  get writtenBytes(): number {
+    return this.#sender.totalBytes;
   }
 
   /** The messages of the peer. Ends when the peer closes; fails if it leaves without. Cancelling it closes. */

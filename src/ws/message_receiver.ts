@@ -10,8 +10,9 @@
 import { type Settled, settled, unattended } from "../connection/settled.ts";
 import type { Wire } from "../connection/wire.ts";
 import { StateError } from "../http1/errors.ts";
-import { badUtf8, type MessageKind } from "../websocket/message_assembler.ts";
-import type { WebSocketEvent, WebSocketMachine } from "../websocket/web_socket_machine.ts";
+import { badUtf8 } from "../websocket/message_assembler.ts";
+import type { MessageKind, WebSocketEvent } from "../websocket/web_socket_event.ts";
+import type { WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import type { Inflation } from "./compression.ts";
 
 /** A message: text, or bytes that are the receiver's. */

@@ -8,7 +8,7 @@ import { unattended } from "../connection/settled.ts";
 import { accepted } from "../duplex/fast_path.ts";
 import type { Wire } from "../connection/wire.ts";
 import { StateError } from "../http1/errors.ts";
-import type { MessageKind } from "../websocket/message_assembler.ts";
+import type { MessageKind } from "../websocket/web_socket_event.ts";
 import { utf8Length } from "../websocket/utf8.ts";
 import type { WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import type { Compression } from "./compression.ts";
@@ -19,11 +19,13 @@ export type OutgoingMessage = string | ArrayBuffer | ArrayBufferView;
 /** A message that is sent as its parts come, one frame each: all of text or all of bytes. */
 export type MessageParts = AsyncIterable<string> | AsyncIterable<ArrayBuffer | ArrayBufferView>;
 
-/** Text of this length is written without the platform's encoder. */
-const SHORT_TEXT = 128;
-
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
+
+/** Writes as much text as has room. */
+export function encodeText(text: string, target: Uint8Array): { read: number; written: number } {
+  return encoder.encodeInto(text, target);
+}
 
 /** See the module. */
 export class MessageSender {
@@ -37,6 +39,7 @@ export class MessageSender {
   #nextFlush: Promise<void> | null = null;
   #unsentBytes = 0;
   #unmadeBytes = 0;
+  #acceptedBytes = 0;
 
   /**
    * Sends nothing yet.
@@ -61,6 +64,11 @@ export class MessageSender {
   /** How many bytes of messages the transport has not accepted yet; before they are compressed and framed. */
   get bufferedAmount(): number {
     return this.#unsentBytes + this.#unmadeBytes;
+  }
+
+  /** How many bytes of messages were given to be sent so far. */
+  get totalBytes(): number {
+    return this.#acceptedBytes + this.bufferedAmount;
   }
 
   /** Sends a message. Resolves when the transport has accepted it; a rejection needs no handler. */
@@ -99,6 +107,7 @@ export class MessageSender {
     const written = this.#wire.write(parts, noProgress);
     if (written !== accepted) return this.#awaitWritten(written);
     this.#machine.recycle();
+    this.#acceptedBytes += this.#unsentBytes;
     this.#unsentBytes = 0;
     return accepted;
   }
@@ -116,19 +125,11 @@ export class MessageSender {
   /** Makes the frame of a message; later only if compressing takes its time. */
   #make(message: OutgoingMessage): Promise<void> | undefined {
     const compression = this.#compression;
-    const text = typeof message === "string";
-    if (
-      text && message.length <= SHORT_TEXT && (compression === null || message.length * 3 < compression.thresholdBytes)
-    ) {
-      this.#unsentBytes += this.#machine.send(message);
-      return undefined;
-    }
-    const kind: MessageKind = text ? "text" : "binary";
-    const bytes = text ? encoder.encode(message) : viewOf(message);
-    if (compression === null || bytes.length < compression.thresholdBytes) {
-      this.#unsentBytes += this.#machine.send(bytes, { kind, fin: true, compressed: false });
-      return undefined;
-    }
+    const plain = typeof message === "string" ? message : viewOf(message);
+    if (compression === null || longestBytes(plain) < compression.thresholdBytes) return this.#sendPlain(plain);
+    const bytes = typeof plain === "string" ? encoder.encode(plain) : plain;
+    if (bytes.length < compression.thresholdBytes) return this.#sendPlain(plain);
+    const kind: MessageKind = typeof plain === "string" ? "text" : "binary";
     if (this.#machine.closeSent) throw closing();
     const compressed = compression.compress(bytes, true);
     if (!(compressed instanceof Promise)) return this.#sendCompressed(compressed, kind, bytes.length);
@@ -137,6 +138,10 @@ export class MessageSender {
       this.#unmadeBytes -= bytes.length;
       this.#sendCompressed(result, kind, bytes.length);
     });
+  }
+
+  #sendPlain(message: string | Uint8Array): undefined {
+    this.#unsentBytes += this.#machine.send(message);
   }
 
   #sendCompressed(compressed: Uint8Array, kind: MessageKind, bytes: number): undefined {
@@ -174,6 +179,7 @@ export class MessageSender {
     const writing = written.then(() => {
       this.#writing = null;
       this.#unsentBytes -= bytes;
+      this.#acceptedBytes += bytes;
     }, (error) => {
       this.#onFailure(error);
       throw error;
@@ -203,6 +209,11 @@ function viewOf(message: ArrayBuffer | ArrayBufferView): Uint8Array {
   if (ArrayBuffer.isView(message)) return new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
   if (message instanceof ArrayBuffer) return new Uint8Array(message);
   throw new TypeError("Cannot send: a message is text, an ArrayBuffer or a view of one");
+}
+
+/** What a message cannot be longer than, found at no cost. */
+function longestBytes(message: string | Uint8Array): number {
+  return typeof message === "string" ? message.length * 3 : message.length;
 }
 
 function sizeOf(message: OutgoingMessage): number {

@@ -82,7 +82,7 @@ export class WebSocket extends EventTarget {
   #reading: Promise<void> | null = null;
   #unreadBytes = 0;
   #discardedBytes = 0;
-  #turnBytes = 0;
+  #turnStart: number | null = null;
 
   /**
    * Begins to connect.
@@ -143,8 +143,10 @@ export class WebSocket extends EventTarget {
 
   /** How many bytes were sent and not accepted by the transport, all of this turn among them; none is forgotten at the end. */
   get bufferedAmount(): number {
-    const waiting = (this.#connection?.bufferedAmount ?? 0) + this.#unreadBytes;
-    return Math.max(waiting, this.#turnBytes) + this.#discardedBytes;
+    const connection = this.#connection;
+    if (connection === null) return this.#discardedBytes;
+    const ofThisTurn = this.#turnStart === null ? 0 : connection.writtenBytes - this.#turnStart;
+    return Math.max(connection.bufferedAmount, ofThisTurn) + this.#unreadBytes + this.#discardedBytes;
   }
 
   /** As what bytes are delivered: `"blob"` by default. */
@@ -165,18 +167,14 @@ export class WebSocket extends EventTarget {
   send(data: string | Blob | ArrayBuffer | ArrayBufferView): void {
     if (this.#readyState === CONNECTING) throw new DOMException("The WebSocket is not open yet", "InvalidStateError");
     const message = isBlob(data) || isBytes(data) ? data : String(data);
-    const bytes = typeof message === "string"
-      ? utf8Length(message)
-      : isBlob(message)
-      ? message.size
-      : message.byteLength;
     if (this.#readyState !== OPEN) {
-      this.#discardedBytes += bytes;
+      this.#discardedBytes += sizeOf(message);
       return;
     }
-    this.#noteTurn(bytes);
-    if (isBlob(message) || this.#reading !== null) this.#sendInTurn(message, bytes);
-    else void this.#connection!.write(message);
+    const connection = this.#connection!;
+    if (this.#turnStart === null) this.#beginTurn(connection);
+    if (isBlob(message) || this.#reading !== null) this.#sendInTurn(connection, message);
+    else void connection.write(message);
   }
 
   /**
@@ -251,19 +249,19 @@ export class WebSocket extends EventTarget {
   }
 
   /** What was sent in this turn counts until its end, whatever became of it (the standard's bufferedAmount). */
-  #noteTurn(bytes: number): void {
-    if (this.#turnBytes === 0) queueMicrotask(() => this.#turnBytes = 0);
-    this.#turnBytes += bytes;
+  #beginTurn({ writtenBytes }: WebSocketConnection): void {
+    this.#turnStart = writtenBytes;
+    queueMicrotask(() => this.#turnStart = null);
   }
 
-  #sendInTurn(message: Blob | OutgoingMessage, bytes: number): void {
+  #sendInTurn(connection: WebSocketConnection, message: Blob | OutgoingMessage): void {
+    const bytes = sizeOf(message);
     this.#unreadBytes += bytes;
-    const before = this.#reading ?? Promise.resolve();
     const content = isBlob(message) ? message.arrayBuffer() : message;
-    const sent = before.then(async () => {
+    const sent = (this.#reading ?? Promise.resolve()).then(async () => {
       const ready = await content;
       this.#unreadBytes -= bytes;
-      void this.#connection!.write(ready);
+      void connection.write(ready);
       if (this.#reading === sent) this.#reading = null;
     });
     this.#reading = sent;
@@ -351,6 +349,11 @@ function isBlob(data: unknown): data is Blob {
 
 function isBytes(data: unknown): data is ArrayBuffer | ArrayBufferView {
   return data instanceof ArrayBuffer || ArrayBuffer.isView(data);
+}
+
+function sizeOf(message: string | Blob | ArrayBuffer | ArrayBufferView): number {
+  if (typeof message === "string") return utf8Length(message);
+  return isBlob(message) ? message.size : message.byteLength;
 }
 
 /** `[Clamp] unsigned short` (Web IDL §3.3.1). */

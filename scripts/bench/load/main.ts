@@ -11,6 +11,7 @@ import { echo, fixedAnswer } from "../subjects/raw.ts";
 import { bulk, roundTrips } from "./echoes.ts";
 import { handshakes, hold } from "./handshakes.ts";
 import type { Load } from "./load.ts";
+import { messages, type MessagesPlan } from "./messages.ts";
 import type { Preface } from "./preface.ts";
 import { requests } from "./requests.ts";
 
@@ -19,7 +20,8 @@ export type LoadPlan =
   | { readonly type: "requests" }
   | { readonly type: "handshakes" }
   | { readonly type: "round-trips"; readonly connections: number; readonly bytes: number }
-  | { readonly type: "bulk"; readonly connections: number };
+  | { readonly type: "bulk"; readonly connections: number }
+  | MessagesPlan;
 
 /** What the main script says; `echo` and `answer` start a server, and are answered with its port. */
 export type GeneratorCommand =
@@ -52,6 +54,8 @@ function begin(port: number, preface: Preface, plan: LoadPlan): Load {
       return roundTrips(port, preface, plan);
     case "bulk":
       return bulk(port, preface, plan.connections);
+    case "messages":
+      return messages(port, plan);
     default:
       return plan satisfies never;
   }

@@ -14,7 +14,15 @@ export interface DenoConn {
 
 interface DenoLike {
   listen(options: object): AsyncIterable<DenoConn> & { readonly addr: { readonly port: number } };
-  serve(options: object, handler: () => Response): { readonly addr: { readonly port: number } };
+  serve(options: object, handler: (request: Request) => Response): { readonly addr: { readonly port: number } };
+  upgradeWebSocket(request: Request): {
+    readonly response: Response;
+    readonly socket: {
+      onmessage: ((event: { readonly data: string }) => void) | null;
+      onerror: (() => void) | null;
+      send(data: string): void;
+    };
+  };
 }
 
 /** A socket of Bun's. */

@@ -1,0 +1,132 @@
+/**
+ * Messages of WebSockets: every connection sends one, and the next when it has come back.
+ *
+ * @module
+ */
+
+import { deflateRawSync } from "node:zlib";
+import type { Load } from "./load.ts";
+import { type Client, openClients } from "./socket.ts";
+
+/** What is sent to and fro. */
+export interface MessagesPlan {
+  /** Messages. */
+  readonly type: "messages";
+  /** How many connections. */
+  readonly connections: number;
+  /** How long a message is, before it is compressed. */
+  readonly bytes: number;
+  /** Whether permessage-deflate is offered and used. */
+  readonly deflate: boolean;
+}
+
+const encoder = new TextEncoder();
+const line = `{"id":4711,"user":"someone","text":"The quick brown fox jumps over the lazy dog","at":[1,2,3]}\n`;
+const KEY = [0x37, 0xfa, 0x21, 0x3d];
+const TEXT = 0x81;
+const COMPRESSED_TEXT = 0xc1;
+/** ws, Deno and Bun have compressed what is this long, ours as well. */
+const COMPRESS_FROM = 1024;
+
+/** Begins to send messages. Counts those that have come back. */
+export function messages(port: number, { connections, bytes, deflate }: MessagesPlan): Load {
+  let count = 0;
+  let stopped = false;
+  const text = encoder.encode(line.repeat(Math.ceil(bytes / line.length)).slice(0, bytes));
+  const compressed = deflate && bytes >= COMPRESS_FROM;
+  const frame = compressed
+    ? maskedFrame(COMPRESSED_TEXT, deflateRawSync(text, { finishFlush: 2 }).subarray(0, -4))
+    : maskedFrame(TEXT, text);
+  const closed = openClients(port, connections, () => {
+    const reader = new FrameReader();
+    let open = false;
+    const send = (client: Client): void => {
+      if (stopped) client.end();
+      else client.write(frame);
+    };
+    return {
+      opened: (client) => client.write(request(deflate)),
+      received(client, chunk) {
+        let rest = chunk;
+        if (!open) {
+          rest = behindHead(chunk, deflate);
+          open = true;
+          send(client);
+        }
+        for (let frames = reader.frames(rest); frames > 0; frames--) {
+          count++;
+          send(client);
+        }
+      },
+    };
+  });
+  return {
+    count: () => count,
+    stop() {
+      stopped = true;
+      return closed;
+    },
+  };
+}
+
+function request(deflate: boolean): Uint8Array {
+  const extensions = deflate ? "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n" : "";
+  return encoder.encode(
+    "GET /echo HTTP/1.1\r\nHost: localhost:8080\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+      `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n${extensions}\r\n`,
+  );
+}
+
+/** What came with the head; fails if the server does not do what is to be measured. */
+function behindHead(bytes: Uint8Array, deflate: boolean): Uint8Array {
+  const text = new TextDecoder("latin1").decode(bytes);
+  const end = text.indexOf("\r\n\r\n") + 4;
+  const agreed = /permessage-deflate/i.test(text.slice(0, end));
+  if (text.startsWith("HTTP/1.1 101") && end > 4 && agreed === deflate) return bytes.subarray(end);
+  throw new Error(`Cannot go on after this answer: ${JSON.stringify(text)}`);
+}
+
+function maskedFrame(first: number, payload: Uint8Array): Uint8Array {
+  const { length } = payload;
+  const header = length < 126
+    ? [first, 0x80 | length]
+    : length < 65_536
+    ? [first, 0x80 | 126, length >> 8, length & 0xff]
+    : [first, 0x80 | 127, 0, 0, 0, 0, length >>> 24, length >>> 16 & 0xff, length >>> 8 & 0xff, length & 0xff];
+  const frame = new Uint8Array(header.length + 4 + length);
+  frame.set([...header, ...KEY]);
+  frame.set(payload.map((byte, index) => byte ^ KEY[index & 3]!), header.length + 4);
+  return frame;
+}
+
+/** Counts the frames of a server, of which nothing is looked at but the length. */
+class FrameReader {
+  #header: number[] = [];
+  #missing = 0;
+
+  /** How many frames are complete with these bytes. */
+  frames(bytes: Uint8Array): number {
+    let complete = 0;
+    for (let at = 0; at < bytes.length;) {
+      if (this.#missing > 0) {
+        const taken = Math.min(this.#missing, bytes.length - at);
+        this.#missing -= taken;
+        at += taken;
+        if (this.#missing === 0) complete++;
+        continue;
+      }
+      this.#header.push(bytes[at++]!);
+      this.#missing = this.#length() ?? 0;
+      if (this.#missing > 0) this.#header = [];
+    }
+    return complete;
+  }
+
+  #length(): number | null {
+    const [, second, ...more] = this.#header;
+    if (second === undefined) return null;
+    const size = second < 126 ? 0 : second === 126 ? 2 : 8;
+    if (more.length < size) return null;
+    return size === 0 ? second : more.reduce((length, byte) => length * 256 + byte, 0);
+  }
+}

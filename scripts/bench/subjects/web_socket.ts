@@ -1,0 +1,112 @@
+/**
+ * Servers that send every message of a WebSocket back.
+ *
+ * @module
+ */
+
+import { createServer } from "node:http";
+import { serve } from "../../../src/http/serve.ts";
+import type { WebSocketConnection } from "../../../src/ws/connection.ts";
+import { upgradeWebSocket } from "../../../src/ws/upgrade.ts";
+import { WebSocket } from "../../../src/ws/web_socket.ts";
+import { bun, deno } from "./platform.ts";
+import { portOf } from "./ports.ts";
+
+/** What others allow at most by default, so that 1 MiB is allowed everywhere. */
+const MAX_MESSAGE_BYTES = 16 << 20;
+
+/** Ours, with `read()` and `write()`. */
+export const channel = (): Promise<number> => ours(false, echo);
+/** The same, compressed. */
+export const channelDeflate = (): Promise<number> => ours(true, echo);
+
+/** Ours, with `readable` and `writable`. */
+export const streams = (): Promise<number> => ours(false, ({ readable, writable }) => readable.pipeTo(writable));
+
+async function ours(deflate: boolean, speak: (socket: WebSocketConnection) => Promise<void>): Promise<number> {
+  const { listening } = serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
+    const { response, socket } = upgradeWebSocket(request, { deflate });
+    socket.opened.then(speak).catch(() => {});
+    return response;
+  });
+  return portOf((await listening)[0]);
+}
+
+async function echo(socket: WebSocketConnection): Promise<void> {
+  for (let message = await socket.read(); message !== null; message = await socket.read()) await socket.write(message);
+}
+
+/** Ours, with events. */
+export async function events(): Promise<number> {
+  const { listening } = serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
+    const { response, socket } = upgradeWebSocket(request);
+    const webSocket = new WebSocket(request.url, { socket });
+    webSocket.onmessage = ({ data }) => webSocket.send(data);
+    return response;
+  });
+  return portOf((await listening)[0]);
+}
+
+/** `ws` over `node:http`. */
+export const ws = (): Promise<number> => wsServer(false);
+/** The same, compressed. */
+export const wsDeflate = (): Promise<number> => wsServer(true);
+
+interface Ws {
+  readonly WebSocketServer: new (options: object) => {
+    on(event: "connection", listener: (socket: WsSocket) => void): void;
+  };
+}
+
+interface WsSocket {
+  on(event: "message", listener: (data: Uint8Array, isBinary: boolean) => void): void;
+  on(event: "error", listener: () => void): void;
+  send(data: Uint8Array, options: object): void;
+}
+
+async function wsServer(perMessageDeflate: boolean): Promise<number> {
+  const packageFile = new URL("../../../.cache/bench/node_modules/ws/wrapper.mjs", import.meta.url);
+  const { WebSocketServer } = await import(packageFile.href) as Ws;
+  const server = createServer();
+  const sockets = new WebSocketServer({ server, perMessageDeflate, maxPayload: MAX_MESSAGE_BYTES });
+  sockets.on("connection", (socket) => {
+    socket.on("message", (data, binary) => socket.send(data, { binary }));
+    socket.on("error", () => {});
+  });
+  return await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(portOf(server.address()))));
+}
+
+/** `Deno.upgradeWebSocket`, or `Bun.serve`. */
+export const platform = (): Promise<number> => platformServer(false);
+/** `Bun.serve`, compressed. Deno's has no compression. */
+export const platformDeflate = (): Promise<number> => platformServer(true);
+
+function platformServer(perMessageDeflate: boolean): Promise<number> {
+  if (deno !== null) {
+    const { upgradeWebSocket, serve } = deno;
+    const server = serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+      const { response, socket } = upgradeWebSocket(request);
+      socket.onmessage = ({ data }) => socket.send(data);
+      socket.onerror = () => {};
+      return response;
+    });
+    return Promise.resolve(server.addr.port);
+  }
+  const server = bun!.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request: Request, self: { upgrade(request: Request): boolean }) =>
+      self.upgrade(request) ? undefined : new Response(null, { status: 400 }),
+    websocket: {
+      perMessageDeflate,
+      maxPayloadLength: MAX_MESSAGE_BYTES,
+      message: (
+        socket: { send(message: string | Uint8Array, compress: boolean): void },
+        message: string | Uint8Array,
+      ) => {
+        socket.send(message, perMessageDeflate);
+      },
+    },
+  });
+  return Promise.resolve(server.port);
+}
