@@ -112,7 +112,8 @@ const messageSizes: readonly (readonly [title: string, bytes: number])[] = [
 
 function webSockets(runtime: Runtime, quick: boolean): Benchmark[] {
   const benchmarks: Benchmark[] = [];
-  for (const deflate of [false, true]) {
+  // Deno's own has no compression.
+  for (const deflate of runtime.name === "deno" ? [false] : [false, true]) {
     for (const [size, bytes] of messageSizes) {
       if (deflate && bytes < 1024) continue;
       for (const connections of quick ? [100] : [1, 100]) {
@@ -134,11 +135,8 @@ function echoers({ name }: Runtime, deflate: boolean): Contender[] {
   if (name === "node" || name === "node20") {
     contenders.push({ title: "ws", start: `web_socket.ws${suffix}`, ours: false });
   }
-  if (name === "deno") {
-    const [title, start] = deflate
-      ? ["ws", "web_socket.wsDeflate"] as const
-      : ["Deno.upgradeWebSocket", "web_socket.platform"] as const;
-    contenders.push({ title, start, ours: false });
+  if (name === "deno" && !deflate) {
+    contenders.push({ title: "Deno.upgradeWebSocket", start: "web_socket.platform", ours: false });
   }
   if (name === "bun") contenders.push({ title: "Bun.serve", start: `web_socket.platform${suffix}`, ours: false });
   return contenders;

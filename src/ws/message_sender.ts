@@ -178,6 +178,7 @@ export class MessageSender {
     const bytes = this.#unsentBytes;
     const writing = written.then(() => {
       this.#writing = null;
+      this.#machine.recycle();
       this.#unsentBytes -= bytes;
       this.#acceptedBytes += bytes;
     }, (error) => {
