@@ -16,7 +16,6 @@ export { type BodyFraming, isPersistent, requestFraming, responseFraming } from 
 export { DEFAULT_LIMITS, type Http1Limits, HYPER_LENIENCY, type Leniency } from "./limits.ts";
 export type { RequestHead, ResponseHead, Version } from "./message.ts";
 export {
-  type OutgoingResponseHead,
   type RequestEvent,
   type ResponseOutcome,
   type ServerEvent,
@@ -27,3 +26,4 @@ export { type BodySize } from "./send_framing.ts";
 export { type NoProposal, opensTunnel, type Proposal, proposalOf } from "./switching.ts";
 export { type Authority, formatAuthority, parseAuthority, parseTarget, type RequestTarget } from "./target.ts";
 export { type NameCase } from "./write_head.ts";
+export type { OutgoingResponseHead } from "./write_response.ts";

@@ -11,17 +11,18 @@ import { equalsIgnoringCase } from "../bytes/ascii.ts";
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { ProtocolError, StateError } from "./errors.ts";
-import { type Field, type Fields, quoted, splitList } from "./fields.ts";
+import { type Field, type Fields, quoted } from "./fields.ts";
 import { type BodyFraming, isPersistent, requestFraming } from "./framing.ts";
 import { type Http1Limits, type Leniency, limitsOf } from "./limits.ts";
 import type { RequestHead, Version } from "./message.ts";
 import { HeadParser } from "./parse_head.ts";
 import { type BodyDecoder, bodyDecoder } from "./read_body.ts";
-import { announcedTrailers, type BodySize, responseSendFraming, type SendFraming } from "./send_framing.ts";
-import { notOffered, opensTunnel, type Proposal, proposalOf } from "./switching.ts";
+import { announcedTrailers, type BodySize, responseSendFraming } from "./send_framing.ts";
+import { opensTunnel, type Proposal, proposalOf, protocolOf } from "./switching.ts";
 import { isHostAndPort, parseTarget } from "./target.ts";
 import { BodyEncoder } from "./write_body.ts";
-import { inspectFields, listHas, type NameCase, type SentFields, writeField, writeStatusLine } from "./write_head.ts";
+import { listHas, type NameCase } from "./write_head.ts";
+import { inspected, type InspectedHead, type OutgoingResponseHead, ResponseHeads } from "./write_response.ts";
 
 /**
  * What {@linkcode ServerMachine.next} finds.
@@ -53,16 +54,6 @@ export interface RequestEvent {
   readonly proposal: Proposal;
   /** Whether the client waits for a 100 before it sends the body (RFC 9110 §10.1.1). */
   readonly expectsContinue: boolean;
-}
-
-/** The head of a response that is to be sent. */
-export interface OutgoingResponseHead {
-  /** 101, or 200–999. */
-  readonly status: number;
-  /** The registered phrase when left out. */
-  readonly reason?: string | undefined;
-  /** The field lines. */
-  readonly fields: readonly Field[];
 }
 
 /** What became of a response head: a response whose body follows, or a switch, with the protocol of a 101. */
@@ -115,6 +106,7 @@ export class ServerMachine {
   readonly #parser: HeadParser;
   readonly #in: ReceiveBuffer = new ReceiveBuffer();
   readonly #out: SendBuffer = new SendBuffer();
+  readonly #heads: ResponseHeads;
   #reading: Reading = "head";
   #writing: Writing = "idle";
   #eof = false;
@@ -140,6 +132,7 @@ export class ServerMachine {
     this.#limits = limitsOf(options.limits);
     this.#leniency = options.leniency ?? {};
     this.#nameCase = options.nameCase ?? "as-given";
+    this.#heads = new ResponseHeads(this.#out, this.#nameCase);
     this.#keepAlive = options.keepAlive ?? true;
     this.#parser = new HeadParser("request", this.#limits, this.#leniency);
   }
@@ -304,13 +297,7 @@ export class ServerMachine {
     if (this.#version === "1.0") {
       throw new StateError("http10", "Cannot send an informational response to HTTP/1.0 (RFC 9110 §15.2)");
     }
-    this.#write(() => {
-      writeStatusLine(this.#out, status, undefined, "1.1");
-      for (const field of fields) {
-        if (!isFramingField(field[0])) writeField(this.#out, field[0], field[1], this.#nameCase);
-      }
-      this.#out.text("\r\n");
-    });
+    this.#heads.informational(status, fields);
   }
 
   /**
@@ -324,19 +311,18 @@ export class ServerMachine {
    * @param body The size of what follows.
    * @param date The value of Date, added unless the caller wrote one; `null` for none.
    * @throws {StateError} `no-switch`: a 101 that was not asked for, or for a protocol that was not offered;
-   * `bad-status`: a 1xx that is no final status; `upgrade-body`: a switch with a body; `busy`: a switch before the request is complete; `body-length`; `head-sent`.
-   * Nothing is written then.
+   * `bad-status`: a 1xx that is no final status; `upgrade-body`: a switch with a body; `busy`: a switch before the
+   * request is complete; `body-length`; `head-sent`. Nothing is written then.
    * @throws {TypeError} A field or the reason cannot be sent. Nothing is written then.
    * @throws {RangeError} The status is not a whole number up to 999. Nothing is written then.
    */
   sendResponse(head: OutgoingResponseHead, body: BodySize, date: string | null): ResponseOutcome {
     if (!this.canRespond) throw headSent("a response");
-    const sent = inspectFields(head.fields);
-    if (this.switches(head.status)) return this.#switch(head, body, sent, date);
+    if (this.switches(head.status)) return this.#switch(inspected(head), body, date);
     if (head.status < 200) {
       throw new StateError("bad-status", `Cannot answer with ${head.status}: it is not a final status`);
     }
-    return this.#respond(head, body, sent, date);
+    return this.#respond(inspected(head), body, date);
   }
 
   /** Whether a response with this status would switch protocols, or try to. */
@@ -351,100 +337,40 @@ export class ServerMachine {
    * @throws {StateError} `no-switch` or `upgrade-body`, as `sendResponse` does.
    */
   checkSwitch(head: OutgoingResponseHead, body: BodySize): string | null {
-    const protocol = head.status === 101 ? this.#protocolFor(inspectFields(head.fields)) : null;
+    return this.#checkSwitch(inspected(head), body);
+  }
+
+  #checkSwitch({ status, sent }: InspectedHead, body: BodySize): string | null {
+    const protocol = status === 101 ? protocolOf(this.#proposal, sent.upgrade) : null;
     if (body !== "none" && body !== 0) {
-      throw new StateError("upgrade-body", `Cannot send a body with the ${head.status} that switches protocols`);
+      throw new StateError("upgrade-body", `Cannot send a body with the ${status} that switches protocols`);
     }
     return protocol;
   }
 
-  #switch(head: OutgoingResponseHead, body: BodySize, sent: SentFields, date: string | null): ResponseOutcome {
-    const protocol = this.checkSwitch(head, body);
+  #switch(head: InspectedHead, body: BodySize, date: string | null): ResponseOutcome {
+    const protocol = this.#checkSwitch(head, body);
     if (this.#reading !== "complete") {
       throw new StateError("busy", "Cannot switch protocols: the request is not complete (RFC 9110 §7.8)");
     }
-    this.#write(() => {
-      writeStatusLine(this.#out, head.status, head.reason, this.#version);
-      for (const field of head.fields) {
-        if (!isFramingField(field[0])) writeField(this.#out, field[0], field[1], this.#nameCase);
-      }
-      if (protocol !== null && namedProtocols(sent).length === 0) this.#add("upgrade", protocol);
-      if (protocol !== null && !listHas(sent.connection, "upgrade")) this.#add("connection", "upgrade");
-      if (date !== null && !sent.date) this.#add("date", date);
-      this.#out.text("\r\n");
-    });
+    this.#heads.switching(head, this.#version, protocol, date);
     this.#writing = "switched";
     return { type: "switched", protocol };
   }
 
-  #protocolFor(sent: SentFields): string {
-    const proposal = this.#proposal;
-    if (proposal.type !== "upgrade") {
-      throw new StateError("no-switch", "Cannot answer with 101: the request proposed no upgrade (RFC 9110 §7.8)");
-    }
-    const named = namedProtocols(sent);
-    const foreign = notOffered(proposal, named);
-    if (foreign !== undefined) {
-      throw new StateError("no-switch", `Cannot switch to ${quoted(foreign)}: it was not offered (RFC 9110 §7.8)`);
-    }
-    if (named.length > 0) return named[0]!;
-    if (proposal.protocols.length === 1) return proposal.protocols[0]!;
-    throw new StateError("no-switch", "Cannot answer with 101: several protocols were offered and none is named");
-  }
-
-  #respond(head: OutgoingResponseHead, body: BodySize, sent: SentFields, date: string | null): ResponseOutcome {
-    const plan = responseSendFraming(this.#method, head.status, this.#version, body, sent);
+  #respond(head: InspectedHead, body: BodySize, date: string | null): ResponseOutcome {
+    const { status, sent } = head;
+    const plan = responseSendFraming(this.#method, status, this.#version, body, sent);
     const refusedConnect = this.#method === "CONNECT" && this.#leniency.keepAfterRefusedConnect !== true;
-    const saysClose = listHas(sent.connection, "close");
-    const persistent = this.persistent && !saysClose && !refusedConnect && plan.framing.type !== "until-close";
-    const mark = this.#out.mark();
-    try {
-      writeStatusLine(this.#out, head.status, head.reason, this.#version);
-      this.#writeFields(head.fields, plan);
-      if (plan.add !== null) this.#add(plan.add[0], plan.add[1]);
-      const saysKeepAlive = this.#version === "1.1" || listHas(sent.connection, "keep-alive");
-      if (persistent && !saysKeepAlive) this.#add("connection", "keep-alive");
-      if (!persistent && saysKeepAlive && !saysClose) this.#add("connection", "close");
-      // Upgrade concerns this connection only (RFC 9110 §7.8).
-      if (sent.upgrade !== null && !listHas(sent.connection, "upgrade")) this.#add("connection", "upgrade");
-      if (date !== null && !sent.date) this.#add("date", date);
-      this.#out.text("\r\n");
-    } catch (error) {
-      this.#out.rewind(mark);
-      throw error;
-    }
+    const closes = refusedConnect || plan.framing.type === "until-close" || listHas(sent.connection, "close");
+    const persistent = this.persistent && !closes;
+    this.#heads.final(head, this.#version, plan, persistent, date);
     this.#persistent = persistent;
     this.#endsByClose = plan.framing.type === "until-close";
     this.#writing = "body";
     this.#encoder = new BodyEncoder(plan.framing);
     this.#announced = this.#takesTrailers ? sent.trailer : null;
     return { type: "response", framing: plan.framing };
-  }
-
-  #writeFields(fields: readonly Field[], plan: SendFraming): void {
-    const noTrailer = plan.framing.type !== "chunked";
-    for (let i = 0; i < fields.length; i++) {
-      const name = fields[i]![0];
-      if (plan.dropLength && equalsIgnoringCase(name, "content-length")) continue;
-      if (plan.dropCoding && equalsIgnoringCase(name, "transfer-encoding")) continue;
-      if (noTrailer && equalsIgnoringCase(name, "trailer")) continue;
-      writeField(this.#out, name, fields[i]![1], this.#nameCase);
-    }
-  }
-
-  #add(name: string, value: string): void {
-    writeField(this.#out, name, value, this.#nameCase);
-  }
-
-  /** Either everything that `write` adds goes out, or nothing. */
-  #write(write: () => void): void {
-    const mark = this.#out.mark();
-    try {
-      write();
-    } catch (error) {
-      this.#out.rewind(mark);
-      throw error;
-    }
   }
 
   /**
@@ -515,15 +441,6 @@ export class ServerMachine {
     this.#reading = "broken";
     return { bytes: this.#in.takeAll(), eof: this.#eof };
   }
-}
-
-function namedProtocols(sent: SentFields): readonly string[] {
-  return sent.upgrade === null ? [] : splitList(sent.upgrade, []);
-}
-
-function isFramingField(name: string): boolean {
-  return equalsIgnoringCase(name, "content-length") || equalsIgnoringCase(name, "transfer-encoding") ||
-    equalsIgnoringCase(name, "trailer");
 }
 
 function headSent(what: string): StateError {

@@ -14,8 +14,8 @@
  */
 
 import { equalsIgnoringCase } from "../bytes/ascii.ts";
-import { ProtocolError } from "./errors.ts";
-import { type Fields, quoted } from "./fields.ts";
+import { ProtocolError, StateError } from "./errors.ts";
+import { type Fields, quoted, splitList } from "./fields.ts";
 import type { Leniency } from "./limits.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 import { type Authority, parseAuthority } from "./target.ts";
@@ -67,6 +67,31 @@ export function offered(proposal: Proposal, protocol: string): string | undefine
 /** The first of the protocols that was not offered, or `undefined`. A 101 may name several, in layers. */
 export function notOffered(proposal: Proposal, protocols: readonly string[]): string | undefined {
   return protocols.find((protocol) => offered(proposal, protocol) === undefined);
+}
+
+/** The protocols that a value of `Upgrade` names; none where it is missing. */
+export function protocolsIn(upgrade: string | null): readonly string[] {
+  return upgrade === null ? [] : splitList(upgrade, []);
+}
+
+/**
+ * The protocol of a 101 that is to be sent.
+ *
+ * @param upgrade The value of its `Upgrade`, or `null`: then it is the one that was offered.
+ * @throws {StateError} `no-switch`: no upgrade was proposed, or not this one, or several and none is named.
+ */
+export function protocolOf(proposal: Proposal, upgrade: string | null): string {
+  if (proposal.type !== "upgrade") {
+    throw new StateError("no-switch", "Cannot answer with 101: the request proposed no upgrade (RFC 9110 §7.8)");
+  }
+  const named = protocolsIn(upgrade);
+  const foreign = notOffered(proposal, named);
+  if (foreign !== undefined) {
+    throw new StateError("no-switch", `Cannot switch to ${quoted(foreign)}: it was not offered (RFC 9110 §7.8)`);
+  }
+  if (named.length > 0) return named[0]!;
+  if (proposal.protocols.length === 1) return proposal.protocols[0]!;
+  throw new StateError("no-switch", "Cannot answer with 101: several protocols were offered and none is named");
 }
 
 /** The protocol that a 101's fields name first, or `null`. */

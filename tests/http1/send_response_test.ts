@@ -8,7 +8,8 @@ import { test } from "node:test";
 import { StateError } from "../../src/http1/errors.ts";
 import type { Field } from "../../src/http1/fields.ts";
 import type { BodySize } from "../../src/http1/send_framing.ts";
-import { type OutgoingResponseHead, ServerMachine, type ServerMachineOptions } from "../../src/http1/server_machine.ts";
+import { ServerMachine, type ServerMachineOptions } from "../../src/http1/server_machine.ts";
+import type { OutgoingResponseHead } from "../../src/http1/write_response.ts";
 import { text, wire } from "../support/bytes.ts";
 
 /** A machine that has read a request without a body. */

@@ -6,7 +6,8 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { ClientMachine, type OutgoingRequestHead } from "../../src/http1/client_machine.ts";
 import { type Field, Fields } from "../../src/http1/fields.ts";
-import { type OutgoingResponseHead, ServerMachine } from "../../src/http1/server_machine.ts";
+import { ServerMachine } from "../../src/http1/server_machine.ts";
+import type { OutgoingResponseHead } from "../../src/http1/write_response.ts";
 import { text, wire } from "../support/bytes.ts";
 
 /** What could split a message, also once it is cut to bytes: U+010A and U+010D end in 0A and 0D. */
