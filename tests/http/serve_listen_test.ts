@@ -137,6 +137,43 @@ test("serve() listens at TCP, TLS and a path at once, and info tells them apart"
   await server.shutdown();
 });
 
+test("info.takeOver() gives the transport over TLS and at a path, with what came behind the head", async (t) => {
+  const path = join(folder(t), "http.sock");
+  const { server } = await listening((_request, info) => {
+    const { io, readBuf, ended } = info.takeOver();
+    const writer = io.writable.getWriter();
+    writer.write(wire(`${ended}:`)).then(() => writer.write(readBuf)).then(() => writer.close());
+    return new Response("never sent");
+  }, { listen: [{ hostname: "127.0.0.1", tls }, { path }] });
+  const [secure] = await server.listening;
+  for (
+    const socket of [connect({ hostname: "127.0.0.1", port: secure.port! }, { tls: trusting }), connect({ path })]
+  ) {
+    await socket.write(wire("POST / HTTP/1.1¶Host: a¶Content-Length: 9¶¶raw"));
+    assertEquals(await readAll(socket), "false:raw");
+    await socket.close();
+  }
+  await server.shutdown();
+});
+
+test("request.signal aborts when a client over TLS leaves", async (t) => {
+  let left: (reason: unknown) => void = () => {};
+  const gone = new Promise<unknown>((resolve) => left = resolve);
+  let come: () => void = () => {};
+  const arrived = new Promise<void>((resolve) => come = resolve);
+  const served = await listening((request) => {
+    request.signal.addEventListener("abort", () => left(request.signal.reason));
+    come();
+    return gone.then(() => new Response("late"));
+  }, { tls });
+  t.after(() => served[Symbol.asyncDispose]());
+  const socket = connect({ hostname: "127.0.0.1", port: served.port }, { tls: trusting });
+  await socket.write(wire(GET));
+  await arrived;
+  await socket.close();
+  assert(await gone instanceof TransportError);
+});
+
 test("serve() that can listen at one of two places only listens at none", async (t) => {
   const { server, port } = await listening(() => new Response());
   const path = join(folder(t), "http.sock");
