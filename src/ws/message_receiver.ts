@@ -117,6 +117,7 @@ export class MessageReceiver {
   /** From now on so much may wait to be taken, so that the peer's Close frame behind it is found. */
   mayWait(bytes: number): void {
     this.#mayWaitBytes = bytes;
+    this.#releaseClose();
     this.#pump();
   }
 
