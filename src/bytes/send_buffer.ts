@@ -28,6 +28,7 @@ export class SendBuffer {
   #from = 0;
   #at = 0;
   #parts: Uint8Array[] = [];
+  readonly #room: { memory: Uint8Array; at: number } = { memory: NOTHING, at: 0 };
 
   /**
    * Makes room for `bytes` more without a seam between them and what is not taken yet. What must move gets room for as
@@ -101,23 +102,31 @@ export class SendBuffer {
   }
 
   /**
-   * Memory for something of `bytes` bytes, to be written and given to {@linkcode added} before anything else happens here;
-   * or to be forgotten. What is long gets memory of its own.
+   * Memory for something of `bytes` bytes, to be written from `at` on and said to be {@linkcode added} before anything else
+   * happens here; or to be forgotten. What is long gets memory of its own. The object is the same at every call.
    */
-  room(bytes: number): Uint8Array {
-    if (bytes > JOIN_BYTES) return new Uint8Array(bytes);
-    this.reserve(bytes);
-    return this.#slab.subarray(this.#at, this.#at + bytes);
+  room(bytes: number): { readonly memory: Uint8Array; readonly at: number } {
+    if (bytes > JOIN_BYTES) {
+      this.#room.memory = new Uint8Array(bytes);
+      this.#room.at = 0;
+    } else {
+      this.reserve(bytes);
+      this.#room.memory = this.#slab;
+      this.#room.at = this.#at;
+    }
+    return this.#room;
   }
 
-  /** Adds what was written into {@linkcode room}. */
-  added(memory: Uint8Array): void {
-    if (memory.buffer === this.#slab.buffer) {
-      this.#at += memory.length;
+  /** Adds as much of what was written into {@linkcode room}. */
+  added(bytes: number): void {
+    const { memory } = this.#room;
+    this.#room.memory = NOTHING;
+    if (memory === this.#slab) {
+      this.#at += bytes;
       return;
     }
     this.#seal();
-    this.#parts.push(memory);
+    this.#parts.push(bytes === memory.length ? memory : memory.subarray(0, bytes));
   }
 
   /** Remembers how much there is, for {@linkcode rewind}. */

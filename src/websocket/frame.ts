@@ -137,32 +137,29 @@ export function frameHeaderBytes(length: number, masked: boolean): number {
 /**
  * Writes a header.
  *
- * @param target Has room for it.
+ * @param target Has room for it from `start`.
+ * @param start Where to.
  * @param header What it says.
  * @param masked Whether the key is part of it.
- * @returns How many bytes it takes.
  */
-export function writeFrameHeader(target: Uint8Array, header: FrameHeader, masked: boolean): number {
+export function writeFrameHeader(target: Uint8Array, start: number, header: FrameHeader, masked: boolean): void {
   const { fin, compressed, opcode, length, key } = header;
   const mask = masked ? MASKED : 0;
-  target[0] = opcode | (fin ? FIN : 0) | (compressed ? RSV1 : 0);
-  let at = 2;
+  target[start] = opcode | (fin ? FIN : 0) | (compressed ? RSV1 : 0);
+  let at = start + 2;
   if (length < 126) {
-    target[1] = mask | length;
+    target[start + 1] = mask | length;
   } else if (length < 65_536) {
-    target[1] = mask | 126;
-    target[2] = length >>> 8;
-    target[3] = length & 0xff;
-    at = 4;
+    target[start + 1] = mask | 126;
+    target[at++] = length >>> 8;
+    target[at++] = length & 0xff;
   } else {
-    target[1] = mask | 127;
-    writeWord(target, 2, Math.floor(length / 2 ** 32));
-    writeWord(target, 6, length >>> 0);
-    at = 10;
+    target[start + 1] = mask | 127;
+    writeWord(target, at, Math.floor(length / 2 ** 32));
+    writeWord(target, at + 4, length >>> 0);
+    at += 8;
   }
-  if (!masked) return at;
-  writeWord(target, at, key);
-  return at + 4;
+  if (masked) writeWord(target, at, key);
 }
 
 function writeWord(target: Uint8Array, at: number, word: number): void {

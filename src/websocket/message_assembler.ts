@@ -8,7 +8,7 @@
  */
 
 import { WebSocketProtocolError } from "./errors.ts";
-import { maskInto } from "./mask.ts";
+import { maskInto, scratch } from "./mask.ts";
 import { incompleteTail, Utf8Validator } from "./utf8.ts";
 import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
@@ -116,8 +116,6 @@ class BytesGatherer {
   }
 }
 
-/** Where text is unmasked on its way to its reader. 64 KiB, for all machines: nobody waits in between. */
-const scratch = new Uint8Array(65_536);
 /** Pieces shorter than this are gathered, so many of them: a text of one piece for each byte would take too much memory. */
 const SHORT_PIECE = 1024;
 const MAX_PIECES = 1024;

@@ -27,7 +27,7 @@ import {
   TEXT,
   writeFrameHeader,
 } from "./frame.ts";
-import { maskInto } from "./mask.ts";
+import { maskInto, scratch } from "./mask.ts";
 import { badUtf8, MessageAssembler } from "./message_assembler.ts";
 import { encodeUtf8, readUtf8, utf8Length, writeUtf8 } from "./utf8.ts";
 import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
@@ -243,14 +243,12 @@ export class WebSocketMachine {
   #shortcut(): WebSocketEvent {
     const { length, key } = this.#frame;
     const { bytes, start } = this.#in;
-    let payload = bytes.subarray(start, start + length);
-    if (key !== 0) {
-      payload = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length);
-      maskInto(payload, 0, bytes, start, length, key);
-    }
     this.#in.start += length;
     this.#rest = -1;
-    return this.#text(payload);
+    if (key === 0) return this.#text(bytes.subarray(start, start + length));
+    const memory = length <= scratch.length ? scratch : new Uint8Array(length);
+    maskInto(memory, 0, bytes, start, length, key);
+    return this.#text(memory.subarray(0, length));
   }
 
   #text(bytes: Uint8Array): WebSocketEvent {
@@ -372,11 +370,11 @@ export class WebSocketMachine {
     if (typeof payload === "string") return this.#writeText(header, payload, masked);
     const size = frameHeaderBytes(length, masked);
     const joined = masked || length <= JOIN_BYTES;
-    const frame = this.#out.room(joined ? size + length : size);
-    writeFrameHeader(frame, header, masked);
-    if (masked) maskInto(frame, size, payload, 0, length, key);
-    else if (joined) frame.set(payload, size);
-    this.#out.added(frame);
+    const { memory, at } = this.#out.room(joined ? size + length : size);
+    writeFrameHeader(memory, at, header, masked);
+    if (masked) maskInto(memory, at + size, payload, 0, length, key);
+    else if (joined) memory.set(payload, at + size);
+    this.#out.added(joined ? size + length : size);
     if (!joined) this.#out.bytes(payload);
     return length;
   }
@@ -387,16 +385,17 @@ export class WebSocketMachine {
     if (short) header.length = utf8Length(text);
     const { length, key } = header;
     const size = frameHeaderBytes(length, masked);
-    const frame = this.#out.room(size + length);
+    const { memory, at } = this.#out.room(size + length);
+    const start = at + size;
     if (short) {
-      writeUtf8(frame, size, text);
+      writeUtf8(memory, start, text);
     } else {
-      const { read, written } = this.#encodeText(text, frame.subarray(size));
+      const { read, written } = this.#encodeText(text, memory.subarray(start, start + length));
       if (read < text.length || written < length) return this.#writeLongerText(header, text);
     }
-    writeFrameHeader(frame, header, masked);
-    if (masked) maskInto(frame, size, frame, size, length, key);
-    this.#out.added(frame);
+    writeFrameHeader(memory, at, header, masked);
+    if (masked) maskInto(memory, start, memory, start, length, key);
+    this.#out.added(size + length);
     return length;
   }
 
@@ -418,9 +417,6 @@ export interface MessagePart {
 }
 
 const WHOLE: MessagePart = { fin: true, compressed: false };
-
-/** Where masked text is undone on its way to the reader of UTF-8. 16 KiB, for all machines: nobody waits in between. */
-const scratch = new Uint8Array(16_384);
 
 /** A message that is longer than allowed. */
 export function tooLarge(max: number): WebSocketProtocolError {

@@ -178,7 +178,6 @@ export class MessageSender {
     const bytes = this.#unsentBytes;
     const writing = written.then(() => {
       this.#writing = null;
-      this.#machine.recycle();
       this.#unsentBytes -= bytes;
       this.#acceptedBytes += bytes;
     }, (error) => {
