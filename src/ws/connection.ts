@@ -354,7 +354,9 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#heartbeat?.stop();
     this.#compression?.close();
     this.#inflation?.close();
-    this.#pings.fail(outcome.error ?? new StateError("closed", "The WebSocket was closed"));
+    const why = outcome.error ?? new StateError("closed", "The WebSocket was closed");
+    this.#sender.end(why);
+    this.#pings.fail(why);
     this.#closed.resolve(outcome);
   }
 }

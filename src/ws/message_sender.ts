@@ -40,6 +40,8 @@ export class MessageSender {
   #unsentBytes = 0;
   #unmadeBytes = 0;
   #acceptedBytes = 0;
+  #over: { readonly error: unknown } | null = null;
+  #giveUp: ((error: unknown) => void) | null = null;
 
   /**
    * Sends nothing yet.
@@ -73,9 +75,10 @@ export class MessageSender {
 
   /** Sends a message. Resolves when the transport has accepted it; a rejection needs no handler. */
   send(message: OutgoingMessage): Promise<void> {
-    if (this.#tail !== null) return this.#inTurn(message);
     try {
-      const made = this.#make(message);
+      const plain = typeof message === "string" ? message : viewOf(message);
+      if (this.#tail !== null) return this.#inTurn(plain);
+      const made = this.#make(plain);
       return made === undefined ? this.flush() : this.#whileBusy(made.then(() => this.flush()));
     } catch (error) {
       return unattended(Promise.reject(error));
@@ -99,6 +102,12 @@ export class MessageSender {
     }));
   }
 
+  /** The connection is over: nothing that waits is sent, and nobody waits for parts any more. */
+  end(error: unknown): void {
+    this.#over ??= { error };
+    this.#giveUp?.(error);
+  }
+
   /** Gives what the machine has ready to the transport. */
   flush(): Promise<void> {
     if (this.#writing !== null) return this.#nextFlush ??= unattended(this.#flushAfter(this.#writing));
@@ -112,8 +121,8 @@ export class MessageSender {
     return accepted;
   }
 
-  #inTurn(message: OutgoingMessage): Promise<void> {
-    const bytes = sizeOf(message);
+  #inTurn(message: string | Uint8Array): Promise<void> {
+    const bytes = typeof message === "string" ? utf8Length(message) : message.length;
     this.#unmadeBytes += bytes;
     return this.#whileBusy(this.#afterTail(() => {
       this.#unmadeBytes -= bytes;
@@ -123,19 +132,18 @@ export class MessageSender {
   }
 
   /** Makes the frame of a message; later only if compressing takes its time. */
-  #make(message: OutgoingMessage): Promise<void> | undefined {
+  #make(plain: string | Uint8Array): Promise<void> | undefined {
+    if (this.#machine.closeSent) throw closing();
+    if (this.#over !== null) throw this.#over.error;
     const compression = this.#compression;
-    const plain = typeof message === "string" ? message : viewOf(message);
     if (compression === null || longestBytes(plain) < compression.thresholdBytes) return this.#sendPlain(plain);
     const bytes = typeof plain === "string" ? encoder.encode(plain) : plain;
     if (bytes.length < compression.thresholdBytes) return this.#sendPlain(plain);
     const kind: MessageKind = typeof plain === "string" ? "text" : "binary";
-    if (this.#machine.closeSent) throw closing();
     const compressed = compression.compress(bytes, true);
     if (!(compressed instanceof Promise)) return this.#sendCompressed(compressed, kind, bytes.length);
     this.#unmadeBytes += bytes.length;
-    return compressed.then((result) => {
-      this.#unmadeBytes -= bytes.length;
+    return this.#orOver(compressed).finally(() => this.#unmadeBytes -= bytes.length).then((result) => {
       this.#sendCompressed(result, kind, bytes.length);
     });
   }
@@ -152,7 +160,7 @@ export class MessageSender {
   async #sendParts(parts: MessageParts): Promise<void> {
     const compressed = this.#compression !== null && this.#compression.thresholdBytes !== Infinity;
     let kind: MessageKind | null = null;
-    for await (const part of parts) {
+    for await (const part of this.#untilOver<OutgoingMessage>(parts)) {
       const own: MessageKind = typeof part === "string" ? "text" : "binary";
       if ((kind ??= own) !== own) throw new TypeError("Cannot send: a message is of text or of bytes");
       const bytes = typeof part === "string" ? encoder.encode(part) : viewOf(part);
@@ -162,10 +170,31 @@ export class MessageSender {
   }
 
   async #sendPart(bytes: Uint8Array, part: { kind: MessageKind; fin: boolean; compressed: boolean }): Promise<void> {
-    const made = part.compressed ? await this.#compression!.compress(bytes, part.fin) : bytes;
-    this.#machine.send(made, part);
+    const made = part.compressed ? this.#compression!.compress(bytes, part.fin) : bytes;
+    this.#machine.send(made instanceof Promise ? await this.#orOver(made) : made, part);
     this.#unsentBytes += bytes.length;
     await this.flush();
+  }
+
+  /** The parts. When the connection is over, their source is told, and not waited for. */
+  async *#untilOver<Part>(parts: AsyncIterable<Part>): AsyncGenerator<Part> {
+    const iterator = parts[Symbol.asyncIterator]();
+    try {
+      for (let next = await this.#orOver(iterator.next()); !next.done; next = await this.#orOver(iterator.next())) {
+        yield next.value;
+      }
+    } finally {
+      void unattended(Promise.resolve(iterator.return?.()));
+    }
+  }
+
+  /** What a promise gives, unless the connection is over before. One at a time. */
+  #orOver<Value>(promise: Promise<Value>): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      this.#giveUp = reject;
+      promise.then(resolve, reject);
+      if (this.#over !== null) reject(this.#over.error);
+    });
   }
 
   async #flushAfter(writing: Promise<void>): Promise<void> {
@@ -214,10 +243,6 @@ function viewOf(message: ArrayBuffer | ArrayBufferView): Uint8Array {
 /** What a message cannot be longer than, found at no cost. */
 function longestBytes(message: string | Uint8Array): number {
   return typeof message === "string" ? message.length * 3 : message.length;
-}
-
-function sizeOf(message: OutgoingMessage): number {
-  return typeof message === "string" ? utf8Length(message) : message.byteLength;
 }
 
 function closing(): StateError {

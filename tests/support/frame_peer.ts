@@ -116,9 +116,10 @@ export function bothEnds(
 /** Plays the rest of an orderly end: the peer answers a Close, and both sides of the transport end. */
 export async function partWith({ io, peer, clock }: WithPeer): Promise<void> {
   void io.close();
-  await peer.all().catch(() => {});
+  while (!/^(?:close|end|cut)/.test(await peer.next()));
   await peer.close(1000).catch(() => {});
   await peer.end.closeWrite();
+  void peer.all();
   for (let i = 0; i < 4; i++) await clock.advance(2000);
   await io.closed;
   await turns();

@@ -7,11 +7,8 @@
 
 import { WebSocketProtocolError } from "../../src/websocket/errors.ts";
 import type { Role } from "../../src/websocket/frame.ts";
-import {
-  type WebSocketEvent,
-  WebSocketMachine,
-  type WebSocketMachineLimits,
-} from "../../src/websocket/web_socket_machine.ts";
+import type { WebSocketEvent } from "../../src/websocket/web_socket_event.ts";
+import { WebSocketMachine, type WebSocketMachineLimits } from "../../src/websocket/web_socket_machine.ts";
 import { joined } from "./switching.ts";
 
 /** The two ends that are tested. */
