@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { LightResponse } from "../../src/http/light_response.ts";
-import { upgradeResponse } from "../../src/http/switch.ts";
+import { upgradeResponse, wantsUpgrade } from "../../src/http/switch.ts";
 import type { ServeHandler, ServeOptions } from "../../src/http/serve_options.ts";
 import { dial, listening, say } from "../support/http_server.ts";
 import { readAll, readUntil, wire } from "../support/wire.ts";
@@ -227,6 +227,32 @@ test("serve() answers 500 where onError or what it returns fails, and goes on wh
     },
   });
   assertEquals(told.match(/HTTP\/1\.1 200/g)?.length, 2);
+});
+
+test("serve() holds every connection to its limits, leniency and spelling [A11]", async () => {
+  const ok = () => new Response("x", { headers: { "x-a": "1" } });
+  const cases: readonly (readonly [string, ServeOptions, RegExp])[] = [
+    [GET.replace("/ ", "/long "), { limits: { maxTargetBytes: 4 } }, /^HTTP\/1\.1 414 /],
+    [GET.replace("¶¶", "¶B: 1¶¶"), { limits: { maxFields: 1 } }, /^HTTP\/1\.1 431 /],
+    [GET, { limits: { maxHeadBytes: 8 } }, /^HTTP\/1\.1 431 /],
+    ["GET / HTTP/1.1¶¶", { leniency: { anyHost: true } }, /^HTTP\/1\.1 200 /],
+    [GET.replaceAll("¶", "\n"), { compat: "hyper" }, /^HTTP\/1\.1 200 /],
+    [GET, { nameCase: "title" }, /¶X-A: 1¶/],
+  ];
+  for (const [request, options, expected] of cases) assertMatch(await output(request, ok, options), expected);
+});
+
+test("serve() takes nothing for an upgrade that is none: h2c, Upgrade-Insecure-Requests, HTTP/1.0, no option [E3, E4]", async () => {
+  const offers = [
+    "GET / HTTP/1.1¶Host: a¶Connection: Upgrade, HTTP2-Settings¶Upgrade: h2c¶HTTP2-Settings: AAMAAABkAAQAAP__¶¶",
+    "GET / HTTP/1.1¶Host: a¶Upgrade-Insecure-Requests: 1¶¶",
+    "GET / HTTP/1.1¶Host: a¶Upgrade: echo¶¶",
+    "GET / HTTP/1.0¶Connection: upgrade, keep-alive¶Upgrade: echo¶¶",
+  ];
+  for (const offer of offers) {
+    const told = await output(offer + offer, (request) => LightResponse.of(`<${wantsUpgrade(request, "echo")}>`));
+    assertEquals([told.match(/HTTP\/1\.[01] 200 OK¶/g)?.length, told.match(/<false>/g)?.length], [2, 2], told);
+  }
 });
 
 test("serve() tells onResponse the final status: 101, 200 of a tunnel, 405, 408 and 417 included", async () => {
