@@ -183,7 +183,10 @@ export class WebSocketConnection implements AsyncDisposable {
         if (message === null) controller.close();
         else controller.enqueue(message);
       },
-      cancel: (reason) => void this.#closeFor(reason),
+      cancel: (reason) => {
+        void this.#closeFor(reason);
+        this.#receiver.discard();
+      },
     }, { highWaterMark: 0 });
   }
 

@@ -68,12 +68,12 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    const silent = !this.#heard && !this.#actions.paused();
-    if (silent && this.#asked) {
+    const paused = this.#actions.paused();
+    if (!this.#heard && !paused && this.#asked) {
       return this.#actions.lost(new TransportError("timeout", "The peer did not answer a Ping in time"));
     }
     this.#heard = false;
-    this.#asked = true;
+    this.#asked = !paused;
     this.#schedulePing();
     this.#actions.ping();
   }

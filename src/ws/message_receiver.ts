@@ -61,6 +61,7 @@ export class MessageReceiver {
   #heldClose: CloseEvent | null = null;
   #reading = false;
   #inflating = false;
+  #discarding = false;
   #over = false;
 
   /**
@@ -121,6 +122,14 @@ export class MessageReceiver {
     this.#pump();
   }
 
+  /** Messages are of no interest any more, only what is behind them. */
+  discard(): void {
+    this.#discarding = true;
+    this.#ready.length = 0;
+    this.#readyBytes = 0;
+    this.#pump();
+  }
+
   /** Nothing more comes: after what waits, readers get the end, or an error. */
   end(outcome: { readonly error: unknown } | "ended"): void {
     if (this.#outcome !== null) return;
@@ -156,6 +165,7 @@ export class MessageReceiver {
   }
 
   #deliver(message: Message): void {
+    if (this.#discarding) return;
     const waiter = this.#waiter;
     if (waiter === null) {
       this.#ready.push(message);
