@@ -300,7 +300,8 @@ export class ClientConnection implements AsyncDisposable {
     });
     attachUpgrade(response, pending);
     const heirs = { pending, parts: this.#parts };
-    const agreed = { protocol, response: head };
+    const { status, reason, version, fields } = head;
+    const agreed = { protocol, response: { status, reason, version, fields: fields.compact() } };
     this.#released = handOver(this.#wire, this.#machine.takeTrailing(), agreed, heirs, this.#settings);
     this.#finish({ reason: "upgrade" });
     return response;

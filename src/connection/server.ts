@@ -499,7 +499,8 @@ export class ServerConnection implements AsyncDisposable {
 
   #handOver(protocol: string | null): void {
     const heirs = { pending: this.#pending!, parts: this.#parts };
-    const agreed = { protocol, request: this.#request! };
+    const { method, target, version, fields } = this.#request!;
+    const agreed = { protocol, request: { method, target, version, fields: fields.compact() } };
     this.#stopTimers();
     this.#released = handOver(this.#wire, this.#machine.takeTrailing(), agreed, heirs, this.#settings);
     this.#stopped = { reason: "upgrade" };

@@ -281,22 +281,28 @@ export class Server implements AsyncDisposable {
     return { status: acceptance.status, fields: fieldsOf(response.headers), body: response.body };
   }
 
-  async #switched(
-    upgraded: Upgraded,
-    incoming: IncomingRequest,
-    onSwitched: OnSwitched | undefined,
-  ): Promise<void> {
+  /** Nothing here holds on to the request: what has switched may stay for days. */
+  #switched(upgraded: Upgraded, incoming: IncomingRequest, onSwitched: OnSwitched | undefined): void {
     this.#upgraded.add(upgraded);
     if (this.#ending === "close") upgraded.close();
+    if (onSwitched === undefined) this.#untrackOnceClosed(upgraded);
+    else this.#callSwitched(upgraded, incoming, onSwitched).then(() => this.#untrackOnceClosed(upgraded));
+  }
+
+  async #callSwitched(upgraded: Upgraded, incoming: IncomingRequest, onSwitched: OnSwitched): Promise<void> {
     try {
-      if (onSwitched !== undefined) await onSwitched(await onUpgrade(incoming));
+      await onSwitched(await onUpgrade(incoming));
     } catch (error) {
       this.#tell(error);
       upgraded.abort(error);
     }
-    await upgraded.closed;
-    this.#upgraded.delete(upgraded);
-    this.#free();
+  }
+
+  #untrackOnceClosed(upgraded: Upgraded): void {
+    upgraded.closed.then(() => {
+      this.#upgraded.delete(upgraded);
+      this.#free();
+    });
   }
 
   async #failed(exchange: Exchange, error: unknown): Promise<OutgoingResponse> {

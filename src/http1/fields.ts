@@ -71,6 +71,15 @@ export class Fields implements Iterable<Field> {
     return fields;
   }
 
+  /** A copy that holds no more memory than it needs: not the whole chunk that the lines came in. */
+  compact(): Fields {
+    if (this.#pairs !== null) return new Fields(this);
+    const offsets = this.#offsets;
+    const start = offsets[0] ?? 0;
+    const bytes = this.#bytes.slice(start, offsets[offsets.length - 1] ?? 0);
+    return Fields.fromWire(bytes, offsets.map((offset) => offset - start), this.#lengths);
+  }
+
   /** The number of field lines. */
   get size(): number {
     return this.#pairs === null ? this.#offsets.length >> 2 : this.#pairs.length;
