@@ -121,14 +121,17 @@ function webSockets(runtime: Runtime, quick: boolean): Benchmark[] {
         const title = `WebSocket echo, ${size}${deflate ? " compressed" : ""}, ${connections} connection${
           connections > 1 ? "s" : ""
         }`;
-        benchmarks.push(served(`websocket${deflate ? "-deflate" : ""}`, title, plan, echoers(runtime, deflate)));
+        benchmarks.push(
+          served(`websocket${deflate ? "-deflate" : ""}`, title, plan, webSocketEchoers(runtime, deflate)),
+        );
       }
     }
   }
   return benchmarks;
 }
 
-function echoers({ name }: Runtime, deflate: boolean): Contender[] {
+/** Who echoes messages. */
+export function webSocketEchoers({ name }: Runtime, deflate: boolean): Contender[] {
   const suffix = deflate ? "Deflate" : "";
   const contenders: Contender[] = [{ title: "read and write", start: `web_socket.channel${suffix}`, ours: true }];
   if (!deflate) contenders.push({ title: "events", start: "web_socket.events", ours: true });

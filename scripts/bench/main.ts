@@ -11,42 +11,29 @@
  * @module
  */
 
-import { installProgram } from "../testing/npm.ts";
 import { killChildrenOnInterrupt } from "../testing/process.ts";
-import { exists } from "../testing/project.ts";
 import { prepare, type Runtime, type RuntimeName } from "../testing/runtimes.ts";
 import { type Benchmark, catalogue } from "./catalogue.ts";
+import { parseOptions } from "./command_line.ts";
 import { generatorCost, measure, type Pace } from "./measure.ts";
 import { compare, tableHead, tableRow } from "./report.ts";
+import { prepareWs } from "./ws_package.ts";
 
 const usualPace: Pace = { rounds: 9, sliceMs: 700, warmUpMs: 4000, settleMs: 100 };
 const quickPace: Pace = { rounds: 5, sliceMs: 120, warmUpMs: 800, settleMs: 30 };
 
-const options = readOptions();
+const options = parseOptions(["quick", "only", "runtime", "json", "profile"]);
 const quick = options.has("quick");
 const json = options.has("json");
 const only = options.get("only")?.split(",");
 
 killChildrenOnInterrupt();
-if (!await exists(".cache/bench/node_modules/ws/wrapper.mjs")) {
-  await installProgram(["ws@8"], ".cache/bench", "node_modules/ws/wrapper.mjs");
-}
+await prepareWs();
 const generatorRuntime = await prepare("bun");
 if (!json) await introduce();
 for (const name of options.get("runtime")?.split(",") ?? ["deno", "bun", "node"]) {
   const runtime = await prepare(name as RuntimeName).catch((error) => console.error(`No ${name}: ${error.message}`));
   if (runtime !== undefined) await benchRuntime(runtime);
-}
-
-function readOptions(): Map<string, string> {
-  const known = ["quick", "only", "runtime", "json", "profile"];
-  return new Map(Deno.args.map((argument) => {
-    const [, name = "", value = ""] = /^--([a-z]+)(?:=(.*))?$/.exec(argument) ?? [];
-    if (!known.includes(name)) {
-      throw new TypeError(`Cannot understand ${argument}: it is none of --${known.join(" --")}`);
-    }
-    return [name, value];
-  }));
 }
 
 async function introduce(): Promise<void> {

@@ -11,7 +11,7 @@ import { echo, fixedAnswer } from "../subjects/raw.ts";
 import { bulk, roundTrips } from "./echoes.ts";
 import { handshakes, hold } from "./handshakes.ts";
 import type { Load } from "./load.ts";
-import { messages, type MessagesPlan } from "./messages.ts";
+import { holdMessages, messages, type MessagesPlan } from "./messages.ts";
 import type { Preface } from "./preface.ts";
 import { requests } from "./requests.ts";
 
@@ -29,6 +29,7 @@ export type GeneratorCommand =
   | { readonly type: "answer" }
   | { readonly type: "start"; readonly port: number; readonly preface: Preface; readonly plan: LoadPlan }
   | { readonly type: "hold"; readonly port: number; readonly preface: Preface; readonly connections: number }
+  | { readonly type: "hold-messages"; readonly port: number; readonly connections: number; readonly deflate: boolean }
   | { readonly type: "count" }
   | { readonly type: "stop" };
 
@@ -72,6 +73,9 @@ async function obey(command: GeneratorCommand): Promise<unknown> {
       return;
     case "hold":
       await hold(command.port, command.preface, command.connections);
+      return;
+    case "hold-messages":
+      await holdMessages(command.port, command.connections, command.deflate);
       return;
     case "count": {
       const { user, system } = process.cpuUsage();

@@ -5,8 +5,8 @@
  */
 
 import { deflateRawSync } from "node:zlib";
-import type { Load } from "./load.ts";
-import { type Client, openClients } from "./socket.ts";
+import { CONNECTIONS, type Load } from "./load.ts";
+import { type Client, open, openClients } from "./socket.ts";
 
 /** What is sent to and fro. */
 export interface MessagesPlan {
@@ -32,14 +32,10 @@ const COMPRESS_FROM = 1024;
 export function messages(port: number, { connections, bytes, deflate }: MessagesPlan): Load {
   let count = 0;
   let stopped = false;
-  const text = encoder.encode(line.repeat(Math.ceil(bytes / line.length)).slice(0, bytes));
-  const compressed = deflate && bytes >= COMPRESS_FROM;
-  const frame = compressed
-    ? maskedFrame(COMPRESSED_TEXT, deflateRawSync(text, { finishFlush: 2 }).subarray(0, -4))
-    : maskedFrame(TEXT, text);
+  const frame = frameOf(bytes, deflate);
   const closed = openClients(port, connections, () => {
     const reader = new FrameReader();
-    let open = false;
+    let switched = false;
     const send = (client: Client): void => {
       if (stopped) client.end();
       else client.write(frame);
@@ -48,9 +44,9 @@ export function messages(port: number, { connections, bytes, deflate }: Messages
       opened: (client) => client.write(request(deflate)),
       received(client, chunk) {
         let rest = chunk;
-        if (!open) {
+        if (!switched) {
           rest = behindHead(chunk, deflate);
-          open = true;
+          switched = true;
           send(client);
         }
         for (let frames = reader.frames(rest); frames > 0; frames--) {
@@ -67,6 +63,34 @@ export function messages(port: number, { connections, bytes, deflate }: Messages
       return closed;
     },
   };
+}
+
+/** Opens connections that stay open for as long as this process lives; each has exchanged one message of 1 KiB. */
+export async function holdMessages(port: number, count: number, deflate: boolean): Promise<void> {
+  const frame = frameOf(COMPRESS_FROM, deflate);
+  const one = (): Promise<void> =>
+    new Promise((resolve) => {
+      const reader = new FrameReader();
+      let opened = false;
+      open(port, {
+        opened: (client) => client.write(request(deflate)),
+        received(client, chunk) {
+          const rest = opened ? chunk : behindHead(chunk, deflate);
+          if (!opened) client.write(frame);
+          opened = true;
+          if (reader.frames(rest) > 0) resolve();
+        },
+      });
+    });
+  for (let held = 0; held < count; held += CONNECTIONS) {
+    await Promise.all(Array.from({ length: Math.min(CONNECTIONS, count - held) }, one));
+  }
+}
+
+function frameOf(bytes: number, deflate: boolean): Uint8Array {
+  const text = encoder.encode(line.repeat(Math.ceil(bytes / line.length)).slice(0, bytes));
+  if (!deflate || bytes < COMPRESS_FROM) return maskedFrame(TEXT, text);
+  return maskedFrame(COMPRESSED_TEXT, deflateRawSync(text, { finishFlush: 2 }).subarray(0, -4));
 }
 
 function request(deflate: boolean): Uint8Array {
