@@ -41,7 +41,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   readonly #source: BodySource | null;
   #state: State;
   #queue: Uint8Array[];
-  #pulling: Promise<void> | null = null;
+  #pulling: Settled<void> | null = null;
   #used = false;
   #stream: ReadableStream<Uint8Array> | null = null;
   #over: Settled<Fields> | null = null;
@@ -223,11 +223,15 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   /** The number of bytes that came in and that nobody has read, discarded ones included. */
   #unread = 0;
 
+  /** Waits for the next part, or until the body has failed: no part may come then for a long time. */
   #pull(): Promise<void> {
-    return this.#pulling ??= this.#pullOnce();
+    if (this.#pulling !== null) return this.#pulling.promise;
+    const pulling = this.#pulling = settled<void>();
+    this.#pullOnce(pulling);
+    return pulling.promise;
   }
 
-  async #pullOnce(): Promise<void> {
+  async #pullOnce(pulling: Settled<void>): Promise<void> {
     try {
       const part = await this.#source!.pull();
       const open = this.#state.at === "open";
@@ -243,6 +247,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     } finally {
       this.#pulling = null;
       this.#announce();
+      pulling.resolve();
     }
   }
 
@@ -260,6 +265,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     if (this.#state.at !== "open" && this.#state.at !== "canceled") return;
     this.#state = { at: "failed", error };
     this.#announce();
+    this.#pulling?.resolve();
   }
 }
 

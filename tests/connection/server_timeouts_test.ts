@@ -451,6 +451,22 @@ test("requestTimeoutMs ends a request whose body is still being read, however st
   assertEquals(clock.pending, 0);
 });
 
+test("bodyTimeoutMs fails the body at once, and does not wait until the client has ended its side [C10]", async () => {
+  let failed: Promise<unknown> = Promise.resolve();
+  const { client, connection, clock } = conversing((request) => {
+    failed = request.body.text().then(() => null, (error) => error);
+    return failed.then(() => OK_RESPONSE);
+  }, { bodyTimeoutMs: 1000, closeTimeoutMs: 0 });
+  const output = readAll(client);
+  await client.write(wire(POST));
+  await turns();
+  await clock.advance(1000);
+  assert(await failed instanceof ProtocolError);
+  assertEquals(await output, TIMEOUT);
+  await client.closeWrite();
+  await expectTimeout({ client, connection, clock });
+});
+
 test("requestTimeoutMs says nothing to handlers in time, and leaves no timer", async () => {
   const { client, connection, clock } = conversing(() => Promise.resolve(OK_RESPONSE), { requestTimeoutMs: 1000 });
   for (let i = 0; i < 3; i++) {
