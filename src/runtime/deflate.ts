@@ -25,6 +25,8 @@ interface ZlibOptions {
 interface ZlibStream {
   readonly _handle?: ZlibHandle | null;
   readonly _writeState?: Uint32Array;
+  /** How many bytes of input it has taken. */
+  readonly bytesWritten: number;
   write(chunk: Uint8Array, done: (error?: Error | null) => void): boolean;
   read(): Uint8Array | null;
   on(event: "error", listener: (error: Error) => void): void;
@@ -93,30 +95,37 @@ export function compressor(options: CompressorOptions): DeflateCodec {
   const { constants, createDeflateRaw } = zlib()!;
   const flush = options.noContextTakeover ? constants.Z_FULL_FLUSH : constants.Z_SYNC_FLUSH;
   const { windowBits, level } = options;
-  return new ZlibCodec(createDeflateRaw({ windowBits, level, memLevel: 8, flush }), flush);
+  return new ZlibCodec(() => createDeflateRaw({ windowBits, level, memLevel: 8, flush }), flush);
 }
 
 /** Decompresses messages, whose ends are flushes. A block that says it is the last one may be followed by more. */
 export function decompressor(windowBits: number): DeflateCodec {
   const { constants, createInflateRaw } = zlib()!;
   const flush = constants.Z_SYNC_FLUSH;
-  return new ZlibCodec(createInflateRaw({ windowBits, flush }), flush);
+  return new ZlibCodec(() => createInflateRaw({ windowBits, flush }), flush);
 }
 
 class ZlibCodec implements DeflateCodec {
-  readonly #stream: ZlibStream;
-  readonly #handle: ZlibHandle | null;
+  readonly #create: () => ZlibStream;
   readonly #flush: number;
+  #stream: ZlibStream;
+  #handle: ZlibHandle | null = null;
   #error: Error | null = null;
   #onError: ((error: Error) => void) | null = null;
   #closed = false;
 
-  constructor(stream: ZlibStream, flush: number) {
-    this.#stream = stream;
+  constructor(create: () => ZlibStream, flush: number) {
+    this.#create = create;
     this.#flush = flush;
+    this.#stream = this.#begin();
+  }
+
+  #begin(): ZlibStream {
+    const stream = this.#create();
     this.#handle = worksAtOnce(stream) ? stream._handle! : null;
-    stream.on("error", (error) => this.#fail(error));
-    if (this.#handle !== null) this.#handle.onerror = (message) => this.#fail(new Error(message));
+    stream.on("error", (error) => void this.#failed(error));
+    if (this.#handle !== null) this.#handle.onerror = (message) => void this.#failed(new Error(message));
+    return stream;
   }
 
   process(input: Uint8Array, maxBytes: number): Uint8Array | Promise<Uint8Array> {
@@ -131,9 +140,10 @@ class ZlibCodec implements DeflateCodec {
     this.#stream.close();
   }
 
-  #fail(error: Error): void {
+  #failed(error: Error): Error {
     this.#error ??= error;
     this.#onError?.(this.#error);
+    return this.#error;
   }
 
   #atOnce(handle: ZlibHandle, input: Uint8Array, maxBytes: number): Uint8Array {
@@ -141,33 +151,53 @@ class ZlibCodec implements DeflateCodec {
     const parts: Uint8Array[] = [];
     let bytes = 0;
     let at = 0;
+    let stuck = false;
     while (true) {
       handle.writeSync(this.#flush, input, at, input.length - at, scratch, 0, scratch.length);
       if (this.#error !== null) throw this.#error;
       const [outputLeft, inputLeft] = state as unknown as [number, number];
       const made = scratch.length - outputLeft;
-      if ((bytes += made) > maxBytes) throw tooLong(maxBytes);
-      const moved = input.length - inputLeft > at;
-      at = input.length - inputLeft;
+      if ((bytes += made) > maxBytes) throw this.#failed(tooLong(maxBytes));
       if (outputLeft > 0 && inputLeft === 0) return joined(parts, scratch.subarray(0, made));
       if (made > 0) parts.push(scratch.slice(0, made));
       if (outputLeft > 0) {
-        if (!moved && made === 0) throw new Error("zlib makes no progress");
+        stuck = this.#mayGoOn(made + input.length - inputLeft - at, stuck);
         this.#stream.reset();
       }
+      at = input.length - inputLeft;
     }
   }
 
+  /** Behind a block that was the last one, zlib takes nothing more: it has to begin anew, and get on then. */
+  #mayGoOn(progress: number, stuck: boolean): boolean {
+    if (progress === 0 && stuck) throw this.#failed(new Error("zlib makes no progress"));
+    return progress === 0;
+  }
+
   /** The public way: nothing but streams. What the reader is given is cut there, not kept. */
-  #later(input: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+  async #later(input: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+    const parts: Uint8Array[] = [];
+    let stuck = false;
+    for (let rest = input;;) {
+      const before = this.#stream.bytesWritten;
+      await this.#through(rest, parts, maxBytes);
+      const taken = this.#stream.bytesWritten - before;
+      if (taken >= rest.length) return joined(parts, NOTHING);
+      stuck = this.#mayGoOn(taken, stuck);
+      rest = rest.subarray(taken);
+      this.#stream.close();
+      this.#stream = this.#begin();
+    }
+  }
+
+  #through(input: Uint8Array, parts: Uint8Array[], maxBytes: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const stream = this.#stream;
-      const parts: Uint8Array[] = [];
-      let bytes = 0;
+      let bytes = parts.reduce((sum, part) => sum + part.length, 0);
       const collect = (): void => {
         for (let part = stream.read(); part !== null; part = stream.read()) {
           bytes += part.length;
-          if (bytes > maxBytes) return this.#fail(tooLong(maxBytes));
+          if (bytes > maxBytes) return void this.#failed(tooLong(maxBytes));
           parts.push(part);
         }
       };
@@ -185,11 +215,13 @@ class ZlibCodec implements DeflateCodec {
         readable.off("readable", collect);
         this.#onError = null;
         if (error || this.#error !== null) reject(error ?? this.#error);
-        else resolve(joined(parts, new Uint8Array(0)));
+        else resolve();
       });
     });
   }
 }
+
+const NOTHING = new Uint8Array(0);
 
 function tooLong(maxBytes: number): RangeError {
   return new RangeError(`The result is longer than ${maxBytes} bytes`);
