@@ -71,8 +71,8 @@ export type WebSocketMachineOptions = ClientWebSocketMachineOptions | ServerWebS
 /** 16 MiB, as tungstenite's longest frame; `ws` takes 100 MiB. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 16_777_216;
 
-/** Compressing may make a message longer, by 5 bytes for each 16 KiB and a few more (RFC 1951 §3.2.4). */
-const COMPRESSED_SLACK = 1.001;
+/** Compressing may make a message longer: by an eighth with fixed codes (RFC 1951 §3.2.6), as zlib-ng does, and for each flush. */
+const COMPRESSED_SLACK = 2;
 /** Up to here a frame is copied behind its header, so that both leave in one write. 64 KiB. */
 const JOIN_BYTES = 65_536;
 

@@ -82,6 +82,7 @@ export class Inflation {
    * @throws {WebSocketProtocolError} `message-too-large`, as soon as it is; or `bad-compression`.
    */
   inflate(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    if (bytes.length === 0) this.#refuse(new Error("not even an empty block"));
     this.#codec ??= decompressor(this.#windowBits);
     const message = new Uint8Array(bytes.length + TAIL.length);
     message.set(bytes);
