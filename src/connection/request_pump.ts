@@ -125,7 +125,7 @@ export class RequestPump {
     await this.#owner.flush();
     const { clock, timeoutMs } = this.#wait!;
     const deadline = new Deadline(clock);
-    deadline.set(timeoutMs, word.resolve);
+    deadline.set(timeoutMs, () => word.resolve());
     await word.promise;
     this.#waits = false;
     deadline.stop();

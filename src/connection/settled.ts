@@ -16,18 +16,36 @@ export interface Settled<T> {
 
 /** Makes one. */
 export function settled<T>(): Settled<T> {
-  let resolve: (value: T) => void = () => {};
-  let reject: (reason: unknown) => void = () => {};
-  const promise = new Promise<T>((onValue, onReason) => {
-    resolve = onValue;
-    reject = onReason;
-  });
-  promise.catch(() => {});
-  return { promise, resolve, reject };
+  return new Deferred<T>();
 }
+
+class Deferred<T> implements Settled<T> {
+  readonly promise: Promise<T>;
+  #fulfil!: (value: T) => void;
+  #refuse!: (reason: unknown) => void;
+
+  constructor() {
+    this.promise = new Promise<T>((fulfil, refuse) => {
+      this.#fulfil = fulfil;
+      this.#refuse = refuse;
+    });
+  }
+
+  resolve(value: T): void {
+    this.#fulfil(value);
+  }
+
+  /** Most never are, and need not be attended before. */
+  reject(reason: unknown): void {
+    this.promise.catch(ignore);
+    this.#refuse(reason);
+  }
+}
+
+function ignore(): void {}
 
 /** The same promise; its rejection needs no handler. */
 export function unattended<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
+  promise.catch(ignore);
   return promise;
 }

@@ -217,7 +217,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
     this.#transport = transport;
     for (const { bytes, written } of this.#earlyWrites) {
       this.#lastWrite = transport.write(bytes);
-      this.#lastWrite.then(written.resolve, written.reject);
+      this.#lastWrite.then(() => written.resolve(), (error) => written.reject(error));
     }
     this.#earlyWrites = [];
     this.#info = info;
@@ -350,14 +350,19 @@ export function openInBackground(
 class Deferred<Value> {
   readonly promise: Promise<Value>;
   resolve!: (value: Value) => void;
-  reject!: (reason: unknown) => void;
+  #refuse!: (reason: unknown) => void;
 
   constructor() {
-    this.promise = new Promise<Value>((resolve, reject) => {
+    this.promise = new Promise<Value>((resolve, refuse) => {
       this.resolve = resolve;
-      this.reject = reject;
+      this.#refuse = refuse;
     });
+  }
+
+  /** Nobody has to wait for it. */
+  reject(reason: unknown): void {
     this.promise.catch(ignore);
+    this.#refuse(reason);
   }
 }
 

@@ -23,7 +23,9 @@ export function pendingWebSocket(opening: Promise<WebSocketConnection>): Pending
   const opened = unattended(opening);
   return {
     opened,
-    closed: opened.then((connection) => connection.closed, neverOpen),
+    get closed(): Promise<WebSocketClosed> {
+      return opened.then((connection) => connection.closed, neverOpen);
+    },
     close: (options) => void opened.then((connection) => connection.close(options), () => {}),
   };
 }
