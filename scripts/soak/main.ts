@@ -15,6 +15,7 @@
  */
 
 import process from "node:process";
+import { setInterval } from "node:timers";
 import { churn } from "./churn.ts";
 
 const ROUNDS_OF_TWO_HOURS = 20;
@@ -26,6 +27,13 @@ const { gc, Bun } = globalThis as { gc?: () => void; Bun?: { gc(sync: boolean): 
 const heaps: number[] = [];
 const begun = performance.now();
 let clean = true;
+let longestPause = 0;
+let last = begun;
+setInterval(() => {
+  const now = performance.now();
+  longestPause = Math.max(longestPause, now - last - 50);
+  last = now;
+}, 50).unref();
 
 for (let round = 1; round <= rounds; round++) {
   const { surprises, clientConnections, serverSockets, sockets } = await churn({
@@ -38,8 +46,11 @@ for (let round = 1; round <= rounds; round++) {
   heaps.push(heapUsed / 1e6);
   console.log(
     `round ${round}: left ${clientConnections} + ${serverSockets} connections, ${sockets} sockets;`,
-    `${surprises.length} surprises; heap ${(heapUsed / 1e6).toFixed(1)} MB, resident ${(rss / 1e6).toFixed(0)} MB`,
+    `${surprises.length} surprises, longest pause ${longestPause.toFixed(0)} ms; heap ${
+      (heapUsed / 1e6).toFixed(1)
+    } MB, resident ${(rss / 1e6).toFixed(0)} MB`,
   );
+  longestPause = 0;
   for (const surprise of new Set(surprises)) console.log(`  ${surprise}`);
   clean &&= surprises.length === 0 && clientConnections + serverSockets + sockets === 0;
 }

@@ -29,7 +29,8 @@ export interface Peers extends AsyncDisposable {
   readonly open: number;
 }
 
-const limits = { headTimeoutMs: 1000, idleTimeoutMs: 5000, closeTimeoutMs: 500, writeTimeoutMs: 5000 };
+// Longer than a busy machine may leave the process without a turn: what has come by then is too late.
+const limits = { headTimeoutMs: 4000, idleTimeoutMs: 5000, closeTimeoutMs: 500, writeTimeoutMs: 5000 };
 const encoder = new TextEncoder();
 
 /** Starts them. */

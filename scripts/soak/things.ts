@@ -113,8 +113,8 @@ export const things: Readonly<Record<string, Thing>> = {
   },
   async silent({ port, random }) {
     const socket = await dial(port);
-    // The server hangs up after a second, for which only some wait.
-    if (random() < 0.1 && await socket.read() !== null) throw new Error("a server spoke unasked");
+    // The server hangs up after its headTimeoutMs, for which only some wait.
+    if (random() < 0.05 && await socket.read() !== null) throw new Error("a server spoke unasked");
     await socket.close();
   },
   async noise({ port, random }) {
