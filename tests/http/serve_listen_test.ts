@@ -52,6 +52,20 @@ test("serve() over TLS: https URLs, ALPN http/1.1, and info.tls", async (t) => {
   }
 });
 
+test("serve() over TLS turns away who speaks HTTP/2 only, unless ALPN is the caller's (RFC 7301 §3.2)", async (t) => {
+  for (const [alpnProtocols, agreed] of [[undefined, null], [["h2", "http/1.1"], "h2"]] as const) {
+    const served = await listening(() => new Response(), {
+      tls: { ...tls, ...(alpnProtocols === undefined ? {} : { alpnProtocols }) },
+    });
+    t.after(() => served[Symbol.asyncDispose]());
+    const address = { hostname: "127.0.0.1", port: served.port };
+    const socket = connect(address, { tls: { ...trusting, alpnProtocols: ["h2"] } });
+    if (agreed === null) assert(await rejection(socket.opened) instanceof TransportError);
+    else assertEquals((await socket.opened).alpn, agreed);
+    socket.abort();
+  }
+});
+
 test("serve() over TLS: fetch, upgrade and a tunnel with TLS in it", async (t) => {
   const served = await listening((request) => {
     return request.headers.has("upgrade") ? upgradeResponse(request, "echo", {}, echo).response : new Response("hello");
