@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { upgradeResponse } from "../../src/connection/respond.ts";
@@ -7,9 +6,9 @@ import { UpgradeRejected } from "../../src/connection/upgrade.ts";
 import { Client } from "../../src/http/client.ts";
 import { listen, type ListenOptions } from "../../src/runtime/mod.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
-import { type Daemon, daemon } from "../support/daemon.ts";
 import { rejection } from "../support/dialing.ts";
-import { skipUnless, which } from "../support/runtime.ts";
+import { proxies } from "../support/proxies.ts";
+import { skipUnless } from "../support/runtime.ts";
 import { readUntil, wire } from "../support/wire.ts";
 
 /** The origin behind the proxies: tells what it was asked, and echoes after an upgrade, with a greeting. */
@@ -33,51 +32,6 @@ async function originServer(options: ListenOptions = {}): Promise<{ port: number
   })();
   return { port: (listener.address as { port: number }).port, close: () => listener.close() };
 }
-
-const [squid, tinyproxy] = [which("squid"), which("tinyproxy")];
-
-/** Tinyproxy, which knows one user, or asks nobody who they are. */
-function startTinyproxy(asks: boolean): Promise<Daemon> {
-  return daemon({
-    command: tinyproxy!,
-    args: (folder) => ["-d", "-c", join(folder, "conf")],
-    files: (_folder, port) => ({
-      conf: `Port ${port}\nListen 127.0.0.1\nTimeout 30\nMaxClients 20\n${asks ? "BasicAuth us pw\n" : ""}`,
-    }),
-  });
-}
-
-/** The same of squid. */
-function startSquid(asks: boolean): Promise<Daemon> {
-  return daemon({
-    command: squid!,
-    args: (folder) => ["-N", "-f", join(folder, "conf")],
-    files: (folder, port) => ({
-      conf: [
-        `http_port 127.0.0.1:${port}`,
-        `pid_filename ${folder}/pid`,
-        "cache deny all",
-        "cache_log /dev/null",
-        "access_log none",
-        "cache_store_log none",
-        "shutdown_lifetime 0 seconds",
-        `auth_param basic program /bin/sh ${folder}/helper`,
-        asks ? "acl known proxy_auth REQUIRED" : "acl known src 127.0.0.1",
-        "acl nobody dstdomain forbidden.test",
-        "http_access deny nobody",
-        "http_access allow known",
-        "http_access deny all",
-      ].join("\n") + "\n",
-      // Squid's own helpers read encrypted files; this one knows a single user.
-      helper: 'while read line; do [ "$line" = "us pw" ] && echo OK || echo ERR; done\n',
-    }),
-  });
-}
-
-const proxies = [
-  { name: "squid", found: squid, start: startSquid },
-  { name: "tinyproxy", found: tinyproxy, start: startTinyproxy },
-] as const;
 
 for (const { name, found, start } of proxies) {
   const options = { ...skipUnless(found !== undefined, `${name} is not installed`), timeout: 40_000 };

@@ -150,13 +150,13 @@ async function expectRefusal(
   connect: (path: string) => WebSocketStream,
   options: WebSocketStreamOptions,
 ): Promise<void> {
-  const refused: unknown = await connect("/secret").opened.then(() => null, (error) => error);
+  const asked = connect("/secret");
+  const refused: unknown = await asked.opened.then(() => null, (error) => error);
   assert(refused instanceof UpgradeRejected && refused.response instanceof Response, `${refused}`);
   assertEquals([refused.status, await refused.response.text()], [401, "who are you?"]);
   assertEquals(refused.response.headers.has("www-authenticate"), true);
   const headers = { authorization: "Basic dTpw" };
-  const url = connect("/secret").url;
-  const socket = new WebSocketStream(url, { ...options, headers });
+  const socket = new WebSocketStream(asked.url, { ...options, headers });
   assertEquals((await socket.opened).protocol, "");
   socket.close();
   assertEquals((await socket.closed).wasClean, true);
