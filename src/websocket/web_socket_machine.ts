@@ -154,6 +154,11 @@ export class WebSocketMachine {
     return this.#sending !== null;
   }
 
+  /** Whether bytes wait that `next()` has not looked at. */
+  get hasInput(): boolean {
+    return this.#in.length > 0;
+  }
+
   /** Takes bytes in. The machine may keep `chunk`, and does not change it. */
   receive(chunk: Uint8Array): void {
     if (!this.#closeReceived) this.#in.push(chunk);

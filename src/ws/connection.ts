@@ -51,6 +51,18 @@ export interface CloseOptions {
   readonly reason?: string | undefined;
 }
 
+/**
+ * What the Close frame is to say.
+ *
+ * @throws {RangeError} The code may not be sent, or the reason is too long.
+ */
+export function closePayload(options: CloseOptions): { readonly closeCode: number | null; readonly reason: string } {
+  const { reason = "" } = options;
+  const closeCode = options.closeCode ?? (reason === "" ? null : NORMAL_CLOSURE);
+  WebSocketMachine.checkClose(closeCode, reason);
+  return { closeCode, reason };
+}
+
 /** What a connection is made of. */
 export interface WebSocketParts {
   /** The transport. */
@@ -138,7 +150,10 @@ export class WebSocketConnection implements AsyncDisposable {
       this.#compression = new Compression(directions.out, parts.deflateOptions);
       this.#inflation = new Inflation(directions.in, settings.maxMessageBytes);
     }
-    this.#sender = new MessageSender(this.#machine, wire, this.#compression, (error) => this.#lost(error));
+    this.#sender = new MessageSender(this.#machine, wire, this.#compression, {
+      moreToTake: () => this.#receiver.hasMore,
+      onFailure: (error) => this.#lost(error),
+    });
     this.#receiver = new MessageReceiver(this.#machine, wire, this.#inflation, {
       onChunk: () => this.#heartbeat?.heard(),
       onControl: (event) => this.#onControl(event),
@@ -215,7 +230,8 @@ export class WebSocketConnection implements AsyncDisposable {
    * Sends a message.
    *
    * @param message Text, or bytes that must not change until the promise has resolved.
-   * @returns Resolves when the transport has accepted it and has room again. A rejection needs no handler.
+   * @returns Resolves when the transport has accepted it and has room again, or when it waits for the answers to other
+   * messages that have come already, to leave with them in this turn of the event loop. A rejection needs no handler.
    * @throws {StateError} `closed`: the WebSocket is closing.
    * @throws {TransportError} The connection was lost.
    */
@@ -260,9 +276,7 @@ export class WebSocketConnection implements AsyncDisposable {
    * @throws {RangeError} At once: the code may not be sent, or the reason is too long.
    */
   close(options: CloseOptions = {}): Promise<WebSocketClosed> {
-    const { reason = "" } = options;
-    const closeCode = options.closeCode ?? (reason === "" ? null : NORMAL_CLOSURE);
-    WebSocketMachine.checkClose(closeCode, reason);
+    const { closeCode, reason } = closePayload(options);
     if (this.#state !== "open") return this.closed;
     this.#state = "closing";
     this.#limitClosing();

@@ -97,6 +97,11 @@ export class MessageReceiver {
     return !this.#reading && !this.#inflating && !this.#over;
   }
 
+  /** Whether there is something that has come and nobody has taken yet. */
+  get hasMore(): boolean {
+    return this.#ready.length > 0 || this.#machine.hasInput;
+  }
+
   /** Begins to read. */
   start(): void {
     this.#pump();

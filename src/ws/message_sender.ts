@@ -27,12 +27,25 @@ export function encodeText(text: string, target: Uint8Array): { read: number; wr
   return encoder.encodeInto(text, target);
 }
 
+/** What the sender of messages asks and tells its owner. */
+export interface SenderEvents {
+  /** Whether messages have come that nobody has taken yet: their answers may leave together with what is sent now. */
+  moreToTake(): boolean;
+  /** The transport does not take bytes any more. */
+  onFailure(error: unknown): void;
+}
+
+/** What is gathered for one write. 64 KiB: up to there messages are copied, so that their bytes are the caller's again. */
+const GATHERED_BYTES = 65_536;
+/** For so many turns of the microtask queue another message is waited for: `pipeTo()` takes a dozen. */
+const IDLE_TURNS = 32;
+
 /** See the module. */
 export class MessageSender {
   readonly #machine: WebSocketMachine;
   readonly #wire: Wire;
   readonly #compression: Compression | null;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #events: SenderEvents;
   /** What has to be over before another message may begin. */
   #tail: Promise<unknown> | null = null;
   #writing: Promise<void> | null = null;
@@ -40,6 +53,7 @@ export class MessageSender {
   #unsentBytes = 0;
   #unmadeBytes = 0;
   #acceptedBytes = 0;
+  #idleTurns = -1;
   #over: { readonly error: unknown } | null = null;
   #giveUp: ((error: unknown) => void) | null = null;
 
@@ -49,18 +63,18 @@ export class MessageSender {
    * @param machine Makes frames.
    * @param wire Takes them.
    * @param compression Compresses messages; `null` for none.
-   * @param onFailure Told when the transport does not take them any more.
+   * @param events What it asks and tells its owner.
    */
   constructor(
     machine: WebSocketMachine,
     wire: Wire,
     compression: Compression | null,
-    onFailure: (error: unknown) => void,
+    events: SenderEvents,
   ) {
     this.#machine = machine;
     this.#wire = wire;
     this.#compression = compression;
-    this.#onFailure = onFailure;
+    this.#events = events;
   }
 
   /** How many bytes of messages the transport has not accepted yet; before they are compressed and framed. */
@@ -79,7 +93,7 @@ export class MessageSender {
       const plain = typeof message === "string" ? message : viewOf(message);
       if (this.#tail !== null) return this.#inTurn(plain);
       const made = this.#make(plain);
-      return made === undefined ? this.flush() : this.#whileBusy(made.then(() => this.flush()));
+      return made === undefined ? this.#gather() : this.#whileBusy(made.then(() => this.flush()));
     } catch (error) {
       return unattended(Promise.reject(error));
     }
@@ -120,6 +134,22 @@ export class MessageSender {
     this.#unsentBytes = 0;
     return accepted;
   }
+
+  /** Sends at once, unless answers to more messages may follow in this very turn of the event loop: one write for all. */
+  #gather(): Promise<void> {
+    if (this.#writing !== null || this.#unsentBytes > GATHERED_BYTES || !this.#events.moreToTake()) return this.flush();
+    if (this.#idleTurns === -1) queueMicrotask(this.#onTurn);
+    this.#idleTurns = 0;
+    return accepted;
+  }
+
+  readonly #onTurn = (): void => {
+    if (this.#unsentBytes > 0 && this.#events.moreToTake() && ++this.#idleTurns < IDLE_TURNS) {
+      return queueMicrotask(this.#onTurn);
+    }
+    this.#idleTurns = -1;
+    void this.flush();
+  };
 
   #inTurn(message: string | Uint8Array): Promise<void> {
     const bytes = typeof message === "string" ? utf8Length(message) : message.length;
@@ -210,7 +240,7 @@ export class MessageSender {
       this.#unsentBytes -= bytes;
       this.#acceptedBytes += bytes;
     }, (error) => {
-      this.#onFailure(error);
+      this.#events.onFailure(error);
       throw error;
     });
     return this.#writing = unattended(writing);

@@ -6,7 +6,7 @@
 
 import { unattended } from "../connection/settled.ts";
 import { ABNORMAL_CLOSURE } from "../websocket/close_code.ts";
-import type { CloseOptions, WebSocketClosed, WebSocketConnection } from "./connection.ts";
+import { type CloseOptions, closePayload, type WebSocketClosed, type WebSocketConnection } from "./connection.ts";
 
 /** A WebSocket that will be open, or not; of the shape of the platforms' `WebSocketStream`. */
 export interface PendingWebSocket<Opened extends WebSocketConnection = WebSocketConnection> {
@@ -14,7 +14,11 @@ export interface PendingWebSocket<Opened extends WebSocketConnection = WebSocket
   readonly opened: Promise<Opened>;
   /** How it ended, also if it was never open. Never rejects. */
   readonly closed: Promise<WebSocketClosed>;
-  /** Closes; if it is not open yet, as soon as it is. */
+  /**
+   * Closes; if it is not open yet, as soon as it is.
+   *
+   * @throws {RangeError} The code may not be sent, or the reason is too long.
+   */
   close(options?: CloseOptions): void;
 }
 
@@ -26,7 +30,10 @@ export function pendingWebSocket(opening: Promise<WebSocketConnection>): Pending
     get closed(): Promise<WebSocketClosed> {
       return opened.then((connection) => connection.closed, neverOpen);
     },
-    close: (options) => void opened.then((connection) => connection.close(options), () => {}),
+    close: (options = {}) => {
+      closePayload(options);
+      opened.then((connection) => connection.close(options), () => {});
+    },
   };
 }
 

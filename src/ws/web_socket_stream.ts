@@ -6,7 +6,7 @@
 
 import { unattended } from "../connection/settled.ts";
 import { connectWebSocket, type WebSocketStreamOptions } from "./connect.ts";
-import type { CloseOptions, WebSocketClosed, WebSocketConnection } from "./connection.ts";
+import { type CloseOptions, closePayload, type WebSocketClosed, type WebSocketConnection } from "./connection.ts";
 import { neverOpen, type PendingWebSocket } from "./pending.ts";
 
 /**
@@ -67,6 +67,7 @@ export class WebSocketStream implements PendingWebSocket {
    * @throws {RangeError} The code may not be sent, or the reason is too long.
    */
   close(options: CloseOptions = {}): void {
+    closePayload(options);
     this.#giveUp.abort(new DOMException("The WebSocket was closed before it was open", "AbortError"));
     this.opened.then((connection) => connection.close(options), () => {});
   }
