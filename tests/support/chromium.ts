@@ -23,6 +23,8 @@ export interface Page {
    * @throws What the page threw, as text.
    */
   evaluate<Value>(expression: string): Promise<Value>;
+  /** Closes the tab. */
+  close(): Promise<void>;
 }
 
 /** A browser that runs. */
@@ -47,12 +49,10 @@ export async function startChromium(): Promise<Browser> {
     "about:blank",
   ], { stdio: ["ignore", "ignore", "pipe"] });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  const patience = setTimeout(() => child.kill("SIGKILL"), 25_000);
   const end = async (): Promise<void> => {
-    clearTimeout(patience);
     child.kill("SIGKILL");
     await ended;
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    await removeFolder(folder);
   };
   try {
     const socket = new WebSocketStream(await endpointOf(child));
@@ -67,6 +67,17 @@ export async function startChromium(): Promise<Browser> {
   } catch (error) {
     await end();
     throw error;
+  }
+}
+
+/** The browser's last child may still be writing when the browser itself has ended. */
+async function removeFolder(folder: string, triesLeft = 50): Promise<void> {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    if (triesLeft === 0) throw error;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await removeFolder(folder, triesLeft - 1);
   }
 }
 
@@ -98,6 +109,9 @@ async function open(tools: DevTools, url: string): Promise<Page> {
       const { result, exceptionDetails } = await tools.call("Runtime.evaluate", options, session);
       if (exceptionDetails !== undefined) throw new Error(`In the page: ${JSON.stringify(exceptionDetails)}`);
       return (result as { readonly value: Value }).value;
+    },
+    async close(): Promise<void> {
+      await tools.call("Target.closeTarget", { targetId });
     },
   };
 }
@@ -145,7 +159,8 @@ class DevTools {
       if (error !== undefined) waiting?.reject(new Error(`DevTools: ${error.message}`));
       else waiting?.resolve(result ?? params);
     }
-    this.#failAll(new Error("The browser has ended"));
+    const { closeCode, reason } = await this.#socket.closed;
+    this.#failAll(new Error(`The browser has ended: ${closeCode} ${reason}`));
   }
 
   #failAll(error: unknown): void {
