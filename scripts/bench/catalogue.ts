@@ -111,13 +111,15 @@ const messageSizes: readonly (readonly [title: string, bytes: number])[] = [
 ];
 
 function webSockets(runtime: Runtime, quick: boolean): Benchmark[] {
-  const benchmarks: Benchmark[] = [];
+  const burst: LoadPlan = { type: "messages", connections: 32, bytes: 64, inFlight: 16, deflate: false };
+  const bursts = "WebSocket echo, 64 B, 32 connections, 16 on their way on each";
+  const benchmarks: Benchmark[] = [served("websocket-burst", bursts, burst, webSocketEchoers(runtime, false))];
   // Deno's own has no compression.
   for (const deflate of runtime.name === "deno" ? [false] : [false, true]) {
     for (const [size, bytes] of messageSizes) {
       if (deflate && bytes < 1024) continue;
       for (const connections of quick ? [100] : [1, 100]) {
-        const plan: LoadPlan = { type: "messages", connections, bytes, deflate };
+        const plan: LoadPlan = { type: "messages", connections, bytes, inFlight: 1, deflate };
         const title = `WebSocket echo, ${size}${deflate ? " compressed" : ""}, ${connections} connection${
           connections > 1 ? "s" : ""
         }`;

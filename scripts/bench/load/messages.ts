@@ -1,5 +1,5 @@
 /**
- * Messages of WebSockets: every connection sends one, and the next when it has come back.
+ * Messages of WebSockets: every connection sends one, or some, and another for each that has come back.
  *
  * @module
  */
@@ -16,6 +16,8 @@ export interface MessagesPlan {
   readonly connections: number;
   /** How long a message is, before it is compressed. */
   readonly bytes: number;
+  /** How many are on their way on each connection. */
+  readonly inFlight: number;
   /** Whether permessage-deflate is offered and used. */
   readonly deflate: boolean;
 }
@@ -29,16 +31,26 @@ const COMPRESSED_TEXT = 0xc1;
 const COMPRESS_FROM = 1024;
 
 /** Begins to send messages. Counts those that have come back. */
-export function messages(port: number, { connections, bytes, deflate }: MessagesPlan): Load {
+export function messages(port: number, { connections, bytes, inFlight, deflate }: MessagesPlan): Load {
   let count = 0;
   let stopped = false;
   const frame = frameOf(bytes, deflate);
+  const frames = new Uint8Array(frame.length * inFlight);
+  for (let at = 0; at < frames.length; at += frame.length) frames.set(frame, at);
   const closed = openClients(port, connections, () => {
     const reader = new FrameReader();
     let switched = false;
-    const send = (client: Client): void => {
-      if (stopped) client.end();
-      else client.write(frame);
+    let missing = 0;
+    const send = (client: Client, messages: number): void => {
+      missing -= messages;
+      count += messages;
+      if (stopped) {
+        if (missing === 0) client.end();
+        return;
+      }
+      const more = inFlight - missing;
+      missing = inFlight;
+      client.write(more === 1 ? frame : frames.subarray(0, more * frame.length));
     };
     return {
       opened: (client) => client.write(request(deflate)),
@@ -47,12 +59,10 @@ export function messages(port: number, { connections, bytes, deflate }: Messages
         if (!switched) {
           rest = behindHead(chunk, deflate);
           switched = true;
-          send(client);
+          send(client, 0);
         }
-        for (let frames = reader.frames(rest); frames > 0; frames--) {
-          count++;
-          send(client);
-        }
+        const complete = reader.frames(rest);
+        if (complete > 0) send(client, complete);
       },
     };
   });
