@@ -73,7 +73,9 @@ function readArguments(): Arguments {
 async function print(connection: WebSocketConnection): Promise<void> {
   for (let message = await connection.read(); message !== null; message = await connection.read()) {
     if (typeof message === "string") console.log(message);
-    else console.log(`(${message.length} bytes) ${Array.from(message, (byte) => byte.toString(16).padStart(2, "0"))}`);
+    else {console.log(`(${message.length} bytes) ${
+        Array.from(message, (byte) => byte.toString(16).padStart(2, "0")).join(" ")
+      }`);}
   }
 }
 
