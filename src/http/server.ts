@@ -5,6 +5,7 @@
  */
 
 import { type Clock, systemClock } from "../connection/clock.ts";
+import { closeWithFarewell } from "../connection/farewell.ts";
 import type { IncomingRequest } from "../connection/incoming.ts";
 import { type ServerConnectionOptions, serverSettings } from "../connection/options.ts";
 import type { OutgoingResponse } from "../connection/respond.ts";
@@ -27,7 +28,7 @@ import { acceptanceOf, type OnSwitched } from "./switch.ts";
 export interface ShutdownOptions {
   /**
    * What becomes of upgraded connections and tunnels: `"wait"`, the default, until they end by themselves; `"close"`
-   * them; or `"ignore"` them, which leaves them open.
+   * them, WebSockets with 1001; or `"ignore"` them, which leaves them open.
    */
   readonly upgraded?: "wait" | "close" | "ignore" | undefined;
   /** Ends the patience: whatever is open then is cut. */
@@ -110,7 +111,7 @@ export class Server implements AsyncDisposable {
     for (const listener of this.#listeners) listener.close();
     for (const socket of this.#opening) socket.abort();
     for (const connection of this.#connections) connection.gracefulShutdown();
-    if (this.#ending === "close") { for (const upgraded of this.#upgraded) upgraded.close(); }
+    if (this.#ending === "close") { for (const upgraded of this.#upgraded) closeWithFarewell(upgraded); }
     const { signal } = options;
     this.#onAbort(signal, () => this.#cut(signal!.reason));
     this.#freed?.resolve();
@@ -284,7 +285,7 @@ export class Server implements AsyncDisposable {
   /** Nothing here holds on to the request: what has switched may stay for days. */
   #switched(upgraded: Upgraded, incoming: IncomingRequest, onSwitched: OnSwitched | undefined): void {
     this.#upgraded.add(upgraded);
-    if (this.#ending === "close") upgraded.close();
+    if (this.#ending === "close") closeWithFarewell(upgraded);
     if (onSwitched === undefined) this.#untrackOnceClosed(upgraded);
     else this.#callSwitched(upgraded, incoming, onSwitched).then(() => this.#untrackOnceClosed(upgraded));
   }

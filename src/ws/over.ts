@@ -4,8 +4,10 @@
  * @module
  */
 
+import { setFarewell } from "../connection/farewell.ts";
 import { Wire } from "../connection/wire.ts";
 import type { Duplex } from "../duplex/duplex.ts";
+import { GOING_AWAY } from "../websocket/close_code.ts";
 import type { Role } from "../websocket/frame.ts";
 import { agreedDeflate, type DeflateAgreement, type DeflateOptions } from "../websocket/permessage_deflate.ts";
 import { WebSocketConnection } from "./connection.ts";
@@ -72,7 +74,7 @@ export interface OpenOptions extends WebSocketOptions {
 /** Begins to speak WebSocket. */
 export function openWebSocket(duplex: Duplex, options: OpenOptions): WebSocketConnection {
   const settings = webSocketSettings(options);
-  return new WebSocketConnection({
+  const connection = new WebSocketConnection({
     wire: new Wire(duplex),
     readBuf: options.readBuf ?? new Uint8Array(0),
     role: options.role,
@@ -82,4 +84,6 @@ export function openWebSocket(duplex: Duplex, options: OpenOptions): WebSocketCo
     deflateOptions: options.deflateOptions,
     settings,
   });
+  setFarewell(duplex, () => connection.close({ closeCode: GOING_AWAY }));
+  return connection;
 }
