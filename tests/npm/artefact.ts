@@ -37,6 +37,12 @@ export function consumerSource(): string {
   return source.replaceAll('"@http-upgrade/http-upgrade', `"${manifest.name}`);
 }
 
+/** The examples of the README that the package has, in their order. */
+export function readmeExamples(): string[] {
+  const readme = readFileSync(`${installed}/README.md`, "utf8");
+  return [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+}
+
 /** Runs a command in the project. */
 export function inProject(command: string, args: readonly string[]): Promise<Finished> {
   return spawn(command, args, { cwd: artefact.project, timeoutMs: 25_000 });

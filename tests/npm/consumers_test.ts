@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { assertMatch } from "@std/assert";
 import type { Surface } from "../../scripts/surface.ts";
 import { projectFile, skipUnless } from "../support/runtime.ts";
-import { artefact, assertSaid, consumerSource, inProject, specifiers } from "./artefact.ts";
+import { artefact, assertSaid, consumerSource, inProject, readmeExamples, specifiers } from "./artefact.ts";
 
 function writeModule(name: string, text: string): string {
   writeFileSync(`${artefact.project}/${name}`, text);
@@ -27,6 +27,18 @@ for (const { name, title, command, missing } of artefact.runtimes) {
       assertSaid(finished, "upgrade: echo hello\nCONNECT: 101 hello\n");
     });
   }
+}
+
+const hello = writeModule("hello.mjs", readmeExamples()[0]!);
+
+for (const { name, title, command, missing } of artefact.runtimes) {
+  test(
+    `the first example of the README runs as it is pasted, on ${title}`,
+    skipUnless(missing === "", missing),
+    async () => {
+      assertSaid(await inProject(command, name === "deno" ? ["run", "--allow-net", hello] : [hello]), "hello\n");
+    },
+  );
 }
 
 const surfaces = JSON.parse(readFileSync(projectFile("tests/surface.json"), "utf8")) as Record<string, Surface>;

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { artefact, assertSaid, consumerSource, specifiers, tool } from "./artefact.ts";
+import { assert } from "@std/assert";
+import { artefact, assertSaid, consumerSource, readmeExamples, specifiers, tool } from "./artefact.ts";
 
 writeFileSync(`${artefact.project}/consumer.mts`, consumerSource());
 writeFileSync(`${artefact.project}/consumer.cts`, consumerSource());
@@ -8,6 +9,11 @@ writeFileSync(
   `${artefact.project}/all.mts`,
   specifiers.map((specifier, index) => `export * as entry${index} from ${JSON.stringify(specifier)};\n`).join(""),
 );
+const examples = readmeExamples().map((code, index) => {
+  const name = `readme_${index}.mts`;
+  writeFileSync(`${artefact.project}/${name}`, code);
+  return name;
+});
 
 /** Declarations of the package are checked too, as nothing is skipped. */
 const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "es2022"];
@@ -25,8 +31,9 @@ const cases = [
 ];
 
 for (const { name, compiler, options } of cases) {
-  test(`the types hold with ${name}`, async () => {
-    const args = [...strict, ...options, "all.mts", "consumer.mts"];
+  test(`the types hold with ${name}, in the examples of the README too`, async () => {
+    assert(examples.length > 10);
+    const args = [...strict, ...options, "all.mts", "consumer.mts", ...examples];
     assertSaid(await tool(`${compiler}/bin/tsc`, args), "");
   });
 }
