@@ -89,3 +89,12 @@ test("examples/chat: a page tells that the server goes away, and why", withChrom
   await told;
   assertEquals(await ada.evaluate("document.body.classList.contains('open')"), false);
 });
+
+test("examples/chat: a page that goes to another room leaves the one it was in", withChromium, async (t) => {
+  const { chat, browser } = await scene(t);
+  const ada = await enter(browser, chat, "here", "Ada");
+  const bob = await enter(browser, chat, "here", "Bob");
+  // In a task of its own: the call would end with the page.
+  await bob.evaluate("void setTimeout(() => location.href = '/there?name=Bob')");
+  await shows(ada, "#log", "Bob has left");
+});

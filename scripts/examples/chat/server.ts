@@ -64,6 +64,8 @@ export async function startChat(options: ChatOptions): Promise<RunningChat> {
 /** The page holds its own style and script, and talks to where it came from only. */
 const PAGE_HEADERS = {
   "content-type": "text/html; charset=utf-8",
+  // Else Chromium keeps the page that was left, with its WebSocket open, and the visitor stays a member.
+  "cache-control": "no-store",
   "content-security-policy":
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; " +
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
