@@ -4,7 +4,7 @@
  *
  * What wears a server out is not time but connections that come and go. A busy process sees about ten a second, which
  * makes 36 000 an hour. A round has as many things done as six such minutes, 3600, sixteen at a time and without the
- * pauses in between; twenty rounds are two hours. They take about a minute and a half on two cores.
+ * pauses in between; twenty rounds are two hours. They take two minutes on two idle cores.
  *
  * After each round everything has ended, so nothing may be left: no connection of the client, none of the servers, no
  * socket of the process. Memory is looked at after a garbage collection; the first five rounds are to warm up, and the
