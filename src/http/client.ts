@@ -43,6 +43,9 @@ interface Exchanged {
 /** RFC 9110 §9.2.2: what may be sent twice without harm. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
+/** How many ways to origins a client keeps in mind. */
+const MAX_KNOWN_ROUTES = 256;
+
 /**
  * Fetches, upgrades and tunnels. Connections are kept for the next request to the same place, and closed by
  * {@linkcode close}, by leaving an `await using` scope, or when they have waited for `idleTimeoutMs`.
@@ -72,6 +75,8 @@ export class Client implements AsyncDisposable {
   readonly #connector: ConnectorSettings;
   readonly #defaults: readonly Field[];
   readonly #dialing: Map<AbortController, Promise<unknown>> = new Map();
+  readonly #routes: Map<string, Route> = new Map();
+  readonly #tunnelRoutes: Map<string, Route> = new Map();
   #closed = false;
 
   /**
@@ -273,7 +278,22 @@ export class Client implements AsyncDisposable {
     if (this.#closed) throw new StateError("closed", "Cannot send: the client is closed");
   }
 
+  /** The way to a URL; found once for an origin, unless the request or a function has a say in it. */
   #route(url: URL, init: RouteOptions, tunnel: boolean): Route {
+    const { proxy, noProxy, tls, dial } = init;
+    const own = proxy === undefined && noProxy === undefined && tls === undefined && dial === undefined;
+    if (!own || typeof this.#options.proxy === "function") return this.#findRoute(url, init, tunnel);
+    const routes = tunnel ? this.#tunnelRoutes : this.#routes;
+    const { origin } = url;
+    let route = routes.get(origin);
+    if (route === undefined) {
+      if (routes.size === MAX_KNOWN_ROUTES) routes.clear();
+      routes.set(origin, route = this.#findRoute(url, init, tunnel));
+    }
+    return route;
+  }
+
+  #findRoute(url: URL, init: RouteOptions, tunnel: boolean): Route {
     const options = this.#options;
     return routeTo(url, {
       proxy: init.proxy === undefined ? options.proxy : init.proxy,
@@ -353,7 +373,7 @@ export class Client implements AsyncDisposable {
   ): OutgoingRequest {
     const { method, url, body } = request;
     const path = url.pathname + url.search;
-    const fields: Field[] = hasField(request.fields, "host") ? [] : [["host", url.host]];
+    const fields: Field[] = hasField(request.fields, "host") ? [] : [["host", route.host]];
     for (const field of request.fields) fields.push(field);
     for (const field of this.#defaults) if (!hasField(request.fields, field[0].toLowerCase())) fields.push(field);
     if (sending.decompress && !hasField(request.fields, "accept-encoding") && !hasField(request.fields, "range")) {
@@ -362,7 +382,7 @@ export class Client implements AsyncDisposable {
     if (proxyAuthorization !== null && !hasField(request.fields, "proxy-authorization")) {
       fields.push(["proxy-authorization", proxyAuthorization]);
     }
-    const target = route.forward ? `http://${url.host}${path}` : path;
+    const target = route.forward ? `http://${route.host}${path}` : path;
     return { method, target, fields, body, trailers: sending.trailers, hijack: sending.hijack };
   }
 
