@@ -155,7 +155,7 @@ export class MessageReceiver {
   }
 
   #pump(): void {
-    if (this.#reading || this.#inflating || this.#over) return;
+    if (this.#reading || this.#inflating || this.#over || this.#heldClose !== null) return;
     try {
       while (this.#hasRoom()) {
         const event = this.#machine.next();

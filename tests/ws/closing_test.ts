@@ -131,6 +131,56 @@ test("close() right after the message before the peer's Close was read is a clea
   }
 });
 
+test("a Close that is held, or waits behind a message in parts, is answered when that is sent (RFC 6455 §5.5.1) [W16]", async () => {
+  for (const role of roles) {
+    for (const reader of ["read", "cancel"]) {
+      const { io, peer, clock } = withPeer(role);
+      let finish: () => void = () => {};
+      const finished = new Promise<void>((resolve) => finish = resolve);
+      const sent = io.writeParts((async function* () {
+        yield "begun";
+        await finished;
+        yield "ended";
+      })());
+      assertEquals(await peer.next(), 'text+ "begun"');
+      await peer.send({ opcode: text, payload: "m" }, { opcode: close, payload: closePayload(4000, "bye") });
+      await peer.end.closeWrite();
+      const messages = io.readable.getReader();
+      assertEquals((await messages.read()).value, "m");
+      if (reader === "cancel") await messages.cancel();
+      else assertStrictEquals((await messages.read()).done, true);
+      assertStrictEquals(io.state, "closing");
+      const rest = peer.all();
+      finish();
+      await sent;
+      const [more, end, ...closing] = await rest;
+      assertEquals([more, end, closing.length, closing[1]], ["continuation+ 656e646564", "continuation", 2, "end"]);
+      assert(closing[0]!.startsWith("close"), closing[0]);
+      assertEquals(await io.closed, { closeCode: 4000, reason: "bye", wasClean: true });
+      assertEquals(clock.pending, 0);
+    }
+  }
+});
+
+test("a Close behind which the answer never ends is given up after closeTimeoutMs [W16]", async () => {
+  for (const role of roles) {
+    const { io, peer, clock } = withPeer(role, { closeTimeoutMs: 500 });
+    const sent = io.writeParts((async function* () {
+      yield "begun";
+      await new Promise(() => {});
+    })());
+    assertEquals(await peer.next(), 'text+ "begun"');
+    await peer.close(1000, "bye");
+    assertStrictEquals(await io.read(), null);
+    await clock.advance(499);
+    assertStrictEquals(await isPending(io.closed), true);
+    await clock.advance(1);
+    assertEquals(await io.closed, { closeCode: 1000, reason: "bye", wasClean: false });
+    await assertRejects(() => sent);
+    assertEquals([await peer.next(), clock.pending], ["cut", 0]);
+  }
+});
+
 test("close() has no effect the second time, and write() fails after it (RFC 6455 §5.5.1) [W16]", async () => {
   for (const role of roles) {
     const { io, peer } = withPeer(role);
