@@ -75,6 +75,8 @@ export const DEFAULT_MAX_MESSAGE_BYTES = 16_777_216;
 const COMPRESSED_SLACK = 2;
 /** Up to here a frame is copied behind its header, so that both leave in one write. 64 KiB. */
 const JOIN_BYTES = 65_536;
+/** So many Pongs wait at most, to be taken all at once. Autobahn's case 2.10 sends ten Pings and counts. */
+const MAX_PONGS = 16;
 
 /** Text of this length is written without the platform's encoder. */
 const SHORT_TEXT = 128;
@@ -113,7 +115,8 @@ export class WebSocketMachine {
   readonly #rules: { readonly role: Role; readonly mayCompress: boolean };
   /** How much of the current frame's payload is to come; -1 between two frames. */
   #rest = -1;
-  #pong: Uint8Array | null = null;
+  /** The payloads of the Pongs that wait to be taken. */
+  readonly #pongs: Uint8Array[] = [];
   #sending: MessageKind | null = null;
   #closeSent = false;
   #closeReceived = false;
@@ -272,7 +275,7 @@ export class WebSocketMachine {
     this.#rest = -1;
     if (opcode === PONG) return { type: "pong", payload };
     if (opcode === CLOSE) return this.#peerCloses(payload);
-    if (!this.#closeSent) this.#pong = payload;
+    if (!this.#closeSent && this.#pongs.push(payload) > MAX_PONGS) this.#pongs.shift();
     return { type: "ping", payload };
   }
 
@@ -332,7 +335,7 @@ export class WebSocketMachine {
       payload[1] = closeCode & 0xff;
       writeUtf8(payload, 2, reason);
     }
-    this.#writePong();
+    this.#writePongs();
     this.#closeSent = true;
     this.#write(CLOSE, true, false, payload);
   }
@@ -350,16 +353,16 @@ export class WebSocketMachine {
     }
   }
 
-  /** Takes the bytes that are to be sent, in order. Of the Pongs that wait, the newest one is enough (RFC 6455 §5.5.3). */
+  /** Takes the bytes that are to be sent, in order. Of the Pongs that wait, the newest are enough (RFC 6455 §5.5.3). */
   take(): Uint8Array[] {
-    this.#writePong();
+    this.#writePongs();
     return this.#out.take();
   }
 
-  #writePong(): void {
-    if (this.#pong === null) return;
-    this.#write(PONG, true, false, this.#pong);
-    this.#pong = null;
+  #writePongs(): void {
+    if (this.#pongs.length === 0) return;
+    for (const payload of this.#pongs) this.#write(PONG, true, false, payload);
+    this.#pongs.length = 0;
   }
 
   /** Uses the memory of what was taken again: whoever took it holds it no longer. */

@@ -18,8 +18,6 @@ import type { Inflation } from "./compression.ts";
 /** A message: text, or bytes that are the receiver's. */
 export type Message = string | Uint8Array;
 
-type CloseEvent = Extract<WebSocketEvent, { type: "close" }>;
-
 /** What the receiver of messages tells its owner. */
 export interface ReceiverEvents {
   /** Bytes have come, of whatever. */
@@ -65,8 +63,8 @@ export class MessageReceiver {
   #outcome: { readonly error: unknown } | "ended" | null = null;
   /** Whether somebody has a message and has not come back for the next one. */
   #taken = false;
-  /** The peer's Close frame, while whoever has the message before it may still answer that. */
-  #heldClose: CloseEvent | null = null;
+  /** What ends the connection, while whoever has the message before it may still answer that. */
+  #held: (() => void) | null = null;
   #reading = false;
   #inflating = false;
   #discarding = false;
@@ -113,7 +111,7 @@ export class MessageReceiver {
       return unattended(Promise.reject(new StateError("busy", "Cannot read: a read is pending")));
     }
     this.#taken = false;
-    this.#releaseClose();
+    this.#release();
     const message = this.#ready.shift();
     if (message !== undefined) {
       this.#taken = true;
@@ -131,7 +129,7 @@ export class MessageReceiver {
   /** From now on so much may wait to be taken, so that the peer's Close frame behind it is found. */
   mayWait(bytes: number): void {
     this.#mayWaitBytes = bytes;
-    this.#releaseClose();
+    this.#release();
     this.#pump();
   }
 
@@ -155,7 +153,7 @@ export class MessageReceiver {
   }
 
   #pump(): void {
-    if (this.#reading || this.#inflating || this.#over || this.#heldClose !== null) return;
+    if (this.#reading || this.#inflating || this.#over || this.#held !== null) return;
     try {
       while (this.#hasRoom()) {
         const event = this.#machine.next();
@@ -164,12 +162,12 @@ export class MessageReceiver {
         else if (event.type === "need-data") return this.#readChunk();
         else if (event.type === "compressed") this.#inflate(event.kind, event.bytes);
         else if (event.type === "end") return this.#finish();
-        else if (event.type === "close" && this.#taken && !this.#machine.closeSent) return this.#holdClose(event);
+        else if (event.type === "close") this.#afterAnswers(() => this.#events.onControl(event));
         else this.#events.onControl(event);
-        if (this.#over || this.#inflating) return;
+        if (this.#over || this.#inflating || this.#held !== null) return;
       }
     } catch (error) {
-      this.#fail(error);
+      this.#afterAnswers(() => this.#fail(error));
     }
   }
 
@@ -190,16 +188,17 @@ export class MessageReceiver {
     waiter.resolve(message);
   }
 
-  /** Whoever has the last message may answer it: until they come back, or have done what can be done at once. */
-  #holdClose(event: CloseEvent): void {
-    this.#heldClose = event;
-    setTimeout(() => this.#releaseClose(), 0);
+  /** Whoever has the last message may answer it first: until they come back, or have done what can be done at once. */
+  #afterAnswers(act: () => void): void {
+    if (!this.#taken || this.#machine.closeSent) return act();
+    this.#held = act;
+    setTimeout(() => this.#release(), 0);
   }
 
-  #releaseClose(): void {
-    const event = this.#heldClose;
-    this.#heldClose = null;
-    if (event !== null && !this.#over) this.#events.onControl(event);
+  #release(): void {
+    const act = this.#held;
+    this.#held = null;
+    if (act !== null && !this.#over) act();
   }
 
   #inflate(kind: MessageKind, bytes: Uint8Array): void {
@@ -211,7 +210,10 @@ export class MessageReceiver {
       if (this.#over) return;
       this.#deliver(inflatedMessage(kind, result));
       this.#pump();
-    }).catch((error) => this.#fail(error));
+    }).catch((error) => {
+      this.#inflating = false;
+      this.#afterAnswers(() => this.#fail(error));
+    });
   }
 
   #readChunk(): void {

@@ -85,3 +85,27 @@ test("a message that is being sent in parts is finished before a Close frame is 
   assertEquals(await everything(far), [0x00, 1, 0x69, 0x80, 0, ...CLOSE_BACK]);
   assertEquals((await server.closed).wasClean, true);
 });
+
+test("a message that comes together with a frame that breaks the protocol is answered before the failure (RFC 6455 §7.1.7)", async () => {
+  const reserved = [0xa1, 0x82, ...MASK, 0x68, 0x69];
+  for (const [name, echo] of Object.entries(readers)) {
+    const { far, server } = served();
+    const done = echo(server).catch((error) => error);
+    await far.write(Uint8Array.of(0x81, 0x82, ...MASK, 0x68, 0x69, ...reserved));
+    await far.closeWrite();
+    assertEquals(await everything(far), [...HI_BACK, 0x88, 2, 3, 0xea], name);
+    assertEquals((await server.closed).wasClean, false);
+    assertEquals((await done).code, "reserved-bits");
+  }
+});
+
+test("ten Pings in one chunk get ten Pongs before a Close frame is answered (RFC 6455 §5.5.3)", async () => {
+  const { far, server } = served();
+  const ping = (payload: number): number[] => [0x89, 0x81, ...MASK, payload];
+  const pings = Array.from({ length: 10 }, (_, payload) => ping(payload)).flat();
+  await far.write(Uint8Array.of(...pings, 0x88, 0x82, ...MASK, 3, 0xe8));
+  await far.closeWrite();
+  const pongs = Array.from({ length: 10 }, (_, payload) => [0x8a, 1, payload]).flat();
+  assertEquals(await everything(far), [...pongs, ...CLOSE_BACK]);
+  assertEquals((await server.closed).wasClean, true);
+});
