@@ -31,7 +31,13 @@ import { Compression, directionsOf, Inflation } from "./compression.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { maskingKey } from "./masking_keys.ts";
 import { type Message, MessageReceiver, readText } from "./message_receiver.ts";
-import { encodeText, type MessageParts, MessageSender, type OutgoingMessage } from "./message_sender.ts";
+import {
+  encodeText,
+  type MessageOptions,
+  type MessageParts,
+  MessageSender,
+  type OutgoingMessage,
+} from "./message_sender.ts";
 import type { WebSocketSettings } from "./options.ts";
 import { Pings } from "./pings.ts";
 
@@ -90,8 +96,8 @@ export type WebSocketState = "open" | "closing" | "closed";
  * An open WebSocket, on either end.
  *
  * Messages are text or bytes. Use `read()` and `write()`, which cost least, or the streams, which are made when they are
- * touched; not both. Keep reading, also if only the end is of interest: one message is read ahead, and behind that the
- * peer has to wait, with its Pings and its Close frame.
+ * touched; not both. Keep reading, or say that messages are of no interest by `discard()`: one message is read ahead, and
+ * behind that the peer has to wait, with its Pings and its Close frame.
  *
  * @example
  * ```ts
@@ -227,16 +233,31 @@ export class WebSocketConnection implements AsyncDisposable {
   }
 
   /**
+   * The messages of the peer, one after the other. Leaving the loop leaves the WebSocket as it is.
+   *
+   * @throws {unknown} What {@linkcode read} throws.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, void> {
+    for (let message = await this.read(); message !== null; message = await this.read()) yield message;
+  }
+
+  /** Drops what the peer sends from now on: for whoever only sends. Pings are answered, and the end is noticed. */
+  discard(): void {
+    this.#receiver.discard();
+  }
+
+  /**
    * Sends a message.
    *
    * @param message Text, or bytes that must not change until the promise has resolved.
+   * @param options Whether bytes are text.
    * @returns Resolves when the transport has accepted it and has room again, or when it waits for the answers to other
    * messages that have come already, to leave with them in this turn of the event loop. A rejection needs no handler.
    * @throws {StateError} `closed`: the WebSocket is closing.
    * @throws {TransportError} The connection was lost.
    */
-  write(message: OutgoingMessage): Promise<void> {
-    return this.#sender.send(message);
+  write(message: OutgoingMessage, options?: MessageOptions): Promise<void> {
+    return this.#sender.send(message, options);
   }
 
   /**

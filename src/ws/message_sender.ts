@@ -10,17 +10,28 @@ import type { Wire } from "../connection/wire.ts";
 import { StateError } from "../http1/errors.ts";
 import type { MessageKind } from "../websocket/web_socket_event.ts";
 import { utf8Length } from "../websocket/utf8.ts";
-import type { WebSocketMachine } from "../websocket/web_socket_machine.ts";
+import type { MessagePart, WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import type { Compression } from "./compression.ts";
 
 /** A message that can be sent at once. */
 export type OutgoingMessage = string | ArrayBuffer | ArrayBufferView;
+
+/** What a message is. */
+export interface MessageOptions {
+  /**
+   * `"text"` sends bytes as text, which must be UTF-8: for text that goes to many and is encoded once. By the message's
+   * type by default.
+   */
+  readonly kind?: MessageKind | undefined;
+}
 
 /** A message that is sent as its parts come, one frame each: all of text or all of bytes. */
 export type MessageParts = AsyncIterable<string> | AsyncIterable<ArrayBuffer | ArrayBufferView>;
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
+const WHOLE_TEXT: MessagePart = { kind: "text", fin: true, compressed: false };
+const WHOLE_BINARY: MessagePart = { kind: "binary", fin: true, compressed: false };
 
 /** Writes as much text as has room. */
 export function encodeText(text: string, target: Uint8Array): { read: number; written: number } {
@@ -88,11 +99,11 @@ export class MessageSender {
   }
 
   /** Sends a message. Resolves when the transport has accepted it; a rejection needs no handler. */
-  send(message: OutgoingMessage): Promise<void> {
+  send(message: OutgoingMessage, { kind = kindOf(message) }: MessageOptions = {}): Promise<void> {
     try {
       const plain = typeof message === "string" ? message : viewOf(message);
-      if (this.#tail !== null) return this.#inTurn(plain);
-      const made = this.#make(plain);
+      if (this.#tail !== null) return this.#inTurn(plain, kind);
+      const made = this.#make(plain, kind);
       return made === undefined ? this.#gather() : this.#whileBusy(made.then(() => this.flush()));
     } catch (error) {
       return unattended(Promise.reject(error));
@@ -151,25 +162,24 @@ export class MessageSender {
     void this.flush();
   };
 
-  #inTurn(message: string | Uint8Array): Promise<void> {
+  #inTurn(message: string | Uint8Array, kind: MessageKind): Promise<void> {
     const bytes = typeof message === "string" ? utf8Length(message) : message.length;
     this.#unmadeBytes += bytes;
     return this.#whileBusy(this.#afterTail(() => {
       this.#unmadeBytes -= bytes;
-      const made = this.#make(message);
+      const made = this.#make(message, kind);
       return made === undefined ? this.flush() : made.then(() => this.flush());
     }));
   }
 
   /** Makes the frame of a message; later only if compressing takes its time. */
-  #make(plain: string | Uint8Array): Promise<void> | undefined {
+  #make(plain: string | Uint8Array, kind: MessageKind): Promise<void> | undefined {
     if (this.#machine.closeSent) throw closing();
     if (this.#over !== null) throw this.#over.error;
     const compression = this.#compression;
-    if (compression === null || longestBytes(plain) < compression.thresholdBytes) return this.#sendPlain(plain);
+    if (compression === null || longestBytes(plain) < compression.thresholdBytes) return this.#sendPlain(plain, kind);
     const bytes = typeof plain === "string" ? encoder.encode(plain) : plain;
-    if (bytes.length < compression.thresholdBytes) return this.#sendPlain(plain);
-    const kind: MessageKind = typeof plain === "string" ? "text" : "binary";
+    if (bytes.length < compression.thresholdBytes) return this.#sendPlain(plain, kind);
     const compressed = compression.compress(bytes, true);
     if (!(compressed instanceof Promise)) return this.#sendCompressed(compressed, kind, bytes.length);
     this.#unmadeBytes += bytes.length;
@@ -178,8 +188,8 @@ export class MessageSender {
     });
   }
 
-  #sendPlain(message: string | Uint8Array): undefined {
-    this.#unsentBytes += this.#machine.send(message);
+  #sendPlain(message: string | Uint8Array, kind: MessageKind): undefined {
+    this.#unsentBytes += this.#machine.send(message, kind === "text" ? WHOLE_TEXT : WHOLE_BINARY);
   }
 
   #sendCompressed(compressed: Uint8Array, kind: MessageKind, bytes: number): undefined {
@@ -258,6 +268,10 @@ export class MessageSender {
     task.then(done, done);
     return task;
   }
+}
+
+function kindOf(message: unknown): MessageKind {
+  return typeof message === "string" ? "text" : "binary";
 }
 
 function noProgress(): void {}

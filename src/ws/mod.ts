@@ -24,9 +24,15 @@ export * from "../websocket/mod.ts";
 export type { ByteChannel, Duplex } from "../duplex/duplex.ts";
 export { type CloseOptions, type WebSocketClosed, WebSocketConnection, type WebSocketState } from "./connection.ts";
 export type { Message } from "./message_receiver.ts";
-export type { MessageParts, OutgoingMessage } from "./message_sender.ts";
+export type { MessageOptions, MessageParts, OutgoingMessage } from "./message_sender.ts";
 export type { WebSocketHandshakeOptions } from "./client_handshake.ts";
 export type { WebSocketOptions } from "./options.ts";
 export { type OverOptions, webSocketOver } from "./over.ts";
 export type { PendingWebSocket } from "./pending.ts";
-export { upgradeWebSocket, type UpgradeWebSocketOptions, type WebSocketUpgrade } from "./upgrade.ts";
+export {
+  type CheckOrigin,
+  type OnOpen,
+  upgradeWebSocket,
+  type UpgradeWebSocketOptions,
+  type WebSocketUpgrade,
+} from "./upgrade.ts";

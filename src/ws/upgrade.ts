@@ -11,6 +11,7 @@ import type { Upgraded } from "../connection/upgraded.ts";
 import { incomingOf, upgradeResponse } from "../http/switch.ts";
 import { StateError } from "../http1/errors.ts";
 import type { Field } from "../http1/fields.ts";
+import { INTERNAL_ERROR } from "../websocket/close_code.ts";
 import { acceptOf, readWebSocketRequest, type WebSocketRequest } from "../websocket/handshake.ts";
 import { acceptDeflate, type AcceptedDeflate, type DeflateOptions } from "../websocket/permessage_deflate.ts";
 import type { WebSocketConnection } from "./connection.ts";
@@ -29,13 +30,22 @@ export interface UpgradeWebSocketOptions extends WebSocketOptions {
   /** Whether messages are compressed if the client can (RFC 7692), and how. False. */
   readonly deflate?: boolean | DeflateOptions | undefined;
   /**
-   * Whether pages of this origin may connect: browsers let every page connect anywhere, and send their cookies. Others
-   * get a 403. `null` stands for clients that are no browsers. All may by default.
+   * Which pages may connect: browsers let every page connect anywhere, and send their cookies along. Pages of others get a
+   * 403. All may by default.
    */
-  readonly checkOrigin?: ((origin: string | null) => boolean) | undefined;
+  readonly checkOrigin?: CheckOrigin | undefined;
   /** Further fields of the 101. */
   readonly headers?: HeadersInit | undefined;
 }
+
+/**
+ * Which pages may connect: those of the host that the request is for, those of the origins listed, or what a function says
+ * of the value of `Origin`. Clients that send none are no browsers: only the function is asked about them, with `null`.
+ */
+export type CheckOrigin = "same-origin" | readonly string[] | ((origin: string | null) => boolean);
+
+/** What is done with an open WebSocket; the server waits for it when it shuts down. */
+export type OnOpen = (socket: WebSocketConnection) => void | Promise<void>;
 
 /** The answer to a request for a WebSocket, and the WebSocket it leads to. */
 export interface WebSocketUpgrade<Answer> {
@@ -53,6 +63,8 @@ export interface WebSocketUpgrade<Answer> {
  *
  * @param request A request that `serve()` or `serveConnection()` gave to its handler.
  * @param options Subprotocols, compression, limits.
+ * @param onOpen Called with the open WebSocket. If it fails, but for a connection that was lost, the WebSocket is closed with
+ * 1011 and the server's `onError` is told why.
  * @throws {StateError} `no-switch`: the request is a copy, or another server's.
  * @throws {TypeError} `headers` hold a field that belongs to the handshake; or a subprotocol was chosen that was not
  * offered.
@@ -63,14 +75,19 @@ export interface WebSocketUpgrade<Answer> {
  * import { serve, upgradeWebSocket } from "@http-upgrade/http-upgrade";
  *
  * await using server = serve({ port: 0, hostname: "127.0.0.1" }, (request) => {
- *   const { response, socket } = upgradeWebSocket(request, { deflate: true, maxMessageBytes: 1 << 20 });
- *   socket.opened.then(({ readable, writable }) => readable.pipeTo(writable)).catch(console.error);
+ *   const { response } = upgradeWebSocket(request, { deflate: true, checkOrigin: "same-origin" }, async (socket) => {
+ *     for await (const message of socket) await socket.write(message);
+ *   });
  *   return response;
  * });
  * await server.listening;
  * ```
  */
-export function upgradeWebSocket(request: Request, options?: UpgradeWebSocketOptions): WebSocketUpgrade<Response>;
+export function upgradeWebSocket(
+  request: Request,
+  options?: UpgradeWebSocketOptions,
+  onOpen?: OnOpen,
+): WebSocketUpgrade<Response>;
 /**
  * The same for the handlers of `serveConnection()`.
  *
@@ -84,6 +101,7 @@ export function upgradeWebSocket(
 export function upgradeWebSocket(
   request: Request | IncomingRequest,
   options: UpgradeWebSocketOptions = {},
+  onOpen?: OnOpen,
 ): WebSocketUpgrade<Response> | WebSocketUpgrade<OutgoingResponse> {
   const connLevel = "fields" in request;
   const incoming = connLevel ? request : incomingOf(request);
@@ -92,7 +110,7 @@ export function upgradeWebSocket(
   }
   webSocketSettings(options);
   const asked = readWebSocketRequest(incoming);
-  const refusal = "status" in asked ? asked : refusalOf(asked, options);
+  const refusal = "status" in asked ? asked : refusalOf(asked, incoming.authority, options);
   if (refusal !== null) {
     const socket = pendingWebSocket(Promise.reject(new UpgradeRejected("refused", { status: refusal.status })));
     return connLevel ? { response: plainRefusal(refusal), socket } : { response: platformRefusal(refusal), socket };
@@ -103,8 +121,20 @@ export function upgradeWebSocket(
     return { response: response as SwitchResponse, socket: socketOf(upgraded, answer, options) };
   }
   const headers = answer.fields as [string, string][];
-  const { response, upgraded } = upgradeResponse(request, "websocket", { headers });
-  return { response, socket: socketOf(upgraded, answer, options) };
+  const open = onOpen === undefined ? undefined : () => callOnOpen(socket, onOpen);
+  const { response, upgraded } = upgradeResponse(request, "websocket", { headers }, open);
+  const socket = socketOf(upgraded, answer, options);
+  return { response, socket };
+}
+
+async function callOnOpen(socket: PendingWebSocket, onOpen: OnOpen): Promise<void> {
+  const connection = await socket.opened;
+  try {
+    await onOpen(connection);
+  } catch (error) {
+    const { error: ending } = await connection.close({ closeCode: INTERNAL_ERROR });
+    if (error !== ending) throw error;
+  }
 }
 
 interface Refusal {
@@ -120,9 +150,26 @@ interface Answer {
   readonly fields: readonly Field[];
 }
 
-function refusalOf({ origin }: WebSocketRequest, { checkOrigin }: UpgradeWebSocketOptions): Refusal | null {
-  if (checkOrigin === undefined || checkOrigin(origin)) return null;
+function refusalOf(
+  { origin }: WebSocketRequest,
+  authority: string,
+  { checkOrigin }: UpgradeWebSocketOptions,
+): Refusal | null {
+  if (checkOrigin === undefined || mayConnect(origin, authority, checkOrigin)) return null;
   return { status: 403, reason: "No WebSocket: the origin is not allowed", fields: [] };
+}
+
+function mayConnect(origin: string | null, authority: string, check: CheckOrigin): boolean {
+  if (typeof check === "function") return check(origin);
+  if (origin === null) return true;
+  if (check !== "same-origin") return check.includes(origin);
+  return URL.canParse(origin) && new URL(origin).host === hostOf(authority, origin);
+}
+
+/** The host as an origin spells it, without the port that its scheme has by default. */
+function hostOf(authority: string, origin: string): string | null {
+  const url = `${new URL(origin).protocol}//${authority}`;
+  return URL.canParse(url) ? new URL(url).host : null;
 }
 
 const PLAIN_TEXT: Field = ["Content-Type", "text/plain; charset=utf-8"];
