@@ -8,6 +8,7 @@ import { assertEquals } from "@std/assert";
 import { duplexPair, type PairEnd } from "../../src/duplex/pair.ts";
 import type { WebSocketConnection } from "../../src/ws/connection.ts";
 import { webSocketOver } from "../../src/ws/over.ts";
+import type { WebSocketProtocolError } from "../../src/websocket/errors.ts";
 import { FakeClock } from "../support/wire.ts";
 
 const MASK = [0, 0, 0, 0];
@@ -95,7 +96,7 @@ test("a message that comes together with a frame that breaks the protocol is ans
     await far.closeWrite();
     assertEquals(await everything(far), [...HI_BACK, 0x88, 2, 3, 0xea], name);
     assertEquals((await server.closed).wasClean, false);
-    assertEquals((await done).code, "reserved-bits");
+    assertEquals((await done as WebSocketProtocolError).code, "reserved-bits");
   }
 });
 
