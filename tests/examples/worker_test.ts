@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { echoServer } from "../../scripts/examples/echo_server.ts";
 import { startProxy } from "../../scripts/examples/forward_proxy.ts";
+import { webSocketEchoServer } from "../../scripts/examples/websocket_echo_server.ts";
 import { bundle } from "../../scripts/testing/bundle.ts";
 import { prepareWorkerd } from "../../scripts/testing/workerd.ts";
 import { type Daemon, daemon } from "../support/daemon.ts";
@@ -41,11 +42,16 @@ async function worker(): Promise<Daemon> {
   });
 }
 
-test("./http1 and all that it imports is free of other modules, those of a platform too", onDeno, async () => {
-  assert(importsOf(await bundled("src/runtime/node.ts")).includes("node:net"), "an import would be seen");
-  assertEquals(importsOf(await bundled("src/connection/mod.ts")), []);
-  assertEquals(importsOf(await bundled(`${folder}/worker.ts`)), ["cloudflare:sockets"]);
-});
+test(
+  "./http1, ./websocket and all that they import is free of other modules, those of a platform too",
+  onDeno,
+  async () => {
+    assert(importsOf(await bundled("src/runtime/node.ts")).includes("node:net"), "an import would be seen");
+    assertEquals(importsOf(await bundled("src/connection/mod.ts")), []);
+    assertEquals(importsOf(await bundled("src/ws/mod.ts")), []);
+    assertEquals(importsOf(await bundled(`${folder}/worker.ts`)), ["cloudflare:sockets"]);
+  },
+);
 
 test(
   "examples/worker: ./http1 in workerd upgrades, tunnels, and says why it cannot [Q1]",
@@ -74,6 +80,31 @@ test(
       assertEquals([refused.status, await refused.text()], [502, "UpgradeRejected: No upgrade: the answer was 403\n"]);
       const gone = await ask("server=127.0.0.1:1", large);
       assertEquals(await gone.text(), "TransportError: There is no connection\n");
+    } finally {
+      await running[Symbol.asyncDispose]();
+      await proxy.close();
+      await server.shutdown({ upgraded: "close" });
+    }
+  },
+);
+
+test(
+  "examples/worker: ./websocket in workerd sends and receives, directly and through a tunnel [Q1]",
+  { ...inWorker, timeout: 30_000 },
+  async () => {
+    const server = webSocketEchoServer();
+    const [address] = await server.listening;
+    const here = `127.0.0.1:${address!.port}`;
+    const proxy = await startProxy({ allow: [here] });
+    const running = await worker();
+    try {
+      for (const query of [`server=${here}`, `server=${here}&proxy=127.0.0.1:${proxy.port}`]) {
+        for (const body of ["héllo 👋", "", "x".repeat(200_000)]) {
+          const url = `http://127.0.0.1:${running.port}/?${query}&websocket`;
+          const response = await fetch(url, { method: "POST", body });
+          assertEquals([response.status, await response.text()], [200, body]);
+        }
+      }
     } finally {
       await running[Symbol.asyncDispose]();
       await proxy.close();
