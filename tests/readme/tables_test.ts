@@ -128,6 +128,14 @@ test("README: the security defaults are those of the sources", () => {
   for (const name of times) assert([...said.keys()].some((key) => codesIn(key).includes(name)), `no word of ${name}`);
 });
 
+test("README: every leniency has its name there", () => {
+  const [, members] = /^export interface Leniency \{([\s\S]*?)^\}/m.exec(read("src/http1/limits.ts"))!;
+  const names = [...members!.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name!);
+  assert(names.length > 10);
+  const text = sectionOf("## Security defaults");
+  assertEquals(names.filter((name) => !text.includes(name)), []);
+});
+
 test("README: its commands, files and links are there", () => {
   const { tasks } = JSON.parse(read("deno.json")) as { readonly tasks: Readonly<Record<string, unknown>> };
   const commands = snippets.filter(({ language }) => language === "sh").map(({ code }) => code).join("");
