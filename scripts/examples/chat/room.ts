@@ -41,6 +41,9 @@ export interface RoomLimits {
   readonly maxBacklogBytes: number;
 }
 
+/** What all members are told is encoded once. */
+const encoder = new TextEncoder();
+
 /** See the module. */
 export class Room {
   readonly #limits: RoomLimits;
@@ -64,7 +67,7 @@ export class Room {
     const members = [...this.#members.keys()];
     socket.write(JSON.stringify({ type: "welcome", you: name, members, history: this.#history } satisfies RoomEvent));
     try {
-      for (let message = await socket.read(); message !== null; message = await socket.read()) {
+      for await (const message of socket) {
         if (typeof message === "string") this.#say(name, socket, message);
         else this.#dismiss(name, socket, 1003, "This room understands text");
       }
@@ -85,9 +88,9 @@ export class Room {
 
   /** Tells all members, and waits for none: those that cannot keep up have to leave. */
   #tell(event: RoomEvent): void {
-    const message = JSON.stringify(event);
+    const message = encoder.encode(JSON.stringify(event));
     for (const [name, socket] of this.#members) {
-      if (socket.bufferedAmount <= this.#limits.maxBacklogBytes) socket.write(message);
+      if (socket.bufferedAmount <= this.#limits.maxBacklogBytes) socket.write(message, { kind: "text" });
       else this.#dismiss(name, socket, 1013, "Too much to read; come back");
     }
   }

@@ -103,19 +103,20 @@ class Chat {
 
   #join(request: Request, room: string, name: string): Response {
     const { maxMessageBytes = 4096, pingIntervalMs = 20_000, origins = [] } = this.#options;
-    const { response, socket } = upgradeWebSocket(request, {
+    const settings = {
       deflate: true,
       maxMessageBytes,
       pingIntervalMs,
       // Who has no origin is no browser, and could claim any.
-      checkOrigin: (origin) => origin === null || origin === new URL(request.url).origin || origins.includes(origin),
+      checkOrigin: (origin: string | null) =>
+        origin === null || origin === new URL(request.url).origin || origins.includes(origin),
+    };
+    const { response, socket } = upgradeWebSocket(request, settings, async (connection) => {
+      await this.#room(room).attend(name, connection);
+      if (this.#rooms.get(room)?.empty) this.#rooms.delete(room);
     });
     this.#sockets.add(socket);
     socket.closed.then(() => this.#sockets.delete(socket));
-    socket.opened.then(async (connection) => {
-      await this.#room(room).attend(name, connection);
-      if (this.#rooms.get(room)?.empty) this.#rooms.delete(room);
-    }, () => {});
     return response;
   }
 
