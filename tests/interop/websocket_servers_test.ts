@@ -9,6 +9,7 @@ import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { webSocketOver } from "../../src/ws/over.ts";
+import { WebSocket as OurWebSocket } from "../../src/ws/web_socket.ts";
 import { WebSocketStream } from "../../src/ws/web_socket_stream.ts";
 import { acceptOf } from "../../src/websocket/handshake.ts";
 import type { Duplex as WebDuplex } from "../../src/duplex/duplex.ts";
@@ -16,6 +17,7 @@ import type { DeflateOptions } from "../../src/websocket/permessage_deflate.ts";
 import { daemon } from "../support/daemon.ts";
 import { pythonWithWebSockets, runtimeCommand } from "../support/peers.ts";
 import { projectFile, skipUnless } from "../support/runtime.ts";
+import { expectedEvents, playEvents, type WebSocketConstructor } from "../support/websocket_events.ts";
 import { expectTalk, PARTS, talk } from "../support/websocket_talk.ts";
 import { type WsDeflate, WsServer, type WsSocket } from "../support/ws.ts";
 
@@ -79,21 +81,27 @@ function talkOn(socket: WsSocket): void {
   });
 }
 
+/** A server of `ws` that speaks the protocol, and does not listen yet. */
+function wsServer(deflate: Kind["theirs"]): http.Server {
+  const server = http.createServer();
+  new WsServer({
+    server,
+    perMessageDeflate: deflate,
+    handleProtocols: (offered) => offered.has("chat") && "chat",
+    verifyClient: ({ req }, answer) =>
+      req.url === "/secret" && req.headers.authorization === undefined
+        ? answer(false, 401, "who are you?", { "WWW-Authenticate": "Basic" })
+        : answer(true),
+  }).on("connection", talkOn);
+  return server;
+}
+
 for (const { name, ours, theirs, deflate } of kinds) {
   test(
     `WebSocketStream and a server of ws: messages, parts, pings, closes, cuts, a 401; ${name}`,
     timeout,
     async () => {
-      const server = http.createServer();
-      new WsServer({
-        server,
-        perMessageDeflate: theirs,
-        handleProtocols: (offered) => offered.has("chat") && "chat",
-        verifyClient: ({ req }, answer) =>
-          req.url === "/secret" && req.headers.authorization === undefined
-            ? answer(false, 401, "who are you?", { "WWW-Authenticate": "Basic" })
-            : answer(true),
-      }).on("connection", talkOn);
+      const server = wsServer(theirs);
       await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
       const { port } = server.address() as AddressInfo;
       try {
@@ -104,6 +112,20 @@ for (const { name, ours, theirs, deflate } of kinds) {
     },
   );
 }
+
+test("our WebSocket and a server of ws: messages, parts, closes, cuts, a 401", timeout, async () => {
+  const server = wsServer(true);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const Socket = OurWebSocket as unknown as WebSocketConstructor;
+  const seen = await playEvents(Socket, `ws://127.0.0.1:${port}`, "permessage-deflate");
+  // ws sends back the reason as well.
+  assertEquals(seen, expectedEvents.map((line) => line === 'ours: 3001 ""' ? 'ours: 3001 "bye"' : line));
+  await new Promise((resolve) => {
+    server.close(resolve);
+    server.closeAllConnections();
+  });
+});
 
 const python = pythonWithWebSockets();
 
