@@ -302,6 +302,7 @@ export class WebSocketMachine {
       throw new StateError("busy", "Cannot send: a message of another kind is not finished");
     }
     const opcode = this.#sending !== null ? CONTINUATION : kind === "text" ? TEXT : BINARY;
+    this.#writePongs();
     this.#sending = part.fin ? null : kind;
     return this.#write(opcode, part.fin, part.compressed && opcode !== CONTINUATION, payload);
   }

@@ -94,7 +94,7 @@ test("WebSocketMachine sends a message in parts, with control frames between the
     machine.send("b", { fin: true, compressed: false });
     assertEquals(machine.sending, false);
     machine.send(unhex("02"));
-    const frames = ['text+ "a"', "ping 01", "continuation+", "continuation 62", "binary 02", "pong 70"];
+    const frames = ['text+ "a"', "ping 01", "continuation+", "pong 70", "continuation 62", "binary 02"];
     assertEquals(sent(machine), frames);
   }
 });

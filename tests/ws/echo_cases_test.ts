@@ -4,8 +4,10 @@
 
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
+import { connect, listen } from "../../src/runtime/mod.ts";
 import type { WebSocketConnection } from "../../src/ws/connection.ts";
-import { withPeer } from "../support/frame_peer.ts";
+import { webSocketOver } from "../../src/ws/over.ts";
+import { FramePeer, withPeer } from "../support/frame_peer.ts";
 import { bytesOf, closePayload, type FrameInit, hex, OPCODES, roles, toward, unhex } from "../support/frames.ts";
 import { joined, pattern } from "../support/switching.ts";
 import { turns } from "../support/wire.ts";
@@ -172,4 +174,27 @@ for (const role of roles) {
       }
     });
   }
+}
+
+for (const role of roles) {
+  test(`an echo of a ${role} over TCP answers the same [W17]`, async () => {
+    const listener = await listen({ hostname: "127.0.0.1" });
+    for (const { name, frames, back } of cases) {
+      const closes = frames.some(({ opcode }) => opcode === close);
+      const all = closes || back.at(-1) === FAILED ? frames : [...frames, BYE];
+      const far = connect(listener.address);
+      const io = webSocketOver((await listener.accept())!, { role });
+      const [, echo] = echoes[0]!;
+      const echoing = echo(io).then(() => {}, () => {});
+      const peer = new FramePeer(far, role);
+      const answers = peer.all();
+      await far.write(joined(...all.map((init) => toward(role, init))));
+      await far.closeWrite();
+      assertEquals(await answers, [...back, "end"], name);
+      await far.close();
+      await echoing;
+      await io.closed;
+    }
+    await listener.close();
+  });
 }
