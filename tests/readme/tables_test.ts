@@ -49,9 +49,9 @@ test("README: every error class that is exported has a section", () => {
 
 /** What our columns may say besides the names of the API: JavaScript, the platform, and what examples call things. */
 const words = new Set(
-  ("await new null reason signal " +
+  ("await const for new null of reason signal " +
     "Request Response RangeError TypeError Set Uint8Array " +
-    "buf code duplex guard handler head headers host info init io message offered parts server socket uri url")
+    "buf code duplex guard handler head headers host info init io message offered onOpen options parts server socket uri url")
     .split(" "),
 );
 
