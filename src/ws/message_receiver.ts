@@ -50,6 +50,11 @@ export function readText(bytes: Uint8Array): string | null {
   }
 }
 
+/** What a message takes that is empty. */
+const MESSAGE_BYTES = 64;
+/** What may wait where messages are short: a thousand of them. 64 KiB. */
+const LEAST_WAITING_BYTES = 65_536;
+
 /** See the module. */
 export class MessageReceiver {
   readonly #machine: WebSocketMachine;
@@ -115,7 +120,7 @@ export class MessageReceiver {
     const message = this.#ready.shift();
     if (message !== undefined) {
       this.#taken = true;
-      this.#readyBytes -= message.length;
+      this.#readyBytes -= message.length + MESSAGE_BYTES;
       this.#pump();
       return Promise.resolve(message);
     }
@@ -128,7 +133,7 @@ export class MessageReceiver {
 
   /** From now on so much may wait to be taken, so that the peer's Close frame behind it is found. */
   mayWait(bytes: number): void {
-    this.#mayWaitBytes = bytes;
+    this.#mayWaitBytes = Math.max(bytes, LEAST_WAITING_BYTES);
     this.#release();
     this.#pump();
   }
@@ -180,7 +185,7 @@ export class MessageReceiver {
     const waiter = this.#waiter;
     if (waiter === null) {
       this.#ready.push(message);
-      this.#readyBytes += message.length;
+      this.#readyBytes += message.length + MESSAGE_BYTES;
       return;
     }
     this.#waiter = null;

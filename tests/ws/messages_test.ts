@@ -221,6 +221,26 @@ test("a peer that is not read is held up after a bounded number of messages (und
   }
 });
 
+test("a peer that answers our Close with empty messages on and on is held up as well [L2]", async () => {
+  for (const role of roles) {
+    const { io, peer } = withPeer(role, {}, { capacityBytes: 1000 });
+    void io.close({ closeCode: 1000 });
+    await peer.next();
+    const thousand = joined(...Array.from({ length: 1000 }, () => toward(role, { opcode: text })));
+    let written = 0;
+    const flooding = (async () => {
+      for (; written < 2000; written++) await peer.end.write(thousand);
+    })();
+    for (let before = -1; before !== written;) {
+      before = written;
+      await turns();
+    }
+    assert(written < 1000, `${written} thousand messages were taken`);
+    io.abort();
+    await flooding.catch(() => {});
+  }
+});
+
 test("one chunk of many small messages is given one by one, and the rest waits [L2]", async () => {
   const { io, peer } = withPeer("server", {}, { capacityBytes: 100 });
   const many = Array.from({ length: 500 }, (_, i) => toward("server", { opcode: text, payload: `${i}` }));
