@@ -59,7 +59,7 @@ export interface DeflateCodec {
    * @throws {Error} The input is not what zlib expects. The same.
    */
   process(input: Uint8Array, maxBytes: number): Uint8Array | Promise<Uint8Array>;
-  /** Frees the memory. Idempotent. */
+  /** Frees the memory, and fails what is under way. Idempotent. */
   close(): void;
 }
 
@@ -85,7 +85,7 @@ function zlib(): Zlib | null {
   return (process?.getBuiltinModule?.("node:zlib") as Zlib | undefined) ?? null;
 }
 
-/** Whether there is a zlib here: Node from 20.16 and 22.3, Deno, Bun. */
+/** Whether there is a zlib here: Node from 20.16 and 22.3, Deno from 2.1, Bun from 1.2.6. */
 export function canDeflate(): boolean {
   return zlib() !== null;
 }
@@ -137,6 +137,7 @@ class ZlibCodec implements DeflateCodec {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#failed(new Error("The codec was closed"));
     this.#stream.close();
   }
 
@@ -181,6 +182,7 @@ class ZlibCodec implements DeflateCodec {
     for (let rest = input;;) {
       const before = this.#stream.bytesWritten;
       await this.#through(rest, parts, maxBytes);
+      if (this.#error !== null) throw this.#error;
       const taken = this.#stream.bytesWritten - before;
       if (taken >= rest.length) return joined(parts, NOTHING);
       stuck = this.#mayGoOn(taken, stuck);
