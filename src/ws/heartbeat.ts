@@ -1,5 +1,5 @@
 /**
- * Whether the peer is still there: it is asked when it is silent, and given up when it stays so.
+ * Whether the peer is still there: it is asked again and again, and given up when it stays silent.
  *
  * @module
  */

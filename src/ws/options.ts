@@ -12,8 +12,7 @@ export interface WebSocketOptions {
   /** The longest message that is taken, once inflated; a longer one closes with 1009. 16 MiB. */
   readonly maxMessageBytes?: number | undefined;
   /**
-   * How often a Ping is sent to a peer that is silent. If nothing comes before the next one is due, the connection is
-   * taken for lost. 0, off.
+   * How often a Ping is sent. If the peer is silent until the next one is due, the connection is taken for lost. 0, off.
    */
   readonly pingIntervalMs?: number | undefined;
   /** How long a peer may be silent, Pongs not counted as silence; then the WebSocket is closed with 1001. 0, off. */
