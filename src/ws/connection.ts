@@ -205,8 +205,11 @@ export class WebSocketConnection implements AsyncDisposable {
         else controller.enqueue(message);
       },
       cancel: (reason) => {
-        void this.#closeFor(reason);
-        this.#receiver.discard();
+        try {
+          void this.#closeFor(reason);
+        } finally {
+          this.#receiver.discard();
+        }
       },
     }, { highWaterMark: 0 });
   }
@@ -214,6 +217,7 @@ export class WebSocketConnection implements AsyncDisposable {
   /** The messages for the peer. Closing it closes the WebSocket and waits for that; so does aborting it. */
   get writable(): WritableStream<OutgoingMessage> {
     return this.#writable ??= new WritableStream<OutgoingMessage>({
+      start: (controller) => this.#onWritable(controller),
       write: (message) => this.write(message),
       close: async () => void await this.close(),
       abort: (reason) => void this.#closeFor(reason),
@@ -316,10 +320,23 @@ export class WebSocketConnection implements AsyncDisposable {
     await this.close();
   }
 
+  /** Whoever pipes into the stream learns of the end without writing; and an abort does not wait for a write. */
+  #onWritable(controller: WritableStreamDefaultController): void {
+    const { signal } = controller;
+    signal.addEventListener("abort", () => this.#limitClosing(), { once: true });
+    void this.closed.then(({ error }) => controller.error(error ?? closed()));
+  }
+
+  /** Closes for whoever leaves a stream, also if what they want to say may not be said. */
   #closeFor(reason: unknown): Promise<WebSocketClosed> {
     const { closeCode, reason: text } = (reason ?? {}) as { closeCode?: unknown; reason?: unknown };
     if (typeof closeCode !== "number") return this.close();
-    return this.close({ closeCode, reason: typeof text === "string" ? text : "" });
+    try {
+      return this.close({ closeCode, reason: typeof text === "string" ? text : "" });
+    } catch (error) {
+      void this.close();
+      throw error;
+    }
   }
 
   #onControl(event: { type: "ping" } | { type: "pong"; payload: Uint8Array } | { type: "close" } & CloseInfo): void {
@@ -392,11 +409,15 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#heartbeat?.stop();
     this.#compression?.close();
     this.#inflation?.close();
-    const why = outcome.error ?? new StateError("closed", "The WebSocket was closed");
+    const why = outcome.error ?? closed();
     this.#sender.end(why);
     this.#pings.fail(why);
     this.#closed.resolve(outcome);
   }
+}
+
+function closed(): StateError {
+  return new StateError("closed", "The WebSocket was closed");
 }
 
 /** How long the peer may take to end the connection below once the WebSocket is closed. As Chromium. */

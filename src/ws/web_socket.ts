@@ -159,7 +159,8 @@ export class WebSocket extends EventTarget {
   }
 
   /**
-   * Sends a message. Once it is closing, nothing is sent and `bufferedAmount` grows.
+   * Sends a message. Once it is closing, nothing is sent and `bufferedAmount` grows. A `Blob` that cannot be read ends the
+   * connection: what was sent behind it must not arrive without it.
    *
    * @param data Text, or bytes that must not change for as long as `bufferedAmount` counts them.
    * @throws {DOMException} `InvalidStateError`: it is not open yet.
@@ -257,11 +258,13 @@ export class WebSocket extends EventTarget {
   #sendInTurn(connection: WebSocketConnection, message: Blob | OutgoingMessage): void {
     const bytes = sizeOf(message);
     this.#unreadBytes += bytes;
-    const content = isBlob(message) ? message.arrayBuffer() : message;
     const sent = (this.#reading ?? Promise.resolve()).then(async () => {
-      const ready = await content;
-      this.#unreadBytes -= bytes;
-      void connection.write(ready);
+      try {
+        void connection.write(isBlob(message) ? await message.arrayBuffer() : message);
+        this.#unreadBytes -= bytes;
+      } catch (error) {
+        connection.abort(error);
+      }
       if (this.#reading === sent) this.#reading = null;
     });
     this.#reading = sent;
