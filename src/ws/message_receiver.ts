@@ -14,6 +14,7 @@ import { badUtf8 } from "../websocket/message_assembler.ts";
 import type { MessageKind, WebSocketEvent } from "../websocket/web_socket_event.ts";
 import type { WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import type { Inflation } from "./compression.ts";
+import { MessageQueue } from "./message_queue.ts";
 
 /** A message: text, or bytes that are the receiver's. */
 export type Message = string | Uint8Array;
@@ -50,8 +51,6 @@ export function readText(bytes: Uint8Array): string | null {
   }
 }
 
-/** What a message takes that is empty. */
-const MESSAGE_BYTES = 64;
 /** What may wait where messages are short: a thousand of them. 64 KiB. */
 const LEAST_WAITING_BYTES = 65_536;
 
@@ -61,8 +60,7 @@ export class MessageReceiver {
   readonly #wire: Wire;
   readonly #inflation: Inflation | null;
   readonly #events: ReceiverEvents;
-  readonly #ready: Message[] = [];
-  #readyBytes = 0;
+  readonly #ready: MessageQueue<Message> = new MessageQueue();
   #mayWaitBytes = 0;
   #waiter: Settled<Message | null> | null = null;
   #outcome: { readonly error: unknown } | "ended" | null = null;
@@ -102,7 +100,7 @@ export class MessageReceiver {
 
   /** Whether there is something that has come and nobody has taken yet. */
   get hasMore(): boolean {
-    return this.#ready.length > 0 || this.#machine.hasInput;
+    return !this.#ready.empty || this.#machine.hasInput;
   }
 
   /** Begins to read. */
@@ -120,7 +118,6 @@ export class MessageReceiver {
     const message = this.#ready.shift();
     if (message !== undefined) {
       this.#taken = true;
-      this.#readyBytes -= message.length + MESSAGE_BYTES;
       this.#pump();
       return Promise.resolve(message);
     }
@@ -141,8 +138,7 @@ export class MessageReceiver {
   /** Messages are of no interest any more, only what is behind them. */
   discard(): void {
     this.#discarding = true;
-    this.#ready.length = 0;
-    this.#readyBytes = 0;
+    this.#ready.clear();
     this.#pump();
   }
 
@@ -177,7 +173,7 @@ export class MessageReceiver {
   }
 
   #hasRoom(): boolean {
-    return this.#ready.length === 0 || this.#readyBytes < this.#mayWaitBytes;
+    return this.#ready.empty || this.#ready.bytes < this.#mayWaitBytes;
   }
 
   #deliver(message: Message): void {
@@ -185,7 +181,6 @@ export class MessageReceiver {
     const waiter = this.#waiter;
     if (waiter === null) {
       this.#ready.push(message);
-      this.#readyBytes += message.length + MESSAGE_BYTES;
       return;
     }
     this.#waiter = null;
