@@ -148,8 +148,9 @@ test("README: through a proxy, TLS inside", async (t) => {
 
 test("README: a WebSocket server", async () => {
   const running = play(example("A WebSocket server"), { replace: anyPort });
-  const url = `ws://127.0.0.1:${await running.port}/`;
-  const socket = new WebSocketStream(url, { protocols: ["other", "chat"], headers: { origin: "https://app.example" } });
+  const host = `127.0.0.1:${await running.port}`;
+  const url = `ws://${host}/`;
+  const socket = new WebSocketStream(url, { protocols: ["other", "chat"], headers: { origin: `https://${host}` } });
   const io = await socket.opened;
   assertEquals(io.protocol, "chat");
   await io.write("hello");
