@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { duplexPair, type PairEnd } from "../../src/duplex/pair.ts";
 import type { WebSocketClosed, WebSocketConnection } from "../../src/ws/connection.ts";
+import type { MessageParts } from "../../src/ws/message_sender.ts";
 import { webSocketOver } from "../../src/ws/over.ts";
 import { upgradeWebSocket } from "../../src/ws/upgrade.ts";
 import { WebSocketStream } from "../../src/ws/web_socket_stream.ts";
@@ -86,7 +87,9 @@ async function live(io: WebSocketConnection, draw: Draw, name: string): Promise<
     if (kind === 1 && draw(4) === 0) io.abort(new Error("on purpose"));
     if (kind === 2 && draw(4) === 0) void io.close({ closeCode: 4000 + i });
     const place = sent.push(spelled(message)) - 1;
-    const written = kind === 3 && message.length > 0 ? io.writeParts(partsOf(message, draw)) : io.write(message);
+    const written = kind === 3 && message.length > 0
+      ? io.writeParts(partsOf(message, draw) as MessageParts)
+      : io.write(message);
     writing.push(written.then(() => accepted[place] = sent[place]!, () => {}));
     if (draw(3) === 0) await written.catch(() => {});
     if (draw(6) === 0) await turns();
