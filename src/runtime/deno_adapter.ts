@@ -142,6 +142,12 @@ async function handshake(socket: NetSocket, conn: DenoTlsConn, options: SocketOp
   }
 }
 
+/** Whether a peer had left before it was accepted: those behind it must not wait for that. */
+function isGone(error: unknown): boolean {
+  const { name } = Object(error) as { name?: unknown };
+  return name === "NotConnected" || name === "ConnectionReset" || name === "ConnectionAborted";
+}
+
 /** Takes a connection from Deno when one is asked for; until then it waits in the system's queue. */
 class PullListener implements Listener {
   readonly address: SocketAddress;
@@ -166,9 +172,9 @@ class PullListener implements Listener {
     while (!this.#closed) {
       try {
         return this.#open(await this.#native.accept());
-      } catch {
+      } catch (error) {
         // The listener is closed, or one connection could not be accepted: it was gone already, or there are too many.
-        if (!this.#closed) await this.#pause();
+        if (!this.#closed && !isGone(error)) await this.#pause();
       }
     }
     return null;
