@@ -133,6 +133,8 @@ export class WebSocketConnection implements AsyncDisposable {
   #closeDeadline: Deadline | null = null;
   #state: WebSocketState = "open";
   #peerClosed: CloseInfo | null = null;
+  /** How it ends once it is known that it fails; what comes behind that is not the reason. */
+  #failed: WebSocketClosed | null = null;
   #readable: ReadableStream<Message> | null = null;
   #writable: WritableStream<OutgoingMessage> | null = null;
 
@@ -372,7 +374,8 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#receiver.end({ error });
     this.#machine.close(closeCode);
     this.#limitClosing();
-    void this.#finish({ closeCode: ABNORMAL_CLOSURE, reason: "", wasClean: false, error });
+    this.#failed = { closeCode: ABNORMAL_CLOSURE, reason: "", wasClean: false, error };
+    void this.#finish(this.#failed);
   }
 
   /** Servers end the connection first (RFC 6455 §7.1.1), clients wait for that; and nobody waits forever. */
@@ -398,7 +401,8 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#wire.abort(error);
     this.#receiver.end({ error });
     const peer = this.#peerClosed;
-    if (peer !== null) this.#settle({ ...peer, wasClean: this.#machine.closeSent });
+    if (this.#failed !== null) this.#settle(this.#failed);
+    else if (peer !== null) this.#settle({ ...peer, wasClean: this.#machine.closeSent });
     else this.#settle({ closeCode: ABNORMAL_CLOSURE, reason: "", wasClean: false, error });
   }
 

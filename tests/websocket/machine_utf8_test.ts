@@ -2,7 +2,17 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { readUtf8, utf8Length, Utf8Validator, writeUtf8 } from "../../src/websocket/utf8.ts";
 import { everyCut } from "../support/bytes.ts";
-import { bytesOf, closePayload, OPCODES, received, roles, toward, unhex } from "../support/frames.ts";
+import {
+  bytesOf,
+  closePayload,
+  eventText,
+  machineOf,
+  OPCODES,
+  received,
+  roles,
+  toward,
+  unhex,
+} from "../support/frames.ts";
 import { joined } from "../support/switching.ts";
 
 const { continuation, text, close, ping } = OPCODES;
@@ -251,5 +261,20 @@ test("utf8Length() and writeUtf8() agree with the platform's encoder, lone surro
     writeUtf8(target, 3, message);
     assertEquals(target.subarray(3, -3), expected);
     assertEquals([...target.subarray(0, 3), ...target.subarray(-3)], [0xee, 0xee, 0xee, 0xee, 0xee, 0xee]);
+  }
+});
+
+test("a character that is cut waits for its rest while other machines read theirs (RFC 6455 §5.4)", () => {
+  for (const role of roles) {
+    const machines = Array.from({ length: 3 }, () => machineOf(role));
+    const halves = ["a€", "b💬", "cé"].map((whole) => bytesOf(whole));
+    for (const [i, half] of halves.entries()) {
+      machines[i]!.receive(toward(role, { opcode: text, fin: false, payload: half.subarray(0, half.length - 1) }));
+      assertEquals(machines[i]!.next().type, "need-data");
+    }
+    for (const [i, half] of halves.entries()) {
+      machines[i]!.receive(toward(role, { opcode: continuation, payload: half.subarray(half.length - 1) }));
+    }
+    assertEquals(machines.map((machine) => eventText(machine.next())), ['text "a€"', 'text "b💬"', 'text "cé"']);
   }
 });

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEqua
 import { TransportError } from "../../src/duplex/transport_error.ts";
 import { StateError } from "../../src/http1/errors.ts";
 import { WebSocketProtocolError } from "../../src/websocket/errors.ts";
+import { webSocketOver } from "../../src/ws/over.ts";
 import { allMessages, bothEnds, withPeer } from "../support/frame_peer.ts";
 import { closePayload, OPCODES, roles, toward, unhex } from "../support/frames.ts";
 import { isPending, joined } from "../support/switching.ts";
@@ -420,4 +421,48 @@ test("a WebSocket that is disposed of is closed", async () => {
   assertEquals(await client.closed, { closeCode: 1005, reason: "", wasClean: true });
   await disposing;
   assertStrictEquals(server.state, "closed");
+});
+
+test("abort() between the last message and the Close behind it stays the end [W16]", async () => {
+  for (const role of roles) {
+    const { io, peer, clock } = withPeer(role);
+    const reading = io.read();
+    await peer.send({ opcode: text, payload: "last" }, { opcode: close, payload: closePayload(1000) });
+    assertEquals(await reading, "last");
+    io.abort(new Error("enough"));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assertEquals([(await io.closed).closeCode, io.state, clock.pending], [1006, "closed", 0]);
+  }
+});
+
+test("a peer that breaks the protocol and reads nothing is waited for no longer than closeTimeoutMs (RFC 6455 §7.1.7)", async () => {
+  for (const role of roles) {
+    const { io, peer, clock } = withPeer(role, { closeTimeoutMs: 3000 }, { capacityBytes: 1 });
+    void io.write("stuck").catch(() => {});
+    void peer.send({ opcode: 7 }).catch(() => {});
+    await turns();
+    await clock.advance(2999);
+    assertStrictEquals(io.state, "closing");
+    await clock.advance(1);
+    assertStrictEquals(io.state, "closed");
+    assertInstanceOf((await io.closed).error, WebSocketProtocolError);
+    for (let i = 0; i < 3; i++) await clock.advance(3000);
+    assertStrictEquals(clock.pending, 0);
+  }
+});
+
+test("a transport that takes nothing more ends the WebSocket, even if reading goes on [L1]", async () => {
+  const lost = new TransportError("reset", "The peer reads nothing more");
+  const transport = {
+    get readable(): ReadableStream<Uint8Array> {
+      return new ReadableStream<Uint8Array>();
+    },
+    get writable(): WritableStream<Uint8Array> {
+      return new WritableStream<Uint8Array>({ write: () => Promise.reject(lost) });
+    },
+  };
+  const io = webSocketOver(transport, { role: "client" });
+  await assertRejects(() => io.write("x"), TransportError);
+  const { closeCode, wasClean, error } = await io.closed;
+  assertEquals([closeCode, wasClean, (error as TransportError).code], [1006, false, "reset"]);
 });

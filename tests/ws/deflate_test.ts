@@ -417,3 +417,45 @@ test("early bytes may be compressed (RFC 7692 §6.2) [K4]", async () => {
     assertStrictEquals(await io.read(), null);
   }
 });
+
+interface Zlib {
+  [name: string]: unknown;
+}
+
+test("nothing of zlib is left when it is over, however it ended", async () => {
+  const { process } = globalThis as unknown as { process: { getBuiltinModule(name: string): Zlib } };
+  const original = process.getBuiltinModule;
+  let open = 0;
+  const counted = (name: string) => (options: unknown) => {
+    const stream = (original.call(process, "node:zlib")[name] as (options: unknown) => { close(): void })(options);
+    const { close } = stream;
+    open++;
+    stream.close = (...args: []) => {
+      open--;
+      return close.apply(stream, args);
+    };
+    return stream;
+  };
+  process.getBuiltinModule = (name) => ({
+    ...original.call(process, name),
+    createDeflateRaw: counted("createDeflateRaw"),
+    createInflateRaw: counted("createInflateRaw"),
+  });
+  try {
+    for (const how of ["close", "abort", "abort while compressing"]) {
+      const { client, server } = bothEnds({ extensions: PMD, deflate: { thresholdBytes: 1 } });
+      for (const [from, to] of [[client, server], [server, client]] as const) {
+        await from.write("hello");
+        assertEquals(await to.read(), "hello");
+      }
+      assert(open >= 4, `${open} are open`);
+      if (how === "abort while compressing") client.write(noise(2_000_000)).catch(() => {});
+      if (how === "close") await Promise.all([client.close(), server.close()]);
+      else client.abort();
+      await Promise.all([client.closed, server.closed]);
+      assertEquals(open, 0, how);
+    }
+  } finally {
+    process.getBuiltinModule = original;
+  }
+});

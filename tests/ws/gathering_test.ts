@@ -77,3 +77,43 @@ test("bytes that are not copied are sent before write() resolves, whatever else 
   assertEquals(writes.flat().filter((byte) => byte === 7).length, 100_000);
   server.abort();
 });
+
+test("bytes that were written are the caller's again, also where more messages wait [L3]", async () => {
+  const { near, server } = served();
+  await near.write(new Uint8Array([..."ab"].flatMap(frame)));
+  assertEquals(await server.read(), "a");
+  const sizes = [10, 65_536, 65_537, 300_000];
+  const reading = (async () => {
+    let left = sizes.reduce((sum, size) => sum + size, 0);
+    const bytes: number[] = [];
+    while (left > 0) {
+      const chunk = (await near.read())!;
+      left -= chunk.length;
+      for (const byte of chunk) if (byte === 9) bytes.push(byte);
+    }
+    return bytes;
+  })();
+  for (const size of sizes) {
+    const bytes = new Uint8Array(size).fill(1);
+    await server.write(bytes);
+    bytes.fill(9);
+  }
+  assertEquals((await reading).length, 0);
+  near.abort();
+});
+
+test("a peer that does not read holds write() up, also where more messages wait [L3]", async () => {
+  const [near, far] = duplexPair({ capacityBytes: 10 });
+  const server = webSocketOver(far, { role: "server" });
+  await near.write(new Uint8Array(frame("a")));
+  assertEquals(await server.read(), "a");
+  const first = server.write("more than the transport holds");
+  await near.write(new Uint8Array([..."bc"].flatMap(frame)));
+  assertEquals(await server.read(), "b");
+  const second = server.write("behind it");
+  let written = 0;
+  for (const write of [first, second]) void write.then(() => written++, () => {});
+  for (let i = 0; i < 200; i++) await Promise.resolve();
+  assertEquals(written, 0);
+  near.abort();
+});

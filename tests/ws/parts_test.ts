@@ -241,3 +241,13 @@ test("parts that are compressed on many WebSockets at once do not run into one a
   for (const [i, { server }] of pairs.entries()) assertEquals(await server.read(), texts[i]!.join(""));
   await Promise.all(sent);
 });
+
+test("writeParts() on a connection that was lost fails at once, and its source is told [L3]", async () => {
+  for (const role of roles) {
+    const { io } = withPeer(role);
+    io.abort();
+    const source = new Source<string>();
+    await assertRejects(() => io.writeParts(source), TransportError);
+    assertStrictEquals(source.returned, true);
+  }
+});
