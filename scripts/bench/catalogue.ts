@@ -6,6 +6,7 @@
 
 import type { Runtime } from "../testing/runtimes.ts";
 import type { LoadPlan } from "./load/main.ts";
+import type { MessagesPlan } from "./load/messages.ts";
 
 /** One whose speed is measured. */
 export interface Contender {
@@ -45,7 +46,7 @@ const upgrades: readonly Contender[] = [
   { title: "read and write", start: "upgrade.channel", ours: true, preface: "upgrade" },
   { title: "node:http", start: "upgrade.nodeHttp", ours: false, preface: "upgrade" },
 ];
-const echoes: readonly Contender[] = [
+const rawEchoes: readonly Contender[] = [
   { title: "read and write", start: "upgrade.channel", ours: true, preface: "upgrade" },
   { title: "web streams", start: "upgrade.streams", ours: true, preface: "upgrade" },
   { title: "node:http", start: "upgrade.nodeHttp", ours: false, preface: "upgrade" },
@@ -78,9 +79,9 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
     ]),
     served("handshake", "upgrades", handshakes, upgrades),
     { ...served("handshake-open", `upgrades while ${open} are open`, handshakes, upgrades), held: open },
-    served("round-trips", "round trips of 64 bytes, 32 connections", manyRoundTrips, echoes),
-    served("round-trip", "round trips of 64 bytes, one connection", oneRoundTrip, echoes),
-    { ...served("bulk", "bulk echo, one connection", oneBulk, echoes), unit: "bytes" },
+    served("round-trips", "round trips of 64 bytes, 32 connections", manyRoundTrips, rawEchoes),
+    served("round-trip", "round trips of 64 bytes, one connection", oneRoundTrip, rawEchoes),
+    { ...served("bulk", "bulk echo, one connection", oneBulk, rawEchoes), unit: "bytes" },
     served("proxy-handshake", "tunnels through a proxy", handshakes, proxies),
     served("proxy-round-trips", "round trips of 64 bytes through a proxy, 32 connections", manyRoundTrips, proxies),
     { ...served("proxy-bulk", "bulk echo through a proxy, one connection", oneBulk, proxies), unit: "bytes" },
@@ -111,25 +112,36 @@ const messageSizes: readonly (readonly [title: string, bytes: number])[] = [
 ];
 
 function webSockets(runtime: Runtime, quick: boolean): Benchmark[] {
-  const burst: LoadPlan = { type: "messages", connections: 32, bytes: 64, inFlight: 16, deflate: false };
-  const bursts = "WebSocket echo, 64 B, 32 connections, 16 on their way on each";
-  const benchmarks: Benchmark[] = [served("websocket-burst", bursts, burst, webSocketEchoers(runtime, false))];
+  const burst: LoadPlan = { type: "messages", connections: 32, bytes: 64, inFlight: 16, kind: "text", deflate: false };
+  const bursts = "WebSocket echo, 64 B of text, 32 connections, 16 on their way on each";
+  const connections = quick ? [100] : [1, 100];
   // Deno's own has no compression.
-  for (const deflate of runtime.name === "deno" ? [false] : [false, true]) {
-    for (const [size, bytes] of messageSizes) {
-      if (deflate && bytes < 1024) continue;
-      for (const connections of quick ? [100] : [1, 100]) {
-        const plan: LoadPlan = { type: "messages", connections, bytes, inFlight: 1, deflate };
-        const title = `WebSocket echo, ${size}${deflate ? " compressed" : ""}, ${connections} connection${
-          connections > 1 ? "s" : ""
-        }`;
-        benchmarks.push(
-          served(`websocket${deflate ? "-deflate" : ""}`, title, plan, webSocketEchoers(runtime, deflate)),
-        );
-      }
-    }
-  }
-  return benchmarks;
+  const compressed = runtime.name === "deno" ? [] : connections;
+  return [
+    served("websocket-burst", bursts, burst, webSocketEchoers(runtime, false)),
+    ...connections.flatMap((count) =>
+      echoes(runtime, "websocket", { connections: count, kind: "text", deflate: false })
+    ),
+    ...connections.flatMap((count) =>
+      echoes(runtime, "websocket-binary", { connections: count, kind: "binary", deflate: false })
+    ),
+    ...compressed.flatMap((count) =>
+      echoes(runtime, "websocket-deflate", { connections: count, kind: "text", deflate: true })
+    ),
+  ];
+}
+
+function echoes(
+  runtime: Runtime,
+  name: string,
+  plan: Pick<MessagesPlan, "connections" | "kind" | "deflate">,
+): Benchmark[] {
+  const { connections, kind, deflate } = plan;
+  const how = `${kind}${deflate ? " compressed" : ""}, ${connections} connection${connections > 1 ? "s" : ""}`;
+  return messageSizes.filter(([, bytes]) => !deflate || bytes >= 1024).map(([size, bytes]) => {
+    const messages: LoadPlan = { type: "messages", bytes, inFlight: 1, ...plan };
+    return served(name, `WebSocket echo, ${size} of ${how}`, messages, webSocketEchoers(runtime, deflate));
+  });
 }
 
 /** Who echoes messages. */

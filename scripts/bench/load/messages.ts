@@ -18,6 +18,8 @@ export interface MessagesPlan {
   readonly bytes: number;
   /** How many are on their way on each connection. */
   readonly inFlight: number;
+  /** Whether they are text, or bytes. */
+  readonly kind: "text" | "binary";
   /** Whether permessage-deflate is offered and used. */
   readonly deflate: boolean;
 }
@@ -25,16 +27,18 @@ export interface MessagesPlan {
 const encoder = new TextEncoder();
 const line = `{"id":4711,"user":"someone","text":"The quick brown fox jumps over the lazy dog","at":[1,2,3]}\n`;
 const KEY = [0x37, 0xfa, 0x21, 0x3d];
-const TEXT = 0x81;
-const COMPRESSED_TEXT = 0xc1;
+const FIN = 0x80;
+const COMPRESSED = 0x40;
+const TEXT = 0x1;
+const BINARY = 0x2;
 /** ws, Deno and Bun have compressed what is this long, ours as well. */
 const COMPRESS_FROM = 1024;
 
 /** Begins to send messages. Counts those that have come back. */
-export function messages(port: number, { connections, bytes, inFlight, deflate }: MessagesPlan): Load {
+export function messages(port: number, { connections, bytes, inFlight, kind, deflate }: MessagesPlan): Load {
   let count = 0;
   let stopped = false;
-  const frame = frameOf(bytes, deflate);
+  const frame = frameOf(bytes, kind, deflate);
   const frames = new Uint8Array(frame.length * inFlight);
   for (let at = 0; at < frames.length; at += frame.length) frames.set(frame, at);
   const closed = openClients(port, connections, () => {
@@ -77,7 +81,7 @@ export function messages(port: number, { connections, bytes, inFlight, deflate }
 
 /** Opens connections that stay open for as long as this process lives; each has exchanged one message of 1 KiB. */
 export async function holdMessages(port: number, count: number, deflate: boolean): Promise<void> {
-  const frame = frameOf(COMPRESS_FROM, deflate);
+  const frame = frameOf(COMPRESS_FROM, "text", deflate);
   const one = (): Promise<void> =>
     new Promise((resolve) => {
       const reader = new FrameReader();
@@ -97,10 +101,11 @@ export async function holdMessages(port: number, count: number, deflate: boolean
   }
 }
 
-function frameOf(bytes: number, deflate: boolean): Uint8Array {
-  const text = encoder.encode(line.repeat(Math.ceil(bytes / line.length)).slice(0, bytes));
-  if (!deflate || bytes < COMPRESS_FROM) return maskedFrame(TEXT, text);
-  return maskedFrame(COMPRESSED_TEXT, deflateRawSync(text, { finishFlush: 2 }).subarray(0, -4));
+function frameOf(bytes: number, kind: MessagesPlan["kind"], deflate: boolean): Uint8Array {
+  const payload = encoder.encode(line.repeat(Math.ceil(bytes / line.length)).slice(0, bytes));
+  const opcode = kind === "text" ? TEXT : BINARY;
+  if (!deflate || bytes < COMPRESS_FROM) return maskedFrame(FIN | opcode, payload);
+  return maskedFrame(FIN | COMPRESSED | opcode, deflateRawSync(payload, { finishFlush: 2 }).subarray(0, -4));
 }
 
 function request(deflate: boolean): Uint8Array {

@@ -18,9 +18,10 @@ interface DenoLike {
   upgradeWebSocket(request: Request): {
     readonly response: Response;
     readonly socket: {
-      onmessage: ((event: { readonly data: string }) => void) | null;
+      binaryType: string;
+      onmessage: ((event: { readonly data: string | ArrayBuffer }) => void) | null;
       onerror: (() => void) | null;
-      send(data: string): void;
+      send(data: string | ArrayBuffer): void;
     };
   };
 }

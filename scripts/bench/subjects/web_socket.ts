@@ -41,6 +41,7 @@ export async function events(): Promise<number> {
   const { listening } = serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
     const { response, socket } = upgradeWebSocket(request);
     const webSocket = new WebSocket(request.url, { socket });
+    webSocket.binaryType = "arraybuffer";
     webSocket.onmessage = ({ data }) => webSocket.send(data);
     return response;
   });
@@ -86,6 +87,7 @@ function platformServer(perMessageDeflate: boolean): Promise<number> {
     const { upgradeWebSocket, serve } = deno;
     const server = serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
       const { response, socket } = upgradeWebSocket(request);
+      socket.binaryType = "arraybuffer";
       socket.onmessage = ({ data }) => socket.send(data);
       socket.onerror = () => {};
       return response;
