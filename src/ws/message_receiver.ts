@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Settled, settled, unattended } from "../connection/settled.ts";
+import { unattended } from "../connection/settled.ts";
 import type { Wire } from "../connection/wire.ts";
 import { StateError } from "../http1/errors.ts";
 import { badUtf8 } from "../websocket/message_assembler.ts";
@@ -62,7 +62,9 @@ export class MessageReceiver {
   readonly #events: ReceiverEvents;
   readonly #ready: MessageQueue<Message> = new MessageQueue();
   #mayWaitBytes = 0;
-  #waiter: Settled<Message | null> | null = null;
+  #awaited: Promise<Message | null> | null = null;
+  #resolve: ((message: Message | null) => void) | null = null;
+  #reject: ((error: unknown) => void) | null = null;
   #outcome: { readonly error: unknown } | "ended" | null = null;
   /** Whether somebody has a message and has not come back for the next one. */
   #taken = false;
@@ -110,7 +112,7 @@ export class MessageReceiver {
 
   /** The next message, `null` after the last one. One call at a time. A rejection needs no handler. */
   read(): Promise<Message | null> {
-    if (this.#waiter !== null) {
+    if (this.#resolve !== null) {
       return unattended(Promise.reject(new StateError("busy", "Cannot read: a read is pending")));
     }
     this.#taken = false;
@@ -124,9 +126,14 @@ export class MessageReceiver {
     if (this.#outcome !== null) {
       return this.#outcome === "ended" ? Promise.resolve(null) : unattended(Promise.reject(this.#outcome.error));
     }
-    this.#waiter = settled();
-    return this.#waiter.promise;
+    return this.#awaited = new Promise(this.#keepSettlers);
   }
+
+  /** One executor for all promises: none is allocated per read. */
+  readonly #keepSettlers = (resolve: (message: Message | null) => void, reject: (error: unknown) => void): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  };
 
   /** From now on so much may wait to be taken, so that the peer's Close frame behind it is found. */
   mayWait(bytes: number): void {
@@ -147,10 +154,10 @@ export class MessageReceiver {
     if (this.#outcome !== null) return;
     this.#outcome = outcome;
     this.#over = true;
-    const waiter = this.#waiter;
-    this.#waiter = null;
-    if (outcome === "ended") waiter?.resolve(null);
-    else waiter?.reject(outcome.error);
+    if (this.#awaited !== null) unattended(this.#awaited);
+    if (outcome === "ended") this.#resolve?.(null);
+    else this.#reject?.(outcome.error);
+    this.#resolve = this.#reject = this.#awaited = null;
   }
 
   #pump(): void {
@@ -178,14 +185,14 @@ export class MessageReceiver {
 
   #deliver(message: Message): void {
     if (this.#discarding) return;
-    const waiter = this.#waiter;
-    if (waiter === null) {
+    const resolve = this.#resolve;
+    if (resolve === null) {
       this.#ready.push(message);
       return;
     }
-    this.#waiter = null;
+    this.#resolve = this.#reject = null;
     this.#taken = true;
-    waiter.resolve(message);
+    resolve(message);
   }
 
   /** Whoever has the last message may answer it first: until they come back, or have done what can be done at once. */
