@@ -110,7 +110,7 @@ class Pipe {
     if (this.#ended) return Promise.reject(new TransportError("closed", "Cannot write: this side has ended"));
     if (bytes.length === 0) return accepted;
     if (this.#deaf) return Promise.reject(new TransportError("reset", "Cannot write: the peer is gone"));
-    this.#chunks.push(bytes.slice());
+    this.#chunks.push(new Uint8Array(bytes));
     this.#held += bytes.length;
     this.#feed();
     if (this.#held < this.#capacity) return accepted;

@@ -112,7 +112,8 @@ class StreamChannel implements HeldChannel {
     } finally {
       if (reader === this.#reader) this.#reading = false;
     }
-    if (chunk === null || chunk instanceof Uint8Array) return chunk;
+    if (chunk === null) return null;
+    if (chunk instanceof Uint8Array) return plain(chunk);
     throw new TypeError("Cannot read: a chunk is not a Uint8Array");
   }
 
@@ -234,3 +235,9 @@ class StreamChannel implements HeldChannel {
 }
 
 function ignore(): void {}
+
+/** The same memory as a Uint8Array and nothing else: the `slice()` of Node's Buffers copies nothing. */
+function plain(chunk: Uint8Array): Uint8Array {
+  if (chunk.constructor === Uint8Array) return chunk;
+  return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}

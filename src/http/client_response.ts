@@ -126,7 +126,7 @@ class LightClientResponse {
 
   async arrayBuffer(): Promise<ArrayBuffer> {
     if (this.#real !== null) return await this.#real.arrayBuffer();
-    return (await this.#consume()).slice().buffer as ArrayBuffer;
+    return new Uint8Array(await this.#consume()).buffer;
   }
 
   async text(): Promise<string> {

@@ -86,7 +86,7 @@ export class LightRequest {
   /** See `Request.arrayBuffer`. */
   async arrayBuffer(): Promise<ArrayBuffer> {
     if (this.#real !== null) return await this.#real.arrayBuffer();
-    return (await this.#consume()).slice().buffer as ArrayBuffer;
+    return new Uint8Array(await this.#consume()).buffer;
   }
 
   /** See `Request.text`. */

@@ -18,7 +18,7 @@ export class Pings {
 
   /** Sends one, with a payload that tells it from the others, and waits for its Pong. */
   send(payload: Uint8Array | undefined, write: (payload: Uint8Array) => void): Promise<void> {
-    const own = payload?.slice() ?? this.#number();
+    const own = payload === undefined ? this.#number() : new Uint8Array(payload);
     try {
       write(own);
     } catch (error) {
