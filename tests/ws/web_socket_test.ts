@@ -5,8 +5,11 @@ import { serveConnection } from "../../src/connection/server.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { UpgradeRejected } from "../../src/connection/upgrade.ts";
 import type { WebSocketConnection } from "../../src/ws/connection.ts";
+import { pendingWebSocket } from "../../src/ws/pending.ts";
 import { upgradeWebSocket } from "../../src/ws/upgrade.ts";
 import { WebSocket, type WebSocketInit } from "../../src/ws/web_socket.ts";
+import { withPeer } from "../support/frame_peer.ts";
+import { OPCODES } from "../support/frames.ts";
 
 type Speak = (socket: WebSocketConnection) => unknown;
 
@@ -322,4 +325,18 @@ test("a WebSocket gives events to the socket of a server", async () => {
   assertEquals((await next(socket, "message")).data, "you said hi");
   socket.close();
   await next(socket, "close");
+});
+
+test("WebSocket delivers an ArrayBuffer of the message and nothing else, however many frames it came in", async () => {
+  const { io, peer } = withPeer("client");
+  const socket = new WebSocket("ws://a.example/", { socket: pendingWebSocket(Promise.resolve(io)) });
+  socket.binaryType = "arraybuffer";
+  await next(socket, "open");
+  const message = next(socket, "message");
+  await peer.send(
+    { opcode: OPCODES.binary, fin: false, payload: new Uint8Array(100) },
+    { opcode: OPCODES.continuation, payload: new Uint8Array(50) },
+  );
+  assertEquals(((await message).data as ArrayBuffer).byteLength, 150);
+  io.abort();
 });
