@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { canDeflate, compressor, decompressor, type DeflateCodec } from "../../src/runtime/deflate.ts";
 import { hex, unhex } from "../support/frames.ts";
 import { joined, pattern } from "../support/switching.ts";
@@ -229,6 +229,15 @@ test("a codec that is closed while it works leaves nobody an error", async () =>
   working.catch(() => {});
   deflate.close();
   await new Promise((resolve) => setTimeout(resolve, 0));
+});
+
+test("a codec that is closed fails what is under way and what comes later", async () => {
+  const deflate = compressor({ windowBits: 15, level: 1, noContextTakeover: false });
+  const working = deflate.process(noise(5_000_000), Infinity);
+  deflate.close();
+  deflate.close();
+  await assertRejects(async () => await working, Error, "closed");
+  assertThrows(() => void deflate.process(noise(10), Infinity), Error, "closed");
 });
 
 interface Builtins {
