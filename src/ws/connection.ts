@@ -169,7 +169,7 @@ export class WebSocketConnection implements AsyncDisposable {
       onFailure: (error) => this.#onFailure(error),
     });
     this.#heartbeat = Heartbeat.of(settings, {
-      ping: () => void this.ping().catch(() => {}),
+      ping: () => this.#sendPing(NOTHING),
       lost: (error) => this.#lost(error),
       idle: () => void this.close({ closeCode: GOING_AWAY, reason: "idle" }),
       paused: () => this.#receiver.paused,
@@ -289,10 +289,12 @@ export class WebSocketConnection implements AsyncDisposable {
    * @throws {StateError} `closed`.
    */
   ping(payload?: Uint8Array): Promise<void> {
-    return this.#pings.send(payload, (bytes) => {
-      this.#machine.ping(bytes);
-      void this.#sender.flush();
-    });
+    return this.#pings.send(payload, (bytes) => this.#sendPing(bytes));
+  }
+
+  #sendPing(payload: Uint8Array): void {
+    this.#machine.ping(payload);
+    void this.#sender.flush();
   }
 
   /**
@@ -423,6 +425,9 @@ export class WebSocketConnection implements AsyncDisposable {
 function closed(): StateError {
   return new StateError("closed", "The WebSocket was closed");
 }
+
+/** What a Ping carries whose Pong nobody waits for. */
+const NOTHING = new Uint8Array(0);
 
 /** How long the peer may take to end the connection below once the WebSocket is closed. As Chromium. */
 const TCP_CLOSE_TIMEOUT_MS = 2000;
