@@ -95,7 +95,7 @@ export function upgradeResponse(
     throw new StateError("no-switch", `Cannot upgrade to ${wanted.map(quoted).join(" or ")}: it was not offered`);
   }
   const fields: Field[] = [["Connection", "upgrade"], ["Upgrade", taken], ...fieldPairs(init.fields ?? [])];
-  return switchTo({ status: 101, reason: init.reason, fields }, request);
+  return new PossibleSwitch({ status: 101, reason: init.reason, fields }, request);
 }
 
 /**
@@ -110,17 +110,22 @@ export function connectResponse(request: ProposingRequest, init: SwitchInit = {}
     throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
   }
   const fields: Field[] = [...fieldPairs(init.fields ?? [])];
-  return switchTo({ status: 200, reason: init.reason, fields }, request);
+  return new PossibleSwitch({ status: 200, reason: init.reason, fields }, request);
 }
 
 /** Whoever takes the promise has asked for the connection; an answer alone has not. */
-function switchTo(response: SwitchResponse, request: ProposingRequest): Switch {
-  return {
-    response,
-    get upgraded() {
-      return onUpgrade(request);
-    },
-  };
+class PossibleSwitch implements Switch {
+  readonly response: SwitchResponse;
+  readonly #request: ProposingRequest;
+
+  constructor(response: SwitchResponse, request: ProposingRequest) {
+    this.response = response;
+    this.#request = request;
+  }
+
+  get upgraded(): Promise<Upgraded> {
+    return onUpgrade(this.#request);
+  }
 }
 
 /** Whether a request proposes an upgrade, to `protocol` if one is given (in any case). */

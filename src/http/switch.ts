@@ -120,7 +120,7 @@ export function upgradeResponse(
   acceptances.set(incoming!, { status: 101, onSwitched });
   const headers = new Headers(init.headers);
   for (const [name, value] of response.fields as Iterable<[string, string]>) headers.set(name, value);
-  return switchTo(new Response(null, { status: 426, headers }), incoming!);
+  return new PossibleSwitch(new Response(null, { status: 426, headers }), incoming!);
 }
 
 /**
@@ -153,17 +153,22 @@ export function connectResponse(
   if (incoming === undefined) throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
   tunnel(incoming);
   acceptances.set(incoming, { status: 200, onSwitched });
-  return switchTo(new Response(null, { status: 200, headers: new Headers(init.headers) }), incoming);
+  return new PossibleSwitch(new Response(null, { status: 200, headers: new Headers(init.headers) }), incoming);
 }
 
 /** Whoever takes the promise has asked for the connection; an answer alone has not. */
-function switchTo(response: Response, incoming: IncomingRequest): ResponseSwitch {
-  return {
-    response,
-    get upgraded() {
-      return claim(incoming);
-    },
-  };
+class PossibleSwitch implements ResponseSwitch {
+  readonly response: Response;
+  readonly #incoming: IncomingRequest;
+
+  constructor(response: Response, incoming: IncomingRequest) {
+    this.response = response;
+    this.#incoming = incoming;
+  }
+
+  get upgraded(): Promise<Upgraded> {
+    return claim(this.#incoming);
+  }
 }
 
 /**

@@ -24,17 +24,24 @@ export interface PendingWebSocket<Opened extends WebSocketConnection = WebSocket
 
 /** Makes one of the promise of its connection. */
 export function pendingWebSocket(opening: Promise<WebSocketConnection>): PendingWebSocket {
-  const opened = unattended(opening);
-  return {
-    opened,
-    get closed(): Promise<WebSocketClosed> {
-      return opened.then((connection) => connection.closed, neverOpen);
-    },
-    close: (options = {}) => {
-      closePayload(options);
-      opened.then((connection) => connection.close(options), () => {});
-    },
-  };
+  return new OpeningWebSocket(opening);
+}
+
+class OpeningWebSocket implements PendingWebSocket {
+  readonly opened: Promise<WebSocketConnection>;
+
+  constructor(opening: Promise<WebSocketConnection>) {
+    this.opened = unattended(opening);
+  }
+
+  get closed(): Promise<WebSocketClosed> {
+    return this.opened.then((connection) => connection.closed, neverOpen);
+  }
+
+  close(options: CloseOptions = {}): void {
+    closePayload(options);
+    this.opened.then((connection) => connection.close(options), () => {});
+  }
 }
 
 /** How a WebSocket ended that was never open. */
