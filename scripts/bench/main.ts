@@ -5,7 +5,7 @@
  * deno task bench [--quick] [--only=hello,handshake] [--runtime=deno,bun,node] [--json] [--profile=folder]
  * ```
  *
- * `--quick` takes a minute or two for a runtime instead of ten, `--json` writes a line for each comparison, and `--profile`
+ * `--quick` takes four minutes for a runtime instead of half an hour, `--json` writes a line for each comparison, and `--profile`
  * writes a CPU profile for each contender. Where others use the machine as well, trust the ratios by CPU time.
  *
  * @module
