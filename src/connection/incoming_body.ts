@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concat } from "../bytes/concat.ts";
 import { ProtocolError, StateError } from "../http1/errors.ts";
 import { Fields } from "../http1/fields.ts";
 import type { BodyFraming } from "../http1/framing.ts";
@@ -167,7 +168,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
       if (total > maxBytes) throw new RangeError(`Cannot take a body of more than ${maxBytes} bytes`);
       chunks.push(chunk);
     }
-    return chunks.length === 1 ? chunks[0]! : concat(chunks, total);
+    return chunks.length === 1 ? chunks[0]! : concat(chunks);
   }
 
   /** The whole body as UTF-8 text; malformed sequences become U+FFFD. Limits as in {@linkcode bytes}. */
@@ -274,14 +275,4 @@ export function bodyTruncated(cause: unknown): ProtocolError {
   const error = new ProtocolError("truncated", "Cannot read the body: the connection ended", "RFC 9112 §8");
   error.cause = cause;
   return error;
-}
-
-function concat(chunks: readonly Uint8Array[], total: number): Uint8Array {
-  const joined = new Uint8Array(total);
-  let at = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, at);
-    at += chunk.length;
-  }
-  return joined;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concat } from "../bytes/concat.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import type { ByteChannel, Duplex } from "../duplex/duplex.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
@@ -202,10 +203,7 @@ function isReleasable(io: object): io is Releasable {
 function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
   if (first.length === 0) return second;
   if (second.length === 0) return first;
-  const joined = new Uint8Array(first.length + second.length);
-  joined.set(first);
-  joined.set(second, first.length);
-  return joined;
+  return concat([first, second]);
 }
 
 function alreadyTaken(): StateError {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { concat } from "../bytes/concat.ts";
 import type { Withdrawable } from "../duplex/fast_path.ts";
 import { StateError } from "../http1/errors.ts";
 
@@ -153,14 +154,7 @@ export class ChunkQueue implements Withdrawable {
     this.#chunks = [];
     this.#next = 0;
     this.#queuedBytes = 0;
-    if (chunks.length < 2) return chunks[0] ?? NOTHING;
-    const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0));
-    let offset = 0;
-    for (const chunk of chunks) {
-      all.set(chunk, offset);
-      offset += chunk.byteLength;
-    }
-    return all;
+    return chunks.length < 2 ? chunks[0] ?? NOTHING : concat(chunks);
   }
 
   #shift(): Uint8Array {

@@ -8,6 +8,8 @@
  * @module
  */
 
+import { concat } from "../bytes/concat.ts";
+
 /** What is needed of `node:zlib`. */
 interface Zlib {
   readonly constants: { readonly Z_SYNC_FLUSH: number; readonly Z_FULL_FLUSH: number };
@@ -159,7 +161,10 @@ class ZlibCodec implements DeflateCodec {
       const [outputLeft, inputLeft] = state as unknown as [number, number];
       const made = scratch.length - outputLeft;
       if ((bytes += made) > maxBytes) throw this.#failed(tooLong(maxBytes));
-      if (outputLeft > 0 && inputLeft === 0) return joined(parts, scratch.subarray(0, made));
+      if (outputLeft > 0 && inputLeft === 0) {
+        const last = scratch.subarray(0, made);
+        return parts.length === 0 ? last : concat([...parts, last]);
+      }
       if (made > 0) parts.push(scratch.slice(0, made));
       if (outputLeft > 0) {
         stuck = this.#mayGoOn(made + input.length - inputLeft - at, stuck);
@@ -184,7 +189,7 @@ class ZlibCodec implements DeflateCodec {
       await this.#through(rest, parts, maxBytes);
       if (this.#error !== null) throw this.#error;
       const taken = this.#stream.bytesWritten - before;
-      if (taken >= rest.length) return joined(parts, NOTHING);
+      if (taken >= rest.length) return concat(parts);
       stuck = this.#mayGoOn(taken, stuck);
       rest = rest.subarray(taken);
       this.#stream.close();
@@ -223,21 +228,8 @@ class ZlibCodec implements DeflateCodec {
   }
 }
 
-const NOTHING = new Uint8Array(0);
-
 function tooLong(maxBytes: number): RangeError {
   return new RangeError(`The result is longer than ${maxBytes} bytes`);
-}
-
-function joined(parts: readonly Uint8Array[], last: Uint8Array): Uint8Array {
-  if (parts.length === 0) return last;
-  const whole = new Uint8Array(parts.reduce((bytes, part) => bytes + part.length, last.length));
-  let at = 0;
-  for (const part of [...parts, last]) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 let trusted: boolean | null = null;
