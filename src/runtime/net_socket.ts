@@ -8,6 +8,7 @@
  * @module
  */
 
+import { type Settled, settled } from "../connection/settled.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import { accepted, type Withdrawable } from "../duplex/fast_path.ts";
@@ -24,15 +25,15 @@ export type StartTls = (socket: NetSocket, options?: StartTlsOptions, socketOpti
 /** A write that waits for the socket to open. */
 interface EarlyWrite {
   readonly bytes: Uint8Array;
-  readonly written: Deferred<void>;
+  readonly written: Settled<void>;
 }
 
 /** The socket of this package. */
 export class NetSocket implements Socket, Withdrawable, TransportSink {
   readonly #startTls: StartTls;
   readonly #allowHalfOpen: boolean;
-  readonly #opened = new Deferred<SocketInfo>();
-  readonly #closed = new Deferred<void>();
+  readonly #opened: Settled<SocketInfo> = settled();
+  readonly #closed: Settled<void> = settled();
   readonly secureTransport: "on" | "starttls";
   /** The name or address that was connected to. */
   host: string | undefined = undefined;
@@ -267,7 +268,7 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
       return Promise.reject(new TransportError("closed", "Cannot write: closeWrite() was called before"));
     }
     if (bytes.byteLength === 0) return accepted;
-    const written = new Deferred<void>();
+    const written = settled<void>();
     this.#earlyWrites.push({ bytes, written });
     return written.promise;
   }
@@ -344,26 +345,6 @@ export function openInBackground(
   }
   open(socket).catch((error) => socket.failed(transportError(error, "connect")));
   return socket;
-}
-
-/** A promise that others settle. A rejection that nobody looks at is not an unhandled one. */
-class Deferred<Value> {
-  readonly promise: Promise<Value>;
-  resolve!: (value: Value) => void;
-  #refuse!: (reason: unknown) => void;
-
-  constructor() {
-    this.promise = new Promise<Value>((resolve, refuse) => {
-      this.resolve = resolve;
-      this.#refuse = refuse;
-    });
-  }
-
-  /** Nobody has to wait for it. */
-  reject(reason: unknown): void {
-    this.promise.catch(ignore);
-    this.#refuse(reason);
-  }
 }
 
 function ignore(): void {}
