@@ -113,16 +113,24 @@ export function connectResponse(request: ProposingRequest, init: SwitchInit = {}
   return new PossibleSwitch({ status: 200, reason: init.reason, fields }, request);
 }
 
-/** Whoever takes the promise has asked for the connection; an answer alone has not. */
-class PossibleSwitch implements Switch {
-  readonly response: SwitchResponse;
-  readonly #request: ProposingRequest;
+/** An answer that may switch. Whoever takes the promise has asked for the connection; an answer alone has not. */
+export class PossibleSwitch<Answer> {
+  /** To be returned from the handler. */
+  readonly response: Answer;
+  readonly #request: object;
 
-  constructor(response: SwitchResponse, request: ProposingRequest) {
+  /**
+   * Makes one; a class, as a getter of a literal costs a fifth of a handshake.
+   *
+   * @param response The answer.
+   * @param request What it answers.
+   */
+  constructor(response: Answer, request: object) {
     this.response = response;
     this.#request = request;
   }
 
+  /** See {@linkcode Switch.upgraded}. */
   get upgraded(): Promise<Upgraded> {
     return onUpgrade(this.#request);
   }

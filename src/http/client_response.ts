@@ -4,10 +4,12 @@
  * @module
  */
 
+import { concat } from "../bytes/concat.ts";
 import type { IncomingResponse } from "../connection/incoming.ts";
 import type { IncomingBody } from "../connection/incoming_body.ts";
 import type { ResponseHead } from "../http1/message.ts";
 import { type Coding, decompress } from "./platform.ts";
+import { trailerHeaders } from "./trailer_headers.ts";
 
 /** A `Response`, and what the platform's class has no place for. */
 export interface ClientResponse extends Response {
@@ -68,9 +70,7 @@ class LightClientResponse {
   }
 
   get trailers(): Promise<Headers> {
-    const trailers = this.#incoming.body.trailers.then((fields) => new Headers([...fields] as [string, string][]));
-    trailers.catch(() => {});
-    return trailers;
+    return trailerHeaders(this.#incoming.body);
   }
 
   get status(): number {
@@ -164,7 +164,7 @@ class LightClientResponse {
       if (codings.length === 0) return await this.#incoming.body.bytes(Infinity);
       const chunks: Uint8Array[] = [];
       for await (const chunk of this.#decoded()) chunks.push(chunk);
-      return joined(chunks);
+      return concat(chunks);
     } catch (error) {
       throw this.#failure(error);
     }
@@ -239,14 +239,4 @@ class LightClientResponse {
   static {
     Object.setPrototypeOf(LightClientResponse.prototype, Response.prototype);
   }
-}
-
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }

@@ -12,6 +12,7 @@ import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
 import { StateError } from "../http1/errors.ts";
 import type { RequestHead } from "../http1/message.ts";
 import { fieldsOf } from "./response_writer.ts";
+import { trailerHeaders } from "./trailer_headers.ts";
 
 /** See the module. */
 export class ServeInfo {
@@ -79,9 +80,7 @@ export class ServeInfo {
    * needs no handler.
    */
   get trailers(): Promise<Headers> {
-    const trailers = this.#incoming.body.trailers.then((fields) => new Headers([...fields] as [string, string][]));
-    trailers.catch(() => {});
-    return trailers;
+    return trailerHeaders(this.#incoming.body);
   }
 
   /**

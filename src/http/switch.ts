@@ -11,6 +11,7 @@
 import type { IncomingRequest } from "../connection/incoming.ts";
 import {
   connectResponse as tunnel,
+  PossibleSwitch,
   type ProposingRequest,
   type Switch,
   type SwitchInit,
@@ -154,21 +155,6 @@ export function connectResponse(
   tunnel(incoming);
   acceptances.set(incoming, { status: 200, onSwitched });
   return new PossibleSwitch(new Response(null, { status: 200, headers: new Headers(init.headers) }), incoming);
-}
-
-/** Whoever takes the promise has asked for the connection; an answer alone has not. */
-class PossibleSwitch implements ResponseSwitch {
-  readonly response: Response;
-  readonly #incoming: IncomingRequest;
-
-  constructor(response: Response, incoming: IncomingRequest) {
-    this.response = response;
-    this.#incoming = incoming;
-  }
-
-  get upgraded(): Promise<Upgraded> {
-    return claim(this.#incoming);
-  }
 }
 
 /**

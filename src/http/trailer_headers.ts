@@ -1,0 +1,13 @@
+/**
+ * Trailers as the platform's `Headers`.
+ *
+ * @module
+ */
+
+import type { IncomingBody } from "../connection/incoming_body.ts";
+import { unattended } from "../connection/settled.ts";
+
+/** The fields behind a body, once it was read to its end. A rejection needs no handler. */
+export function trailerHeaders(body: IncomingBody): Promise<Headers> {
+  return unattended(body.trailers.then((fields) => new Headers([...fields] as [string, string][])));
+}
