@@ -65,7 +65,8 @@ export interface ClientConnectionOptions extends ConnectionOptions {
   readonly continueTimeoutMs?: number | undefined;
 }
 
-type Settings<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
+/** Options with every default filled in. */
+export type Settings<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 
 /** Server options with every default filled in. */
 export type ServerSettings = Settings<Omit<ServerConnectionOptions, "compat" | "onError" | "onResponse">> & {

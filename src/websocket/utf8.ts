@@ -152,9 +152,10 @@ export function writeUtf8(target: Uint8Array, at: number, text: string): void {
 
 /** Writes as much of `text` as has room, whole characters, as `TextEncoder.encodeInto()` does. */
 export function encodeUtf8(text: string, target: Uint8Array): { read: number; written: number } {
-  if (utf8Length(text) > target.length) return { read: 0, written: 0 };
+  const written = utf8Length(text);
+  if (written > target.length) return { read: 0, written: 0 };
   writeUtf8(target, 0, text);
-  return { read: text.length, written: utf8Length(text) };
+  return { read: text.length, written };
 }
 
 function isPair(text: string, at: number, code: number): boolean {

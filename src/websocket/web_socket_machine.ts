@@ -20,10 +20,10 @@ import {
   CONTINUATION,
   type FrameHeader,
   frameHeaderBytes,
+  type FrameRules,
   PING,
   PONG,
   readFrameHeader,
-  type Role,
   TEXT,
   writeFrameHeader,
 } from "./frame.ts";
@@ -101,8 +101,6 @@ const END: WebSocketEvent = { type: "end" };
  * ```
  */
 export class WebSocketMachine {
-  readonly #role: Role;
-  readonly #mayCompress: boolean;
   readonly #answersClose: boolean;
   readonly #maskingKey: (() => number) | null;
   readonly #maxMessageBytes: number;
@@ -112,7 +110,7 @@ export class WebSocketMachine {
   readonly #out: SendBuffer = new SendBuffer();
   readonly #assembler: MessageAssembler;
   readonly #frame: FrameHeader = { fin: true, compressed: false, opcode: 0, length: 0, key: 0 };
-  readonly #rules: { readonly role: Role; readonly mayCompress: boolean };
+  readonly #rules: FrameRules;
   /** How much of the current frame's payload is to come; -1 between two frames. */
   #rest = -1;
   /** The payloads of the Pongs that wait to be taken. */
@@ -130,11 +128,9 @@ export class WebSocketMachine {
    * @throws {RangeError} `maxMessageBytes` is not a number of at least 0.
    */
   constructor(options: WebSocketMachineOptions) {
-    this.#role = options.role;
     this.#maskingKey = options.maskingKey ?? null;
-    this.#mayCompress = options.mayCompress ?? false;
     this.#answersClose = options.answersClose ?? true;
-    this.#rules = { role: this.#role, mayCompress: this.#mayCompress };
+    this.#rules = { role: options.role, mayCompress: options.mayCompress ?? false };
     this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.#readText = options.readText ?? readUtf8;
     this.#encodeText = options.encodeText ?? encodeUtf8;

@@ -5,13 +5,13 @@
  */
 
 import type { Upgraded } from "../connection/upgraded.ts";
-import type { Field, Fields } from "../http1/fields.ts";
+import type { Field } from "../http1/fields.ts";
 import { areDistinctTokens, checkWebSocketResponse, keyOf } from "../websocket/handshake.ts";
 import { agreedDeflate, deflateOffer, type DeflateOptions } from "../websocket/permessage_deflate.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { deflateChoice, furtherFields } from "./handshake_options.ts";
-import { type WebSocketOptions, webSocketSettings } from "./options.ts";
-import { openWebSocket } from "./over.ts";
+import { type WebSocketOptions, type WebSocketSettings, webSocketSettings } from "./options.ts";
+import { NOTHING_READ, openWebSocket } from "./over.ts";
 
 /** What a client's WebSocket can be told, wherever its connection comes from. */
 export interface WebSocketHandshakeOptions extends WebSocketOptions {
@@ -47,29 +47,32 @@ export function clientHandshake(options: WebSocketHandshakeOptions): ClientHands
   if (!areDistinctTokens(protocols)) {
     throw new DOMException("Cannot offer subprotocols: each must be a token, and once", "SyntaxError");
   }
-  webSocketSettings(options);
+  const settings = webSocketSettings(options);
   const deflate = deflateChoice(options.deflate ?? true);
   const key = keyOf(crypto.getRandomValues(new Uint8Array(16)));
   const fields: Field[] = [["Sec-WebSocket-Key", key], ["Sec-WebSocket-Version", "13"]];
   if (protocols.length > 0) fields.push(["Sec-WebSocket-Protocol", protocols.join(", ")]);
   if (deflate !== null) fields.push(["Sec-WebSocket-Extensions", deflateOffer(deflate)]);
   fields.push(...furtherFields(options.headers));
-  return { fields, open: (upgraded) => opened(upgraded, key, options, deflate) };
+  return { fields, open: (upgraded) => opened(upgraded, { key, protocols, deflate, settings }) };
 }
 
-function opened(
-  upgraded: Upgraded,
-  key: string,
-  options: WebSocketHandshakeOptions,
-  deflateOptions: DeflateOptions | null,
-): WebSocketConnection {
+/** What was asked for. */
+interface Asked {
+  readonly key: string;
+  readonly protocols: readonly string[];
+  readonly deflate: DeflateOptions | null;
+  readonly settings: WebSocketSettings;
+}
+
+function opened(upgraded: Upgraded, { key, protocols, deflate: wanted, settings }: Asked): WebSocketConnection {
   try {
-    const fields: Fields = upgraded.head.fields;
-    const protocol = checkWebSocketResponse(fields, key, options.protocols ?? []);
+    const { fields } = upgraded.head;
+    const protocol = checkWebSocketResponse(fields, key, protocols);
     const extensions = fields.getAll("sec-websocket-extensions").join(", ");
-    const deflate = agreedDeflate(extensions, deflateOptions);
-    const shared = { ...options, protocol, extensions, deflate, deflateOptions: deflateOptions ?? {} };
-    return openWebSocket(upgraded, { ...shared, role: "client" });
+    const deflate = agreedDeflate(extensions, wanted);
+    const agreed = { role: "client", protocol, extensions, deflate, deflateOptions: wanted ?? {}, settings } as const;
+    return openWebSocket(upgraded, agreed, NOTHING_READ);
   } catch (error) {
     upgraded.abort(error);
     throw error;

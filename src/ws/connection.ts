@@ -69,12 +69,8 @@ export function closePayload(options: CloseOptions): { readonly closeCode: numbe
   return { closeCode, reason };
 }
 
-/** What a connection is made of. */
-export interface WebSocketParts {
-  /** The transport. */
-  readonly wire: Wire;
-  /** What was read from it already. */
-  readonly readBuf: Uint8Array;
+/** What holds for a connection. */
+export interface WebSocketAgreement {
   /** Which end this is. */
   readonly role: Role;
   /** What was agreed on. */
@@ -141,12 +137,14 @@ export class WebSocketConnection implements AsyncDisposable {
   /**
    * Connections are made by `webSocketOver()` and the handshakes.
    *
-   * @param parts What it is made of.
+   * @param wire The transport.
+   * @param agreed What holds.
+   * @param readBuf What was read from the transport already.
    */
-  constructor(parts: WebSocketParts) {
-    const { role, settings, deflate, wire } = parts;
-    this.protocol = parts.protocol;
-    this.extensions = parts.extensions;
+  constructor(wire: Wire, agreed: WebSocketAgreement, readBuf: Uint8Array) {
+    const { role, settings, deflate } = agreed;
+    this.protocol = agreed.protocol;
+    this.extensions = agreed.extensions;
     this.#role = role;
     this.#settings = settings;
     this.#wire = wire;
@@ -155,7 +153,7 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#machine = new WebSocketMachine(role === "client" ? { ...common, role, maskingKey } : { ...common, role });
     if (deflate !== null) {
       const directions = directionsOf(deflate, role);
-      this.#compression = new Compression(directions.out, parts.deflateOptions);
+      this.#compression = new Compression(directions.out, agreed.deflateOptions);
       this.#inflation = new Inflation(directions.in, settings.maxMessageBytes);
     }
     this.#sender = new MessageSender(this.#machine, wire, this.#compression, {
@@ -174,7 +172,7 @@ export class WebSocketConnection implements AsyncDisposable {
       idle: () => void this.close({ closeCode: GOING_AWAY, reason: "idle" }),
       paused: () => this.#receiver.paused,
     });
-    if (parts.readBuf.length > 0) this.#machine.receive(parts.readBuf);
+    if (readBuf.length > 0) this.#machine.receive(readBuf);
     this.#receiver.start();
   }
 

@@ -201,7 +201,7 @@ export class MessageSender {
     const compressed = this.#compression !== null && this.#compression.thresholdBytes !== Infinity;
     let kind: MessageKind | null = null;
     for await (const part of this.#untilOver<OutgoingMessage>(parts)) {
-      const own: MessageKind = typeof part === "string" ? "text" : "binary";
+      const own = kindOf(part);
       if ((kind ??= own) !== own) throw new TypeError("Cannot send: a message is of text or of bytes");
       const bytes = typeof part === "string" ? encoder.encode(part) : viewOf(part);
       if (bytes.length > 0) await this.#sendPart(bytes, { kind, fin: false, compressed });

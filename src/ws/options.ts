@@ -5,6 +5,7 @@
  */
 
 import { type Clock, systemClock } from "../connection/clock.ts";
+import type { Settings } from "../connection/options.ts";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "../websocket/web_socket_machine.ts";
 
 /** Options of either role. All time limits are in milliseconds; 0 switches one off. */
@@ -24,18 +25,7 @@ export interface WebSocketOptions {
 }
 
 /** The options with every default filled in. */
-export interface WebSocketSettings {
-  /** See {@linkcode WebSocketOptions}. */
-  readonly maxMessageBytes: number;
-  /** See {@linkcode WebSocketOptions}. */
-  readonly pingIntervalMs: number;
-  /** See {@linkcode WebSocketOptions}. */
-  readonly idleTimeoutMs: number;
-  /** See {@linkcode WebSocketOptions}. */
-  readonly closeTimeoutMs: number;
-  /** See {@linkcode WebSocketOptions}. */
-  readonly clock: Clock;
-}
+export type WebSocketSettings = Settings<WebSocketOptions>;
 
 /**
  * Fills in the defaults.
@@ -51,7 +41,7 @@ export function webSocketSettings(options: WebSocketOptions): WebSocketSettings 
     clock: options.clock ?? systemClock,
   };
   for (const [name, value] of Object.entries(settings)) {
-    if (name !== "clock" && !(value >= 0)) throw new RangeError(`${name} must be a number of at least 0`);
+    if (name !== "clock" && !((value as number) >= 0)) throw new RangeError(`${name} must be a number of at least 0`);
   }
   return settings;
 }

@@ -9,8 +9,8 @@ import { Wire } from "../connection/wire.ts";
 import type { Duplex } from "../duplex/duplex.ts";
 import { GOING_AWAY } from "../websocket/close_code.ts";
 import type { Role } from "../websocket/frame.ts";
-import { agreedDeflate, type DeflateAgreement, type DeflateOptions } from "../websocket/permessage_deflate.ts";
-import { WebSocketConnection } from "./connection.ts";
+import { agreedDeflate, type DeflateOptions } from "../websocket/permessage_deflate.ts";
+import { type WebSocketAgreement, WebSocketConnection } from "./connection.ts";
 import { type WebSocketOptions, webSocketSettings } from "./options.ts";
 import { canDeflate } from "./platform.ts";
 
@@ -52,38 +52,18 @@ export function webSocketOver(duplex: Duplex, options: OverOptions): WebSocketCo
   const { extensions = "" } = options;
   const deflate = agreedDeflate(extensions, {});
   if (deflate !== null && !canDeflate()) throw new TypeError("Cannot compress messages: there is no zlib here");
-  return openWebSocket(duplex, { ...options, extensions, deflate, deflateOptions: options.deflate ?? {} });
-}
-
-/** What the handshakes know. */
-export interface OpenOptions extends WebSocketOptions {
-  /** Which end this is. */
-  readonly role: Role;
-  /** What was agreed on. */
-  readonly protocol?: string | undefined;
-  /** What was agreed on, as the field says it. */
-  readonly extensions: string;
-  /** What was agreed on, as it is meant. */
-  readonly deflate: DeflateAgreement | null;
-  /** Threshold and level. */
-  readonly deflateOptions: DeflateOptions;
-  /** What was read already. */
-  readonly readBuf?: Uint8Array | undefined;
+  const { role, protocol = "", readBuf = NOTHING_READ } = options;
+  const settings = webSocketSettings(options);
+  const agreed = { role, protocol, extensions, deflate, deflateOptions: options.deflate ?? {}, settings };
+  return openWebSocket(duplex, agreed, readBuf);
 }
 
 /** Begins to speak WebSocket. */
-export function openWebSocket(duplex: Duplex, options: OpenOptions): WebSocketConnection {
-  const settings = webSocketSettings(options);
-  const connection = new WebSocketConnection({
-    wire: new Wire(duplex),
-    readBuf: options.readBuf ?? new Uint8Array(0),
-    role: options.role,
-    protocol: options.protocol ?? "",
-    extensions: options.extensions,
-    deflate: options.deflate,
-    deflateOptions: options.deflateOptions,
-    settings,
-  });
+export function openWebSocket(duplex: Duplex, agreed: WebSocketAgreement, readBuf: Uint8Array): WebSocketConnection {
+  const connection = new WebSocketConnection(new Wire(duplex), agreed, readBuf);
   setFarewell(duplex, () => connection.close({ closeCode: GOING_AWAY }));
   return connection;
 }
+
+/** What was read of a transport that nobody has read from. */
+export const NOTHING_READ: Uint8Array = new Uint8Array(0);

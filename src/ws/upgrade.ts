@@ -16,8 +16,8 @@ import { acceptOf, readWebSocketRequest, type WebSocketRequest } from "../websoc
 import { acceptDeflate, type AcceptedDeflate, type DeflateOptions } from "../websocket/permessage_deflate.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { deflateChoice, furtherFields } from "./handshake_options.ts";
-import { type WebSocketOptions, webSocketSettings } from "./options.ts";
-import { openWebSocket } from "./over.ts";
+import { type WebSocketOptions, type WebSocketSettings, webSocketSettings } from "./options.ts";
+import { NOTHING_READ, openWebSocket } from "./over.ts";
 import { type PendingWebSocket, pendingWebSocket } from "./pending.ts";
 
 /** What a server's WebSocket can be told. */
@@ -108,7 +108,7 @@ export function upgradeWebSocket(
   if (incoming === undefined) {
     throw new StateError("no-switch", "Cannot upgrade: the request is a copy, or another server's");
   }
-  webSocketSettings(options);
+  const settings = webSocketSettings(options);
   const asked = readWebSocketRequest(incoming);
   const refusal = "status" in asked ? asked : refusalOf(asked, incoming.authority, options);
   if (refusal !== null) {
@@ -118,12 +118,12 @@ export function upgradeWebSocket(
   const answer = answerTo(asked as WebSocketRequest, options);
   if (connLevel) {
     const { response, upgraded } = upgradeResponse(request, "websocket", { fields: answer.fields });
-    return { response: response as SwitchResponse, socket: socketOf(upgraded, answer, options) };
+    return { response: response as SwitchResponse, socket: socketOf(upgraded, answer, settings) };
   }
   const headers = answer.fields as [string, string][];
   const open = onOpen === undefined ? undefined : () => callOnOpen(socket, onOpen);
   const { response, upgraded } = upgradeResponse(request, "websocket", { headers }, open);
-  const socket = socketOf(upgraded, answer, options);
+  const socket = socketOf(upgraded, answer, settings);
   return { response, socket };
 }
 
@@ -205,15 +205,15 @@ function chosenProtocol(
   return chosen;
 }
 
-function socketOf(upgraded: Promise<Upgraded>, answer: Answer, options: WebSocketOptions): PendingWebSocket {
-  const open = (io: Upgraded): WebSocketConnection =>
-    openWebSocket(io, {
-      ...options,
-      role: "server",
-      protocol: answer.protocol ?? "",
-      extensions: answer.deflate?.field ?? "",
-      deflate: answer.deflate?.agreement ?? null,
-      deflateOptions: answer.deflateOptions,
-    });
-  return pendingWebSocket(upgraded.then(open));
+function socketOf(upgraded: Promise<Upgraded>, answer: Answer, settings: WebSocketSettings): PendingWebSocket {
+  const { protocol, deflate, deflateOptions } = answer;
+  const agreed = {
+    role: "server",
+    protocol: protocol ?? "",
+    extensions: deflate?.field ?? "",
+    deflate: deflate?.agreement ?? null,
+    deflateOptions,
+    settings,
+  } as const;
+  return pendingWebSocket(upgraded.then((io) => openWebSocket(io, agreed, NOTHING_READ)));
 }
