@@ -3,7 +3,7 @@
  *
  * Holds one contiguous run. A chunk that arrives while nothing is left is adopted as it is; otherwise it is copied
  * behind the rest, into memory that doubles, so a message that comes byte by byte costs linear time. Memory that was
- * handed out as a view is never written again.
+ * handed out as a view is never written again, but for that of a chunk that was lent.
  *
  * @module
  */
@@ -19,19 +19,24 @@ export class ReceiveBuffer {
   /** Behind the last byte. */
   end = 0;
   #owned = false;
+  #lent = false;
 
   /** How many bytes wait. */
   get length(): number {
     return this.end - this.start;
   }
 
-  /** Adds bytes at the end. The buffer may keep `chunk` itself: the caller gives it away. */
-  push(chunk: Uint8Array): void {
+  /**
+   * Adds bytes at the end. The buffer may keep `chunk` itself: the caller gives it away, or lends it until
+   * {@linkcode own}.
+   */
+  push(chunk: Uint8Array, lent = false): void {
     if (this.start === this.end) {
       this.bytes = chunk;
       this.start = 0;
       this.end = chunk.length;
       this.#owned = false;
+      this.#lent = lent;
       return;
     }
     const needed = this.end - this.start + chunk.length;
@@ -48,6 +53,16 @@ export class ReceiveBuffer {
     this.start = 0;
     this.bytes = grown;
     this.#owned = true;
+    this.#lent = false;
+  }
+
+  /** Copies what is left of a chunk that was lent. */
+  own(): void {
+    if (!this.#lent) return;
+    this.bytes = this.bytes.slice(this.start, this.end);
+    this.end -= this.start;
+    this.start = 0;
+    this.#lent = false;
   }
 
   /** Takes at most `limit` bytes from the front, as a view. */
@@ -71,6 +86,6 @@ export class ReceiveBuffer {
     if (this.start !== this.end) return;
     this.bytes = EMPTY;
     this.start = this.end = 0;
-    this.#owned = false;
+    this.#owned = this.#lent = false;
   }
 }

@@ -2,13 +2,15 @@
  * The bytes of messages that are ready to go and were not handed to the transport yet.
  *
  * Small pieces are joined in a slab, so a head and the beginning of its body leave in one write. Large pieces are kept
- * as they are. Memory that was handed out is not written again before `recycle()`.
+ * as they are. Memory that was handed out is not written again before `recycle()`. A long slab is of the pool, and goes
+ * back there once what it held has left: a connection keeps none.
  *
  * @module
  */
 
 import { COLON, CR, isFieldContentByte, isTokenByte, LF, SP } from "./ascii.ts";
 import { writeLatin1 } from "./latin1.ts";
+import { giveMemory, takeMemory } from "./memory_pool.ts";
 
 /** The first slab of a connection, enough for the head of a switch: many connections send nothing else. */
 const FIRST_SLAB_BYTES = 256;
@@ -16,7 +18,6 @@ const FIRST_SLAB_BYTES = 256;
 const SLAB_BYTES = 4096;
 /** 64 KiB: up to here copying costs less than one more write of the transport. */
 const JOIN_BYTES = 65_536;
-
 /** 256 KiB: what is given to the transport at once, so that a slow peer is seen to make progress. */
 const PART_BYTES = 262_144;
 
@@ -38,11 +39,19 @@ export class SendBuffer {
     if (this.#at + bytes <= this.#slab.length) return;
     const pending = this.#at - this.#from;
     const usual = this.#slab.length === 0 ? FIRST_SLAB_BYTES : SLAB_BYTES;
-    const slab = new Uint8Array(Math.max(usual, pending + Math.max(pending, bytes)));
+    const needed = pending + Math.max(pending, bytes);
+    const slab = needed > SLAB_BYTES ? takeMemory(needed) : new Uint8Array(Math.max(usual, needed));
     if (pending > 0) slab.set(this.#slab.subarray(this.#from, this.#at));
+    this.#leave();
     this.#slab = slab;
-    this.#from = 0;
     this.#at = pending;
+  }
+
+  /** Lets go of the slab; others may have it if nobody holds what was handed out of it. */
+  #leave(): void {
+    if (this.#slab.length > SLAB_BYTES && this.#from === 0) giveMemory(this.#slab);
+    this.#slab = this.#room.memory = NOTHING;
+    this.#from = this.#at = 0;
   }
 
   /**
@@ -103,30 +112,18 @@ export class SendBuffer {
 
   /**
    * Memory for something of `bytes` bytes, to be written from `at` on and said to be {@linkcode added} before anything else
-   * happens here; or to be forgotten. What is long gets memory of its own. The object is the same at every call.
+   * happens here; or to be forgotten. The object is the same at every call.
    */
   room(bytes: number): { readonly memory: Uint8Array; readonly at: number } {
-    if (bytes > JOIN_BYTES) {
-      this.#room.memory = new Uint8Array(bytes);
-      this.#room.at = 0;
-    } else {
-      this.reserve(bytes);
-      this.#room.memory = this.#slab;
-      this.#room.at = this.#at;
-    }
+    this.reserve(bytes);
+    this.#room.memory = this.#slab;
+    this.#room.at = this.#at;
     return this.#room;
   }
 
   /** Adds as much of what was written into {@linkcode room}. */
   added(bytes: number): void {
-    const { memory } = this.#room;
-    this.#room.memory = NOTHING;
-    if (memory === this.#slab) {
-      this.#at += bytes;
-      return;
-    }
-    this.#seal();
-    this.#parts.push(bytes === memory.length ? memory : memory.subarray(0, bytes));
+    this.#at += bytes;
   }
 
   /** Remembers how much there is, for {@linkcode rewind}. */
@@ -154,9 +151,11 @@ export class SendBuffer {
     return parts;
   }
 
-  /** Uses the memory of what was taken again: whoever took it holds it no longer. */
+  /** Uses the memory of what was taken again, here or elsewhere: whoever took it holds it no longer. */
   recycle(): void {
-    if (this.#from === this.#at && this.#parts.length === 0) this.#from = this.#at = 0;
+    if (this.#from < this.#at || this.#parts.length > 0) return;
+    this.#from = this.#at = 0;
+    if (this.#slab.length > SLAB_BYTES) this.#leave();
   }
 
   #seal(): void {

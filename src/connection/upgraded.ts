@@ -7,6 +7,7 @@
 import { concat } from "../bytes/concat.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import type { ByteChannel, Duplex } from "../duplex/duplex.ts";
+import type { FastPath } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 import { StateError } from "../http1/errors.ts";
 import { Fields } from "../http1/fields.ts";
@@ -99,6 +100,15 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   /** What the peer gets. Closing it ends our side only. */
   get writable(): WritableStream<Uint8Array> {
     return this.#writable ??= writableOf(this);
+  }
+
+  /**
+   * Leads past this object to the socket, once what was left over has been read. Internal.
+   *
+   * @ignore
+   */
+  get fastPath(): FastPath | null {
+    return this.#leftover === null ? this.#channel.fastPath : null;
   }
 
   /** See {@linkcode ByteChannel.read}. */

@@ -6,7 +6,7 @@
  */
 
 import type { Duplex } from "../duplex/duplex.ts";
-import { accepted } from "../duplex/fast_path.ts";
+import { accepted, type FastPath } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 
 /** See the module. */
@@ -33,6 +33,11 @@ export class Wire {
   /** The channel, for the owner that follows. */
   get channel(): HeldChannel {
     return this.#channel;
+  }
+
+  /** The way past promises, if there is one now; not while a read that began ahead has bytes for somebody. */
+  get fastPath(): FastPath | null {
+    return this.#ahead === null ? this.#channel.fastPath : null;
   }
 
   /** Whether a read that began ahead is pending: then the transport cannot be handed over. */

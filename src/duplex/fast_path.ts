@@ -21,3 +21,35 @@ export interface Withdrawable {
    */
   withdrawRead(): boolean;
 }
+
+/** Who takes chunks without promises. */
+export interface ChunkTaker {
+  /**
+   * A chunk has come.
+   *
+   * @param lent Whether its memory is used again, as soon as this returns or another chunk is asked for. Else it is the
+   * taker's.
+   */
+  onChunk(chunk: Uint8Array, lent: boolean): void;
+  /** The peer has ended its side. */
+  onEnd(): void;
+  /** What `read()` would reject with. */
+  onReadFailure(error: unknown): void;
+}
+
+/** Reading without a promise for each chunk, straight from a socket of this package. */
+export interface FastPath {
+  /** Takes the next chunk if it is there; `null` at the end, `undefined` if it has to be waited for. */
+  takeChunk(): Uint8Array | null | undefined;
+  /** Tells `taker` of the next chunk, the end or a failure, once. Counts as a `read()` that is pending. */
+  awaitChunk(taker: ChunkTaker): void;
+}
+
+/** A channel that may be a socket of this package, or lead to one. */
+export interface Shortcut {
+  /**
+   * The fast path, if there is one now. Then bytes that were written are the caller's again once `write()` has resolved;
+   * of a pair of streams nobody knows.
+   */
+  readonly fastPath: FastPath | null;
+}

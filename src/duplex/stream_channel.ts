@@ -6,11 +6,11 @@
 
 import { StateError } from "../http1/errors.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
-import { accepted, type Withdrawable } from "./fast_path.ts";
+import { accepted, type FastPath, type Shortcut, type Withdrawable } from "./fast_path.ts";
 import { TransportError } from "./transport_error.ts";
 
 /** A byte channel that can end itself, and give back the pair it was made from. */
-export interface HeldChannel extends ByteChannel, Withdrawable {
+export interface HeldChannel extends ByteChannel, Withdrawable, Shortcut {
   /** Sends what is written and ends both sides. */
   close(): Promise<void>;
   /** Gives back the locks on the streams; the pair may be used by others then. No read may be pending. */
@@ -38,6 +38,10 @@ class OwnChannel implements HeldChannel {
 
   constructor(channel: ByteChannel & { close?(): Promise<void> }) {
     this.#channel = channel;
+  }
+
+  get fastPath(): FastPath | null {
+    return (this.#channel as Partial<Shortcut>).fastPath ?? null;
   }
 
   read(): Promise<Uint8Array | null> {
@@ -75,6 +79,7 @@ class OwnChannel implements HeldChannel {
 }
 
 class StreamChannel implements HeldChannel {
+  readonly fastPath: null = null;
   readonly #duplex: Duplex & { close?(): unknown; closeWrite?(): unknown };
   #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;

@@ -6,7 +6,7 @@
  */
 
 import { concat } from "../bytes/concat.ts";
-import type { Withdrawable } from "../duplex/fast_path.ts";
+import type { ChunkTaker, FastPath, Withdrawable } from "../duplex/fast_path.ts";
 import { StateError } from "../http1/errors.ts";
 
 /** Where chunks come from. */
@@ -41,7 +41,7 @@ function keepSettlers(resolve: Settle<Uint8Array | null>, reject: Settle<unknown
 }
 
 /** Chunks in the order of their arrival, then the end or an error. */
-export class ChunkQueue implements Withdrawable {
+export class ChunkQueue implements FastPath, Withdrawable {
   #source: ChunkSource | null;
   #chunks: Uint8Array[] = [];
   #next = 0;
@@ -49,6 +49,8 @@ export class ChunkQueue implements Withdrawable {
   #paused = false;
   #resolve: Settle<Uint8Array | null> | null = null;
   #reject: Settle<unknown> | null = null;
+  /** Who waits instead of a promise. */
+  #taker: ChunkTaker | null = null;
   #ended = false;
   #failed = false;
   #reason: unknown = undefined;
@@ -64,7 +66,7 @@ export class ChunkQueue implements Withdrawable {
 
   /** Whether a `read()` is pending. */
   get waiting(): boolean {
-    return this.#resolve !== null;
+    return this.#resolve !== null || this.#taker !== null;
   }
 
   /** Whether nothing is queued. */
@@ -81,14 +83,12 @@ export class ChunkQueue implements Withdrawable {
   attach(source: ChunkSource | null): void {
     this.#source = source;
     this.#paused = false;
-    if (this.#resolve !== null) source?.resume();
+    if (this.waiting) source?.resume();
   }
 
   /** See `ByteChannel.read()`. */
   read(): Promise<Uint8Array | null> {
-    if (this.#resolve !== null) {
-      return Promise.reject(new StateError("busy", "Cannot read: another read is pending"));
-    }
+    if (this.waiting) return Promise.reject(busy());
     if (this.#next < this.#chunks.length) return Promise.resolve(this.#shift());
     if (this.#ended) return END;
     if (this.#failed) return Promise.reject(this.#reason);
@@ -99,12 +99,45 @@ export class ChunkQueue implements Withdrawable {
     return promise;
   }
 
+  /** See `FastPath`. */
+  takeChunk(): Uint8Array | null | undefined {
+    if (this.#next < this.#chunks.length) return this.#shift();
+    return this.#ended ? null : undefined;
+  }
+
+  /** See `FastPath`. Nothing may be queued. */
+  awaitChunk(taker: ChunkTaker): void {
+    if (this.waiting) return failLater(taker, busy());
+    if (this.#failed) return failLater(taker, this.#reason);
+    this.#taker = taker;
+    this.#source?.resume();
+  }
+
   /** See `Withdrawable`. */
   withdrawRead(): boolean {
+    return this.#refuse(new StateError("canceled", "The read was withdrawn"));
+  }
+
+  /** Refuses the pending read, if there is one. */
+  #refuse(reason: unknown): boolean {
     const reject = this.#reject;
-    if (reject === null) return false;
-    this.#resolve = this.#reject = null;
-    reject(new StateError("canceled", "The read was withdrawn"));
+    const taker = this.#taker;
+    this.#resolve = this.#reject = this.#taker = null;
+    reject?.(reason);
+    if (taker !== null) failLater(taker, reason);
+    return reject !== null || taker !== null;
+  }
+
+  /**
+   * Takes a chunk whose memory the source uses again.
+   *
+   * @returns Whether somebody was waiting who has read it by now; else it has not been taken.
+   */
+  lend(chunk: Uint8Array): boolean {
+    const taker = this.#taker;
+    if (taker === null) return false;
+    this.#taker = null;
+    taker.onChunk(chunk, true);
     return true;
   }
 
@@ -114,6 +147,12 @@ export class ChunkQueue implements Withdrawable {
     if (resolve !== null) {
       this.#resolve = this.#reject = null;
       resolve(chunk);
+      return;
+    }
+    const taker = this.#taker;
+    if (taker !== null) {
+      this.#taker = null;
+      taker.onChunk(chunk, false);
       return;
     }
     if (this.#ended || this.#failed) return;
@@ -130,8 +169,10 @@ export class ChunkQueue implements Withdrawable {
     if (this.#ended || this.#failed) return;
     this.#ended = true;
     const resolve = this.#resolve;
-    this.#resolve = this.#reject = null;
+    const taker = this.#taker;
+    this.#resolve = this.#reject = this.#taker = null;
     resolve?.(null);
+    if (taker !== null) queueMicrotask(() => taker.onEnd());
   }
 
   /** Says that no chunk follows because of an error, which is told behind the queued chunks. */
@@ -139,9 +180,7 @@ export class ChunkQueue implements Withdrawable {
     if (this.#ended || this.#failed) return;
     this.#failed = true;
     this.#reason = reason;
-    const reject = this.#reject;
-    this.#resolve = this.#reject = null;
-    reject?.(reason);
+    this.#refuse(reason);
   }
 
   /**
@@ -173,4 +212,13 @@ export class ChunkQueue implements Withdrawable {
     }
     return chunk;
   }
+}
+
+/** As a promise does it: whoever ends the connection is not told in the middle of that. */
+function failLater(taker: ChunkTaker, reason: unknown): void {
+  queueMicrotask(() => taker.onReadFailure(reason));
+}
+
+function busy(): StateError {
+  return new StateError("busy", "Cannot read: another read is pending");
 }

@@ -31,8 +31,8 @@ export interface DenoConn {
 
 /** 8 KiB, as in hyper: what a connection that waits for a request costs. */
 const FIRST_BUFFER_BYTES = 8 * 1024;
-/** 64 KiB: once a read has filled its buffer; more does not make loopback faster. */
-const BULK_BUFFER_BYTES = 64 * 1024;
+/** 64 KiB and a header: once a read has filled its buffer, until one brings less than fits into the first. */
+const BULK_BUFFER_BYTES = 65 * 1024;
 /** A chunk that is smaller than this part of its buffer is copied out of it. */
 const COPIED_PART = 1 / 4;
 
@@ -45,7 +45,7 @@ export class DenoTransport implements Transport {
   #ended = false;
   #abortReason: unknown = undefined;
   #buffer: Uint8Array | null = null;
-  #filled = false;
+  #bufferBytes = FIRST_BUFFER_BYTES;
   #writes = 0;
   #bytes: Uint8Array | null = null;
   #lastWrite: Promise<void> = Promise.resolve();
@@ -63,7 +63,7 @@ export class DenoTransport implements Transport {
   resume(): void {
     if (this.reading || this.#ended || this.#over) return;
     this.reading = true;
-    this.#buffer ??= new Uint8Array(this.#filled ? BULK_BUFFER_BYTES : FIRST_BUFFER_BYTES);
+    this.#buffer ??= new Uint8Array(this.#bufferBytes);
     this.native.read(this.#buffer).then(this.#onRead, this.#onReadError);
   }
 
@@ -137,18 +137,25 @@ export class DenoTransport implements Transport {
     } else if (count === 0) {
       this.resume();
     } else {
-      this.sink.received(this.#take(count));
+      this.#give(count);
     }
   };
+
+  /** The buffer is lent to whoever reads at once, and may be used for the next read from within. */
+  #give(count: number): void {
+    const buffer = this.#buffer!;
+    if (count === buffer.length) this.#bufferBytes = BULK_BUFFER_BYTES;
+    else if (count < FIRST_BUFFER_BYTES) this.#bufferBytes = FIRST_BUFFER_BYTES;
+    if (buffer.length !== this.#bufferBytes) this.#buffer = null;
+    if (!this.sink.lend(buffer.subarray(0, count))) this.sink.received(this.#chunkOf(buffer, count));
+  }
 
   /**
    * The bytes read, in an array buffer that is theirs alone: whoever gets a chunk may transfer it, which would take every
    * other chunk of a shared buffer along.
    */
-  #take(count: number): Uint8Array {
-    const buffer = this.#buffer!;
-    this.#filled = count === buffer.byteLength;
-    if (count < buffer.byteLength * COPIED_PART) return buffer.slice(0, count);
+  #chunkOf(buffer: Uint8Array, count: number): Uint8Array {
+    if (count < buffer.length * COPIED_PART) return buffer.slice(0, count);
     this.#buffer = null;
     return buffer.subarray(0, count);
   }

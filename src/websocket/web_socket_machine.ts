@@ -158,9 +158,20 @@ export class WebSocketMachine {
     return this.#in.length > 0;
   }
 
-  /** Takes bytes in. The machine may keep `chunk`, and does not change it. */
-  receive(chunk: Uint8Array): void {
-    if (!this.#closeReceived) this.#in.push(chunk);
+  /**
+   * Takes bytes in.
+   *
+   * @param chunk The machine may keep it, and does not change it.
+   * @param lent Whether the caller wants to use its memory again, once `next()` has said `need-data` or {@linkcode keepInput}
+   * was called. Events never hold views of it.
+   */
+  receive(chunk: Uint8Array, lent = false): void {
+    if (!this.#closeReceived) this.#in.push(chunk, lent);
+  }
+
+  /** Copies what `next()` has not looked at yet of a chunk that was lent. */
+  keepInput(): void {
+    this.#in.own();
   }
 
   /** The peer has ended its side. */
@@ -193,6 +204,7 @@ export class WebSocketMachine {
     }
     if (this.#closeReceived || this.#eof) return END;
     this.#in.release();
+    this.#in.own();
     return NEED_DATA;
   }
 

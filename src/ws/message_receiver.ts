@@ -9,6 +9,7 @@
 
 import { unattended } from "../connection/settled.ts";
 import type { Wire } from "../connection/wire.ts";
+import type { ChunkTaker, FastPath } from "../duplex/fast_path.ts";
 import { StateError } from "../http1/errors.ts";
 import { badUtf8 } from "../websocket/message_assembler.ts";
 import type { MessageKind, WebSocketEvent } from "../websocket/web_socket_event.ts";
@@ -55,9 +56,10 @@ export function readText(bytes: Uint8Array): string | null {
 const LEAST_WAITING_BYTES = 65_536;
 
 /** See the module. */
-export class MessageReceiver {
+export class MessageReceiver implements ChunkTaker {
   readonly #machine: WebSocketMachine;
   readonly #wire: Wire;
+  #fastPath: FastPath | null = null;
   readonly #inflation: Inflation | null;
   readonly #events: ReceiverEvents;
   readonly #ready: MessageQueue<Message> = new MessageQueue();
@@ -167,8 +169,9 @@ export class MessageReceiver {
         const event = this.#machine.next();
         if (event.type === "text") this.#deliver(event.text);
         else if (event.type === "binary") this.#deliver(event.bytes);
-        else if (event.type === "need-data") return this.#readChunk();
-        else if (event.type === "compressed") this.#inflate(event.kind, event.bytes);
+        else if (event.type === "need-data") {
+          if (!this.#takeChunk()) return this.#awaitChunk();
+        } else if (event.type === "compressed") this.#inflate(event.kind, event.bytes);
         else if (event.type === "end") return this.#finish();
         else if (event.type === "close") this.#afterAnswers(() => this.#events.onControl(event));
         else this.#events.onControl(event);
@@ -223,23 +226,54 @@ export class MessageReceiver {
     });
   }
 
-  #readChunk(): void {
-    this.#reading = true;
-    this.#wire.read().then(this.#onChunk, this.#onReadFailure);
+  /** Takes what has come without waiting, if the transport can say so. */
+  #takeChunk(): boolean {
+    const fastPath = this.#fastPath ??= this.#wire.fastPath;
+    const chunk = fastPath?.takeChunk();
+    if (chunk === undefined) return false;
+    this.#received(chunk, false);
+    return true;
   }
 
-  readonly #onChunk = (chunk: Uint8Array | null): void => {
-    this.#reading = false;
-    if (chunk === null) this.#machine.receiveEof();
-    else this.#machine.receive(chunk);
-    this.#events.onChunk();
-    this.#pump();
+  #awaitChunk(): void {
+    this.#reading = true;
+    if (this.#fastPath !== null) return this.#fastPath.awaitChunk(this);
+    this.#wire.read().then(this.#onRead, this.#onReadFailed);
+  }
+
+  readonly #onRead = (chunk: Uint8Array | null): void => {
+    if (chunk === null) this.onEnd();
+    else this.onChunk(chunk, false);
   };
 
-  readonly #onReadFailure = (error: unknown): void => {
+  readonly #onReadFailed = (error: unknown): void => this.onReadFailure(error);
+
+  /** See {@linkcode ChunkTaker}. */
+  onChunk(chunk: Uint8Array, lent: boolean): void {
+    this.#reading = false;
+    this.#received(chunk, lent);
+    this.#pump();
+    if (lent) this.#machine.keepInput();
+  }
+
+  /** See {@linkcode ChunkTaker}. */
+  onEnd(): void {
+    this.#reading = false;
+    this.#received(null, false);
+    this.#pump();
+  }
+
+  /** See {@linkcode ChunkTaker}. */
+  onReadFailure(error: unknown): void {
     this.#reading = false;
     this.#fail(error);
-  };
+  }
+
+  #received(chunk: Uint8Array | null, lent: boolean): void {
+    if (chunk === null) this.#machine.receiveEof();
+    else this.#machine.receive(chunk, lent);
+    this.#events.onChunk();
+  }
 
   #finish(): void {
     this.#over = true;

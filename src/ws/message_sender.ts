@@ -245,8 +245,10 @@ export class MessageSender {
 
   #awaitWritten(written: Promise<void>): Promise<void> {
     const bytes = this.#unsentBytes;
+    const mayRecycle = this.#wire.fastPath !== null;
     const writing = written.then(() => {
       this.#writing = null;
+      if (mayRecycle) this.#machine.recycle();
       this.#unsentBytes -= bytes;
       this.#acceptedBytes += bytes;
     }, (error) => {

@@ -112,3 +112,27 @@ test("ReceiveBuffer copies little when bytes are taken as they come, with some a
   assert(copied < 4 * 1_000_000, `${copied} bytes copied for 1000000`);
   assert(buffer.bytes.length < 10_000, `${buffer.bytes.length} bytes of memory for 1000`);
 });
+
+test("ReceiveBuffer.own() copies what is left of a chunk that was lent, and nothing else", () => {
+  const buffer = new ReceiveBuffer();
+  const lent = wire("abcdef");
+  buffer.push(lent, true);
+  buffer.take(2);
+  buffer.own();
+  lent.fill(0);
+  buffer.push(wire("gh"));
+  assertEquals(text(buffer.takeAll()), "cdefgh");
+  const given = wire("ij");
+  buffer.push(given);
+  buffer.own();
+  assertStrictEquals(buffer.takeAll(), given);
+});
+
+test("ReceiveBuffer copies a chunk that is lent behind bytes that wait", () => {
+  const buffer = new ReceiveBuffer();
+  const lent = wire("cd");
+  buffer.push(wire("ab"));
+  buffer.push(lent, true);
+  lent.fill(0);
+  assertEquals(text(buffer.takeAll()), "abcd");
+});

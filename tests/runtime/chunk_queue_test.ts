@@ -1,9 +1,24 @@
 import { test } from "node:test";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import type { ChunkTaker } from "../../src/duplex/fast_path.ts";
 import { StateError } from "../../src/http1/errors.ts";
 import { ChunkQueue, type ChunkSource } from "../../src/runtime/chunk_queue.ts";
 
 const KiB = 1024;
+
+/** Whoever waits without a promise, and notes what comes. */
+class NotedTaker implements ChunkTaker {
+  readonly told: unknown[] = [];
+  onChunk(chunk: Uint8Array, lent: boolean): void {
+    this.told.push([...chunk, lent]);
+  }
+  onEnd(): void {
+    this.told.push("end");
+  }
+  onReadFailure(error: unknown): void {
+    this.told.push(error);
+  }
+}
 
 /** A source that notes what is asked of it. */
 class NotedSource implements ChunkSource {
@@ -104,4 +119,59 @@ test("ChunkQueue.attach() resumes a source for the reader that waits already", (
   queue.read().catch(() => {});
   queue.attach(source);
   assertEquals(source.calls, ["resume"]);
+});
+
+test("ChunkQueue gives queued chunks without a promise, then tells once of what comes, lent or not", () => {
+  const source = new NotedSource();
+  const queue = new ChunkQueue(source);
+  const taker = new NotedTaker();
+  queue.push(Uint8Array.of(1));
+  assertEquals([queue.takeChunk(), queue.takeChunk(), queue.lend(Uint8Array.of(0))], [
+    Uint8Array.of(1),
+    undefined,
+    false,
+  ]);
+  queue.awaitChunk(taker);
+  assertEquals([queue.waiting, source.calls], [true, ["resume"]]);
+  queue.push(Uint8Array.of(2));
+  queue.push(Uint8Array.of(3));
+  assertEquals([taker.told, queue.takeChunk()], [[[2, false]], Uint8Array.of(3)]);
+  queue.awaitChunk(taker);
+  assertEquals([queue.lend(Uint8Array.of(4)), queue.waiting, taker.told], [true, false, [[2, false], [4, true]]]);
+  queue.end();
+  assertEquals(queue.takeChunk(), null);
+});
+
+test("ChunkQueue tells of the end, a failure and a withdrawal behind whatever caused them", async () => {
+  const error = new Error("reset");
+  for (
+    const [act, expected] of [
+      [(queue: ChunkQueue) => queue.end(), "end"],
+      [(queue: ChunkQueue) => queue.fail(error), error],
+    ] as const
+  ) {
+    const queue = new ChunkQueue();
+    const taker = new NotedTaker();
+    queue.awaitChunk(taker);
+    act(queue);
+    assertEquals(taker.told, []);
+    await Promise.resolve();
+    assertEquals([taker.told, queue.waiting], [[expected], false]);
+  }
+  const queue = new ChunkQueue();
+  const [first, second, third] = [new NotedTaker(), new NotedTaker(), new NotedTaker()];
+  queue.awaitChunk(first);
+  queue.awaitChunk(second);
+  await assertRejects(() => queue.read(), StateError, "pending");
+  assertEquals([(second.told[0] as StateError).code, queue.withdrawRead(), queue.withdrawRead()], [
+    "busy",
+    true,
+    false,
+  ]);
+  await Promise.resolve();
+  assertEquals([(first.told[0] as StateError).code, queue.lend(Uint8Array.of(1))], ["canceled", false]);
+  queue.fail(error);
+  queue.awaitChunk(third);
+  await Promise.resolve();
+  assertEquals(third.told, [error]);
 });

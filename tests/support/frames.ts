@@ -152,6 +152,8 @@ export function machineOf(role: Role, options: WebSocketMachineLimits = {}): Web
 export interface Reception extends WebSocketMachineLimits {
   /** Whether the peer ends its side behind the last chunk. False by default. */
   readonly eof?: boolean;
+  /** Whether the memory of each chunk is used for something else once it was looked at. False by default. */
+  readonly lent?: boolean;
 }
 
 /**
@@ -162,8 +164,10 @@ export function received(role: Role, chunks: readonly Uint8Array[], options: Rec
   const machine = machineOf(role, options);
   const lines: string[] = [];
   for (const chunk of chunks) {
-    machine.receive(chunk);
+    const given = options.lent ? chunk.slice() : chunk;
+    machine.receive(given, options.lent);
     if (!drain(machine, lines)) return lines;
+    if (options.lent) given.fill(0xff);
   }
   if (options.eof) machine.receiveEof();
   drain(machine, lines);

@@ -85,7 +85,9 @@ test("any messages, parts and Pings arrive as they were sent, however they are c
           const size = 1 + cuts.next().value % (wire.length > 2000 ? 5000 : 50);
           chunks.push(wire.slice(at, at += size));
         }
-        assertEquals(received(from === "client" ? "server" : "client", chunks), expected);
+        const to = from === "client" ? "server" : "client";
+        assertEquals(received(to, chunks), expected);
+        assertEquals(received(to, chunks, { lent: true }), expected);
       },
     ),
     runs,
@@ -132,6 +134,7 @@ test("WebSocketMachine makes the same of any bytes however they are cut, and fai
       ({ given: { role, bytes, options }, chunks }) => {
         const whole = received(role, [bytes], options);
         assertEquals(received(role, chunks, options), whole);
+        assertEquals(received(role, chunks, { ...options, lent: true }), whole);
         assertEquals(received(role, Array.from(bytes, (_, i) => bytes.slice(i, i + 1)), options), whole);
       },
     ),
