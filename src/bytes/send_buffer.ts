@@ -145,6 +145,7 @@ export class SendBuffer {
 
   /** Takes everything, in order. */
   take(): Uint8Array[] {
+    if (this.#parts.length === 0) return this.#from === this.#at ? [] : [this.#pending()];
     this.#seal();
     const parts = this.#parts;
     this.#parts = [];
@@ -159,8 +160,12 @@ export class SendBuffer {
   }
 
   #seal(): void {
-    if (this.#from === this.#at) return;
-    this.#parts.push(this.#slab.subarray(this.#from, this.#at));
+    if (this.#from < this.#at) this.#parts.push(this.#pending());
+  }
+
+  #pending(): Uint8Array {
+    const pending = this.#slab.subarray(this.#from, this.#at);
     this.#from = this.#at;
+    return pending;
   }
 }

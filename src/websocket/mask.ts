@@ -31,12 +31,34 @@ export function maskInto(
   key: number,
   phase = 0,
 ): void {
-  if (length < WORDS_PAY_FROM) {
-    for (let i = 0; i < length; i++) target[at + i] = source[from + i]! ^ keyByte(key, phase + i);
-    return;
-  }
+  if (length < WORDS_PAY_FROM) return maskBytes(target, at, source, from, length, turned(key, phase));
   target.set(source.subarray(from, from + length), at);
   maskWords(target, at, length, key, phase);
+}
+
+function maskBytes(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  from: number,
+  length: number,
+  key: number,
+): void {
+  const [first, second, third, fourth] = [key >>> 24, key >>> 16 & 0xff, key >>> 8 & 0xff, key & 0xff];
+  const fours = length & ~3;
+  for (let i = 0; i < fours; i += 4) {
+    target[at + i] = source[from + i]! ^ first;
+    target[at + i + 1] = source[from + i + 1]! ^ second;
+    target[at + i + 2] = source[from + i + 2]! ^ third;
+    target[at + i + 3] = source[from + i + 3]! ^ fourth;
+  }
+  for (let i = fours; i < length; i++) target[at + i] = source[from + i]! ^ keyByte(key, i);
+}
+
+/** The key as it is to be used behind `phase` bytes. */
+function turned(key: number, phase: number): number {
+  const bits = (phase & 3) << 3;
+  return bits === 0 ? key : key << bits | key >>> (32 - bits);
 }
 
 /** Masks in place, four bytes at once where the memory is aligned. */

@@ -126,6 +126,16 @@ export function utf8Length(text: string): number {
   return length;
 }
 
+/** Writes text into `target`, which has room, from `at`; false at the first character that is not ASCII. */
+export function writeAscii(target: Uint8Array, at: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80) return false;
+    target[at + i] = code;
+  }
+  return true;
+}
+
 /** Writes text into `target`, which has room, from `at`. */
 export function writeUtf8(target: Uint8Array, at: number, text: string): void {
   for (let i = 0; i < text.length; i++) {

@@ -29,7 +29,7 @@ import {
 } from "./frame.ts";
 import { maskInto, scratch } from "./mask.ts";
 import { badUtf8, MessageAssembler } from "./message_assembler.ts";
-import { encodeUtf8, readUtf8, utf8Length, writeUtf8 } from "./utf8.ts";
+import { encodeUtf8, readUtf8, utf8Length, writeAscii, writeUtf8 } from "./utf8.ts";
 import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
 /** What a machine can be told, on either end. */
@@ -78,8 +78,8 @@ const JOIN_BYTES = 65_536;
 /** So many Pongs wait at most, to be taken all at once. Autobahn's case 2.10 sends ten Pings and counts. */
 const MAX_PONGS = 16;
 
-/** Text of this length is written without the platform's encoder. */
-const SHORT_TEXT = 128;
+/** Text of up to this length is written without the platform's encoder. */
+const SHORT_TEXT = 48;
 
 const NEED_DATA: WebSocketEvent = { type: "need-data" };
 const END: WebSocketEvent = { type: "end" };
@@ -398,27 +398,30 @@ export class WebSocketMachine {
 
   /** Most text is ASCII: it is written where it is to go, and moved only if it turns out to be longer. */
   #writeText(header: FrameHeader, text: string, masked: boolean): number {
-    const short = text.length <= SHORT_TEXT;
-    if (short) header.length = utf8Length(text);
     const { length, key } = header;
     const size = frameHeaderBytes(length, masked);
     const { memory, at } = this.#out.room(size + length);
     const start = at + size;
-    if (short) {
-      writeUtf8(memory, start, text);
-    } else {
-      const { read, written } = this.#encodeText(text, memory.subarray(start, start + length));
-      if (read < text.length || written < length) return this.#writeLongerText(header, text);
-    }
+    if (!this.#writeAscii(memory, start, text)) return this.#writeLongerText(header, text);
     writeFrameHeader(memory, at, header, masked);
     if (masked) maskInto(memory, start, memory, start, length, key);
     this.#out.added(size + length);
     return length;
   }
 
-  #writeLongerText({ opcode, fin, compressed }: FrameHeader, text: string): number {
-    const bytes = new Uint8Array(text.length * 3);
-    const { written } = this.#encodeText(text, bytes);
+  /** Whether the text takes as many bytes as it has characters; only then is it written. */
+  #writeAscii(memory: Uint8Array, at: number, text: string): boolean {
+    const { length } = text;
+    if (length <= SHORT_TEXT) return writeAscii(memory, at, text);
+    const { read, written } = this.#encodeText(text, memory.subarray(at, at + length));
+    return read === length && written === length;
+  }
+
+  #writeLongerText({ opcode, fin, compressed, length }: FrameHeader, text: string): number {
+    const short = length <= SHORT_TEXT;
+    const bytes = new Uint8Array(short ? utf8Length(text) : length * 3);
+    if (short) writeUtf8(bytes, 0, text);
+    const written = short ? bytes.length : this.#encodeText(text, bytes).written;
     return this.#write(opcode, fin, compressed, bytes.subarray(0, written));
   }
 }

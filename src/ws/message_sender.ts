@@ -62,6 +62,8 @@ export class MessageSender {
   #writing: Promise<void> | null = null;
   #nextFlush: Promise<void> | null = null;
   #unsentBytes = 0;
+  /** How many of them are on their way. */
+  #leavingBytes = 0;
   #unmadeBytes = 0;
   #acceptedBytes = 0;
   #idleTurns = -1;
@@ -244,19 +246,19 @@ export class MessageSender {
   }
 
   #awaitWritten(written: Promise<void>): Promise<void> {
-    const bytes = this.#unsentBytes;
-    const mayRecycle = this.#wire.fastPath !== null;
-    const writing = written.then(() => {
-      this.#writing = null;
-      if (mayRecycle) this.#machine.recycle();
-      this.#unsentBytes -= bytes;
-      this.#acceptedBytes += bytes;
-    }, (error) => {
-      this.#events.onFailure(error);
-      throw error;
-    });
-    return this.#writing = unattended(writing);
+    this.#leavingBytes = this.#unsentBytes;
+    written.then(this.#onWritten, this.#onWriteFailed);
+    return this.#writing = written;
   }
+
+  readonly #onWritten = (): void => {
+    this.#writing = null;
+    this.#unsentBytes -= this.#leavingBytes;
+    this.#acceptedBytes += this.#leavingBytes;
+    if (this.#wire.fastPath !== null) this.#machine.recycle();
+  };
+
+  readonly #onWriteFailed = (error: unknown): void => this.#events.onFailure(error);
 
   #afterTail(task: () => Promise<void>): Promise<void> {
     return this.#tail === null ? task() : this.#tail.then(task, task);
