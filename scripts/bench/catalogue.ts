@@ -122,6 +122,7 @@ function webSockets(runtime: Runtime, quick: boolean): Benchmark[] {
     ...connections.flatMap((count) =>
       echoes(runtime, "websocket", { connections: count, kind: "text", deflate: false })
     ),
+    ...echoes(runtime, "websocket-unicode", { connections: 100, kind: "unicode", deflate: false }),
     ...connections.flatMap((count) =>
       echoes(runtime, "websocket-binary", { connections: count, kind: "binary", deflate: false })
     ),
@@ -137,8 +138,10 @@ function echoes(
   plan: Pick<MessagesPlan, "connections" | "kind" | "deflate">,
 ): Benchmark[] {
   const { connections, kind, deflate } = plan;
-  const how = `${kind}${deflate ? " compressed" : ""}, ${connections} connection${connections > 1 ? "s" : ""}`;
-  return messageSizes.filter(([, bytes]) => !deflate || bytes >= 1024).map(([size, bytes]) => {
+  const how = `${kind === "unicode" ? "text that is not ASCII" : kind}${
+    deflate ? " compressed" : ""
+  }, ${connections} connection${connections > 1 ? "s" : ""}`;
+  return messageSizes.filter(([, bytes]) => (!deflate && kind !== "unicode") || bytes >= 1024).map(([size, bytes]) => {
     const messages: LoadPlan = { type: "messages", bytes, inFlight: 1, ...plan };
     return served(name, `WebSocket echo, ${size} of ${how}`, messages, webSocketEchoers(runtime, deflate));
   });

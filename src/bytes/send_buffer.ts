@@ -10,7 +10,7 @@
 
 import { COLON, CR, isFieldContentByte, isTokenByte, LF, SP } from "./ascii.ts";
 import { writeLatin1 } from "./latin1.ts";
-import { giveMemory, takeMemory } from "./memory_pool.ts";
+import { giveMemory, POOLED_FROM_BYTES, takeMemory } from "./memory_pool.ts";
 
 /** The first slab of a connection, enough for the head of a switch: many connections send nothing else. */
 const FIRST_SLAB_BYTES = 256;
@@ -40,7 +40,7 @@ export class SendBuffer {
     const pending = this.#at - this.#from;
     const usual = this.#slab.length === 0 ? FIRST_SLAB_BYTES : SLAB_BYTES;
     const needed = pending + Math.max(pending, bytes);
-    const slab = needed > SLAB_BYTES ? takeMemory(needed) : new Uint8Array(Math.max(usual, needed));
+    const slab = takeMemory(Math.max(usual, needed));
     if (pending > 0) slab.set(this.#slab.subarray(this.#from, this.#at));
     this.#leave();
     this.#slab = slab;
@@ -49,7 +49,7 @@ export class SendBuffer {
 
   /** Lets go of the slab; others may have it if nobody holds what was handed out of it. */
   #leave(): void {
-    if (this.#slab.length > SLAB_BYTES && this.#from === 0) giveMemory(this.#slab);
+    if (this.#from === 0) giveMemory(this.#slab);
     this.#slab = this.#room.memory = NOTHING;
     this.#from = this.#at = 0;
   }
@@ -156,7 +156,7 @@ export class SendBuffer {
   recycle(): void {
     if (this.#from < this.#at || this.#parts.length > 0) return;
     this.#from = this.#at = 0;
-    if (this.#slab.length > SLAB_BYTES) this.#leave();
+    if (this.#slab.length > POOLED_FROM_BYTES) this.#leave();
   }
 
   #seal(): void {

@@ -1,14 +1,15 @@
 /**
  * The message that is being received: from one frame or many, from one chunk or many.
  *
- * Memory grows with what has come, not with what a header promises. Text is read as it comes, so that the first byte that
- * cannot be UTF-8 is found at once; bytes are gathered.
+ * Memory grows with what has come, not with what a header promises. Text is checked as it comes, so that the first byte that
+ * cannot be UTF-8 is found at once.
  *
  * @module
  */
 
 import { WebSocketProtocolError } from "./errors.ts";
-import { maskInto, scratch } from "./mask.ts";
+import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
+import { maskInto } from "./mask.ts";
 import { incompleteTail, Utf8Validator } from "./utf8.ts";
 import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
@@ -24,9 +25,10 @@ export class MessageAssembler {
    * Has no message yet.
    *
    * @param readText Reads UTF-8, `null` if it is none.
+   * @param isText Whether bytes are UTF-8.
    */
-  constructor(readText: (bytes: Uint8Array) => string | null) {
-    this.#text = new TextGatherer(readText);
+  constructor(readText: (bytes: Uint8Array) => string | null, isText: (bytes: Uint8Array) => boolean) {
+    this.#text = new TextGatherer(readText, isText);
   }
 
   /** What the message is made of; `null` while there is none. */
@@ -63,7 +65,7 @@ export class MessageAssembler {
    */
   add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
     this.#length += length;
-    if (this.#kind === "text" && !this.#compressed) this.#text.add(bytes, start, length, key, phase);
+    if (this.#kind === "text" && !this.#compressed) this.#text.add(bytes, start, length, key, phase, rest);
     else this.#bytes.add(bytes, start, length, key, phase, rest);
   }
 
@@ -88,83 +90,89 @@ const AT_ONCE_BYTES = 65_536;
 const NOTHING = new Uint8Array(0);
 
 /** Bytes in one piece of memory, which grows fourfold, so that many small frames cost linear time. */
-class BytesGatherer {
-  #memory: Uint8Array = NOTHING;
-  #length = 0;
+class Gatherer {
+  memory: Uint8Array = NOTHING;
+  length = 0;
+  readonly #allocate: (bytes: number) => Uint8Array;
 
-  add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
-    const at = this.#length;
-    this.#reserve(at + length, at + length + rest);
-    maskInto(this.#memory, at, bytes, start, length, key, phase);
-    this.#length = at + length;
+  constructor(allocate: (bytes: number) => Uint8Array) {
+    this.#allocate = allocate;
   }
 
-  finish(): Uint8Array {
-    const memory = this.#memory;
-    const bytes = memory.length === this.#length ? memory : memory.subarray(0, this.#length);
-    this.#memory = NOTHING;
-    this.#length = 0;
-    return bytes;
+  add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
+    const at = this.length;
+    this.#reserve(at + length, at + length + rest);
+    maskInto(this.memory, at, bytes, start, length, key, phase);
+    this.length = at + length;
+  }
+
+  clear(): void {
+    this.memory = NOTHING;
+    this.length = 0;
   }
 
   #reserve(needed: number, announced: number): void {
-    if (needed <= this.#memory.length) return;
+    if (needed <= this.memory.length) return;
     const roomy = Math.max(AT_ONCE_BYTES, needed * 4);
-    const grown = new Uint8Array(Math.max(needed, Math.min(announced, roomy), this.#memory.length * 2));
-    grown.set(this.#memory.subarray(0, this.#length));
-    this.#memory = grown;
+    const grown = this.#allocate(Math.max(needed, Math.min(announced, roomy), this.memory.length * 2));
+    grown.set(this.memory.subarray(0, this.length));
+    this.memory = grown;
   }
 }
 
-/** Pieces shorter than this are gathered, so many of them: a text of one piece for each byte would take too much memory. */
-const SHORT_PIECE = 1024;
-const MAX_PIECES = 1024;
+/** Bytes, which are the receiver's. */
+class BytesGatherer {
+  readonly #gathered: Gatherer = new Gatherer((bytes) => new Uint8Array(bytes));
 
-/** Text, read piece by piece; a character that is cut waits for its rest. */
-class TextGatherer {
-  readonly #readText: (bytes: Uint8Array) => string | null;
-  readonly #validator: Utf8Validator = new Utf8Validator();
-  #text = "";
-  #pieces: string[] = [];
-  #cut: Uint8Array = NOTHING;
-
-  constructor(readText: (bytes: Uint8Array) => string | null) {
-    this.#readText = readText;
+  add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
+    this.#gathered.add(bytes, start, length, key, phase, rest);
   }
 
-  add(bytes: Uint8Array, start: number, length: number, key: number, phase: number): void {
-    for (let at = 0; at < length;) {
-      const before = this.#cut.length;
-      const taken = Math.min(scratch.length - before, length - at);
-      scratch.set(this.#cut);
-      maskInto(scratch, before, bytes, start + at, taken, key, phase + at);
-      at += taken;
-      this.#read(before + taken);
-    }
+  finish(): Uint8Array {
+    const { memory, length } = this.#gathered;
+    this.#gathered.clear();
+    return memory.length === length ? memory : memory.subarray(0, length);
+  }
+}
+
+/** Text: gathered, checked as it comes, and read when it is complete, so that no text has to be joined of others. */
+class TextGatherer {
+  readonly #readText: (bytes: Uint8Array) => string | null;
+  readonly #isText: (bytes: Uint8Array) => boolean;
+  readonly #gathered: Gatherer = new Gatherer(takeMemory);
+  readonly #cut: Utf8Validator = new Utf8Validator();
+  /** Up to here it is UTF-8. */
+  #checked = 0;
+
+  constructor(readText: (bytes: Uint8Array) => string | null, isText: (bytes: Uint8Array) => boolean) {
+    this.#readText = readText;
+    this.#isText = isText;
+  }
+
+  add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
+    const given = this.#gathered.memory;
+    this.#gathered.add(bytes, start, length, key, phase, rest);
+    if (given !== this.#gathered.memory) giveMemory(given);
+    this.#check(this.#gathered.memory, this.#gathered.length);
   }
 
   finish(): string {
-    if (this.#cut.length > 0) throw badUtf8();
-    this.#join();
-    const text = this.#text;
-    this.#text = "";
+    const { memory, length } = this.#gathered;
+    const text = this.#checked === length ? this.#readText(memory.subarray(0, length)) : null;
+    this.#gathered.clear();
+    giveMemory(memory);
+    this.#checked = 0;
+    if (text === null) throw badUtf8();
     return text;
   }
 
-  #join(): void {
-    this.#text += this.#pieces.length === 1 ? this.#pieces[0]! : this.#pieces.join("");
-    this.#pieces = [];
-  }
-
-  #read(length: number): void {
-    const complete = length - incompleteTail(scratch, length);
-    this.#cut = complete === length ? NOTHING : scratch.slice(complete, length);
-    this.#validator.reset();
-    const piece = this.#readText(scratch.subarray(0, complete));
-    if (piece === null || !this.#validator.accepts(this.#cut, 0, this.#cut.length)) throw badUtf8();
-    this.#pieces.push(piece);
-    if (piece.length < SHORT_PIECE && this.#pieces.length < MAX_PIECES) return;
-    this.#join();
+  /** A character that is cut at the end may still become one. */
+  #check(memory: Uint8Array, length: number): void {
+    const complete = length - incompleteTail(memory, length);
+    this.#cut.reset();
+    if (!this.#cut.accepts(memory, complete, length)) throw badUtf8();
+    if (complete > this.#checked && !this.#isText(memory.subarray(this.#checked, complete))) throw badUtf8();
+    this.#checked = complete;
   }
 }
 

@@ -71,6 +71,12 @@ export function incompleteTail(bytes: Uint8Array, end: number): number {
   return 0;
 }
 
+/** Whether the bytes are UTF-8. */
+export function isUtf8(bytes: Uint8Array): boolean {
+  const validator = new Utf8Validator();
+  return validator.accepts(bytes, 0, bytes.length) && validator.complete;
+}
+
 /** The first byte from `start` that is not ASCII, or `end`. */
 function skipAscii(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
@@ -79,6 +85,12 @@ function skipAscii(bytes: Uint8Array, start: number, end: number): number {
     if (((bytes.byteOffset + i) & 3) === 0) {
       const words = new Int32Array(bytes.buffer, bytes.byteOffset + i, (end - i) >>> 2);
       let word = 0;
+      const eights = words.length & ~7;
+      for (; word < eights; word += 8) {
+        const any = words[word]! | words[word + 1]! | words[word + 2]! | words[word + 3]! |
+          words[word + 4]! | words[word + 5]! | words[word + 6]! | words[word + 7]!;
+        if ((any & ALL_ASCII) !== 0) break;
+      }
       while (word < words.length && (words[word]! & ALL_ASCII) === 0) word++;
       i += word * 4;
     }
@@ -93,8 +105,7 @@ function skipAscii(bytes: Uint8Array, start: number, end: number): number {
  * @returns The text, or `null` if the bytes are not UTF-8. A byte order mark is a character like others.
  */
 export function readUtf8(bytes: Uint8Array): string | null {
-  const validator = new Utf8Validator();
-  if (!validator.accepts(bytes, 0, bytes.length) || !validator.complete) return null;
+  if (!isUtf8(bytes)) return null;
   let text = "";
   for (let i = 0; i < bytes.length;) {
     const byte = bytes[i++]!;

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { StateError } from "../http1/errors.ts";
@@ -29,7 +30,7 @@ import {
 } from "./frame.ts";
 import { maskInto, scratch } from "./mask.ts";
 import { badUtf8, MessageAssembler } from "./message_assembler.ts";
-import { encodeUtf8, readUtf8, utf8Length, writeAscii, writeUtf8 } from "./utf8.ts";
+import { encodeUtf8, isUtf8, readUtf8, utf8Length, writeAscii, writeUtf8 } from "./utf8.ts";
 import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
 /** What a machine can be told, on either end. */
@@ -45,6 +46,10 @@ export interface WebSocketMachineLimits {
   readonly answersClose?: boolean | undefined;
   /** Reads UTF-8, `null` if it is none. A plain one by default; the platform's is faster on long text. */
   readonly readText?: ((bytes: Uint8Array) => string | null) | undefined;
+  /** Whether bytes are UTF-8. A plain one by default. */
+  readonly isText?: ((bytes: Uint8Array) => boolean) | undefined;
+  /** How many bytes a text takes. A plain one by default. */
+  readonly textLength?: ((text: string) => number) | undefined;
   /** Writes UTF-8, as `TextEncoder.encodeInto()` does. A plain one by default. */
   readonly encodeText?: ((text: string, target: Uint8Array) => { read: number; written: number }) | undefined;
 }
@@ -80,6 +85,10 @@ const MAX_PONGS = 16;
 
 /** Text of up to this length is written without the platform's encoder. */
 const SHORT_TEXT = 48;
+/** Text of up to this length gets room for whatever it holds; to measure it would cost more. */
+const UNMEASURED_CHARACTERS = 4096;
+/** Of UTF-8, for each half of a surrogate pair as well. */
+const MAX_BYTES_A_CHARACTER = 3;
 
 const NEED_DATA: WebSocketEvent = { type: "need-data" };
 const END: WebSocketEvent = { type: "end" };
@@ -105,6 +114,7 @@ export class WebSocketMachine {
   readonly #maskingKey: (() => number) | null;
   readonly #maxMessageBytes: number;
   readonly #readText: (bytes: Uint8Array) => string | null;
+  readonly #textLength: (text: string) => number;
   readonly #encodeText: (text: string, target: Uint8Array) => { read: number; written: number };
   readonly #in: ReceiveBuffer = new ReceiveBuffer();
   readonly #out: SendBuffer = new SendBuffer();
@@ -133,8 +143,9 @@ export class WebSocketMachine {
     this.#rules = { role: options.role, mayCompress: options.mayCompress ?? false };
     this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
     this.#readText = options.readText ?? readUtf8;
+    this.#textLength = options.textLength ?? utf8Length;
     this.#encodeText = options.encodeText ?? encodeUtf8;
-    this.#assembler = new MessageAssembler(this.#readText);
+    this.#assembler = new MessageAssembler(this.#readText, options.isText ?? isUtf8);
     if (!(this.#maxMessageBytes >= 0)) throw new RangeError("maxMessageBytes must be a number of at least 0");
   }
 
@@ -262,9 +273,11 @@ export class WebSocketMachine {
     this.#in.start += length;
     this.#rest = -1;
     if (key === 0) return this.#text(bytes.subarray(start, start + length));
-    const memory = length <= scratch.length ? scratch : new Uint8Array(length);
+    const memory = length <= scratch.length ? scratch : takeMemory(length);
     maskInto(memory, 0, bytes, start, length, key);
-    return this.#text(memory.subarray(0, length));
+    const event = this.#text(memory.subarray(0, length));
+    if (memory !== scratch) giveMemory(memory);
+    return event;
   }
 
   #text(bytes: Uint8Array): WebSocketEvent {
@@ -396,33 +409,27 @@ export class WebSocketMachine {
     return length;
   }
 
-  /** Most text is ASCII: it is written where it is to go, and moved only if it turns out to be longer. */
+  /** Short text gets room for whatever it holds and is written at once, long text is measured before. */
   #writeText(header: FrameHeader, text: string, masked: boolean): number {
-    const { length, key } = header;
+    const measured = text.length > UNMEASURED_CHARACTERS;
+    const guess = measured ? this.#textLength(text) : text.length;
+    const before = frameHeaderBytes(guess, masked);
+    const most = measured ? guess : guess * MAX_BYTES_A_CHARACTER;
+    const { memory, at } = this.#out.room(frameHeaderBytes(most, masked) + most);
+    const length = this.#encode(text, memory, at + before, most);
+    header.length = length;
     const size = frameHeaderBytes(length, masked);
-    const { memory, at } = this.#out.room(size + length);
-    const start = at + size;
-    if (!this.#writeAscii(memory, start, text)) return this.#writeLongerText(header, text);
+    if (size > before) memory.copyWithin(at + size, at + before, at + before + length);
     writeFrameHeader(memory, at, header, masked);
-    if (masked) maskInto(memory, start, memory, start, length, key);
+    if (masked) maskInto(memory, at + size, memory, at + size, length, header.key);
     this.#out.added(size + length);
     return length;
   }
 
-  /** Whether the text takes as many bytes as it has characters; only then is it written. */
-  #writeAscii(memory: Uint8Array, at: number, text: string): boolean {
-    const { length } = text;
-    if (length <= SHORT_TEXT) return writeAscii(memory, at, text);
-    const { read, written } = this.#encodeText(text, memory.subarray(at, at + length));
-    return read === length && written === length;
-  }
-
-  #writeLongerText({ opcode, fin, compressed, length }: FrameHeader, text: string): number {
-    const short = length <= SHORT_TEXT;
-    const bytes = new Uint8Array(short ? utf8Length(text) : length * 3);
-    if (short) writeUtf8(bytes, 0, text);
-    const written = short ? bytes.length : this.#encodeText(text, bytes).written;
-    return this.#write(opcode, fin, compressed, bytes.subarray(0, written));
+  /** How many bytes the text takes, which are at most `most`, written from `at` on. */
+  #encode(text: string, memory: Uint8Array, at: number, most: number): number {
+    if (text.length <= SHORT_TEXT && writeAscii(memory, at, text)) return text.length;
+    return this.#encodeText(text, memory.subarray(at, at + most)).written;
   }
 }
 

@@ -30,16 +30,11 @@ import { answerTo, WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import { Compression, directionsOf, Inflation } from "./compression.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { maskingKey } from "./masking_keys.ts";
-import { type Message, MessageReceiver, readText } from "./message_receiver.ts";
-import {
-  encodeText,
-  type MessageOptions,
-  type MessageParts,
-  MessageSender,
-  type OutgoingMessage,
-} from "./message_sender.ts";
+import { type Message, MessageReceiver } from "./message_receiver.ts";
+import { type MessageOptions, type MessageParts, MessageSender, type OutgoingMessage } from "./message_sender.ts";
 import type { WebSocketSettings } from "./options.ts";
 import { Pings } from "./pings.ts";
+import { encodeText, isText, readText, textLength } from "./text.ts";
 
 /** How a WebSocket ended. */
 export interface WebSocketClosed extends CloseInfo {
@@ -149,7 +144,7 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#settings = settings;
     this.#wire = wire;
     const { maxMessageBytes } = settings;
-    const common = { maxMessageBytes, mayCompress: deflate !== null, answersClose: false, readText, encodeText };
+    const common = { maxMessageBytes, mayCompress: deflate !== null, answersClose: false, ...coding };
     this.#machine = new WebSocketMachine(role === "client" ? { ...common, role, maskingKey } : { ...common, role });
     if (deflate !== null) {
       const directions = directionsOf(deflate, role);
@@ -419,6 +414,8 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#closed.resolve(outcome);
   }
 }
+
+const coding = { readText, isText, textLength, encodeText };
 
 function closed(): StateError {
   return new StateError("closed", "The WebSocket was closed");

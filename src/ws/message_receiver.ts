@@ -16,6 +16,7 @@ import type { MessageKind, WebSocketEvent } from "../websocket/web_socket_event.
 import type { WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import type { Inflation } from "./compression.ts";
 import { MessageQueue } from "./message_queue.ts";
+import { readText } from "./text.ts";
 
 /** A message: text, or bytes that are the receiver's. */
 export type Message = string | Uint8Array;
@@ -30,26 +31,6 @@ export interface ReceiverEvents {
   onEof(): void;
   /** The transport failed, or the peer broke the protocol. */
   onFailure(error: unknown): void;
-}
-
-/** Both read a byte order mark as it is. */
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
-/** What stands in a text for bytes that are none. */
-const REPLACEMENT = "\ufffd";
-
-/**
- * The text, or `null` if the bytes are no UTF-8. Only a text that holds the replacement character can come of others, and
- * only then is it read strictly, which costs up to 13 times as much on Deno.
- */
-export function readText(bytes: Uint8Array): string | null {
-  const text = decoder.decode(bytes);
-  if (!text.includes(REPLACEMENT)) return text;
-  try {
-    return strictDecoder.decode(bytes);
-  } catch {
-    return null;
-  }
 }
 
 /** What may wait where messages are short: a thousand of them. 64 KiB. */

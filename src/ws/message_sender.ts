@@ -9,9 +9,9 @@ import { accepted } from "../duplex/fast_path.ts";
 import type { Wire } from "../connection/wire.ts";
 import { StateError } from "../http1/errors.ts";
 import type { MessageKind } from "../websocket/web_socket_event.ts";
-import { utf8Length } from "../websocket/utf8.ts";
 import type { MessagePart, WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import type { Compression } from "./compression.ts";
+import { textLength } from "./text.ts";
 
 /** A message that can be sent at once. */
 export type OutgoingMessage = string | ArrayBuffer | ArrayBufferView;
@@ -32,11 +32,6 @@ const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
 const WHOLE_TEXT: MessagePart = { kind: "text", fin: true, compressed: false };
 const WHOLE_BINARY: MessagePart = { kind: "binary", fin: true, compressed: false };
-
-/** Writes as much text as has room. */
-export function encodeText(text: string, target: Uint8Array): { read: number; written: number } {
-  return encoder.encodeInto(text, target);
-}
 
 /** What the sender of messages asks and tells its owner. */
 export interface SenderEvents {
@@ -165,7 +160,7 @@ export class MessageSender {
   };
 
   #inTurn(message: string | Uint8Array, kind: MessageKind): Promise<void> {
-    const bytes = typeof message === "string" ? utf8Length(message) : message.length;
+    const bytes = typeof message === "string" ? textLength(message) : message.length;
     this.#unmadeBytes += bytes;
     return this.#whileBusy(this.#afterTail(() => {
       this.#unmadeBytes -= bytes;

@@ -103,22 +103,22 @@ test("SendBuffer.recycle() uses memory again that was taken, and nothing that wa
 
 test("SendBuffer.recycle() leaves long memory to others, once nobody holds it", () => {
   const [one, other, third] = [new SendBuffer(), new SendBuffer(), new SendBuffer()];
-  one.text("x".repeat(10_000));
+  one.text("x".repeat(60_000));
   const [taken] = one.take();
-  other.text("y".repeat(10_000));
+  other.text("y".repeat(60_000));
   const [ofOther] = other.take();
   assert(taken!.buffer !== ofOther!.buffer);
   one.recycle();
-  third.text("z".repeat(10_000));
+  third.text("z".repeat(60_000));
   const [ofThird] = third.take();
   assertEquals([ofThird!.buffer === taken!.buffer, text(ofThird!), text(ofOther!)], [
     true,
-    "z".repeat(10_000),
-    "y".repeat(10_000),
+    "z".repeat(60_000),
+    "y".repeat(60_000),
   ]);
   one.recycle();
-  one.text("1".repeat(10_000));
-  assertEquals([text(ofThird!), one.take().map(text)], ["z".repeat(10_000), ["1".repeat(10_000)]]);
+  one.text("1".repeat(60_000));
+  assertEquals([text(ofThird!), one.take().map(text)], ["z".repeat(60_000), ["1".repeat(60_000)]]);
 });
 
 test("SendBuffer keeps its memory to itself while something of it is on its way, or waits", () => {

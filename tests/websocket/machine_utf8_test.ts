@@ -1,6 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { readUtf8, utf8Length, Utf8Validator, writeUtf8 } from "../../src/websocket/utf8.ts";
+import type { Role } from "../../src/websocket/frame.ts";
+import { isUtf8, readUtf8, utf8Length, Utf8Validator, writeUtf8 } from "../../src/websocket/utf8.ts";
+import { canBeRead, encodeText, isText, readText, textLength } from "../../src/ws/text.ts";
 import { everyCut } from "../support/bytes.ts";
 import {
   bytesOf,
@@ -8,7 +10,8 @@ import {
   eventText,
   machineOf,
   OPCODES,
-  received,
+  parseFrame,
+  received as receivedBy,
   roles,
   toward,
   unhex,
@@ -16,6 +19,16 @@ import {
 import { joined } from "../support/switching.ts";
 
 const { continuation, text, close, ping } = OPCODES;
+
+/** The coders of the platform, instead of the plain ones. */
+const platform = { readText, isText, textLength, encodeText };
+
+/** What a machine makes of these chunks: the same with the platform's coders, and with chunks that are lent. */
+function received(role: Role, chunks: readonly Uint8Array[]): string[] {
+  const events = receivedBy(role, chunks);
+  assertEquals(receivedBy(role, chunks, { ...platform, lent: true }), events, "by the platform's coders");
+  return events;
+}
 
 /** Texts on every boundary of RFC 3629 §4. */
 const VALID: readonly string[] = [
@@ -276,5 +289,36 @@ test("a character that is cut waits for its rest while other machines read their
       machines[i]!.receive(toward(role, { opcode: continuation, payload: half.subarray(half.length - 1) }));
     }
     assertEquals(machines.map((machine) => eventText(machine.next())), ['text "a€"', 'text "b💬"', 'text "cé"']);
+  }
+});
+
+test("WebSocketMachine sends text of any length with as short a header as there is (RFC 6455 §5.2) [W2]", () => {
+  const lengths = [0, 1, 16, 41, 42, 43, 47, 48, 49, 62, 63, 125, 126, 127, 1000, 4095, 4096, 4097, 21_845, 21_846];
+  lengths.push(32_767, 32_768, 65_535, 65_536, 70_000);
+  for (const role of roles) {
+    for (const coding of [{}, platform]) {
+      const machine = machineOf(role, coding);
+      for (const unit of ["a", "é", "€", "😀", "\ud800", "ab\udc00"]) {
+        for (const length of lengths) {
+          const message = unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
+          const payload = bytesOf(message);
+          assertEquals(machine.send(message), payload.length);
+          const sent = joined(...machine.take());
+          const { frame, rest } = parseFrame(sent)!;
+          const header = 2 + (payload.length < 126 ? 0 : payload.length < 65_536 ? 2 : 8) + (role === "client" ? 4 : 0);
+          assertEquals([sent.length - payload.length, rest.length], [header, 0], `${JSON.stringify(unit)} ${length}`);
+          assert(frame.payload.every((byte, i) => byte === payload[i]), `${JSON.stringify(unit)} ${length}`);
+        }
+      }
+    }
+  }
+});
+
+test("isUtf8(), isText() and canBeRead() agree on every text and on what is none (RFC 3629 §4)", () => {
+  const valid = VALID.map(bytesOf);
+  const invalid = [...INVALID.map(([digits]) => digits), ...TRUNCATED].map(unhex);
+  for (const check of [isUtf8, isText, canBeRead]) {
+    assertEquals(valid.map(check), valid.map(() => true));
+    assertEquals(invalid.map(check), invalid.map(() => false));
   }
 });

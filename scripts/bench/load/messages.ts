@@ -18,14 +18,16 @@ export interface MessagesPlan {
   readonly bytes: number;
   /** How many are on their way on each connection. */
   readonly inFlight: number;
-  /** Whether they are text, or bytes. */
-  readonly kind: "text" | "binary";
+  /** Whether they are text, of ASCII or of other characters as well, or bytes. */
+  readonly kind: "text" | "unicode" | "binary";
   /** Whether permessage-deflate is offered and used. */
   readonly deflate: boolean;
 }
 
 const encoder = new TextEncoder();
 const line = `{"id":4711,"user":"someone","text":"The quick brown fox jumps over the lazy dog","at":[1,2,3]}\n`;
+const unicodeLine =
+  `{"id":4711,"user":"Jürgen","text":"Zwölf Boxkämpfer 快速的棕色狐狸跳过懒狗 быстрая лиса","at":[1,2,3]}\n`;
 const KEY = [0x37, 0xfa, 0x21, 0x3d];
 const FIN = 0x80;
 const COMPRESSED = 0x40;
@@ -102,10 +104,22 @@ export async function holdMessages(port: number, count: number, deflate: boolean
 }
 
 function frameOf(bytes: number, kind: MessagesPlan["kind"], deflate: boolean): Uint8Array {
-  const payload = encoder.encode(line.repeat(Math.ceil(bytes / line.length)).slice(0, bytes));
-  const opcode = kind === "text" ? TEXT : BINARY;
+  const payload = kind === "unicode" ? unicodeOf(bytes) : repeated(encoder.encode(line), bytes);
+  const opcode = kind === "binary" ? BINARY : TEXT;
   if (!deflate || bytes < COMPRESS_FROM) return maskedFrame(FIN | opcode, payload);
   return maskedFrame(FIN | COMPRESSED | opcode, deflateRawSync(payload, { finishFlush: 2 }).subarray(0, -4));
+}
+
+function repeated(bytes: Uint8Array, length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => bytes[index % bytes.length]!);
+}
+
+/** So many bytes of whole characters. */
+function unicodeOf(bytes: number): Uint8Array {
+  const whole = encoder.encode(unicodeLine);
+  const payload = new Uint8Array(bytes).fill(0x20);
+  for (let at = 0; at + whole.length <= bytes; at += whole.length) payload.set(whole, at);
+  return payload;
 }
 
 function request(deflate: boolean): Uint8Array {
