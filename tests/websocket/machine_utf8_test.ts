@@ -294,11 +294,11 @@ test("a character that is cut waits for its rest while other machines read their
 
 test("WebSocketMachine sends text of any length with as short a header as there is (RFC 6455 §5.2) [W2]", () => {
   const lengths = [0, 1, 16, 41, 42, 43, 47, 48, 49, 62, 63, 125, 126, 127, 1000, 4095, 4096, 4097, 21_845, 21_846];
-  lengths.push(32_767, 32_768, 65_535, 65_536, 70_000);
+  lengths.push(4098, 4101, 32_767, 32_768, 65_535, 65_536, 70_000);
   for (const role of roles) {
     for (const coding of [{}, platform]) {
       const machine = machineOf(role, coding);
-      for (const unit of ["a", "é", "€", "😀", "\ud800", "ab\udc00"]) {
+      for (const unit of ["a", "é", "€", "😀", "\ud800", "ab\udc00", "𘬰ч"]) {
         for (const length of lengths) {
           const message = unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
           const payload = bytesOf(message);
