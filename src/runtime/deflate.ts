@@ -9,6 +9,7 @@
  */
 
 import { concat } from "../bytes/concat.ts";
+import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
 
 /** What is needed of `node:zlib`. */
 interface Zlib {
@@ -78,8 +79,24 @@ export interface CompressorOptions {
 /** What is longer is left to another thread where there is one. 128 KiB. */
 const AT_ONCE_BYTES = 131_072;
 
-/** Where results are put. 64 KiB, for all codecs: nobody waits in between. */
-const scratch = new Uint8Array(65_536);
+/** Where results are put that are not longer: a message of 64 KiB and a bit. For all codecs: nobody waits in between. */
+const scratch = new Uint8Array(65 * 1024);
+/** Where the last result is that was longer. */
+let lastLong: Uint8Array | null = null;
+
+/** Memory of nearly twice the length with the same beginning, until the next call of any codec. */
+function longer(memory: Uint8Array): Uint8Array {
+  const grown = takeMemory(memory.length * 2 - 1024);
+  grown.set(memory);
+  giveBackLast();
+  lastLong = grown;
+  return grown;
+}
+
+function giveBackLast(): void {
+  if (lastLong !== null) giveMemory(lastLong);
+  lastLong = null;
+}
 
 /** zlib, without importing it: whoever compresses nothing needs no such module. */
 function zlib(): Zlib | null {
@@ -132,6 +149,7 @@ class ZlibCodec implements DeflateCodec {
 
   process(input: Uint8Array, maxBytes: number): Uint8Array | Promise<Uint8Array> {
     if (this.#error !== null) throw this.#error;
+    giveBackLast();
     if (this.#handle === null || input.length > AT_ONCE_BYTES) return this.#later(input, maxBytes);
     return this.#atOnce(this.#handle, input, maxBytes);
   }
@@ -151,23 +169,22 @@ class ZlibCodec implements DeflateCodec {
 
   #atOnce(handle: ZlibHandle, input: Uint8Array, maxBytes: number): Uint8Array {
     const state = this.#stream._writeState!;
-    const parts: Uint8Array[] = [];
-    let bytes = 0;
+    let memory: Uint8Array = scratch;
+    let made = 0;
     let at = 0;
     let stuck = false;
     while (true) {
-      handle.writeSync(this.#flush, input, at, input.length - at, scratch, 0, scratch.length);
+      handle.writeSync(this.#flush, input, at, input.length - at, memory, made, memory.length - made);
       if (this.#error !== null) throw this.#error;
       const [outputLeft, inputLeft] = state as unknown as [number, number];
-      const made = scratch.length - outputLeft;
-      if ((bytes += made) > maxBytes) throw this.#failed(tooLong(maxBytes));
-      if (outputLeft > 0 && inputLeft === 0) {
-        const last = scratch.subarray(0, made);
-        return parts.length === 0 ? last : concat([...parts, last]);
-      }
-      if (made > 0) parts.push(scratch.slice(0, made));
-      if (outputLeft > 0) {
-        stuck = this.#mayGoOn(made + input.length - inputLeft - at, stuck);
+      const before = made;
+      made = memory.length - outputLeft;
+      if (made > maxBytes) throw this.#failed(tooLong(maxBytes));
+      if (outputLeft > 0 && inputLeft === 0) return memory.subarray(0, made);
+      if (outputLeft === 0) {
+        memory = longer(memory);
+      } else {
+        stuck = this.#mayGoOn(made - before + input.length - inputLeft - at, stuck);
         this.#stream.reset();
       }
       at = input.length - inputLeft;

@@ -14,6 +14,8 @@ import { compressor, decompressor, type DeflateCodec } from "./platform.ts";
 const TAIL = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
 /** An empty message, and the end of one whose parts were flushed (RFC 7692 §7.2.3.6). */
 const EMPTY_BLOCK = new Uint8Array([0x00]);
+/** Who sends bytes copies them up to here. 64 KiB. */
+const COPIED_BYTES = 65_536;
 /** zlib does not compress with a window of 256 bytes. */
 const LEAST_WINDOW_BITS = 9;
 
@@ -38,14 +40,19 @@ export class Compression {
     this.thresholdBytes = possible ? options.thresholdBytes ?? 1024 : Infinity;
   }
 
-  /** Compresses a message, or the next part of one; the result is valid until anything else is compressed or inflated. */
+  /**
+   * Compresses a message, or the next part of one.
+   *
+   * @returns Valid until anything else is compressed or inflated; if it is longer than 64 KiB, the caller's.
+   */
   compress(bytes: Uint8Array, last: boolean): Uint8Array | Promise<Uint8Array> {
     if (bytes.length === 0) return last ? EMPTY_BLOCK : bytes;
     const { windowBits, noContextTakeover } = this.#direction;
     this.#codec ??= compressor({ windowBits, level: this.#level, noContextTakeover });
     const compressed = this.#codec.process(bytes, Infinity);
-    if (!last) return compressed;
-    return compressed instanceof Promise ? compressed.then(withoutTail) : withoutTail(compressed);
+    if (compressed instanceof Promise) return last ? compressed.then(withoutTail) : compressed;
+    const whole = last ? withoutTail(compressed) : compressed;
+    return whole.length > COPIED_BYTES ? whole.slice() : whole;
   }
 
   /** Frees the memory. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
 import { unattended } from "../connection/settled.ts";
 import { accepted } from "../duplex/fast_path.ts";
 import type { Wire } from "../connection/wire.ts";
@@ -11,7 +12,7 @@ import { StateError } from "../http1/errors.ts";
 import type { MessageKind } from "../websocket/web_socket_event.ts";
 import type { MessagePart, WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import type { Compression } from "./compression.ts";
-import { textLength } from "./text.ts";
+import { encodeText, textLength, textRoom } from "./text.ts";
 
 /** A message that can be sent at once. */
 export type OutgoingMessage = string | ArrayBuffer | ArrayBufferView;
@@ -43,6 +44,8 @@ export interface SenderEvents {
 
 /** What is gathered for one write. 64 KiB: up to there messages are copied, so that their bytes are the caller's again. */
 const GATHERED_BYTES = 65_536;
+/** Text of up to so many characters gets memory of its own to be compressed from. */
+const ENCODED_ANEW = 4096;
 /** For so many turns of the microtask queue another message is waited for: `pipeTo()` takes a dozen. */
 const IDLE_TURNS = 32;
 
@@ -175,8 +178,17 @@ export class MessageSender {
     if (this.#over !== null) throw this.#over.error;
     const compression = this.#compression;
     if (compression === null || longestBytes(plain) < compression.thresholdBytes) return this.#sendPlain(plain, kind);
-    const bytes = typeof plain === "string" ? encoder.encode(plain) : plain;
-    if (bytes.length < compression.thresholdBytes) return this.#sendPlain(plain, kind);
+    if (typeof plain !== "string") return this.#compress(compression, plain, kind);
+    const memory = plain.length > ENCODED_ANEW ? takeMemory(textRoom(plain)) : null;
+    const bytes = memory === null ? encoder.encode(plain) : memory.subarray(0, encodeText(plain, memory).written);
+    const made = bytes.length < compression.thresholdBytes
+      ? this.#sendPlain(plain, kind)
+      : this.#compress(compression, bytes, kind);
+    if (memory !== null && made === undefined) giveMemory(memory);
+    return made;
+  }
+
+  #compress(compression: Compression, bytes: Uint8Array, kind: MessageKind): Promise<void> | undefined {
     const compressed = compression.compress(bytes, true);
     if (!(compressed instanceof Promise)) return this.#sendCompressed(compressed, kind, bytes.length);
     this.#unmadeBytes += bytes.length;

@@ -43,6 +43,11 @@ export function textLength(text: string): number {
   return native === null ? utf8Length(text) : native.Buffer.byteLength(text);
 }
 
+/** How much room `encodeText()` wants for a text: Node's stops early where there is just enough. */
+export function textRoom(text: string): number {
+  return textLength(text) + 3;
+}
+
 /** Writes as much text as has room. */
 export function encodeText(text: string, target: Uint8Array): { read: number; written: number } {
   return encoder.encodeInto(text, target);

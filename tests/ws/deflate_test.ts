@@ -459,3 +459,32 @@ test("nothing of zlib is left when it is over, however it ended", async () => {
     process.getBuiltinModule = original;
   }
 });
+
+test("connections that send and receive long compressed messages at once do not see one another's [L3]", async () => {
+  const talks = Array.from({ length: 4 }, async (_, seed) => {
+    const { client, server } = bothEnds({ extensions: PMD, deflate: { thresholdBytes: 0 } });
+    const messages: (string | Uint8Array)[] = [];
+    for (const length of [65_530, 65_536, 66_560, 70_000, 127_000, 128_000, 140_000]) {
+      messages.push(noise(length, seed + 1), String.fromCharCode(97 + seed).repeat(length), "é".repeat(length - seed));
+      messages.push(new Uint8Array(length * 3).fill(seed));
+    }
+    const received: (string | Uint8Array)[] = [];
+    const answering = (async () => {
+      for await (const message of server) await server.write(message);
+    })();
+    for (const message of messages) {
+      await client.write(message);
+      received.push((await client.read())!);
+    }
+    for (const [i, message] of messages.entries()) {
+      const found = received[i]!;
+      const same = typeof message === "string"
+        ? found === message
+        : found.length === message.length && message.every((byte, at) => found[at] === byte);
+      assert(same, `connection ${seed}, message ${i}`);
+    }
+    await client.close();
+    await answering;
+  });
+  await Promise.all(talks);
+});
