@@ -72,7 +72,8 @@ export class WebSocket extends EventTarget {
   /** It is over. */
   static readonly CLOSED: 3 = CLOSED;
 
-  readonly #url: URL;
+  readonly #url: string;
+  readonly #origin: string;
   readonly #giveUp: AbortController = new AbortController();
   readonly #handlers: Handlers = {};
   #connection: WebSocketConnection | null = null;
@@ -97,7 +98,8 @@ export class WebSocket extends EventTarget {
     const init = typeof protocols === "string" ? { protocols: [protocols] } : protocols;
     const options: WebSocketInit = isList(init) ? { protocols: init } : init;
     const connecting = connectWebSocket(url, options, this.#giveUp.signal, options.socket);
-    this.#url = connecting.url;
+    this.#url = connecting.url.href;
+    this.#origin = connecting.url.origin;
     void this.#run(connecting.opening);
   }
 
@@ -123,7 +125,7 @@ export class WebSocket extends EventTarget {
 
   /** Where it is connected to. */
   get url(): string {
-    return this.#url.href;
+    return this.#url;
   }
 
   /** 0 to 3: `CONNECTING`, `OPEN`, `CLOSING`, `CLOSED`. */
@@ -240,7 +242,7 @@ export class WebSocket extends EventTarget {
 
   #deliver(message: Message): void {
     const data = typeof message === "string" ? message : this.#wrapped(message);
-    this.dispatchEvent(new MessageEvent("message", { data, origin: this.#url.origin }));
+    this.dispatchEvent(new MessageEvent("message", { data, origin: this.#origin }));
   }
 
   #wrapped(bytes: Uint8Array): Blob | ArrayBuffer {
@@ -252,8 +254,12 @@ export class WebSocket extends EventTarget {
   /** What was sent in this turn counts until its end, whatever became of it (the standard's bufferedAmount). */
   #beginTurn({ writtenBytes }: WebSocketConnection): void {
     this.#turnStart = writtenBytes;
-    queueMicrotask(() => this.#turnStart = null);
+    queueMicrotask(this.#endTurn);
   }
+
+  readonly #endTurn = (): void => {
+    this.#turnStart = null;
+  };
 
   #sendInTurn(connection: WebSocketConnection, message: Blob | OutgoingMessage): void {
     const bytes = sizeOf(message);
