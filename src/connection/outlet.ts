@@ -103,5 +103,6 @@ export class Outlet {
     } finally {
       if (--this.#unwritten === 0) this.#deadline.clear();
     }
+    if (this.#unwritten === 0 && !this.#broken && this.#wire.returnsMemory) this.#machine.recycle?.();
   }
 }

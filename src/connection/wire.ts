@@ -40,6 +40,11 @@ export class Wire {
     return this.#ahead === null ? this.#channel.fastPath : null;
   }
 
+  /** Whether bytes are the caller's again once `write()` has resolved; of a pair of streams nobody knows. */
+  get returnsMemory(): boolean {
+    return this.#channel.fastPath !== null;
+  }
+
   /** Whether a read that began ahead is pending: then the transport cannot be handed over. */
   get reading(): boolean {
     return this.#reading;

@@ -262,7 +262,7 @@ export class MessageSender {
     this.#writing = null;
     this.#unsentBytes -= this.#leavingBytes;
     this.#acceptedBytes += this.#leavingBytes;
-    if (this.#wire.fastPath !== null) this.#machine.recycle();
+    if (this.#wire.returnsMemory) this.#machine.recycle();
   };
 
   readonly #onWriteFailed = (error: unknown): void => this.#events.onFailure(error);
