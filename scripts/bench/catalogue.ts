@@ -56,6 +56,7 @@ const proxies: readonly Contender[] = [
   { title: "tunnel()", start: "proxy.ours", ours: true, preface: "connect" },
   { title: "node:http, pipe()", start: "proxy.nodeHttp", ours: false, preface: "connect" },
 ];
+const rawFrames: Contender = { title: "raw socket, frames of the same length", start: "raw.frames", ours: false };
 const rawHello: Contender = { title: "raw socket, fixed answer", start: "raw.fixedAnswer", ours: false };
 
 /** All that is measured on a runtime. */
@@ -143,7 +144,9 @@ function echoes(
   }, ${connections} connection${connections > 1 ? "s" : ""}`;
   return messageSizes.filter(([, bytes]) => (!deflate && kind !== "unicode") || bytes >= 1024).map(([size, bytes]) => {
     const messages: LoadPlan = { type: "messages", bytes, inFlight: 1, ...plan };
-    return served(name, `WebSocket echo, ${size} of ${how}`, messages, webSocketEchoers(runtime, deflate));
+    const contenders = webSocketEchoers(runtime, deflate);
+    if (!deflate && kind === "text") contenders.push(rawFrames);
+    return served(name, `WebSocket echo, ${size} of ${how}`, messages, contenders);
   });
 }
 

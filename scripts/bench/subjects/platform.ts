@@ -28,7 +28,12 @@ interface DenoLike {
 
 /** A socket of Bun's. */
 export interface BunSocket {
-  data: { waiting: Uint8Array[] };
+  data: {
+    /** What was not taken yet. */
+    readonly waiting: Uint8Array[];
+    /** What to send for bytes that have come, if anything. */
+    readonly respond: (bytes: Uint8Array) => Uint8Array | null;
+  };
   write(bytes: Uint8Array): number;
   shutdown(): void;
   pause(): void;

@@ -8,30 +8,74 @@ import net from "node:net";
 import { bun, type BunSocket, deno, type DenoConn } from "./platform.ts";
 import { portOf } from "./ports.ts";
 
+const NOTHING = new Uint8Array(0);
 const answer = new TextEncoder().encode(
   "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 15\r\n\r\nHello, World!\r\n",
 );
 
+/** What to send for bytes that have come, if anything. */
+type Respond = (bytes: Uint8Array) => Uint8Array | null;
+
 /** Answers whatever comes with the same 80 bytes. */
 export function fixedAnswer(): Promise<number> {
-  return listen(() => answer);
+  return listen(() => () => answer);
 }
 
 /** Sends back whatever comes. */
 export function echo(): Promise<number> {
-  return listen((bytes) => bytes);
+  return listen(() => (bytes) => bytes);
 }
 
-async function listen(respond: (bytes: Uint8Array) => Uint8Array): Promise<number> {
+/**
+ * Speaks as much WebSocket as it needs to be asked the same again and again: the first frame is read and sent back without
+ * its mask, and then again whenever as many bytes have come. No server with sockets of this runtime can do less.
+ */
+export function frames(): Promise<number> {
+  return listen(() => {
+    let frame: Uint8Array | null = null;
+    let switched = false;
+    let missing = 0;
+    return (bytes) => {
+      if (!switched) {
+        switched = true;
+        return SWITCH;
+      }
+      if (missing === 0) missing = (frame ??= answerTo(bytes)).length + MASK_BYTES;
+      missing -= bytes.length;
+      return missing === 0 ? frame : null;
+    };
+  });
+}
+
+const SWITCH = new TextEncoder().encode(
+  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+);
+const MASK_BYTES = 4;
+
+/** A frame of the same length that is not masked, of nothing but spaces. */
+function answerTo(bytes: Uint8Array): Uint8Array {
+  const short = bytes[1]! & 0x7f;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const header = short < 126 ? 2 : short === 126 ? 4 : 10;
+  const length = short < 126 ? short : short === 126 ? view.getUint16(2) : Number(view.getBigUint64(2));
+  const frame = new Uint8Array(header + length).fill(0x20);
+  frame.set(bytes.subarray(0, header));
+  frame[1] = short;
+  return frame;
+}
+
+async function listen(make: () => Respond): Promise<number> {
   if (deno !== null) {
     const listener = deno.listen({ hostname: "127.0.0.1", port: 0 });
-    acceptOnDeno(listener, respond);
+    acceptOnDeno(listener, make);
     return listener.addr.port;
   }
-  if (bun !== null) return listenOnBun(respond);
+  if (bun !== null) return listenOnBun(make);
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    const respond = make();
     socket.on("data", (bytes: Uint8Array) => {
-      if (!socket.write(respond(bytes))) socket.pause();
+      const response = respond(bytes);
+      if (response !== null && !socket.write(response)) socket.pause();
     });
     socket.on("drain", () => socket.resume());
     socket.on("end", () => socket.end());
@@ -40,32 +84,33 @@ async function listen(respond: (bytes: Uint8Array) => Uint8Array): Promise<numbe
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(portOf(server.address()))));
 }
 
-async function acceptOnDeno(conns: AsyncIterable<DenoConn>, respond: (bytes: Uint8Array) => Uint8Array): Promise<void> {
+async function acceptOnDeno(conns: AsyncIterable<DenoConn>, make: () => Respond): Promise<void> {
   for await (const conn of conns) {
     conn.setNoDelay();
-    serveOnDeno(conn, respond).catch(() => {}).finally(() => conn.close());
+    serveOnDeno(conn, make()).catch(() => {}).finally(() => conn.close());
   }
 }
 
-async function serveOnDeno(conn: DenoConn, respond: (bytes: Uint8Array) => Uint8Array): Promise<void> {
+async function serveOnDeno(conn: DenoConn, respond: Respond): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   while (true) {
     const count = await conn.read(buffer);
     if (count === null) return;
-    const bytes = respond(buffer.subarray(0, count));
+    const bytes = respond(buffer.subarray(0, count)) ?? NOTHING;
     for (let sent = 0; sent < bytes.length;) sent += await conn.write(sent === 0 ? bytes : bytes.subarray(sent));
   }
 }
 
-function listenOnBun(respond: (bytes: Uint8Array) => Uint8Array): number {
+function listenOnBun(make: () => Respond): number {
   const socket = {
     binaryType: "uint8array",
     open(native: BunSocket) {
-      native.data = { waiting: [] };
+      native.data = { waiting: [], respond: make() };
     },
     data(native: BunSocket, bytes: Uint8Array) {
+      const { waiting, respond } = native.data;
       const response = respond(bytes);
-      const { waiting } = native.data;
+      if (response === null) return;
       const taken = waiting.length > 0 ? 0 : native.write(response);
       if (taken === response.length || taken < 0) return;
       waiting.push(response.subarray(taken));
