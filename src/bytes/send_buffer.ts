@@ -2,20 +2,16 @@
  * The bytes of messages that are ready to go and were not handed to the transport yet.
  *
  * Small pieces are joined in a slab, so a head and the beginning of its body leave in one write. Large pieces are kept
- * as they are. Memory that was handed out is not written again before `recycle()`. A long slab is of the pool, and goes
- * back there once what it held has left: a connection keeps none.
+ * as they are. Memory that was handed out is not written again before `recycle()`, which gives it to whoever is next: a
+ * connection that sends nothing keeps none.
  *
  * @module
  */
 
 import { COLON, CR, isFieldContentByte, isTokenByte, LF, SP } from "./ascii.ts";
 import { writeLatin1 } from "./latin1.ts";
-import { giveMemory, POOLED_FROM_BYTES, takeMemory } from "./memory_pool.ts";
+import { giveMemory, takeMemory } from "./memory_pool.ts";
 
-/** The first slab of a connection, enough for the head of a switch: many connections send nothing else. */
-const FIRST_SLAB_BYTES = 256;
-/** 4 KiB: some 25 heads of a typical response; small enough to keep one for each connection. */
-const SLAB_BYTES = 4096;
 /** 64 KiB: up to here copying costs less than one more write of the transport. */
 const JOIN_BYTES = 65_536;
 /** 256 KiB: what is given to the transport at once, so that a slow peer is seen to make progress. */
@@ -38,9 +34,7 @@ export class SendBuffer {
   reserve(bytes: number): void {
     if (this.#at + bytes <= this.#slab.length) return;
     const pending = this.#at - this.#from;
-    const usual = this.#slab.length === 0 ? FIRST_SLAB_BYTES : SLAB_BYTES;
-    const needed = pending + Math.max(pending, bytes);
-    const slab = takeMemory(Math.max(usual, needed));
+    const slab = takeMemory(pending + Math.max(pending, bytes));
     if (pending > 0) slab.set(this.#slab.subarray(this.#from, this.#at));
     this.#leave();
     this.#slab = slab;
@@ -155,8 +149,8 @@ export class SendBuffer {
   /** Uses the memory of what was taken again, here or elsewhere: whoever took it holds it no longer. */
   recycle(): void {
     if (this.#from < this.#at || this.#parts.length > 0) return;
-    this.#from = this.#at = 0;
-    if (this.#slab.length > POOLED_FROM_BYTES) this.#leave();
+    this.#from = 0;
+    this.#leave();
   }
 
   #seal(): void {

@@ -9,9 +9,23 @@ import { giveMemory, takeMemory } from "../../src/bytes/memory_pool.ts";
 const KIB = 1024;
 
 test("takeMemory() gives at least what is asked for, in sizes that double", () => {
-  const sizes = [1, 16_383, 16_384, 65 * KIB, 65 * KIB + 1, 129 * KIB + 1, 1025 * KIB, 1025 * KIB + 1, 3_000_000];
-  assertEquals(sizes.map((bytes) => takeMemory(bytes).length), [
+  const sizes = [
     1,
+    4096,
+    4097,
+    16_383,
+    16_384,
+    65 * KIB,
+    65 * KIB + 1,
+    129 * KIB + 1,
+    1025 * KIB,
+    1025 * KIB + 1,
+    3_000_000,
+  ];
+  assertEquals(sizes.map((bytes) => takeMemory(bytes).length), [
+    4096,
+    4096,
+    4097,
     16_383,
     65 * KIB,
     65 * KIB,
@@ -33,6 +47,16 @@ test("takeMemory() gives a piece to one owner at a time, the last one that was g
   assert(![first, second].includes(takeMemory(60_000)));
 });
 
+test("giveMemory() keeps 256 short pieces at most", () => {
+  const pieces = Array.from({ length: 300 }, () => takeMemory(100));
+  assertEquals(new Set(pieces).size, 300);
+  for (const piece of pieces) giveMemory(piece);
+  assertEquals(
+    Array.from({ length: 300 }, () => takeMemory(100)).filter((piece) => pieces.includes(piece)).length,
+    256,
+  );
+});
+
 test("takeMemory() wastes no piece that is more than four times as long as asked for", () => {
   const long = takeMemory(500 * KIB);
   giveMemory(long);
@@ -40,12 +64,12 @@ test("takeMemory() wastes no piece that is more than four times as long as asked
   assertStrictEquals(takeMemory(129 * KIB), long);
 });
 
-test("giveMemory() keeps 4 MiB at most, and nothing that is short or very long", () => {
+test("giveMemory() keeps 4 MiB at most, and nothing that is very long or lies between", () => {
   const pieces = Array.from({ length: 6 }, () => takeMemory(1025 * KIB));
   for (const piece of pieces) giveMemory(piece);
   const again = Array.from({ length: 6 }, () => takeMemory(1025 * KIB));
   assertEquals(again.filter((piece) => pieces.includes(piece)).length, 3);
-  for (const bytes of [1000, 2_000_000]) {
+  for (const bytes of [10_000, 2_000_000]) {
     const piece = takeMemory(bytes);
     giveMemory(piece);
     assert(takeMemory(bytes) !== piece);
