@@ -34,7 +34,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     "src/runtime/mod.ts",
   ],
   "src/proxy/platform.ts": ["src/runtime/mod.ts"],
-  "src/ws/platform.ts": ["src/runtime/deflate.ts", "src/runtime/utf8.ts"],
+  "src/ws/platform.ts": ["src/runtime/buffer_module.ts", "src/runtime/deflate.ts"],
 };
 
 const pureFolders: ReadonlySet<string> = new Set(["bytes", "http1", "websocket"]);

@@ -27,10 +27,21 @@ const short: Uint8Array[] = [];
 const long: Uint8Array[] = [];
 let longBytes = 0;
 
-/** A piece of at least `bytes` bytes, with whatever was in it. It is the caller's until it is given back, if ever. */
-export function takeMemory(bytes: number): Uint8Array {
+/** Makes memory, with whatever was in it. */
+export type Allocate = (bytes: number) => Uint8Array;
+
+/** Makes memory that holds zeros. */
+export const zeros: Allocate = (bytes) => new Uint8Array(bytes);
+
+/**
+ * A piece of at least `bytes` bytes, with whatever was in it. It is the caller's until it is given back, if ever.
+ *
+ * @param bytes How many.
+ * @param allocate Makes it, if there is none.
+ */
+export function takeMemory(bytes: number, allocate: Allocate = zeros): Uint8Array {
   if (bytes <= SHORT_BYTES) return short.pop() ?? new Uint8Array(SHORT_BYTES);
-  return bytes < LONG_FROM_BYTES ? new Uint8Array(bytes) : takeLong(lengthFor(bytes));
+  return bytes < LONG_FROM_BYTES ? new Uint8Array(bytes) : takeLong(lengthFor(bytes), allocate);
 }
 
 /** Gives back a piece that was taken; nobody may hold a view of it any more. */
@@ -40,14 +51,14 @@ export function giveMemory(memory: Uint8Array): void {
   else if (length >= LEAST_LONG_BYTES && length <= MOST_LONG_BYTES) giveLong(memory);
 }
 
-function takeLong(least: number): Uint8Array {
+function takeLong(least: number, allocate: Allocate): Uint8Array {
   for (let index = long.length - 1; index >= 0; index--) {
     const { length } = long[index]!;
     if (length < least || length > least * MAX_WASTE) continue;
     longBytes -= length;
     return long.splice(index, 1)[0]!;
   }
-  return new Uint8Array(least);
+  return allocate(least);
 }
 
 function giveLong(memory: Uint8Array): void {

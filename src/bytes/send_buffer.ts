@@ -10,7 +10,7 @@
 
 import { COLON, CR, isFieldContentByte, isTokenByte, LF, SP } from "./ascii.ts";
 import { writeLatin1 } from "./latin1.ts";
-import { giveMemory, takeMemory } from "./memory_pool.ts";
+import { type Allocate, giveMemory, takeMemory, zeros } from "./memory_pool.ts";
 
 /** 64 KiB: up to here copying costs less than one more write of the transport. */
 const JOIN_BYTES = 65_536;
@@ -21,11 +21,17 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** See the module. */
 export class SendBuffer {
+  readonly #allocate: Allocate;
   #slab: Uint8Array = NOTHING;
   #from = 0;
   #at = 0;
   #parts: Uint8Array[] = [];
   readonly #room: { memory: Uint8Array; at: number } = { memory: NOTHING, at: 0 };
+
+  /** Has nothing yet, nor memory for it, which `allocate` makes. */
+  constructor(allocate: Allocate = zeros) {
+    this.#allocate = allocate;
+  }
 
   /**
    * Makes room for `bytes` more without a seam between them and what is not taken yet. What must move gets room for as
@@ -34,7 +40,7 @@ export class SendBuffer {
   reserve(bytes: number): void {
     if (this.#at + bytes <= this.#slab.length) return;
     const pending = this.#at - this.#from;
-    const slab = takeMemory(pending + Math.max(pending, bytes));
+    const slab = takeMemory(pending + Math.max(pending, bytes), this.#allocate);
     if (pending > 0) slab.set(this.#slab.subarray(this.#from, this.#at));
     this.#leave();
     this.#slab = slab;

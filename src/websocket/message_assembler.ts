@@ -8,14 +8,14 @@
  */
 
 import { WebSocketProtocolError } from "./errors.ts";
-import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
+import { type Allocate, giveMemory, takeMemory } from "../bytes/memory_pool.ts";
 import { maskInto } from "./mask.ts";
 import { incompleteTail, Utf8Validator } from "./utf8.ts";
 import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
 /** See the module. */
 export class MessageAssembler {
-  readonly #bytes: BytesGatherer = new BytesGatherer();
+  readonly #bytes: BytesGatherer;
   readonly #text: TextGatherer;
   #kind: MessageKind | null = null;
   #compressed = false;
@@ -26,9 +26,15 @@ export class MessageAssembler {
    *
    * @param readText Reads UTF-8, `null` if it is none.
    * @param isText Whether bytes are UTF-8.
+   * @param allocate Makes memory.
    */
-  constructor(readText: (bytes: Uint8Array) => string | null, isText: (bytes: Uint8Array) => boolean) {
-    this.#text = new TextGatherer(readText, isText);
+  constructor(
+    readText: (bytes: Uint8Array) => string | null,
+    isText: (bytes: Uint8Array) => boolean,
+    allocate: Allocate,
+  ) {
+    this.#bytes = new BytesGatherer(allocate);
+    this.#text = new TextGatherer(readText, isText, allocate);
   }
 
   /** What the message is made of; `null` while there is none. */
@@ -93,9 +99,9 @@ const NOTHING = new Uint8Array(0);
 class Gatherer {
   memory: Uint8Array = NOTHING;
   length = 0;
-  readonly #allocate: (bytes: number) => Uint8Array;
+  readonly #allocate: Allocate;
 
-  constructor(allocate: (bytes: number) => Uint8Array) {
+  constructor(allocate: Allocate) {
     this.#allocate = allocate;
   }
 
@@ -122,7 +128,11 @@ class Gatherer {
 
 /** Bytes, which are the receiver's. */
 class BytesGatherer {
-  readonly #gathered: Gatherer = new Gatherer((bytes) => new Uint8Array(bytes));
+  readonly #gathered: Gatherer;
+
+  constructor(allocate: Allocate) {
+    this.#gathered = new Gatherer(allocate);
+  }
 
   add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
     this.#gathered.add(bytes, start, length, key, phase, rest);
@@ -131,7 +141,7 @@ class BytesGatherer {
   finish(): Uint8Array {
     const { memory, length } = this.#gathered;
     this.#gathered.clear();
-    return memory.length === length ? memory : memory.subarray(0, length);
+    return memory.length === length ? memory : memory.slice(0, length);
   }
 }
 
@@ -139,14 +149,19 @@ class BytesGatherer {
 class TextGatherer {
   readonly #readText: (bytes: Uint8Array) => string | null;
   readonly #isText: (bytes: Uint8Array) => boolean;
-  readonly #gathered: Gatherer = new Gatherer(takeMemory);
+  readonly #gathered: Gatherer;
   readonly #cut: Utf8Validator = new Utf8Validator();
   /** Up to here it is UTF-8. */
   #checked = 0;
 
-  constructor(readText: (bytes: Uint8Array) => string | null, isText: (bytes: Uint8Array) => boolean) {
+  constructor(
+    readText: (bytes: Uint8Array) => string | null,
+    isText: (bytes: Uint8Array) => boolean,
+    allocate: Allocate,
+  ) {
     this.#readText = readText;
     this.#isText = isText;
+    this.#gathered = new Gatherer((bytes) => takeMemory(bytes, allocate));
   }
 
   add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {

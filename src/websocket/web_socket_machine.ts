@@ -9,7 +9,7 @@
  * @module
  */
 
-import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
+import { giveMemory, takeMemory, zeros } from "../bytes/memory_pool.ts";
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { StateError } from "../http1/errors.ts";
@@ -46,6 +46,8 @@ export interface WebSocketMachineLimits {
   readonly answersClose?: boolean | undefined;
   /** Reads UTF-8, `null` if it is none. A plain one by default; the platform's is faster on long text. */
   readonly readText?: ((bytes: Uint8Array) => string | null) | undefined;
+  /** Makes memory for what is long; what is in it does not matter. Filled with zeros by default, which takes its time. */
+  readonly allocate?: ((bytes: number) => Uint8Array) | undefined;
   /** Whether bytes are UTF-8. A plain one by default. */
   readonly isText?: ((bytes: Uint8Array) => boolean) | undefined;
   /** How many bytes a text takes. A plain one by default. */
@@ -120,7 +122,7 @@ export class WebSocketMachine {
   readonly #textLength: (text: string) => number;
   readonly #encodeText: (text: string, target: Uint8Array) => { read: number; written: number };
   readonly #in: ReceiveBuffer = new ReceiveBuffer();
-  readonly #out: SendBuffer = new SendBuffer();
+  readonly #out: SendBuffer;
   readonly #assembler: MessageAssembler;
   readonly #frame: FrameHeader = { fin: true, compressed: false, opcode: 0, length: 0, key: 0 };
   readonly #rules: FrameRules;
@@ -148,7 +150,9 @@ export class WebSocketMachine {
     this.#readText = options.readText ?? readUtf8;
     this.#textLength = options.textLength ?? utf8Length;
     this.#encodeText = options.encodeText ?? encodeUtf8;
-    this.#assembler = new MessageAssembler(this.#readText, options.isText ?? isUtf8);
+    const allocate = options.allocate ?? zeros;
+    this.#out = new SendBuffer(allocate);
+    this.#assembler = new MessageAssembler(this.#readText, options.isText ?? isUtf8, allocate);
     if (!(this.#maxMessageBytes >= 0)) throw new RangeError("maxMessageBytes must be a number of at least 0");
   }
 

@@ -34,7 +34,7 @@ import { type Message, MessageReceiver } from "./message_receiver.ts";
 import { type MessageOptions, type MessageParts, MessageSender, type OutgoingMessage } from "./message_sender.ts";
 import type { WebSocketSettings } from "./options.ts";
 import { Pings } from "./pings.ts";
-import { encodeText, isText, readText, textLength } from "./text.ts";
+import { allocate, encodeText, isText, readText, textLength } from "./coding.ts";
 
 /** How a WebSocket ended. */
 export interface WebSocketClosed extends CloseInfo {
@@ -415,7 +415,7 @@ export class WebSocketConnection implements AsyncDisposable {
   }
 }
 
-const coding = { readText, isText, textLength, encodeText };
+const coding = { allocate, readText, isText, textLength, encodeText };
 
 function closed(): StateError {
   return new StateError("closed", "The WebSocket was closed");

@@ -16,7 +16,7 @@ import type { MessageKind, WebSocketEvent } from "../websocket/web_socket_event.
 import type { WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import type { Inflation } from "./compression.ts";
 import { MessageQueue } from "./message_queue.ts";
-import { readText } from "./text.ts";
+import { readText } from "./coding.ts";
 
 /** A message: text, or bytes that are the receiver's. */
 export type Message = string | Uint8Array;

@@ -12,7 +12,7 @@ import { StateError } from "../http1/errors.ts";
 import type { MessageKind } from "../websocket/web_socket_event.ts";
 import type { MessagePart, WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import type { Compression } from "./compression.ts";
-import { encodeText, textLength, textRoom } from "./text.ts";
+import { encodeText, textLength, textRoom } from "./coding.ts";
 
 /** A message that can be sent at once. */
 export type OutgoingMessage = string | ArrayBuffer | ArrayBufferView;

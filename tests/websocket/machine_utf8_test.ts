@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { Role } from "../../src/websocket/frame.ts";
 import { isUtf8, readUtf8, utf8Length, Utf8Validator, writeUtf8 } from "../../src/websocket/utf8.ts";
-import { canBeRead, encodeText, isText, readText, textLength } from "../../src/ws/text.ts";
+import { allocate, canBeRead, encodeText, isText, readText, textLength } from "../../src/ws/coding.ts";
 import { everyCut } from "../support/bytes.ts";
 import {
   bytesOf,
@@ -21,7 +21,7 @@ import { joined } from "../support/switching.ts";
 const { continuation, text, close, ping } = OPCODES;
 
 /** The coders of the platform, instead of the plain ones. */
-const platform = { readText, isText, textLength, encodeText };
+const platform = { allocate, readText, isText, textLength, encodeText };
 
 /** What a machine makes of these chunks: the same with the platform's coders, and with chunks that are lent. */
 function received(role: Role, chunks: readonly Uint8Array[]): string[] {

@@ -1,13 +1,13 @@
 /**
- * UTF-8 by the platform, which is faster than any of ours on text that is long.
+ * UTF-8 and memory by the platform, which is faster than any of ours with what is long.
  *
  * @module
  */
 
 import { utf8Length } from "../websocket/utf8.ts";
-import { utf8Module } from "./platform.ts";
+import { bufferModule } from "./platform.ts";
 
-const native = utf8Module();
+const native = bufferModule();
 
 /** Both read a byte order mark as it is. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -51,4 +51,14 @@ export function textRoom(text: string): number {
 /** Writes as much text as has room. */
 export function encodeText(text: string, target: Uint8Array): { read: number; written: number } {
   return encoder.encodeInto(text, target);
+}
+
+/** Below this, memory that is filled with zeros costs as little. */
+const UNFILLED_FROM_BYTES = 4096;
+
+/** Makes memory of its own, with whatever was in it. */
+export function allocate(bytes: number): Uint8Array {
+  if (native === null || bytes < UNFILLED_FROM_BYTES) return new Uint8Array(bytes);
+  const { buffer, byteOffset } = native.Buffer.allocUnsafeSlow(bytes);
+  return new Uint8Array(buffer, byteOffset, bytes);
 }
