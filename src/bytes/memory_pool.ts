@@ -6,18 +6,16 @@
  */
 
 /** What most is sent in. 4 KiB: some 25 heads of a typical response. */
-const SHORT_BYTES = 4096;
+export const SHORT_BYTES = 4096;
 /** So many short pieces are kept: 1 MiB. */
 const MAX_KEPT_SHORT = 256;
-/** What lies between is made anew each time, up to 16 KiB. */
-const LONG_FROM_BYTES = 16_384;
-/** The smallest of the long pieces, but for a header. 64 KiB. */
-const LEAST_LONG_BYTES = 65_536;
+/** The smallest of the long pieces, but for a header. 16 KiB. */
+const LEAST_LONG_BYTES = 16_384;
 /** What every long piece has besides. */
 const HEADER_BYTES = 1024;
 /** The longest that is kept: 1 MiB and a header. */
-const MOST_LONG_BYTES = 1_048_576 + HEADER_BYTES;
-/** What is kept of long ones in all. 4 MiB: as many of the smallest as connections that send at the same time. */
+export const MOST_LONG_BYTES: number = 1_048_576 + HEADER_BYTES;
+/** What is kept of long ones in all. 4 MiB: 60 of 65 KiB, for connections that send at the same time. */
 const MAX_KEPT_LONG_BYTES = 4_194_304;
 /** Nobody gets a piece that is so many times as long as asked for, so that short texts do not keep the long ones. */
 const MAX_WASTE = 4;
@@ -41,7 +39,7 @@ export const zeros: Allocate = (bytes) => new Uint8Array(bytes);
  */
 export function takeMemory(bytes: number, allocate: Allocate = zeros): Uint8Array {
   if (bytes <= SHORT_BYTES) return short.pop() ?? new Uint8Array(SHORT_BYTES);
-  return bytes < LONG_FROM_BYTES ? new Uint8Array(bytes) : takeLong(lengthFor(bytes), allocate);
+  return takeLong(lengthFor(bytes), allocate);
 }
 
 /** Gives back a piece that was taken; nobody may hold a view of it any more. */
@@ -67,7 +65,7 @@ function giveLong(memory: Uint8Array): void {
   while (longBytes > MAX_KEPT_LONG_BYTES) longBytes -= long.shift()!.length;
 }
 
-/** Lengths double, so that pieces fit one another: 65, 129, 257, 513 and 1025 KiB; what is longer is as long as asked for. */
+/** Lengths double, so that pieces fit one another: 17, 33, 65, 129, 257, 513 and 1025 KiB; what is longer is as long as asked for. */
 function lengthFor(bytes: number): number {
   if (bytes > MOST_LONG_BYTES) return bytes;
   let length = LEAST_LONG_BYTES;

@@ -10,7 +10,7 @@
 
 import { COLON, CR, isFieldContentByte, isTokenByte, LF, SP } from "./ascii.ts";
 import { writeLatin1 } from "./latin1.ts";
-import { type Allocate, giveMemory, takeMemory, zeros } from "./memory_pool.ts";
+import { type Allocate, giveMemory, SHORT_BYTES, takeMemory, zeros } from "./memory_pool.ts";
 
 /** 64 KiB: up to here copying costs less than one more write of the transport. */
 const JOIN_BYTES = 65_536;
@@ -123,6 +123,7 @@ export class SendBuffer {
 
   /** Adds as much of what was written into {@linkcode room}. */
   added(bytes: number): void {
+    if (this.#at + bytes > this.#slab.length) throw new RangeError("Cannot add: there is less room");
     this.#at += bytes;
   }
 
@@ -152,11 +153,15 @@ export class SendBuffer {
     return parts;
   }
 
-  /** Uses the memory of what was taken again, here or elsewhere: whoever took it holds it no longer. */
-  recycle(): void {
+  /**
+   * Lets go of the memory of what was taken.
+   *
+   * @param again Whether it is used again, here or elsewhere: whoever took it holds it no longer. Else that is not known.
+   */
+  recycle(again = true): void {
     if (this.#from < this.#at || this.#parts.length > 0) return;
-    this.#from = 0;
-    this.#leave();
+    if (again) this.#from = 0;
+    if (again || this.#slab.length > SHORT_BYTES) this.#leave();
   }
 
   #seal(): void {

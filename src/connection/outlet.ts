@@ -13,8 +13,8 @@ import type { Wire } from "./wire.ts";
 export interface Sending {
   /** Takes the bytes that are to be sent, in order. */
   take(): Uint8Array[];
-  /** Says that nobody holds bytes any more that were taken. */
-  recycle?(): void;
+  /** Lets go of the memory of what was taken; nobody else holds it any more if it may be used `again`. */
+  recycle(again: boolean): void;
 }
 
 /** How long the peer may take nothing. */
@@ -71,7 +71,7 @@ export class Outlet {
     if (parts.length === 0) return undefined;
     const written = this.#wire.write(parts, this.#onProgress);
     if (written !== accepted) return this.#awaitWritten(written);
-    this.#machine.recycle?.();
+    if (this.#unwritten === 0) this.#machine.recycle(true);
     return undefined;
   }
 
@@ -103,6 +103,6 @@ export class Outlet {
     } finally {
       if (--this.#unwritten === 0) this.#deadline.clear();
     }
-    if (this.#unwritten === 0 && !this.#broken && this.#wire.returnsMemory) this.#machine.recycle?.();
+    if (this.#unwritten === 0 && !this.#broken) this.#machine.recycle(this.#wire.returnsMemory);
   }
 }

@@ -407,9 +407,13 @@ export class ServerMachine {
     return this.#out.take();
   }
 
-  /** Says that nobody holds bytes any more that were taken: their memory is used again. Never needed, but cheaper. */
-  recycle(): void {
-    this.#out.recycle();
+  /**
+   * Lets go of the memory of what was taken. Never needed, but cheaper.
+   *
+   * @param again Whether it is used again: nobody holds it any more. True by default.
+   */
+  recycle(again = true): void {
+    this.#out.recycle(again);
   }
 
   /**

@@ -9,7 +9,7 @@
  */
 
 import { concat } from "../bytes/concat.ts";
-import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
+import { giveMemory, MOST_LONG_BYTES, takeMemory } from "../bytes/memory_pool.ts";
 
 /** What is needed of `node:zlib`. */
 interface Zlib {
@@ -81,7 +81,7 @@ const AT_ONCE_BYTES = 131_072;
 
 /** Where results are put that are not longer: a message of 64 KiB and a bit. For all codecs: nobody waits in between. */
 const scratch = new Uint8Array(65 * 1024);
-/** Where the last result is that was longer. */
+/** Where the last result is that was longer, if that memory is worth keeping. */
 let lastLong: Uint8Array | null = null;
 
 /** Memory of nearly twice the length with the same beginning, until the next call of any codec. */
@@ -89,7 +89,7 @@ function longer(memory: Uint8Array): Uint8Array {
   const grown = takeMemory(memory.length * 2 - 1024);
   grown.set(memory);
   giveBackLast();
-  lastLong = grown;
+  if (grown.length <= MOST_LONG_BYTES) lastLong = grown;
   return grown;
 }
 

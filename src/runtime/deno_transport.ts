@@ -120,6 +120,7 @@ export class DenoTransport implements Transport {
   readonly #onWritten = (count: number): Promise<void> | void => {
     const bytes = this.#bytes!;
     if (count < bytes.byteLength) return this.#writeNow(bytes.subarray(count));
+    this.#bytes = null;
     this.#writes--;
   };
 

@@ -91,9 +91,11 @@ const MAX_PONGS = 16;
 /** Text of up to this length is written without the platform's encoder. */
 const SHORT_TEXT = 48;
 /** Text of up to this length gets room for whatever it holds; to measure it would cost more. */
-const UNMEASURED_CHARACTERS = 4096;
+const UNMEASURED_CHARACTERS = 1024;
 /** Of UTF-8, for each half of a surrogate pair as well. */
 const MAX_BYTES_A_CHARACTER = 3;
+/** With the longest length and a key (RFC 6455 §5.2). */
+const MAX_HEADER_BYTES = 14;
 
 const NEED_DATA: WebSocketEvent = { type: "need-data" };
 const END: WebSocketEvent = { type: "end" };
@@ -394,9 +396,13 @@ export class WebSocketMachine {
     this.#pongs.length = 0;
   }
 
-  /** Uses the memory of what was taken again: whoever took it holds it no longer. */
-  recycle(): void {
-    this.#out.recycle();
+  /**
+   * Lets go of the memory of what was taken. Never needed, but cheaper.
+   *
+   * @param again Whether it is used again, by this machine or others: nobody holds it any more. True by default.
+   */
+  recycle(again = true): void {
+    this.#out.recycle(again);
   }
 
   #write(opcode: number, fin: boolean, compressed: boolean, payload: string | Uint8Array): number {
@@ -421,26 +427,34 @@ export class WebSocketMachine {
     const measured = text.length > UNMEASURED_CHARACTERS;
     const guess = measured ? this.#textLength(text) : text.length;
     const before = frameHeaderBytes(guess, masked);
-    const most = measured ? guess : guess * MAX_BYTES_A_CHARACTER;
-    const { memory, at } = this.#out.room(frameHeaderBytes(most, masked) + most + MAX_BYTES_A_CHARACTER);
-    const length = this.#encode(text, memory, at + before, most);
+    const room = (measured ? guess : guess * MAX_BYTES_A_CHARACTER) + MAX_BYTES_A_CHARACTER;
+    const { memory, at } = this.#out.room(MAX_HEADER_BYTES + room);
+    const length = this.#encode(text, memory.subarray(at + before, at + before + room));
+    if (length > room) return this.#writeMismeasured(header, text, length);
     header.length = length;
     const size = frameHeaderBytes(length, masked);
-    if (size > before) memory.copyWithin(at + size, at + before, at + before + length);
+    if (size !== before) memory.copyWithin(at + size, at + before, at + before + length);
     writeFrameHeader(memory, at, header, masked);
     if (masked) maskInto(memory, at + size, memory, at + size, length, header.key);
     this.#out.added(size + length);
     return length;
   }
 
-  /** How many bytes the text takes, which are at most `most`, written from `at` on. */
-  #encode(text: string, memory: Uint8Array, at: number, most: number): number {
-    if (text.length <= SHORT_TEXT && writeAscii(memory, at, text)) return text.length;
-    const { read, written } = this.#encodeText(text, memory.subarray(at, at + most + MAX_BYTES_A_CHARACTER));
+  /** How many bytes the text takes; written only if they have room. */
+  #encode(text: string, target: Uint8Array): number {
+    if (text.length <= SHORT_TEXT && writeAscii(target, 0, text)) return text.length;
+    const { read, written } = this.#encodeText(text, target);
     if (read === text.length) return written;
     const rest = text.slice(read);
-    writeUtf8(memory, at + written, rest);
-    return written + utf8Length(rest);
+    const length = written + utf8Length(rest);
+    if (length <= target.length) writeUtf8(target, written, rest);
+    return length;
+  }
+
+  #writeMismeasured({ opcode, fin, compressed }: FrameHeader, text: string, length: number): number {
+    const bytes = new Uint8Array(length);
+    writeUtf8(bytes, 0, text);
+    return this.#write(opcode, fin, compressed, bytes);
   }
 }
 

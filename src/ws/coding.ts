@@ -38,9 +38,13 @@ export function canBeRead(bytes: Uint8Array): boolean {
   }
 }
 
-/** How many bytes the text takes. */
-export function textLength(text: string): number {
-  return native === null ? utf8Length(text) : native.Buffer.byteLength(text);
+/** How many bytes the text takes. Bun before 1.4 is wrong about surrogates without their other half. */
+export const textLength: (text: string) => number = native !== null && measuresRight(native.Buffer)
+  ? native.Buffer.byteLength
+  : utf8Length;
+
+function measuresRight({ byteLength }: { byteLength(text: string): number }): boolean {
+  return byteLength("\ud800".repeat(64)) === 192 && byteLength("\udc00") === 3;
 }
 
 /** How much room `encodeText()` wants for a text: Node's stops early where there is just enough. */

@@ -9,7 +9,7 @@
 
 import { unattended } from "../connection/settled.ts";
 import type { Wire } from "../connection/wire.ts";
-import type { ChunkTaker, FastPath } from "../duplex/fast_path.ts";
+import type { ChunkTaker } from "../duplex/fast_path.ts";
 import { StateError } from "../http1/errors.ts";
 import { badUtf8 } from "../websocket/message_assembler.ts";
 import type { MessageKind, WebSocketEvent } from "../websocket/web_socket_event.ts";
@@ -40,7 +40,6 @@ const LEAST_WAITING_BYTES = 65_536;
 export class MessageReceiver implements ChunkTaker {
   readonly #machine: WebSocketMachine;
   readonly #wire: Wire;
-  #fastPath: FastPath | null = null;
   readonly #inflation: Inflation | null;
   readonly #events: ReceiverEvents;
   readonly #ready: MessageQueue<Message> = new MessageQueue();
@@ -54,6 +53,8 @@ export class MessageReceiver implements ChunkTaker {
   /** What ends the connection, while whoever has the message before it may still answer that. */
   #held: (() => void) | null = null;
   #reading = false;
+  /** Whether it reads without a promise that others could wait for. */
+  #taking = false;
   #inflating = false;
   #discarding = false;
   #over = false;
@@ -137,6 +138,7 @@ export class MessageReceiver implements ChunkTaker {
     if (this.#outcome !== null) return;
     this.#outcome = outcome;
     this.#over = true;
+    if (this.#reading && this.#taking) this.#wire.withdraw();
     if (this.#awaited !== null) unattended(this.#awaited);
     if (outcome === "ended") this.#resolve?.(null);
     else this.#reject?.(outcome.error);
@@ -151,7 +153,7 @@ export class MessageReceiver implements ChunkTaker {
         if (event.type === "text") this.#deliver(event.text);
         else if (event.type === "binary") this.#deliver(event.bytes);
         else if (event.type === "need-data") {
-          if (!this.#takeChunk()) return this.#awaitChunk();
+          if (!this.#readMore()) return;
         } else if (event.type === "compressed") this.#inflate(event.kind, event.bytes);
         else if (event.type === "end") return this.#finish();
         else if (event.type === "close") this.#afterAnswers(() => this.#events.onControl(event));
@@ -207,19 +209,19 @@ export class MessageReceiver implements ChunkTaker {
     });
   }
 
-  /** Takes what has come without waiting, if the transport can say so. */
-  #takeChunk(): boolean {
-    const fastPath = this.#fastPath ??= this.#wire.fastPath;
+  /** Takes what has come without waiting, if the transport can say so; else waits for it, and is not done. */
+  #readMore(): boolean {
+    const { fastPath } = this.#wire;
     const chunk = fastPath?.takeChunk();
-    if (chunk === undefined) return false;
-    this.#received(chunk, false);
-    return true;
-  }
-
-  #awaitChunk(): void {
+    if (chunk !== undefined) {
+      this.#received(chunk, false);
+      return true;
+    }
     this.#reading = true;
-    if (this.#fastPath !== null) return this.#fastPath.awaitChunk(this);
-    this.#wire.read().then(this.#onRead, this.#onReadFailed);
+    this.#taking = fastPath !== null;
+    if (fastPath === null) this.#wire.read().then(this.#onRead, this.#onReadFailed);
+    else fastPath.awaitChunk(this);
+    return false;
   }
 
   readonly #onRead = (chunk: Uint8Array | null): void => {

@@ -180,7 +180,7 @@ export class MessageSender {
     if (compression === null || longestBytes(plain) < compression.thresholdBytes) return this.#sendPlain(plain, kind);
     if (typeof plain !== "string") return this.#compress(compression, plain, kind);
     const memory = plain.length > ENCODED_ANEW ? takeMemory(textRoom(plain)) : null;
-    const bytes = memory === null ? encoder.encode(plain) : memory.subarray(0, encodeText(plain, memory).written);
+    const bytes = (memory === null ? null : encodedInto(memory, plain)) ?? encoder.encode(plain);
     const made = bytes.length < compression.thresholdBytes
       ? this.#sendPlain(plain, kind)
       : this.#compress(compression, bytes, kind);
@@ -262,7 +262,7 @@ export class MessageSender {
     this.#writing = null;
     this.#unsentBytes -= this.#leavingBytes;
     this.#acceptedBytes += this.#leavingBytes;
-    if (this.#wire.returnsMemory) this.#machine.recycle();
+    this.#machine.recycle(this.#wire.returnsMemory);
   };
 
   readonly #onWriteFailed = (error: unknown): void => this.#events.onFailure(error);
@@ -279,6 +279,12 @@ export class MessageSender {
     task.then(done, done);
     return task;
   }
+}
+
+/** The text in this memory; `null` if it has not found room. */
+function encodedInto(memory: Uint8Array, text: string): Uint8Array | null {
+  const { read, written } = encodeText(text, memory);
+  return read === text.length ? memory.subarray(0, written) : null;
 }
 
 function kindOf(message: unknown): MessageKind {

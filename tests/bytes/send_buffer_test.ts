@@ -2,7 +2,7 @@
  * Bytes to be sent leave in their order, joined where they are small, in memory that is never written twice.
  */
 
-import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { SendBuffer } from "../../src/bytes/send_buffer.ts";
 import { text, wire } from "../support/bytes.ts";
@@ -119,6 +119,24 @@ test("SendBuffer.recycle() leaves long memory to others, once nobody holds it", 
   one.recycle();
   one.text("1".repeat(60_000));
   assertEquals([text(ofThird!), one.take().map(text)], ["z".repeat(60_000), ["1".repeat(60_000)]]);
+});
+
+test("SendBuffer.recycle() lets go of long memory that others may still hold, and gives it to nobody", () => {
+  const [one, other] = [new SendBuffer(), new SendBuffer()];
+  one.text("x".repeat(60_000));
+  const [taken] = one.take();
+  one.recycle(false);
+  for (const buffer of [one, other]) {
+    buffer.text("y".repeat(60_000));
+    assert(buffer.take()[0]!.buffer !== taken!.buffer);
+  }
+  assertEquals(text(taken!), "x".repeat(60_000));
+});
+
+test("SendBuffer.added() refuses what was not written into room()", () => {
+  const buffer = new SendBuffer();
+  const { memory, at } = buffer.room(10);
+  assertThrows(() => buffer.added(memory.length - at + 1), RangeError);
 });
 
 test("SendBuffer keeps its memory to itself while something of it is on its way, or waits", () => {

@@ -8,9 +8,11 @@ import {
   bytesOf,
   closePayload,
   eventText,
+  hex,
   machineOf,
   OPCODES,
   parseFrame,
+  parseFrames,
   received as receivedBy,
   roles,
   toward,
@@ -311,6 +313,26 @@ test("WebSocketMachine sends text of any length with as short a header as there 
         }
       }
     }
+  }
+});
+
+test("a text that is measured wrongly is sent whole, and nothing besides (RFC 6455 §5.2) [W2]", () => {
+  const message = "é€\ud800".repeat(2000);
+  const payload = bytesOf(message);
+  for (const error of [-payload.length, -5000, -7, -4, -3, -1, 1, 3, 70_000]) {
+    for (const role of roles) {
+      const machine = machineOf(role, { ...platform, textLength: () => payload.length + error });
+      assertEquals(machine.send(message), payload.length);
+      machine.send("next");
+      const frames = parseFrames(joined(...machine.take()));
+      assertEquals(frames.map((frame) => hex(frame.payload)), [hex(payload), "6e657874"], `${role} ${error}`);
+    }
+  }
+});
+
+test("textLength() measures as it is encoded, lone surrogates too (Encoding standard §8.2)", () => {
+  for (const message of [...VALID, "\ud800".repeat(5000), "a\udc00é".repeat(3000), "\ud800"]) {
+    assertEquals(textLength(message), bytesOf(message).length);
   }
 });
 

@@ -116,6 +116,28 @@ for (const network of networks) {
     }
   });
 
+  test(`a peer over TCP of ${door} that is still sending is told that parts have failed, and heard out [W11] [W16]`, async () => {
+    for (const role of roles) {
+      const [near, far] = await tcpPair(network);
+      const peer = new FramePeer(far, role);
+      const io = webSocketOver(near, { role });
+      const sent = io.writeParts((async function* () {
+        yield "first";
+        await peer.text("something");
+        throw new Error("no more");
+      })());
+      await assertRejects(() => sent, Error, "no more");
+      assertEquals(await peer.next(), 'text+ "first"');
+      assertEquals(await peer.next(), 'close 1011 ""');
+      for (let i = 0; i < 20; i++) await far.write(new Uint8Array(10_000));
+      assertEquals(await peer.next(), "end");
+      await far.closeWrite();
+      await near.closed;
+      assertStrictEquals((await io.closed).closeCode, 1006);
+      await far.close();
+    }
+  });
+
   test(`a peer that cuts the connection of ${door} makes 1006 [W16]`, async () => {
     for (const role of roles) {
       const [near, far] = await tcpPair(network);
