@@ -249,6 +249,14 @@ function tooLong(maxBytes: number): RangeError {
   return new RangeError(`The result is longer than ${maxBytes} bytes`);
 }
 
+/**
+ * Tries out the handles of this runtime's zlib, the first time. To be called where nobody is in the middle of something: when
+ * Bun's zlib reports an error, it runs what waits in the microtask queue before it returns.
+ */
+export function prepareDeflate(): void {
+  if (trusted === null) compressor({ windowBits: 15, level: 1, noContextTakeover: false }).close();
+}
+
 let trusted: boolean | null = null;
 
 /** Whether the handles of this runtime's zlib can be used: tried once, with what is right and what is wrong. */

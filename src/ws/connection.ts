@@ -34,6 +34,7 @@ import { type Message, MessageReceiver } from "./message_receiver.ts";
 import { type MessageOptions, type MessageParts, MessageSender, type OutgoingMessage } from "./message_sender.ts";
 import type { WebSocketSettings } from "./options.ts";
 import { Pings } from "./pings.ts";
+import { prepareDeflate } from "./platform.ts";
 import { allocate, encodeText, isText, readText, textLength } from "./coding.ts";
 
 /** How a WebSocket ended. */
@@ -147,6 +148,7 @@ export class WebSocketConnection implements AsyncDisposable {
     const common = { maxMessageBytes, mayCompress: deflate !== null, answersClose: false, ...coding };
     this.#machine = new WebSocketMachine(role === "client" ? { ...common, role, maskingKey } : { ...common, role });
     if (deflate !== null) {
+      prepareDeflate();
       const directions = directionsOf(deflate, role);
       this.#compression = new Compression(directions.out, agreed.deflateOptions);
       this.#inflation = new Inflation(directions.in, settings.maxMessageBytes);

@@ -56,6 +56,8 @@ export class MessageReceiver implements ChunkTaker {
   /** Whether it reads without a promise that others could wait for. */
   #taking = false;
   #inflating = false;
+  /** While an event is dealt with, others may call: Bun's zlib runs what waits in the microtask queue. */
+  #pumping = false;
   #discarding = false;
   #over = false;
 
@@ -146,7 +148,13 @@ export class MessageReceiver implements ChunkTaker {
   }
 
   #pump(): void {
-    if (this.#reading || this.#inflating || this.#over || this.#held !== null) return;
+    if (this.#pumping || this.#reading || this.#inflating || this.#over || this.#held !== null) return;
+    this.#pumping = true;
+    this.#takeEvents();
+    this.#pumping = false;
+  }
+
+  #takeEvents(): void {
     try {
       while (this.#hasRoom()) {
         const event = this.#machine.next();

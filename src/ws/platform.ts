@@ -4,5 +4,5 @@
  * @module
  */
 
-export { canDeflate, compressor, decompressor, type DeflateCodec } from "../runtime/deflate.ts";
+export { canDeflate, compressor, decompressor, type DeflateCodec, prepareDeflate } from "../runtime/deflate.ts";
 export { bufferModule } from "../runtime/buffer_module.ts";
