@@ -13,7 +13,7 @@ import { writeLatin1 } from "./latin1.ts";
 import { type Allocate, giveMemory, SHORT_BYTES, takeMemory, zeros } from "./memory_pool.ts";
 
 /** 64 KiB: up to here copying costs less than one more write of the transport. */
-const JOIN_BYTES = 65_536;
+export const JOIN_BYTES = 65_536;
 /** 256 KiB: what is given to the transport at once, so that a slow peer is seen to make progress. */
 const PART_BYTES = 262_144;
 

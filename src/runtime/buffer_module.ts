@@ -1,9 +1,10 @@
 /**
- * What the platform can do with bytes and text that no other API of it offers. Found without an import: whoever has none of
- * it can do without.
+ * What the platform can do with bytes and text that no other API of it offers; whoever has none of it can do without.
  *
  * @module
  */
+
+import { builtinModule } from "./builtin_module.ts";
 
 /** As much of `node:buffer` as is used. */
 export interface BufferModule {
@@ -18,9 +19,8 @@ export interface BufferModule {
   };
 }
 
-/** `node:buffer`: on Node from 20.16 and 22.3, Deno from 2.1, Bun from 1.2.6; else `null`. */
+/** `node:buffer`; `null` where there is none, or not all of it. */
 export function bufferModule(): BufferModule | null {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
-  const module = process?.getBuiltinModule?.("node:buffer") as Partial<BufferModule> | undefined;
+  const module = builtinModule("node:buffer") as Partial<BufferModule> | undefined;
   return module?.isUtf8 === undefined || module.Buffer === undefined ? null : module as BufferModule;
 }

@@ -10,6 +10,7 @@
 
 import { concat } from "../bytes/concat.ts";
 import { giveMemory, MOST_LONG_BYTES, takeMemory } from "../bytes/memory_pool.ts";
+import { builtinModule } from "./builtin_module.ts";
 
 /** What is needed of `node:zlib`. */
 interface Zlib {
@@ -98,10 +99,8 @@ function giveBackLast(): void {
   lastLong = null;
 }
 
-/** zlib, without importing it: whoever compresses nothing needs no such module. */
 function zlib(): Zlib | null {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
-  return (process?.getBuiltinModule?.("node:zlib") as Zlib | undefined) ?? null;
+  return (builtinModule("node:zlib") as Zlib | undefined) ?? null;
 }
 
 /** Whether there is a zlib here: Node from 20.16 and 22.3, Deno from 2.1, Bun from 1.2.6. */

@@ -11,7 +11,7 @@
 
 import { giveMemory, takeMemory, zeros } from "../bytes/memory_pool.ts";
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
-import { SendBuffer } from "../bytes/send_buffer.ts";
+import { JOIN_BYTES, SendBuffer } from "../bytes/send_buffer.ts";
 import { StateError } from "../http1/errors.ts";
 import { MAX_REASON_BYTES, mayBeSent, NO_STATUS_RECEIVED } from "./close_code.ts";
 import { WebSocketProtocolError } from "./errors.ts";
@@ -83,8 +83,6 @@ export const DEFAULT_MAX_MESSAGE_BYTES = 16_777_216;
 
 /** Compressing may make a message longer: by an eighth with fixed codes (RFC 1951 §3.2.6), as zlib-ng does, and for each flush. */
 const COMPRESSED_SLACK = 2;
-/** Up to here a frame is copied behind its header, so that both leave in one write. 64 KiB. */
-const JOIN_BYTES = 65_536;
 /** So many Pongs wait at most, to be taken all at once. Autobahn's case 2.10 sends ten Pings and counts. */
 const MAX_PONGS = 16;
 

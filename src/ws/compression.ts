@@ -4,6 +4,7 @@
  * @module
  */
 
+import { JOIN_BYTES } from "../bytes/send_buffer.ts";
 import { tooLarge } from "../websocket/web_socket_machine.ts";
 import { WebSocketProtocolError } from "../websocket/errors.ts";
 import type { Role } from "../websocket/frame.ts";
@@ -14,8 +15,6 @@ import { compressor, decompressor, type DeflateCodec } from "./platform.ts";
 const TAIL = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
 /** An empty message, and the end of one whose parts were flushed (RFC 7692 §7.2.3.6). */
 const EMPTY_BLOCK = new Uint8Array([0x00]);
-/** Who sends bytes copies them up to here. 64 KiB. */
-const COPIED_BYTES = 65_536;
 /** zlib does not compress with a window of 256 bytes. */
 const LEAST_WINDOW_BITS = 9;
 
@@ -43,7 +42,8 @@ export class Compression {
   /**
    * Compresses a message, or the next part of one.
    *
-   * @returns Valid until anything else is compressed or inflated; if it is longer than 64 KiB, the caller's.
+   * @returns Valid until anything else is compressed or inflated; the caller's if it is so long that it is sent without
+   * being copied.
    */
   compress(bytes: Uint8Array, last: boolean): Uint8Array | Promise<Uint8Array> {
     if (bytes.length === 0) return last ? EMPTY_BLOCK : bytes;
@@ -52,7 +52,7 @@ export class Compression {
     const compressed = this.#codec.process(bytes, Infinity);
     if (compressed instanceof Promise) return last ? compressed.then(withoutTail) : compressed;
     const whole = last ? withoutTail(compressed) : compressed;
-    return whole.length > COPIED_BYTES ? whole.slice() : whole;
+    return whole.length > JOIN_BYTES ? whole.slice() : whole;
   }
 
   /** Frees the memory. */
