@@ -8,13 +8,17 @@
 import { type Clock, Deadline } from "./clock.ts";
 import type { Wire } from "./wire.ts";
 
-/** What the peer may still send into nothing. 1 MiB. */
+/** What the peer may still send into nothing, where nobody says how much. 1 MiB. */
 const MAX_LINGER_BYTES = 1_048_576;
 
-/** How long each stage may take. */
+/** How long each stage may take. In milliseconds; 0 or `Infinity` waits without end. */
 export interface LingerLimits {
-  /** For the peer to end its side. */
+  /** For the peer to send on, or to end its side. */
   readonly closeTimeoutMs: number;
+  /** For all that the peer still sends. `closeTimeoutMs` when left out. */
+  readonly lingerTimeoutMs?: number;
+  /** What the peer may still send. 1 MiB when left out. */
+  readonly maxLingerBytes?: number;
   /** For the peer to take what is written. */
   readonly writeTimeoutMs: number;
   /** Where time comes from. */
@@ -23,14 +27,15 @@ export interface LingerLimits {
 
 /** Ends a connection politely. A read may be pending; whoever waits for it gets no other. Never rejects. */
 export async function linger(wire: Wire, limits: LingerLimits): Promise<void> {
-  const { closeTimeoutMs, writeTimeoutMs, clock } = limits;
+  const { writeTimeoutMs, clock } = limits;
   const deadline = new Deadline(clock);
+  const hearing = new Hearing(wire, limits);
   const ended = wire.closeWrite();
-  const heard = readToEnd(wire);
+  const heard = hearing.run();
   // Streams that Node makes of a socket have not ended before the peer has, too.
   let orderly = await within(deadline, writeTimeoutMs, Promise.race([ended, heard]));
   if (orderly) {
-    await within(deadline, closeTimeoutMs, heard);
+    await hearing.within(deadline);
     orderly = await within(deadline, writeTimeoutMs, wire.close());
   }
   if (!orderly) wire.abort();
@@ -40,14 +45,59 @@ export async function linger(wire: Wire, limits: LingerLimits): Promise<void> {
 /** The same, but the peer gets the time to end its side first. */
 export async function lingerBehindPeer(wire: Wire, limits: LingerLimits): Promise<void> {
   const deadline = new Deadline(limits.clock);
-  await within(deadline, limits.closeTimeoutMs, readToEnd(wire));
+  const hearing = new Hearing(wire, limits);
+  hearing.run();
+  await hearing.within(deadline);
   deadline.stop();
   await linger(wire, limits);
 }
 
-async function readToEnd(wire: Wire): Promise<void> {
-  let left = MAX_LINGER_BYTES;
-  for (let chunk = await wire.lastRead; chunk !== null && left > 0; chunk = await wire.read()) left -= chunk.length;
+/**
+ * Takes what the peer still sends and forgets it, so that a client that writes its whole request before it reads gets to
+ * the answer. Each chunk gives it time for the next one, all of them together have their limit.
+ */
+class Hearing {
+  readonly #wire: Wire;
+  readonly #limits: LingerLimits;
+  #over: Promise<void> = Promise.resolve();
+  #onChunk: (() => void) | null = null;
+
+  constructor(wire: Wire, limits: LingerLimits) {
+    this.#wire = wire;
+    this.#limits = limits;
+  }
+
+  /** Resolves at the peer's end, or when it has sent too much; rejects when the transport fails. */
+  run(): Promise<void> {
+    return this.#over = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    let left = this.#limits.maxLingerBytes ?? MAX_LINGER_BYTES;
+    for (let chunk = await this.#wire.lastRead; chunk !== null && left > 0; chunk = await this.#wire.read()) {
+      left -= chunk.length;
+      this.#onChunk?.();
+    }
+  }
+
+  /** Resolves when `run()` has come to any end, or the time is over. */
+  within(deadline: Deadline): Promise<void> {
+    const { closeTimeoutMs, lingerTimeoutMs = closeTimeoutMs, clock } = this.#limits;
+    const end = clock.now() + limited(lingerTimeoutMs);
+    return new Promise((resolve) => {
+      const expire = (): void => {
+        this.#onChunk = null;
+        resolve();
+      };
+      this.#onChunk = () => deadline.set(Math.max(1, Math.min(limited(closeTimeoutMs), end - clock.now())), expire);
+      this.#onChunk();
+      this.#over.then(expire, expire);
+    });
+  }
+}
+
+function limited(ms: number): number {
+  return ms <= 0 ? Infinity : ms;
 }
 
 /** Whether a task comes to a good end in time. */

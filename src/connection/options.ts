@@ -21,7 +21,7 @@ export interface ConnectionOptions {
   readonly nameCase?: NameCase | undefined;
   /** How long an upgrade that nobody asked for is kept open. 30,000. */
   readonly unclaimedUpgradeTimeoutMs?: number | undefined;
-  /** How long the peer may take to end its side after we ended ours. 2,000. */
+  /** How long the peer may pause before it ends its side after we ended ours. 2,000. */
   readonly closeTimeoutMs?: number | undefined;
   /** How long the peer may refuse to take our bytes. 60,000, as nginx' `send_timeout`. */
   readonly writeTimeoutMs?: number | undefined;
@@ -43,6 +43,13 @@ export interface ServerConnectionOptions extends ConnectionOptions {
   readonly bodyTimeoutMs?: number | undefined;
   /** How long the rest of an unwanted body may take, or the reader of a wanted one pause behind the response. 5,000. */
   readonly drainTimeoutMs?: number | undefined;
+  /**
+   * How long a client may go on sending behind the last response, so that one that writes all before it reads gets it
+   * (RFC 9112 §9.6). Each of its pauses is limited by `closeTimeoutMs`. 30,000, as nginx' `lingering_time`.
+   */
+  readonly lingerTimeoutMs?: number | undefined;
+  /** The most that it may send then. It is dropped as it comes. 268,435,456. */
+  readonly maxLingerBytes?: number | undefined;
   /** How long the handler may take to answer; then 503, and `request.signal` aborts. 0, which is without limit. */
   readonly requestTimeoutMs?: number | undefined;
   /** The same for a request that proposes a switch. 60,000, or `requestTimeoutMs` if that is shorter. */
@@ -117,6 +124,8 @@ function filledIn(options: ServerConnectionOptions): ServerSettings {
     idleTimeoutMs: options.idleTimeoutMs ?? 75_000,
     bodyTimeoutMs: options.bodyTimeoutMs ?? 60_000,
     drainTimeoutMs: options.drainTimeoutMs ?? 5000,
+    lingerTimeoutMs: options.lingerTimeoutMs ?? 30_000,
+    maxLingerBytes: options.maxLingerBytes ?? 268_435_456,
     requestTimeoutMs: options.requestTimeoutMs ?? 0,
     upgradeTimeoutMs: options.upgradeTimeoutMs ?? 60_000,
     dateHeader: options.dateHeader ?? true,

@@ -84,6 +84,15 @@ for (const { over, serve } of [...networks, toWeb]) {
     assertEquals(await connection.closed, { reason: "shutdown" });
   });
 
+  test(`serveConnection() leaves a refusal to a client that sends 20 MB before it reads, over ${over} (RFC 9112 §9.6)`, async () => {
+    const { client, connection } = await serve(() => ({ status: 413, body: "no" }));
+    await client.write(wire("POST / HTTP/1.1¶Host: a¶Content-Length: 20000000¶¶"));
+    for (let i = 0; i < 200; i++) await client.write(new Uint8Array(100_000));
+    await expectText(client, "HTTP/1.1 413 Content Too Large¶content-length: 2¶¶no");
+    await client.close();
+    assertEquals(await connection.closed, { reason: "shutdown" });
+  });
+
   test(`serveConnection() sends all of a large last response, over ${over} [C7]`, async () => {
     const body = new Uint8Array(5_000_000).fill(97);
     const { client, connection } = await serve(() => ({ status: 200, body }));

@@ -397,8 +397,8 @@ test("a client that never reads the last response does not hold its connection f
   await client.close();
 });
 
-test("a client that goes on sending behind the last response is heard out for a while, and then cut", async () => {
-  const { client, connection, clock } = conversing(ok);
+test("maxLingerBytes limits what a client may send behind the last response (RFC 9112 §9.6)", async () => {
+  const { client, connection, clock } = conversing(ok, { maxLingerBytes: 1_048_576 });
   await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
   await readAll(client);
   let sent = 0;
@@ -408,6 +408,30 @@ test("a client that goes on sending behind the last response is heard out for a 
   assert(failed instanceof TransportError, `${sent} times 64 KiB were taken`);
   assert(sent >= 16 && sent <= 20, `${sent} times 64 KiB were taken`);
   assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
+});
+
+test("lingerTimeoutMs limits how long a client may go on sending behind the last response (RFC 9112 §9.6)", async () => {
+  for (const { over, open } of transports) {
+    const { client, connection, clock } = conversing(ok, {}, { open });
+    await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
+    await readAll(client);
+    for (let ms = 0; ms < 30_000; ms += 1500) {
+      assertEquals(await isPending(connection.closed), true, `${over}, ${ms} ms`);
+      await client.write(wire("x"));
+      await turns();
+      await clock.advance(1500);
+    }
+    assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0], over);
+  }
+});
+
+test("a request of 32 MB that is refused at once is taken in, and its answer left to the client (RFC 9112 §9.6)", async () => {
+  const { client, connection, clock } = conversing(() => ({ status: 413, body: "no" }));
+  await client.write(wire("POST / HTTP/1.1¶Host: a¶Content-Length: 32000000¶¶"));
+  for (let i = 0; i < 320; i++) await client.write(new Uint8Array(100_000));
+  assertEquals(await readUntil(client, "no"), "HTTP/1.1 413 Content Too Large¶content-length: 2¶¶no");
+  await client.closeWrite();
+  assertEquals([(await connection.closed).reason, clock.pending], ["shutdown", 0]);
 });
 
 test("requestTimeoutMs answers 503 for a handler that does not, aborts request.signal, and discards a late answer", async () => {
