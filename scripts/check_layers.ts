@@ -17,7 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   bytes: [],
   http1: ["bytes"],
   websocket: ["bytes", "http1"],
-  duplex: ["http1/errors.ts"],
+  duplex: ["bytes/arguments.ts", "http1/errors.ts"],
   connection: ["bytes", "http1", "websocket", "duplex"],
   http: ["bytes", "http1", "websocket", "duplex", "connection"],
   proxy: ["bytes", "http1", "websocket", "duplex", "connection"],

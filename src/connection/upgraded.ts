@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkBytes, checkFunction, checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
 import { concat } from "../bytes/concat.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import type { ByteChannel, Duplex } from "../duplex/duplex.ts";
@@ -69,8 +70,11 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    * @param readBuf What was already read from it.
    * @param agreed What was agreed on.
    * @param channel The channel over `io`, if its streams are locked by one already.
+   * @throws {TypeError} `io` is no pair of streams, or one of them is locked; or the rest is of another kind.
    */
   constructor(io: Duplex, readBuf: Uint8Array, agreed: Agreement, channel?: HeldChannel) {
+    checkBytes(readBuf, "readBuf");
+    checkObject(agreed, "agreed");
     this.#io = io;
     this.#ended = agreed.ended ?? false;
     this.#channel = channel ?? holdChannel(io);
@@ -122,6 +126,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
 
   /** See {@linkcode ByteChannel.write}. */
   write(bytes: Uint8Array): Promise<void> {
+    if (!isBytes(bytes)) return Promise.reject(wrongType("bytes", "a Uint8Array", bytes));
     if (this.#taken) return Promise.reject(alreadyTaken());
     return this.#channel.write(bytes);
   }
@@ -167,6 +172,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    * ```
    */
   downcast<Io extends object>(guard: (candidate: object) => candidate is Io): Parts<Io> | Upgraded {
+    checkFunction(guard, "guard");
     if (this.#taken) throw alreadyTaken();
     const io: object = this.#io;
     if (guard(io)) return { io, readBuf: this.#release(), ended: this.#ended };

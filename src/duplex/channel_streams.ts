@@ -7,6 +7,7 @@
  * @module
  */
 
+import { isBytes } from "../bytes/arguments.ts";
 import type { ByteChannel } from "./duplex.ts";
 
 const READ_NOTHING_AHEAD: QueuingStrategy<Uint8Array> = { highWaterMark: 0 };
@@ -53,7 +54,7 @@ export function writableOf(channel: ByteChannel): WritableStream<Uint8Array> {
       signal?.addEventListener("abort", () => channel.abort(signal?.reason), { once: true });
     },
     write(chunk): Promise<void> {
-      if (chunk instanceof Uint8Array) return channel.write(chunk);
+      if (isBytes(chunk)) return channel.write(chunk);
       const error = new TypeError("Cannot write to a byte channel: the chunk is not a Uint8Array");
       channel.abort(error);
       throw error;

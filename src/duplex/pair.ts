@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkOptions, isBytes, wrongType } from "../bytes/arguments.ts";
 import { StateError } from "../http1/errors.ts";
 import { readableOf, writableOf } from "./channel_streams.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
@@ -32,6 +33,8 @@ export interface PairEnd extends Duplex, ByteChannel, AsyncDisposable {
  *
  * @param options How much it holds, and in which pieces it delivers; for tests of what runs on it.
  * @returns The two ends.
+ * @throws {TypeError} An option is no number.
+ * @throws {RangeError} An option is below 0.
  *
  * @example
  * ```ts
@@ -46,6 +49,7 @@ export interface PairEnd extends Duplex, ByteChannel, AsyncDisposable {
  * ```
  */
 export function duplexPair(options: DuplexPairOptions = {}): [PairEnd, PairEnd] {
+  checkOptions(options, { capacityBytes: "number", readBytes: "number" });
   const capacity = Math.max(1, options.capacityBytes ?? 65_536);
   const most = Math.max(1, options.readBytes ?? Infinity);
   const there = new Pipe(capacity, most);
@@ -202,6 +206,7 @@ class End implements PairEnd, Withdrawable {
   }
 
   write(bytes: Uint8Array): Promise<void> {
+    if (!isBytes(bytes)) return Promise.reject(wrongType("bytes", "a Uint8Array", bytes));
     return this.#out.write(bytes);
   }
 

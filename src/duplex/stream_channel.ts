@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
 import { StateError } from "../http1/errors.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
 import { accepted, type FastPath, type Shortcut, type Withdrawable } from "./fast_path.ts";
@@ -20,10 +21,20 @@ export interface HeldChannel extends ByteChannel, Withdrawable, Shortcut {
 /**
  * The cheapest channel over a pair: its own, if it offers one, else one over its streams, which are locked then.
  *
- * @throws {TypeError} A stream of the pair is locked.
+ * @param name What the caller knows the pair as.
+ * @throws {TypeError} It is no pair of streams, or one of them is locked.
  */
-export function holdChannel(duplex: Duplex): HeldChannel {
-  return offersChannel(duplex) ? new OwnChannel(duplex) : new StreamChannel(duplex);
+export function holdChannel(duplex: Duplex, name = "io"): HeldChannel {
+  checkObject(duplex, name);
+  if (offersChannel(duplex)) return new OwnChannel(duplex);
+  checkStreams(duplex, name);
+  return new StreamChannel(duplex);
+}
+
+/** Streams of other makers and realms will do: they are told by their methods. */
+function checkStreams({ readable, writable }: Partial<Duplex>, name: string): void {
+  if (typeof readable?.getReader !== "function") throw wrongType(`${name}.readable`, "a ReadableStream", readable);
+  if (typeof writable?.getWriter !== "function") throw wrongType(`${name}.writable`, "a WritableStream", writable);
 }
 
 /** Whether the pair is a {@linkcode ByteChannel} as well. */
@@ -118,7 +129,7 @@ class StreamChannel implements HeldChannel {
       if (reader === this.#reader) this.#reading = false;
     }
     if (chunk === null) return null;
-    if (chunk instanceof Uint8Array) return plain(chunk);
+    if (isBytes(chunk)) return plain(chunk);
     throw new TypeError("Cannot read: a chunk is not a Uint8Array");
   }
 

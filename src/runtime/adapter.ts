@@ -14,6 +14,7 @@ import type {
   TlsOptions,
 } from "../duplex/network.ts";
 import type { SocketAddress } from "../duplex/socket.ts";
+import { checkConnectOptions, checkListenOptions, checkStartTlsOptions } from "../duplex/check_network.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 import { parseAddress } from "./address.ts";
@@ -37,8 +38,9 @@ export interface Adapter {
  */
 export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
   function startTls(duplex: Duplex, options: StartTlsOptions = {}, socketOptions: SocketOptions = {}): NetSocket {
+    checkStartTlsOptions(options);
     const complete = options.isServer === true ? options : withServerName(options, duplex);
-    const transport = duplex instanceof NetSocket ? duplex.surrender() : holdChannel(duplex);
+    const transport = duplex instanceof NetSocket ? duplex.surrender() : holdChannel(duplex, "duplex");
     const socket = new NetSocket(startTls, "on", socketOptions);
     socket.cancel = () => transport.abort();
     return openInBackground(socket, options.signal, async () => {
@@ -60,8 +62,9 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
 
   return {
     connect(address, options = {}) {
-      const { tls, signal } = options;
       const to = parseAddress(address);
+      checkConnectOptions(options);
+      const { tls, signal } = options;
       const socket = openInBackground(new NetSocket(startTls, "starttls", options), signal, async (socket) => {
         const adapter = await load();
         if (!socket.over) await adapter.connect(socket, to, options);
@@ -71,6 +74,7 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
       return startTls(socket, { ...tls, ...(signal === undefined ? {} : { signal }) }, options);
     },
     async listen(options = {}) {
+      checkListenOptions(options);
       return (await load()).listen(startTls, options);
     },
     startTls(duplex, options) {

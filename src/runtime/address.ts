@@ -4,29 +4,37 @@
  * @module
  */
 
+import { checkInteger, checkString, wrongType } from "../bytes/arguments.ts";
 import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
 
 /**
  * Reads `host:port` or `[v6]:port`.
  *
- * @throws {TypeError} It is neither, or the port is not in 0–65535.
+ * @throws {TypeError} It is neither.
+ * @throws {RangeError} The port is not in 0–65535.
  */
 export function parseAddress(address: SocketAddress | string): SocketAddress {
   if (typeof address === "string") {
     const [, v6, name, digits] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address) ?? [];
-    return checkAddress({ hostname: v6 ?? name ?? "", port: digits === undefined ? -1 : Number(digits) });
+    if (digits === undefined || Number(digits) > 65_535) {
+      throw new TypeError('address must be "host:port", "[v6]:port" or an object');
+    }
+    return checkAddress({ hostname: v6 ?? name!, port: Number(digits) });
   }
+  if (typeof address !== "object" || address === null) throw wrongType("address", 'an object or "host:port"', address);
   return checkAddress(address);
 }
 
 function checkAddress(address: SocketAddress): SocketAddress {
-  if ("path" in address) return address;
-  let { hostname, port } = address;
-  if (hostname.startsWith("[") && hostname.endsWith("]")) hostname = hostname.slice(1, -1);
-  if (hostname === "") throw new TypeError("Cannot use the address: it has no host");
-  if (!Number.isInteger(port) || port < 0 || port > 65535) {
-    throw new TypeError(`Cannot use the address: the port must be an integer in 0–65535, got ${port}`);
+  if ("path" in address) {
+    checkString(address.path, "address.path");
+    return address;
   }
+  let { hostname, port } = address;
+  checkString(hostname, "address.hostname");
+  if (hostname.startsWith("[") && hostname.endsWith("]")) hostname = hostname.slice(1, -1);
+  if (hostname === "") throw wrongType("address.hostname", "a name or an address", "");
+  checkInteger(port, "address.port", 0, 65_535);
   return { hostname, port };
 }
 

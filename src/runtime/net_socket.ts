@@ -8,6 +8,7 @@
  * @module
  */
 
+import { isBytes, wrongType } from "../bytes/arguments.ts";
 import { type Settled, settled } from "../connection/settled.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
@@ -116,7 +117,7 @@ export class NetSocket implements Socket, Shortcut, Withdrawable, TransportSink 
 
   write(bytes: Uint8Array): Promise<void> {
     const writer = this.#writer;
-    if (writer === null) return this.#writeOutOfTurn(bytes);
+    if (writer === null || !(bytes instanceof Uint8Array)) return this.#writeOutOfTurn(bytes);
     if (bytes.byteLength === 0) return accepted;
     return this.#lastWrite = writer.write(bytes);
   }
@@ -271,11 +272,13 @@ export class NetSocket implements Socket, Shortcut, Withdrawable, TransportSink 
   }
 
   #writeOutOfTurn(bytes: Uint8Array): Promise<void> {
+    if (!isBytes(bytes)) return Promise.reject(wrongType("bytes", "a Uint8Array", bytes));
     if (this.#over || this.#upgraded) return Promise.reject(this.#refusal);
     if (this.#writeEnd !== null) {
       return Promise.reject(new TransportError("closed", "Cannot write: closeWrite() was called before"));
     }
     if (bytes.byteLength === 0) return accepted;
+    if (this.#writer !== null) return this.#lastWrite = this.#writer.write(bytes); // of another realm
     const written = settled<void>();
     this.#earlyWrites.push({ bytes, written });
     return written.promise;

@@ -83,6 +83,12 @@ function openingCases(net: Subject): void {
     });
   }
 
+  test("connect() throws a RangeError for a port that is none", () => {
+    for (const port of [-1, 65_536, 1.5, NaN]) {
+      assertThrows(() => net.connect({ hostname: "127.0.0.1", port }), RangeError, "address.port must be");
+    }
+  });
+
   test("connect() and listen() speak over unix sockets", async () => {
     const path = freePath();
     await withPair(net, async ({ client, server, listener }) => {
