@@ -36,16 +36,24 @@ interface EventClient {
   readonly Socket: WebSocketConstructor | undefined;
   /** Whether it offers to compress. */
   readonly deflate: boolean;
+  /** Whether it fires `close` when the handshake is refused. Default: it does, as the standard has it. */
+  readonly refusalCloses?: boolean;
 }
 
 const own = (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
 const eventClients: readonly EventClient[] = [
-  { name: `the WebSocket of ${runtimeName}`, Socket: own, deflate: runtimeName !== "deno" },
+  {
+    name: `the WebSocket of ${runtimeName}`,
+    Socket: own,
+    deflate: runtimeName !== "deno",
+    // Node 22.23 has undici 6 (nodejs/undici#3546).
+    refusalCloses: runtimeName !== "node" || runtimeMajor > 22,
+  },
   { name: "undici's WebSocket", Socket: UndiciWebSocket as unknown as WebSocketConstructor, deflate: true },
   { name: "our WebSocket", Socket: OurWebSocket as unknown as WebSocketConstructor, deflate: true },
 ];
 
-for (const { name, Socket, deflate: offers } of eventClients) {
+for (const { name, Socket, deflate: offers, refusalCloses } of eventClients) {
   for (const { name: how, deflate } of deflates) {
     test(
       `upgradeWebSocket() and ${name}: messages, closes, cuts, a 401; ${how}`,
@@ -53,7 +61,8 @@ for (const { name, Socket, deflate: offers } of eventClients) {
       async () => {
         const { server, port } = await listening(talking({ deflate }));
         const extensions = offers && deflate !== false ? "permessage-deflate" : "";
-        assertEquals(await playEvents(Socket!, `ws://127.0.0.1:${port}`, extensions), expectedEvents);
+        const seen = await playEvents(Socket!, `ws://127.0.0.1:${port}`, extensions, refusalCloses);
+        assertEquals(seen, expectedEvents);
         // Clients keep the connection of the 401, and do not end it when the server does.
         await server.shutdown({ signal: AbortSignal.timeout(100) });
       },

@@ -14,16 +14,25 @@ export type WebSocketConstructor = new (url: string, protocols?: string[]) => We
  * @param Socket The constructor.
  * @param url Of the server.
  * @param extensions What `extensions` must begin with, an empty text for none; `null` where the client does not tell.
+ * @param refusalCloses Whether a refused handshake fires `close` as well as `error`.
  * @returns What was seen, line by line; `expectedEvents()` tells what it should be.
  */
 export async function playEvents(
   Socket: WebSocketConstructor,
   url: string,
   extensions: string | null,
+  refusalCloses = true,
 ): Promise<string[]> {
   const lines: string[] = [];
 
-  async function open(path = "/"): Promise<{ socket: WebSocket; next(): Promise<unknown>; closed: Promise<string> }> {
+  interface Opened {
+    readonly socket: WebSocket;
+    readonly failed: boolean;
+    readonly closed: Promise<string>;
+    next(): Promise<unknown>;
+  }
+
+  async function open(path = "/"): Promise<Opened> {
     const socket = new Socket(url + path, ["soap", "chat"]);
     socket.binaryType = "arraybuffer";
     const messages: unknown[] = [];
@@ -41,15 +50,15 @@ export async function playEvents(
         resolve(text);
       };
     });
-    await new Promise<void>((resolve) => {
-      socket.onopen = () => resolve();
-      socket.onerror = () => resolve();
+    const failed = await new Promise<boolean>((resolve) => {
+      socket.onopen = () => resolve(false);
+      socket.onerror = () => resolve(true);
     });
     const next = (): Promise<unknown> =>
       messages.length > 0
         ? Promise.resolve(messages.shift())
         : new Promise<unknown>((resolve) => waiting.push(resolve));
-    return { socket, next, closed };
+    return { socket, failed, closed, next };
   }
 
   function same(left: unknown, right: string | Uint8Array): boolean {
@@ -93,7 +102,8 @@ export async function playEvents(
     socket.send(command);
     lines.push(`${command}: ${await closed}`);
   }
-  lines.push(`/secret: ${await (await open("/secret")).closed}`);
+  const { failed, closed } = await open("/secret");
+  lines.push(`/secret: ${failed && !refusalCloses ? "not clean" : await closed}`);
   return lines;
 }
 
