@@ -14,7 +14,7 @@ export interface Http1Limits {
   readonly maxTargetBytes: number;
   /** Bytes of a method; more is answered 501. 32: the longest registered one has 17. */
   readonly maxMethodBytes: number;
-  /** Empty lines that are skipped before a request line (RFC 9112 §2.2). 1. */
+  /** Empty lines that are skipped before a request line (RFC 9112 §2.2); see `emptyLineBeforeResponse`. 1. */
   readonly maxLeadingEmptyLines: number;
   /** Bytes of all chunk extensions of one body. 4 KiB. hyper 16 KiB. */
   readonly maxChunkExtensionBytes: number;
@@ -67,6 +67,12 @@ export interface Leniency {
   readonly invalidFields?: boolean;
   /** Several spaces between the parts of a start line (RFC 9112 §3). */
   readonly multipleSpaces?: boolean;
+  /** Empty lines before a response, as many as `maxLeadingEmptyLines` (RFC 9112 §4 knows none). */
+  readonly emptyLineBeforeResponse?: boolean;
+  /** White space between the size of a chunk and the end of its line (RFC 9112 §7.1). */
+  readonly spaceBehindChunkSize?: boolean;
+  /** Chunk extensions that break the grammar are skipped; control characters never are (RFC 9112 §7.1.1). */
+  readonly invalidChunkExtensions?: boolean;
   /** A request without `Host`, or with several; the first one counts (RFC 9112 §3.2 demands 400). */
   readonly anyHost?: boolean;
   /** A request with Content-Length and Transfer-Encoding; the latter counts and the connection closes after it. */
@@ -84,6 +90,9 @@ export interface Leniency {
 /** What hyper accepts, where that is safe when no intermediary stands in front. */
 export const HYPER_LENIENCY: Leniency = {
   bareLf: true,
+  emptyLineBeforeResponse: true,
+  spaceBehindChunkSize: true,
+  invalidChunkExtensions: true,
   anyHost: true,
   lengthWithChunked: true,
   connectContent: true,

@@ -81,7 +81,7 @@ export class HeadParser {
     this.#leniency = leniency;
     this.#maxBytes = kind === "trailers" ? limits.maxTrailerBytes : limits.maxHeadBytes;
     this.#maxFields = kind === "trailers" ? limits.maxTrailers : limits.maxFields;
-    this.#step = firstStep(kind);
+    this.#step = this.#firstStep();
   }
 
   /** Whether a byte of the head that comes next has been seen (an empty line before it does not count). */
@@ -91,7 +91,7 @@ export class HeadParser {
 
   /** Forgets the head that was read and waits for the next one. */
   reset(): void {
-    this.#step = firstStep(this.#kind);
+    this.#step = this.#firstStep();
     this.#at = this.#mark = this.#emptyLines = 0;
     this.#startLine = [];
     this.#offsets = [];
@@ -231,18 +231,24 @@ export class HeadParser {
     return this.#leniency.obsoleteFold === true && this.#kind === "response";
   }
 
+  #firstStep(): Step {
+    if (this.#kind === "request") return "leading";
+    if (this.#kind === "trailers") return "field-start";
+    return this.#leniency.emptyLineBeforeResponse === true ? "leading" : "status-version";
+  }
+
   #leading(bytes: Uint8Array, i: number, from: number): number {
     const byte = bytes[i]!;
     if (byte === CR || (byte === LF && (this.#leniency.bareLf || (i > from && bytes[i - 1] === CR)))) {
       if (byte === CR && i > from && bytes[i - 1] === CR) throw lineEnd("a CR that no LF follows");
       if (byte === LF && ++this.#emptyLines > this.#limits.maxLeadingEmptyLines) {
-        throw lineEnd("too many empty lines before a request");
+        throw lineEnd("too many empty lines before a start line");
       }
       return i + 1;
     }
     if (i > from && bytes[i - 1] === CR) throw lineEnd("a CR that no LF follows");
     this.#mark = i - from;
-    this.#step = "method";
+    this.#step = this.#kind === "request" ? "method" : "status-version";
     return i;
   }
 
@@ -314,7 +320,7 @@ export class HeadParser {
   }
 
   #statusVersion(bytes: Uint8Array, start: number, end: number, from: number): number {
-    const base = from;
+    const base = from + this.#mark;
     let i = start;
     for (; i < end && i < base + VERSION_LENGTH; i++) checkVersionByte(bytes[i]!, i - base);
     if (i === end) return i;
@@ -465,11 +471,6 @@ export class HeadParser {
     }
     return new ProtocolError("head-too-large", "Cannot take a head that large", "RFC 9110 §5.4", 431);
   }
-}
-
-function firstStep(kind: HeadKind): Step {
-  if (kind === "request") return "leading";
-  return kind === "response" ? "status-version" : "field-start";
 }
 
 function versionOf(minor: number): Version {

@@ -7,8 +7,9 @@
  * @module
  */
 
-import { CR, hexValue, isFieldContentByte, isOws, LF } from "../bytes/ascii.ts";
+import { CR, LF } from "../bytes/ascii.ts";
 import type { ReceiveBuffer } from "../bytes/receive_buffer.ts";
+import { ChunkLine } from "./chunk_line.ts";
 import { ProtocolError } from "./errors.ts";
 import { Fields } from "./fields.ts";
 import type { BodyFraming } from "./framing.ts";
@@ -74,23 +75,18 @@ class UntilCloseDecoder implements BodyDecoder {
   }
 }
 
-type ChunkStep = "size" | "padding" | "extension" | "size-end" | "data" | "data-cr" | "data-lf" | "trailers" | "end";
-
-/** 2^53 - 1 has 14 hexadecimal digits; leading zeros may make it 16. */
-const MAX_SIZE_DIGITS = 16;
+type ChunkStep = "line" | "data" | "data-cr" | "data-lf" | "trailers" | "end";
 
 /** RFC 9112 §7.1. */
 class ChunkedDecoder implements BodyDecoder {
-  readonly #limits: Http1Limits;
+  readonly #chunkLine: ChunkLine;
   readonly #trailerParser: HeadParser;
-  #step: ChunkStep = "size";
-  #digits = 0;
+  #step: ChunkStep = "line";
   #left = 0;
-  #extensionBytes = 0;
   #trailers: Fields | null = null;
 
   constructor(limits: Http1Limits, leniency: Leniency) {
-    this.#limits = limits;
+    this.#chunkLine = new ChunkLine(limits, leniency);
     this.#trailerParser = new HeadParser("trailers", limits, leniency);
   }
 
@@ -102,7 +98,7 @@ class ChunkedDecoder implements BodyDecoder {
       if (this.#step === "trailers") {
         if (!this.#readTrailers(buffer)) return starve(eof);
       } else {
-        this.#line(buffer);
+        this.#betweenData(buffer);
       }
     }
   }
@@ -115,7 +111,7 @@ class ChunkedDecoder implements BodyDecoder {
   }
 
   /** The bytes between data: each is looked at once and gone, unless it is the one that breaks the grammar. */
-  #line(buffer: ReceiveBuffer): void {
+  #betweenData(buffer: ReceiveBuffer): void {
     const { bytes, end } = buffer;
     while (buffer.start < end && this.#step !== "data" && this.#step !== "trailers") {
       this.#byte(bytes[buffer.start]!);
@@ -124,57 +120,16 @@ class ChunkedDecoder implements BodyDecoder {
   }
 
   #byte(byte: number): void {
-    switch (this.#step) {
-      case "size":
-        return this.#sizeByte(byte);
-      case "padding":
-        if (byte === CR) this.#step = "size-end";
-        else if (byte === 0x3b) this.#countExtension("extension");
-        else if (isOws(byte)) this.#countExtension("padding");
-        else throw badSize("something follows it");
-        return;
-      case "extension":
-        if (byte === CR) this.#step = "size-end";
-        else if (isFieldContentByte(byte)) this.#countExtension("extension");
-        else throw badSize("a control character in an extension");
-        return;
-      case "size-end":
-        if (byte !== LF) throw badSize("a CR that no LF follows");
-        this.#step = this.#left === 0 ? "trailers" : "data";
-        this.#digits = 0;
-        return;
-      case "data-cr":
-        if (byte !== CR) throw badEnd();
-        this.#step = "data-lf";
-        return;
-      case "data-lf":
-        if (byte !== LF) throw badEnd();
-        this.#step = "size";
-        return;
-    }
-  }
-
-  #sizeByte(byte: number): void {
-    const digit = hexValue(byte);
-    if (digit >= 0) {
-      this.#left = this.#digits === 0 ? digit : this.#left * 16 + digit;
-      if (++this.#digits > MAX_SIZE_DIGITS || this.#left > Number.MAX_SAFE_INTEGER) throw badSize("it is too large");
-      return;
-    }
-    if (this.#digits === 0) throw badSize("it has no digit");
-    this.#step = "padding";
-    this.#byte(byte);
-  }
-
-  #countExtension(step: ChunkStep): void {
-    this.#step = step;
-    if (++this.#extensionBytes > this.#limits.maxChunkExtensionBytes) {
-      throw new ProtocolError(
-        "chunk-extensions-too-large",
-        `Cannot take more than ${this.#limits.maxChunkExtensionBytes} bytes of chunk extensions`,
-        "RFC 9112 §7.1.1",
-        413,
-      );
+    if (this.#step === "line") {
+      if (!this.#chunkLine.push(byte)) return;
+      this.#left = this.#chunkLine.size;
+      this.#step = this.#left === 0 ? "trailers" : "data";
+    } else if (this.#step === "data-cr") {
+      if (byte !== CR) throw badEnd();
+      this.#step = "data-lf";
+    } else {
+      if (byte !== LF) throw badEnd();
+      this.#step = "line";
     }
   }
 
@@ -235,10 +190,6 @@ function allowedTrailers(trailers: Fields): Fields {
 function starve(eof: boolean): BodyPart {
   if (eof) throw new ProtocolError("truncated", "Cannot read the body: the connection ended before it", "RFC 9112 §8");
   return NEED_DATA;
-}
-
-function badSize(why: string): ProtocolError {
-  return new ProtocolError("bad-chunk-size", `Cannot read a chunk size: ${why}`, "RFC 9112 §7.1");
 }
 
 function badEnd(): ProtocolError {

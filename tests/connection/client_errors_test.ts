@@ -85,6 +85,8 @@ const brokenBodies: readonly (readonly [what: string, chunks: string, code: Prot
   ["a negative size", "-1¶hello¶0¶¶", "bad-chunk-size"],
   ["a size above 2^53", "f0000000000000003¶abc¶0¶¶", "bad-chunk-size"],
   ["a size that a lone LF ends", "5\nhello¶0¶¶", "bad-chunk-size"],
+  ["white space behind its size", "5 ¶hello¶0¶¶", "bad-chunk-size"],
+  ["a malformed extension", '5;a="b¶hello¶0¶¶', "bad-chunk-size"],
   ["data longer than its size", "4¶hello¶0¶¶", "bad-chunk-end"],
   ["too many extensions", `1;${"x".repeat(4096)}¶a¶0¶¶`, "chunk-extensions-too-large"],
   ["a trailer without a colon", "0¶abc¶¶", "bad-field-name"],

@@ -378,7 +378,9 @@ test("send() lets pass what it is told to", async () => {
     ]]],
     [{ leniency: { invalidFields: true } }, "HTTP/1.1 204 OK¶a: b¶c d¶e: \x01¶f: g¶¶", [["a", "b"], ["f", "g"]]],
     [{ leniency: { multipleSpaces: true } }, "HTTP/1.1  204  OK¶a: b¶¶", [["a", "b"]]],
+    [{ leniency: { emptyLineBeforeResponse: true } }, "¶HTTP/1.1 204 OK¶a: b¶¶", [["a", "b"]]],
     [{ compat: "hyper" }, "HTTP/1.1 204 OK\na: b\n\n", [["a", "b"]]],
+    [{ compat: "hyper" }, "¶HTTP/1.1 204 OK¶a: b¶¶", [["a", "b"]]],
   ];
   for (const [options, head, fields] of lenient) {
     const { response } = await exchanged(dialing(options), head);

@@ -67,6 +67,8 @@ const broken = [
   { what: "ends in its trailers", message: `${CHUNKED}0¶A: b¶`, code: "truncated" },
   { what: "has a chunk size above 2^53", message: `${CHUNKED}f0000000000000003¶abc¶0¶¶`, code: "bad-chunk-size" },
   { what: "has a chunk size without a digit", message: `${CHUNKED}1¶Z¶¶¶¶`, code: "bad-chunk-size" },
+  { what: "has white space behind a chunk size", message: `${CHUNKED}1 ¶Z¶0¶¶`, code: "bad-chunk-size" },
+  { what: "has a malformed chunk extension", message: `${CHUNKED}1;a="b¶Z¶0¶¶`, code: "bad-chunk-size" },
   { what: "has more data than its chunk size", message: `${CHUNKED}1¶ZZ¶0¶¶`, code: "bad-chunk-end" },
   { what: "has malformed trailers", message: `${CHUNKED}0¶bad¶¶`, code: "bad-field-name" },
 ] as const;

@@ -1,4 +1,5 @@
 import { test } from "node:test";
+import type { IncomingRequest } from "../../src/connection/incoming.ts";
 import type { Leniency } from "../../src/http1/limits.ts";
 import { expectConversation } from "../support/serving.ts";
 import { OK } from "../support/switching.ts";
@@ -26,6 +27,18 @@ const cases: readonly {
     closes: true,
   },
   {
+    what: "white space behind the size of a chunk (RFC 9112 §7.1)",
+    leniency: "spaceBehindChunkSize",
+    input: "POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶2 ¶ok¶0\t¶¶",
+    hyper: true,
+  },
+  {
+    what: "malformed chunk extensions (RFC 9112 §7.1.1)",
+    leniency: "invalidChunkExtensions",
+    input: 'POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶2;¶ok¶0;a="b¶¶',
+    hyper: true,
+  },
+  {
     what: "several spaces in the request line (RFC 9112 §3)",
     leniency: "multipleSpaces",
     input: "GET   /  HTTP/1.1¶Host: a¶¶",
@@ -40,7 +53,10 @@ const cases: readonly {
 ];
 
 for (const { what, leniency, input, hyper, closes = false } of cases) {
-  const makeHandler = () => () => ({ status: 200, body: "ok" });
+  const makeHandler = () => async ({ body }: IncomingRequest) => {
+    await body.text();
+    return { status: 200, body: "ok" };
+  };
   const accepted = {
     input: input + GET,
     output: closes ? OK_CLOSE : OK + OK,

@@ -4,11 +4,23 @@
 
 import { assertEquals } from "@std/assert";
 import { test } from "node:test";
-import { clientSays, type ServerRun, serverSays } from "./machine_says.ts";
+import fc from "fast-check";
+import type { Leniency } from "../../src/http1/limits.ts";
+import { wire } from "../support/bytes.ts";
+import { chunkLine } from "./generate.ts";
+import { clientSays, clientTranscript, type ServerRun, serverSays, serverTranscript } from "./machine_says.ts";
+
+const REQUEST = "POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶";
+const RESPONSE = "HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶";
 
 /** What a server says to a chunked body, behind the head. */
 function decoded(body: string, run: ServerRun = {}): string[] {
-  return serverSays(`POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶${body}`, run).slice(1);
+  return serverSays(REQUEST + body, run).slice(1);
+}
+
+/** What a client says to it. */
+function received(body: string, run: ServerRun = {}): string[] {
+  return clientSays(RESPONSE + body, run).slice(1);
 }
 
 const bodies: readonly (readonly [name: string, body: string, content: string])[] = [
@@ -21,14 +33,18 @@ const bodies: readonly (readonly [name: string, body: string, content: string])[
   ["line ends in data", "4¶¶¶¶0¶¶", "¶¶"],
   ["a last chunk in data", "5¶0¶¶¶0¶¶", "0¶¶"],
   ["an extension [B9]", "5;extension¶hello¶0¶¶", "hello"],
-  ["an extension with a value [B9]", "5;ext name=value¶hello¶0;x=y¶¶", "hello"],
+  ["an extension with a value [B9]", "5;ext=value¶hello¶0;x=y¶¶", "hello"],
+  [
+    "every character of a token in an extension [B9]",
+    "5;!#$%&'*+-.^_`|~09azAZ=!#$%&'*+-.^_`|~09azAZ¶hello¶0¶¶",
+    "hello",
+  ],
   ["an extension in quotes [B9]", '5;a="b;c,\\"d"¶hello¶0¶¶', "hello"],
-  ["an unbalanced quote in an extension [B9]", '5;a="b¶hello¶0¶¶', "hello"],
-  ["several extensions [B9]", "5;extension;extension2=a¶hello¶0¶¶", "hello"],
-  ["empty extensions [B9]", "5;¶hello¶0;;;  ;¶¶", "hello"],
-  ["white space before an extension [B9]", "5   ; extension=123¶hello¶0\t;¶¶", "hello"],
-  ["white space behind a size", "5   ¶hello¶0 ¶¶", "hello"],
-  ["obs-text in an extension", "5;\xff¶hello¶0¶¶", "hello"],
+  ["empty quotes [B9]", '5;a=""¶hello¶0;b="";c¶¶', "hello"],
+  ["obs-text and white space in quotes [B9]", '5;a=" \xff\t\\\xff\\\t"¶hello¶0¶¶', "hello"],
+  ["a backslash in quotes [B9]", '5;a="\\\\"¶hello¶0¶¶', "hello"],
+  ["several extensions [B9]", '5;extension;extension2=a;b="c";d¶hello¶0;a;a¶¶', "hello"],
+  ["bad white space where the grammar has it [B9]", '5 \t ;\t a \t=\t "b" \t; c = d ;e¶hello¶0\t;\ta¶¶', "hello"],
 ];
 
 for (const [name, body, content] of bodies) {
@@ -38,8 +54,7 @@ for (const [name, body, content] of bodies) {
   });
 
   test(`ClientMachine decodes chunks with ${name} (RFC 9112 §7.1)`, () => {
-    const response = `HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶${body}`;
-    assertEquals(clientSays(response).slice(1), [`body ${content}`, "reusable", "waiting"]);
+    assertEquals(received(body), [`body ${content}`, "reusable", "waiting"]);
   });
 }
 
@@ -73,6 +88,8 @@ const badSizes: readonly (readonly [name: string, line: string])[] = [
   ["a CR in an extension [B9]", "5;a\rb¶"],
   ["a NUL in an extension [B9]", "5;a\0b¶"],
   ["an escape in an extension [B9]", "5;\x1b¶"],
+  ["an escape in quotes [B9]", '5;a="\x1b"¶'],
+  ["an escaped NUL in quotes [B9]", '5;a="\\\0"¶'],
   ["a DEL in an extension [B9]", "5;\x7f¶"],
   ["2^53 [B8]", "20000000000000¶"],
   ["2^60 + 3, which a double rounds [B8]", "f0000000000000003¶"],
@@ -85,8 +102,103 @@ for (const [name, line] of badSizes) {
     const says = decoded(`${line}hello¶0¶¶GET /sneaky HTTP/1.1¶¶`);
     assertEquals(says[0], "400 bad-chunk-size");
     assertEquals(decoded(`3¶abc¶${line}hello¶0¶¶`).slice(0, 2), ["body abc", "400 bad-chunk-size"]);
+    const leniency = { bareLf: true, spaceBehindChunkSize: true, invalidChunkExtensions: true };
+    assertEquals(decoded(`${line}hello¶0¶¶`, { leniency })[0], "400 bad-chunk-size");
+  });
+
+  test(`ClientMachine refuses a chunk size with ${name} (RFC 9112 §7.1)`, () => {
+    assertEquals(received(`3¶abc¶${line}hello¶0¶¶`).slice(0, 2), ["body abc", "502 bad-chunk-size"]);
   });
 }
+
+/** Lines that break the grammar and where they end is clear all the same, and the leniency that lets them pass. */
+const badLines: readonly (readonly [name: string, behindSize: string, leniency: keyof Leniency])[] = [
+  ["a space behind the size", " ", "spaceBehindChunkSize"],
+  ["a tab behind the size", "\t", "spaceBehindChunkSize"],
+  ["much white space behind the size", "  \t  ", "spaceBehindChunkSize"],
+  ["a semicolon alone", ";", "invalidChunkExtensions"],
+  ["two semicolons", ";;", "invalidChunkExtensions"],
+  ["semicolons and white space", ";;;  ;", "invalidChunkExtensions"],
+  ["a semicolon behind an extension", ";a;", "invalidChunkExtensions"],
+  ["white space behind a semicolon", "; ", "invalidChunkExtensions"],
+  ["white space behind an extension", ";a ", "invalidChunkExtensions"],
+  ["a tab behind a value", ";a=b\t", "invalidChunkExtensions"],
+  ["a space behind quotes", ';a="b" ', "invalidChunkExtensions"],
+  ["no name", ";=b", "invalidChunkExtensions"],
+  ["no value", ";a=", "invalidChunkExtensions"],
+  ["white space for a value", ";a= ", "invalidChunkExtensions"],
+  ["an extension behind no value", ";a=;b", "invalidChunkExtensions"],
+  ["two values", ";a=b=c", "invalidChunkExtensions"],
+  ["two words for a name", ";ext name=value", "invalidChunkExtensions"],
+  ["two words for a value", ";a=b c", "invalidChunkExtensions"],
+  ["a bracket in a name", ";bad[=x", "invalidChunkExtensions"],
+  ["a bracket in a value", ";a=b]", "invalidChunkExtensions"],
+  ["a comma", ";a,b", "invalidChunkExtensions"],
+  ["obs-text outside of quotes", ";\xff", "invalidChunkExtensions"],
+  ["obs-text in a value", ";a=\xff", "invalidChunkExtensions"],
+  ["a quote without end", ';a="b', "invalidChunkExtensions"],
+  ["a quote that a backslash keeps open", ';a="b\\"', "invalidChunkExtensions"],
+  ["a quoted name", ';"a"', "invalidChunkExtensions"],
+  ["a quote within a value", ';a=b"c"', "invalidChunkExtensions"],
+  ["something behind quotes", ';a="b"c', "invalidChunkExtensions"],
+  ["two quoted values", ';a="b""c"', "invalidChunkExtensions"],
+  ["a value without its equals sign", ';a "b"', "invalidChunkExtensions"],
+];
+
+for (const [name, behindSize, leniency] of badLines) {
+  const body = `5${behindSize}¶hello¶0${behindSize}¶¶`;
+  const last = `5¶hello¶0${behindSize}¶¶`;
+
+  test(`the machines refuse a chunk line with ${name} (RFC 9112 §7.1.1)`, () => {
+    assertEquals(decoded(body)[0], "400 bad-chunk-size");
+    assertEquals(decoded(last).slice(0, 2), ["body hello", "400 bad-chunk-size"]);
+    assertEquals(received(body)[0], "502 bad-chunk-size");
+    assertEquals(received(last).slice(0, 2), ["body hello", "502 bad-chunk-size"]);
+    const others = { bareLf: true, spaceBehindChunkSize: true, invalidChunkExtensions: true, [leniency]: false };
+    assertEquals(decoded(body, { leniency: others })[0], "400 bad-chunk-size");
+  });
+
+  test(`${leniency} lets pass a chunk line with ${name} (RFC 9112 §7.1.1)`, () => {
+    const run = { leniency: { [leniency]: true } };
+    assertEquals(decoded(body, run), ["body hello", "waiting"]);
+    assertEquals(received(body, run), ["body hello", "reusable", "waiting"]);
+  });
+}
+
+test("the machines refuse a line end in quotes, escaped or not (RFC 9112 §7.1.1) [B9]", () => {
+  for (const quoted of ['"¶"', '"\\¶"', '"\r"', '"\n"', '"\\\n"']) {
+    const body = `5;a=${quoted}¶hello¶0¶¶`;
+    assertEquals([decoded(body)[0], received(body)[0]], ["400 bad-chunk-size", "502 bad-chunk-size"], quoted);
+  }
+});
+
+const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const quotedString = '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"';
+const anything = "[\\t\\x20-\\x7e\\x80-\\xff]*";
+const extensions = `(?:[ \\t]*;[ \\t]*${token}(?:[ \\t]*=[ \\t]*(?:${token}|${quotedString}))?)*`;
+
+test("the machines take exactly the chunk lines of the grammar, and with a leniency exactly its own (RFC 9112 §7.1.1)", () => {
+  const lenient = fc.record({ spaceBehindChunkSize: fc.boolean(), invalidChunkExtensions: fc.boolean() });
+  fc.assert(
+    fc.property(chunkLine, lenient, (line, leniency) => {
+      const behindSize = [extensions];
+      if (leniency.spaceBehindChunkSize) behindSize.push("[ \\t]*");
+      if (leniency.invalidChunkExtensions) behindSize.push(`[ \\t]*;${anything}`);
+      const wellFormed = new RegExp(`^5(?:${behindSize.join("|")})$`).test(line);
+      const body = `${line}¶hello¶0¶¶`;
+      const server = serverTranscript([wire(REQUEST + body)], { leniency });
+      const client = clientTranscript([wire(RESPONSE + body)], { leniency });
+      assertEquals(
+        [server[1], client[1]],
+        wellFormed ? ["body hello", "body hello"] : [
+          "400 bad-chunk-size",
+          "502 bad-chunk-size",
+        ],
+      );
+    }),
+    { numRuns: 2000 },
+  );
+});
 
 test("ServerMachine takes a chunk size of 2^53 - 1 (RFC 9112 §7.1) [B8]", () => {
   assertEquals(decoded("1fffffffffffff¶abc", { eof: true }), ["body abc", "400 truncated"]);

@@ -27,6 +27,7 @@ const statusLines = [
   "HTTP/1.1 101 x¶",
   "HTTP/1.1 103 x¶",
   "HTTP/1.1 407 x¶",
+  "¶HTTP/1.1 200 x¶",
 ];
 const fieldLines = [
   "Content-Length: 5¶",
@@ -45,7 +46,18 @@ const fieldLines = [
   "X y: z¶",
   "X: y\n",
 ];
-const contents = ["hello", "5¶hello¶", "5;a=b¶hello¶", "5 ¶hello¶", "0¶¶", "0¶A: b¶Host: c¶¶", "¶", "0¶A: b\r"];
+const contents = [
+  "hello",
+  "5¶hello¶",
+  "5;a=b¶hello¶",
+  '5 ; a = "\\"" ;b¶hello¶',
+  '5;a="b¶hello¶',
+  "5 ¶hello¶",
+  "0¶¶",
+  "0¶A: b¶Host: c¶¶",
+  "¶",
+  "0¶A: b\r",
+];
 
 /** A message that may be right, then often not quite; and sometimes noise alone. */
 function hostileMessages(startLines: readonly string[]): fc.Arbitrary<Uint8Array> {
@@ -75,6 +87,32 @@ export const hostileRequests: fc.Arbitrary<Uint8Array> = hostileMessages(request
 /** What such a server sends. */
 export const hostileResponses: fc.Arbitrary<Uint8Array> = hostileMessages(statusLines);
 
+const extensionParts = [
+  ";",
+  ";a",
+  ";a=",
+  "=",
+  " ",
+  "\t",
+  '"',
+  '"b"',
+  "\\",
+  "a",
+  "c=d",
+  ",",
+  "[",
+  "\xff",
+  "\x01",
+  "\x7f",
+  "\n",
+];
+
+/** The line of a chunk of five bytes that may be right, without its end. */
+export const chunkLine: fc.Arbitrary<string> = fc.array(fc.constantFrom(...extensionParts), { maxLength: 8 })
+  .map((parts) => parts.join(""))
+  .filter((text) => !/^[a-f0-9]/i.test(text))
+  .map((behindSize) => `5${behindSize}`);
+
 /** Bytes in chunks of any size. */
 export function chunksOf(bytes: Uint8Array): fc.Arbitrary<Uint8Array[]> {
   return fc.array(fc.integer({ min: 0, max: bytes.length }), { maxLength: 8 }).map((cuts) => {
@@ -91,6 +129,9 @@ export const leniency: fc.Arbitrary<Leniency> = fc.record(
     obsoleteFold: fc.boolean(),
     invalidFields: fc.boolean(),
     multipleSpaces: fc.boolean(),
+    emptyLineBeforeResponse: fc.boolean(),
+    spaceBehindChunkSize: fc.boolean(),
+    invalidChunkExtensions: fc.boolean(),
     anyHost: fc.boolean(),
     lengthWithChunked: fc.boolean(),
     connectContent: fc.boolean(),

@@ -6,7 +6,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { ClientMachine } from "../../src/http1/client_machine.ts";
-import { DEFAULT_LIMITS, type Http1Limits } from "../../src/http1/limits.ts";
+import { DEFAULT_LIMITS, type Http1Limits, type Leniency } from "../../src/http1/limits.ts";
 import { ServerMachine } from "../../src/http1/server_machine.ts";
 import { wire } from "../support/bytes.ts";
 import { type ClientRun, clientTranscript, type ServerRun, serverTranscript } from "./machine_says.ts";
@@ -132,14 +132,26 @@ for (const max of [0, 1, 3]) {
   });
 }
 
+for (const max of [0, 1, 3]) {
+  test(`ClientMachine skips ${max} empty lines before each response with emptyLineBeforeResponse (RFC 9112 §4)`, () => {
+    const run = { limits: { maxLeadingEmptyLines: max }, leniency: { emptyLineBeforeResponse: true } };
+    const lines = "¶".repeat(max);
+    const responses = `${lines}HTTP/1.1 100 x¶¶${lines}HTTP/1.1 103 x¶¶${lines}HTTP/1.1 204 x¶¶`;
+    const says = ["100 informational", "103 informational", '204 "x" 1.1 none', "reusable", "waiting"];
+    assertEquals(clientTranscript([wire(responses)], run), says);
+    assertEquals(clientFirst(`${lines}¶HTTP/1.1 204 x¶¶`, run), "502 bad-line-end");
+  });
+}
+
 const post = "POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶";
 
 /** What a server says to a chunked body, behind the head and without the data. */
-function chunked(body: string, limits: Partial<Http1Limits>): string {
+function chunked(body: string, limits: Partial<Http1Limits>, leniency: Leniency = {}): string {
+  const run = { limits, leniency };
   const bytes = wire(post + body);
-  const whole = serverTranscript([bytes], { limits }).filter((line) => !line.startsWith("body "))[1]!;
+  const whole = serverTranscript([bytes], run).filter((line) => !line.startsWith("body "))[1]!;
   const bits = Array.from(bytes, (byte) => Uint8Array.of(byte));
-  assertEquals(serverTranscript(bits, { limits }).filter((line) => !line.startsWith("body "))[1], whole);
+  assertEquals(serverTranscript(bits, run).filter((line) => !line.startsWith("body "))[1], whole);
   return whole;
 }
 
@@ -148,8 +160,14 @@ test("ServerMachine refuses more extensions than maxChunkExtensionBytes, over al
   assertEquals(chunked(`1;${"x".repeat(9)}¶a¶0¶¶`, limits), "waiting");
   assertEquals(chunked(`1;${"x".repeat(10)}¶a¶0¶¶`, limits), "413 chunk-extensions-too-large");
   assertEquals(chunked("1;xxxx¶a¶1;xxxx¶a¶0¶¶", limits), "waiting");
-  assertEquals(chunked("1;xxxx¶a¶1;xxxx¶a¶0;¶¶", limits), "413 chunk-extensions-too-large");
+  assertEquals(chunked("1;xxxx¶a¶1;xxxx¶a¶0;x¶¶", limits), "413 chunk-extensions-too-large");
   assertEquals(chunked(`1${" ".repeat(11)}¶a¶0¶¶`, limits), "413 chunk-extensions-too-large");
+  assertEquals(chunked(`1;a="${"x".repeat(5)}"¶a¶0¶¶`, limits), "waiting");
+  assertEquals(chunked(`1;a="${"x".repeat(11)}`, limits), "413 chunk-extensions-too-large");
+  const leniency = { spaceBehindChunkSize: true, invalidChunkExtensions: true };
+  assertEquals(chunked(`1${" ".repeat(10)}¶a¶0¶¶`, limits, leniency), "waiting");
+  assertEquals(chunked(`1${" ".repeat(9)};¶a¶0;¶¶`, limits, leniency), "413 chunk-extensions-too-large");
+  assertEquals(chunked(`1;${"=".repeat(10)}¶a¶0¶¶`, limits, leniency), "413 chunk-extensions-too-large");
   const large = ";".padEnd(DEFAULT_LIMITS.maxChunkExtensionBytes, "x");
   assertEquals(chunked(`1${large}¶a¶0¶¶`, {}), "waiting");
   assertEquals(chunked(`1${large}x¶a¶0¶¶`, {}), "413 chunk-extensions-too-large");

@@ -62,6 +62,57 @@ for (const [name, input, says, leniency] of emptyLines) {
   test(`ServerMachine ${name} (RFC 9112 §2.2)`, () => assertEquals(serverSays(input, { leniency }), says));
 }
 
+/** What comes before a status line, what is said to it, and what with `emptyLineBeforeResponse`. */
+const linesBeforeResponses: readonly (readonly [name: string, before: string, strict: string, lenient: string])[] = [
+  ["an empty line", "¶", "502 bad-version", '204 "x" 1.1 none'],
+  ["two empty lines", "¶¶", "502 bad-version", "502 bad-line-end"],
+  ["a lone LF [A3]", "\n", "502 bad-version", "502 bad-version"],
+  ["a CR alone [A2]", "\r", "502 bad-version", "502 bad-line-end"],
+  ["two CRs [A2]", "\r¶", "502 bad-version", "502 bad-line-end"],
+  ["a space", " ", "502 bad-version", "502 bad-version"],
+  ["an empty line and a space", "¶ ", "502 bad-version", "502 bad-version"],
+];
+
+for (const [name, before, strict, lenient] of linesBeforeResponses) {
+  const leniency = { emptyLineBeforeResponse: true };
+
+  test(`ClientMachine refuses ${name} before a response; ${lenient} when lenient (RFC 9112 §4)`, () => {
+    const input = `${before}HTTP/1.1 204 x¶¶`;
+    assertEquals(clientSays(input), [strict, `rest ${input}`]);
+    assertEquals(clientSays(input, { leniency })[0], lenient);
+  });
+}
+
+test("ClientMachine skips an empty line behind a 1xx with emptyLineBeforeResponse, fields and all (RFC 9112 §4)", () => {
+  const input = "HTTP/1.1 100 Continue¶¶¶HTTP/1.1 404 Not Found¶A: b¶Content-Length: 2¶¶no";
+  assertEquals(clientSays(input).slice(0, 2), ["100 informational", "502 bad-version"]);
+  const says = [
+    "100 informational []",
+    '404 "Not Found" 1.1 length:2 [A: b; Content-Length: 2]',
+    "body no",
+    "reusable",
+  ];
+  const run = { leniency: { emptyLineBeforeResponse: true }, fields: true };
+  assertEquals(clientSays(input, run).slice(0, 4), says);
+});
+
+test("ClientMachine takes a lone LF for an empty line with bareLf as well only (RFC 9112 §2.2) [A3]", () => {
+  const input = "\nHTTP/1.1 204 x¶¶";
+  assertEquals(clientSays(input, { leniency: { bareLf: true } })[0], "502 bad-version");
+  const leniency = { bareLf: true, emptyLineBeforeResponse: true };
+  assertEquals(clientSays(input, { leniency })[0], '204 "x" 1.1 none');
+});
+
+test("ClientMachine says truncated when nothing follows an empty line (RFC 9112 §8) [B12]", () => {
+  const run = { leniency: { emptyLineBeforeResponse: true }, eof: true };
+  assertEquals(clientSays("¶", run)[0], "502 truncated");
+});
+
+test("ClientMachine takes no empty line for a part of no exchange, however lenient (RFC 9112 §9.2) [B15]", () => {
+  const run = { leniency: { emptyLineBeforeResponse: true } };
+  assertEquals(clientSays("HTTP/1.1 204 x¶¶¶", run)[2], "502 unexpected-message");
+});
+
 /** Request lines that are refused; the rest of each head is sound. */
 const badRequestLines: readonly (readonly [name: string, line: string, says: string])[] = [
   ["a method with @", "G@T / HTTP/1.1", "400 bad-method"],

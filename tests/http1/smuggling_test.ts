@@ -45,8 +45,13 @@ const connections: readonly (readonly [name: string, input: string, says: readon
   ],
   [
     "a request in a chunk extension",
-    `POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶0;${sneaky}`,
+    `POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶0;a="GET /sneaky HTTP/1.1"¶Host: a¶¶`,
     ["POST / 1.1 chunked", "body ", "waiting"],
+  ],
+  [
+    "a request in a malformed chunk extension, which ends the connection",
+    `POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶0;${sneaky}`,
+    ["POST / 1.1 chunked", "400 bad-chunk-size", "rest /sneaky HTTP/1.1¶Host: a¶¶"],
   ],
   [
     "a request in a trailer",

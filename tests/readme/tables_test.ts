@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
+import { DEFAULT_LIMITS, HYPER_LENIENCY, type Leniency } from "../../src/http1/limits.ts";
 import { clientSettings, serverSettings } from "../../src/connection/options.ts";
 import { webSocketSettings } from "../../src/ws/options.ts";
 import type { Surface } from "../../scripts/surface.ts";
@@ -129,12 +129,18 @@ test("README: the security defaults are those of the sources", () => {
   for (const name of times) assert([...said.keys()].some((key) => codesIn(key).includes(name)), `no word of ${name}`);
 });
 
-test("README: every leniency has its name there", () => {
+test("README: the leniencies are those of the sources, and so is what hyper accepts", () => {
   const [, members] = /^export interface Leniency \{([\s\S]*?)^\}/m.exec(read("src/http1/limits.ts"))!;
-  const names = [...members!.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name!);
+  const names = [...members!.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name! as keyof Leniency);
   assert(names.length > 10);
-  const text = sectionOf("## Security defaults");
-  assertEquals(names.filter((name) => !text.includes(name)), []);
+  const rows = rowsOf(sectionOf("## Security defaults")).filter(([, , hyper]) => hyper === "yes" || hyper === "no");
+  assertEquals(
+    rows.map(([code, , hyper]) => [code, hyper]),
+    names.map((name) => [
+      `\`${name}\``,
+      HYPER_LENIENCY[name] === true ? "yes" : "no",
+    ]),
+  );
 });
 
 test("README: its commands, files and links are there", () => {
