@@ -216,8 +216,8 @@ export function fieldPairs(init: FieldsInit): Iterable<Field> {
   return Symbol.iterator in init ? init as Iterable<Field> : Object.entries(init);
 }
 
-/** Splits a list value at commas outside of quoted strings, drops empty elements, adds the rest to `into`. */
-export function splitList(value: string, into: string[]): string[] {
+/** Splits a list value at commas outside of quoted strings and adds its elements to `into`, empty ones only if wanted. */
+export function splitList(value: string, into: string[], keepEmpty = false): string[] {
   let start = 0;
   let quoted = false;
   for (let i = 0; i <= value.length; i++) {
@@ -228,7 +228,7 @@ export function splitList(value: string, into: string[]): string[] {
       continue;
     }
     const element = trimOws(value.slice(start, i));
-    if (element !== "") into.push(element);
+    if (element !== "" || keepEmpty) into.push(element);
     start = i + 1;
   }
   return into;

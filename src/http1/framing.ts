@@ -4,12 +4,12 @@
  * @module
  */
 
-import { equalsIgnoringCase, trimOws } from "../bytes/ascii.ts";
 import { ProtocolError } from "./errors.ts";
 import { type Fields, quoted, splitList } from "./fields.ts";
 import type { Leniency } from "./limits.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 import { opensTunnel } from "./switching.ts";
+import { type TransferCodings, transferCodings } from "./transfer_coding.ts";
 
 /** Where a body ends. */
 export type BodyFraming =
@@ -65,9 +65,8 @@ function requestCoding(head: RequestHead, leniency: Leniency): BodyFraming {
     );
   }
   if (version === "1.0") throw badCoding("HTTP/1.0 has no Transfer-Encoding");
-  const codings = codingsOf(fields);
-  if (!endsChunked(codings)) throw badCoding("the last coding is not chunked");
-  if (codings.length > 1) refuseRepeatedChunked(codings);
+  const { codings, chunked } = codingsOf(fields);
+  if (!chunked) throw badCoding("the last coding is not chunked");
   if (codings.length > 1) {
     throw new ProtocolError(
       "unsupported-transfer-coding",
@@ -93,9 +92,7 @@ export function responseFraming(head: ResponseHead, requestMethod: string): Body
     return fields.has("content-length") ? lengthFraming(fields, true) : UNTIL_CLOSE;
   }
   if (version === "1.0") throw badCoding("HTTP/1.0 has no Transfer-Encoding");
-  const codings = codingsOf(fields);
-  refuseRepeatedChunked(codings);
-  return endsChunked(codings) ? CHUNKED : UNTIL_CLOSE;
+  return codingsOf(fields).chunked ? CHUNKED : UNTIL_CLOSE;
 }
 
 /** Whether a final response with this status can have a body: not 1xx, 204, 304 (RFC 9110 §6.4.1). */
@@ -139,21 +136,11 @@ export function parseLength(text: string): number {
 }
 
 /** The codings of all lines. An empty element is refused: readers disagree about whether the others still count. */
-function codingsOf(fields: Fields): string[] {
-  const lines = fields.getAll("transfer-encoding");
-  const codings = lines.flatMap((line) => line.split(",")).map(trimOws);
-  if (codings.includes("")) throw badCoding("an empty element");
-  return codings;
-}
-
-function endsChunked(codings: readonly string[]): boolean {
-  return equalsIgnoringCase(codings[codings.length - 1]!, "chunked");
-}
-
-function refuseRepeatedChunked(codings: readonly string[]): void {
-  if (codings.filter((coding) => equalsIgnoringCase(coding, "chunked")).length > 1) {
-    throw badCoding("chunked more than once");
-  }
+function codingsOf(fields: Fields): TransferCodings {
+  const found = transferCodings(fields.getAll("transfer-encoding"));
+  if (typeof found === "string") throw badCoding(found);
+  if (found.sparse) throw badCoding("an empty element");
+  return found;
 }
 
 function badLength(what: string): ProtocolError {

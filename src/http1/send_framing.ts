@@ -6,10 +6,11 @@
 
 import { equalsIgnoringCase, trimOws } from "../bytes/ascii.ts";
 import { StateError } from "./errors.ts";
-import { type Field, Fields, quoted, splitList } from "./fields.ts";
+import { type Field, Fields, quoted } from "./fields.ts";
 import { type BodyFraming, CHUNKED, NO_BODY, parseLength, statusHasBody, UNTIL_CLOSE } from "./framing.ts";
 import type { Version } from "./message.ts";
 import { isAllowedTrailer } from "./read_body.ts";
+import { transferCodings } from "./transfer_coding.ts";
 import { listHas, type SentFields } from "./write_head.ts";
 
 /** The size of a body that is about to be sent: in bytes, `"unknown"` for a stream, `"none"` where there is no body. */
@@ -100,15 +101,16 @@ function plain(framing: BodyFraming, dropCoding = false): SendFraming {
 }
 
 function codedFraming(given: string): SendFraming {
-  const codings = splitList(given, []);
-  const chunked = codings.findIndex((coding) => equalsIgnoringCase(coding, "chunked"));
-  if (chunked !== -1 && chunked !== codings.length - 1) {
-    throw new StateError("body-length", `Cannot send Transfer-Encoding ${quoted(given)}: chunked comes last, and once`);
+  const found = transferCodings([given]);
+  if (typeof found === "string") {
+    throw new StateError("body-length", `Cannot send Transfer-Encoding ${quoted(given)}: ${found}`);
   }
-  if (chunked !== -1 && given.split(",").length === codings.length) {
-    return { framing: CHUNKED, dropLength: true, dropCoding: false, add: null };
+  const { codings, chunked, sparse } = found;
+  if (!chunked && codings.some((coding) => equalsIgnoringCase(coding, "chunked"))) {
+    throw new StateError("body-length", `Cannot send Transfer-Encoding ${quoted(given)}: chunked comes last`);
   }
-  const repaired = chunked === -1 ? [...codings, "chunked"] : codings;
+  if (chunked && !sparse) return { framing: CHUNKED, dropLength: true, dropCoding: false, add: null };
+  const repaired = chunked ? codings : [...codings, "chunked"];
   return { framing: CHUNKED, dropLength: true, dropCoding: true, add: ["transfer-encoding", repaired.join(", ")] };
 }
 

@@ -46,6 +46,11 @@ const responses: readonly (readonly [name: string, head: string, rest: string, s
     "body x",
     "closed",
   ]],
+  ["a coding with a quoted comma: until close", '1.1 200 OK¶Transfer-Encoding: a;b="c, chunked"¶', "x", [
+    '200 "OK" 1.1 until-close',
+    "body x",
+    "closed",
+  ]],
   ["another coding under chunked", "1.1 200 OK¶Transfer-Encoding: gzip, chunked¶", chunkedHello, [
     '200 "OK" 1.1 chunked',
     "body hello",
@@ -96,6 +101,15 @@ const badResponses: readonly (readonly [name: string, head: string, says: string
   ["an empty length [B4]", "1.1 200 OK¶Content-Length:¶", "502 bad-content-length"],
   ["Transfer-Encoding from HTTP/1.0 [B5]", "1.0 200 OK¶Transfer-Encoding: chunked¶", "502 bad-transfer-encoding"],
   ["chunked twice", "1.1 200 OK¶Transfer-Encoding: chunked, chunked¶", "502 bad-transfer-encoding"],
+  ["a parameter of chunked", "1.1 200 OK¶Transfer-Encoding: chunked;a=b¶", "502 bad-transfer-encoding"],
+  [
+    "a parameter of chunked before another coding",
+    "1.1 200 OK¶Transfer-Encoding: chunked ;a=b, x¶",
+    "502 bad-transfer-encoding",
+  ],
+  ["a malformed coding", "1.1 200 OK¶Transfer-Encoding: gzip chunked¶", "502 bad-transfer-encoding"],
+  ["a quoted coding", '1.1 200 OK¶Transfer-Encoding: "chunked"¶', "502 bad-transfer-encoding"],
+  ["chunked behind an open quote", '1.1 200 OK¶Transfer-Encoding: a;b="c, chunked¶', "502 bad-transfer-encoding"],
   ["no coding", "1.1 200 OK¶Transfer-Encoding:¶", "502 bad-transfer-encoding"],
   ["an empty element behind chunked", "1.1 200 OK¶Transfer-Encoding: chunked,¶", "502 bad-transfer-encoding"],
 ];

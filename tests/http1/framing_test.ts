@@ -137,6 +137,16 @@ const badCodings: readonly (readonly [name: string, lines: string, says: string]
     "Transfer-Encoding: chunked, gzip, chunked¶",
     "400 bad-transfer-encoding",
   ],
+  ["a malformed coding before chunked [B2]", "Transfer-Encoding: gz[ip, chunked¶", "400 bad-transfer-encoding"],
+  ["chunked behind an open quote [B2]", 'Transfer-Encoding: gzip;a="b, chunked¶', "400 bad-transfer-encoding"],
+  ["chunked in a quoted parameter [B2]", 'Transfer-Encoding: gzip;a="b, chunked"¶', "400 bad-transfer-encoding"],
+  ["a parameter of chunked before it [B2]", "Transfer-Encoding: chunked;a=b, chunked¶", "400 bad-transfer-encoding"],
+  ["a parameter without a value [B2]", "Transfer-Encoding: gzip;a, chunked¶", "400 bad-transfer-encoding"],
+  [
+    "a coding with parameters [B3]",
+    'Transfer-Encoding: a ; b = "c, d" ;e=f, chunked¶',
+    "501 unsupported-transfer-coding",
+  ],
   ["a coding before chunked [B3]", "Transfer-Encoding: gzip, chunked¶", "501 unsupported-transfer-coding"],
   [
     "a coding in a line before chunked [B3]",

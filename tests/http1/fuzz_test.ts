@@ -10,6 +10,7 @@ import type { Http1Limits } from "../../src/http1/limits.ts";
 import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
 import { type HeadKind, HeadParser } from "../../src/http1/parse_head.ts";
 import { ReceiveBuffer } from "../../src/bytes/receive_buffer.ts";
+import { transferCodings } from "../../src/http1/transfer_coding.ts";
 import { isHostAndPort, parseTarget } from "../../src/http1/target.ts";
 import { Fields } from "../../src/http1/fields.ts";
 import { wire } from "../support/bytes.ts";
@@ -122,7 +123,13 @@ function counted(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly look
   return { bytes: proxy, looks: () => looks };
 }
 
-const generous: Http1Limits = { ...DEFAULT_LIMITS, maxHeadBytes: 1e6, maxFields: 1e6, maxTargetBytes: 1e6 };
+const generous: Http1Limits = {
+  ...DEFAULT_LIMITS,
+  maxHeadBytes: 1e6,
+  maxFields: 1e6,
+  maxTargetBytes: 1e6,
+  maxLeadingEmptyLines: 1e6,
+};
 const count = 5000;
 
 /** Heads that would make a parser that looks back, or begins anew, take quadratic time. */
@@ -134,6 +141,7 @@ const slowHeads: readonly (readonly [name: string, kind: HeadKind, head: string]
   ["spaces behind a value", "request", `GET / HTTP/1.1¶a: b${" ".repeat(count)}¶¶`],
   ["spaces within a value", "request", `GET / HTTP/1.1¶a: ${" b".repeat(count / 2)}¶¶`],
   ["spaces in the request line", "request", `GET${" ".repeat(count)}/ HTTP/1.1¶¶`],
+  ["empty lines before a response", "response", `${"¶".repeat(count / 2)}HTTP/1.1 200 OK¶¶`],
   ["a long reason", "response", `HTTP/1.1 200 ${"a".repeat(count)}¶¶`],
   ["spaces before a colon", "response", `HTTP/1.1 200 OK¶a${" ".repeat(count)}: b¶¶`],
   ["many folds", "response", `HTTP/1.1 200 OK¶a: b¶${" ¶".repeat(count / 3)}¶`],
@@ -151,6 +159,7 @@ for (const [name, kind, head] of slowHeads) {
       obsoleteFold: true,
       invalidFields: true,
       multipleSpaces: true,
+      emptyLineBeforeResponse: true,
     };
     const parser = new HeadParser(kind, { ...generous, maxTrailers: 1e6, maxTrailerBytes: 1e6 }, everything);
     const { bytes: watched, looks } = counted(bytes);
@@ -193,6 +202,14 @@ const slowTexts: readonly (readonly [name: string, read: () => unknown])[] = [
   ["Fields.list() of quotes", () => new Fields([["a", '"'.repeat(megabyte)]]).list("a")],
   ["Fields.list() of backslashes in quotes", () => new Fields([["a", `"${"\\".repeat(megabyte)}`]]).list("a")],
   ["Fields.list() of spaces", () => new Fields([["a", `a${" ".repeat(megabyte)},b`]]).list("a")],
+  ["transferCodings() of spaces", () => transferCodings([`a${" ".repeat(megabyte)}@`])],
+  ["transferCodings() of spaces between", () => transferCodings([`,${" ".repeat(megabyte)}@`])],
+  ["transferCodings() of parameters", () => transferCodings([`a${";b=c".repeat(megabyte / 4)}@`])],
+  ["transferCodings() of spaces around parameters", () => {
+    return transferCodings([`a${` ${" ".repeat(999)};b= c`.repeat(megabyte / 1000)}@`]);
+  }],
+  ["transferCodings() of quotes", () => transferCodings([`a;b="${'\\"'.repeat(megabyte / 2)}`])],
+  ["transferCodings() of codings", () => transferCodings(["a,".repeat(megabyte / 2)])],
   ["Fields of spaces", () => new Fields([["a", `a${" ".repeat(megabyte)}b`]]).get("a")],
 ];
 

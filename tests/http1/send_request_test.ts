@@ -170,6 +170,18 @@ const wrong: readonly (readonly [name: string, head: OutgoingRequestHead, size: 
     5,
     "body-length",
   ],
+  [
+    "chunked with a parameter",
+    { method: "POST", target: "/", fields: [["Transfer-Encoding", "chunked;a=b"]] },
+    5,
+    "body-length",
+  ],
+  [
+    "a malformed coding",
+    { method: "POST", target: "/", fields: [["Transfer-Encoding", "gzip x, chunked"]] },
+    5,
+    "body-length",
+  ],
   ["CONNECT with content", { method: "CONNECT", target: "a:1", fields: [] }, 5, "upgrade-body"],
   ["CONNECT with a stream", { method: "CONNECT", target: "a:1", fields: [] }, "unknown", "upgrade-body"],
 ];

@@ -198,6 +198,8 @@ const wrong:
     ["a length that is not that of the body, to HEAD", "HEAD / HTTP/1.1", 200, [["Content-Length", "10"]], 11],
     ["a length that is none, with 304", "GET / HTTP/1.1", 304, [["Content-Length", "1, 1"]], "none"],
     ["chunked before another coding", "GET / HTTP/1.1", 200, [["Transfer-Encoding", "chunked, gzip"]], "unknown"],
+    ["chunked with a parameter", "GET / HTTP/1.1", 200, [["Transfer-Encoding", "chunked;a=b"]], "unknown"],
+    ["a malformed coding", "GET / HTTP/1.1", 200, [["Transfer-Encoding", "gz[ip"]], "unknown"],
     [
       "chunked twice",
       "GET / HTTP/1.1",
