@@ -13,7 +13,7 @@
  * @module
  */
 
-import { equalsIgnoringCase } from "../bytes/ascii.ts";
+import { equalsIgnoringCase, isToken } from "../bytes/ascii.ts";
 import { ProtocolError, StateError } from "./errors.ts";
 import { type Fields, quoted, splitList } from "./fields.ts";
 import type { Leniency } from "./limits.ts";
@@ -36,8 +36,8 @@ const NO_CONNECTION_TOKEN: Proposal = { type: "none", why: "no-connection-token"
 /**
  * What a request proposes.
  *
- * An upgrade needs HTTP/1.1, a protocol in `Upgrade` and the option `upgrade` in `Connection`; without any of them the
- * field means nothing (RFC 9110 §7.8). CONNECT proposes a tunnel on either version, whatever `Upgrade` says.
+ * An upgrade needs HTTP/1.1, a well-formed protocol in `Upgrade` and the option `upgrade` in `Connection`; without any of
+ * them the field means nothing (RFC 9110 §7.8). CONNECT proposes a tunnel on either version, whatever `Upgrade` says.
  *
  * @throws {ProtocolError} `bad-target`: a CONNECT that does not name a host and a port.
  */
@@ -49,8 +49,14 @@ export function proposalOf(head: RequestHead, leniency: Leniency): Proposal {
   if (leniency.upgradeWithoutConnection !== true && !fields.hasToken("connection", "upgrade")) {
     return NO_CONNECTION_TOKEN;
   }
-  const protocols = fields.list("upgrade");
+  const protocols = fields.list("upgrade").filter(isProtocol);
   return protocols.length === 0 ? NOT_REQUESTED : { type: "upgrade", protocols };
+}
+
+/** Whether the text is a `protocol`: a name and perhaps a version, both tokens (RFC 9110 §7.8). */
+function isProtocol(text: string): boolean {
+  const slash = text.indexOf("/");
+  return slash === -1 ? isToken(text) : isToken(text.slice(0, slash)) && isToken(text.slice(slash + 1));
 }
 
 /** Whether the status opens a tunnel for the method: any 2xx to CONNECT (RFC 9110 §9.3.6). */

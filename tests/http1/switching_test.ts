@@ -29,6 +29,10 @@ const proposals: readonly (readonly [name: string, request: string, says: readon
     "GET / 1.1 none upgrade(a/1,b,c)",
     "undecided",
   ]],
+  ["a protocol beside malformed ones", "GET / HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: a b, echo, \xff, a/b/c¶¶", [
+    "GET / 1.1 none upgrade(echo)",
+    "undecided",
+  ]],
   ["close beside upgrade", "GET / HTTP/1.1¶Host: a¶Connection: close, upgrade¶Upgrade: echo¶¶", [
     "GET / 1.1 none upgrade(echo)",
     "undecided",
@@ -72,6 +76,12 @@ for (const [name, request, says] of proposals) {
 const noProposals: readonly (readonly [name: string, request: string, says: string])[] = [
   ["without Upgrade", "GET / HTTP/1.1¶Host: a¶Connection: upgrade¶¶", "GET / 1.1 none"],
   ["with an empty Upgrade", "GET / HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: ,¶¶", "GET / 1.1 none"],
+  [
+    "with a malformed protocol",
+    "GET / HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: a b, /1, a/, a/b/c¶¶",
+    "GET / 1.1 none",
+  ],
+  ["with a quoted protocol", 'GET / HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: "a, b"¶¶', "GET / 1.1 none"],
   ["without the option", "GET / HTTP/1.1¶Host: a¶Upgrade: echo¶¶", "GET / 1.1 none no-connection-token"],
   [
     "with an option that only contains upgrade",
