@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkFunction, checkKind, checkNumber, checkObject, checkSignal } from "../bytes/arguments.ts";
 import type { Duplex } from "../duplex/duplex.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { ClientMachine } from "../http1/client_machine.ts";
@@ -15,7 +16,7 @@ import { handOver, releaseParts } from "./hand_over.ts";
 import { IncomingResponse } from "./incoming.ts";
 import { type BodySource, bodyTruncated, IncomingBody } from "./incoming_body.ts";
 import { type ClientConnectionOptions, type ClientSettings, clientSettings, type Closed } from "./options.ts";
-import { bodySize, sortBody, type SortedBody } from "./outgoing_body.ts";
+import { bodySize, checkTrailers, sortBody, type SortedBody } from "./outgoing_body.ts";
 import { type OutgoingRequest, type SendOptions, UnsentError } from "./outgoing_request.ts";
 import { Outlet } from "./outlet.ts";
 import { type ContinueWait, type RequestOwner, RequestPump } from "./request_pump.ts";
@@ -37,8 +38,9 @@ export interface ClientHandshake {
  *
  * @param io The transport. It is this connection's until it is closed, handed over or given back.
  * @param options What to do differently.
- * @throws {TypeError} A stream of `io` is locked.
- * @throws {RangeError} A limit is not a number of at least 0. `io` is untouched.
+ * @throws {TypeError} `io` is no pair of streams, or one of them is locked; or an option is of another kind. `io` is
+ * untouched.
+ * @throws {RangeError} A number is below 0 or NaN. `io` is untouched.
  *
  * @example
  * ```ts
@@ -192,6 +194,8 @@ export class ClientConnection implements AsyncDisposable {
 
   /** See {@linkcode Sender.send}. */
   async send(request: OutgoingRequest, options: SendOptions): Promise<IncomingResponse> {
+    checkRequest(request);
+    checkSendOptions(options);
     const { signal } = options;
     if (signal?.aborted) throw signal.reason;
     if (!this.isReady) throw new UnsentError(request, this.isClosed ? this.#closedError() : busy());
@@ -494,6 +498,21 @@ export class ClientConnection implements AsyncDisposable {
     if (this.#closed?.reason === "error") return this.#closed.error;
     return new StateError("closed", "The connection takes no more requests");
   }
+}
+
+/** What is written is checked when it is written. */
+function checkRequest(request: OutgoingRequest): void {
+  checkObject(request, "request");
+  if (request.trailers !== undefined) checkTrailers(request.trailers, "request.trailers");
+  if (request.hijack !== undefined) checkKind(request.hijack, "boolean", "request.hijack");
+}
+
+function checkSendOptions(options: SendOptions): void {
+  checkObject(options, "options");
+  const { signal, onInformational, continueTimeoutMs } = options;
+  if (signal !== undefined) checkSignal(signal, "options.signal");
+  if (onInformational !== undefined) checkFunction(onInformational, "options.onInformational");
+  if (continueTimeoutMs !== undefined) checkNumber(continueTimeoutMs, "options.continueTimeoutMs");
 }
 
 function isExpectContinue([name, value]: Field): boolean {

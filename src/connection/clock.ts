@@ -14,6 +14,9 @@ export interface Clock {
   clearTimer(timer: unknown): void;
 }
 
+/** The longest timer that platforms have; a longer one rings at once there. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** The platform's clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -77,7 +80,7 @@ export class Deadline {
   #arm(ms: number): void {
     if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
     this.#rings = this.#at;
-    this.#timer = this.#clock.setTimer(() => this.#ring(), ms);
+    this.#timer = this.#clock.setTimer(() => this.#ring(), Math.min(ms, MAX_TIMER_MS));
   }
 
   #ring(): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { wrongType } from "../bytes/arguments.ts";
 import type { Field, Fields, FieldsInit } from "../http1/fields.ts";
 import { fieldPairs } from "../http1/fields.ts";
 import type { RequestHead, ResponseHead, Version } from "../http1/message.ts";
@@ -81,6 +82,7 @@ export class IncomingRequest implements RequestHead {
    * @throws {StateError} The final response is on its way, the client speaks HTTP/1.0, or the status is none of those.
    */
   sendInformational(status: number, fields: FieldsInit = []): Promise<void> {
+    if (typeof status !== "number") throw wrongType("status", "a number", status);
     return this.#host.sendInformational(this, status, [...fieldPairs(fields)]);
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkNumber } from "../bytes/arguments.ts";
 import { concat } from "../bytes/concat.ts";
 import { ProtocolError, StateError } from "../http1/errors.ts";
 import { Fields } from "../http1/fields.ts";
@@ -160,6 +161,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   }
 
   async #bytes(maxBytes: number): Promise<Uint8Array> {
+    checkNumber(maxBytes, "maxBytes");
     if (this.#used) throw new StateError("body-used", "Cannot read the body: it was used before");
     const chunks: Uint8Array[] = [];
     let total = 0;

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type Http1Limits, HYPER_LENIENCY, type Leniency, limitsOf } from "../http1/limits.ts";
-import type { NameCase } from "../http1/write_head.ts";
+import { checkFunction, checkObject, checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
+import { checkLeniency, type Http1Limits, HYPER_LENIENCY, type Leniency, limitsOf } from "../http1/limits.ts";
+import { NAME_CASES, type NameCase } from "../http1/write_head.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { IncomingRequest } from "./incoming.ts";
 
@@ -72,6 +73,47 @@ export interface ClientConnectionOptions extends ConnectionOptions {
   readonly continueTimeoutMs?: number | undefined;
 }
 
+/** Refuses what is no clock. */
+export function checkClock(value: unknown, name: string): void {
+  checkObject(value, name);
+  const clock = value as Clock;
+  checkFunction(clock.now, `${name}.now`);
+  checkFunction(clock.setTimer, `${name}.setTimer`);
+  checkFunction(clock.clearTimer, `${name}.clearTimer`);
+}
+
+const SHARED: Kinds<ConnectionOptions> = {
+  limits: "object",
+  leniency: checkLeniency,
+  compat: (value, name) => checkOneOf(value, name, ["hyper"]),
+  nameCase: (value, name) => checkOneOf(value, name, NAME_CASES),
+  unclaimedUpgradeTimeoutMs: "number",
+  closeTimeoutMs: "number",
+  writeTimeoutMs: "number",
+  maxDrainBytes: "number",
+  clock: checkClock,
+};
+
+const SERVER: Kinds<ServerConnectionOptions> = {
+  ...SHARED,
+  keepAlive: "boolean",
+  headTimeoutMs: "number",
+  idleTimeoutMs: "number",
+  bodyTimeoutMs: "number",
+  lingerTimeoutMs: "number",
+  maxLingerBytes: "number",
+  drainTimeoutMs: "number",
+  requestTimeoutMs: "number",
+  upgradeTimeoutMs: "number",
+  dateHeader: "boolean",
+  allowHalfClose: "boolean",
+  pipelineFlush: "boolean",
+  onError: "function",
+  onResponse: "function",
+};
+
+const CLIENT: Kinds<ClientConnectionOptions> = { ...SHARED, continueTimeoutMs: "number" };
+
 /** Options with every default filled in. */
 export type Settings<Options> = { readonly [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
 
@@ -84,11 +126,7 @@ export type ServerSettings = Settings<Omit<ServerConnectionOptions, "compat" | "
 /** Client options with every default filled in. */
 export type ClientSettings = Settings<Omit<ClientConnectionOptions, "compat">>;
 
-/**
- * Fills in what both roles share.
- *
- * @throws {RangeError} A limit is not a number of at least 0.
- */
+/** Fills in what both roles share. */
 function sharedSettings(options: ConnectionOptions): Settings<Omit<ConnectionOptions, "compat">> {
   return {
     limits: limitsOf(options.limits),
@@ -105,7 +143,12 @@ function sharedSettings(options: ConnectionOptions): Settings<Omit<ConnectionOpt
 const knownSettings: WeakMap<ServerConnectionOptions, ServerSettings> = new WeakMap();
 let defaultSettings: ServerSettings | null = null;
 
-/** Fills in the defaults of a server; once for all connections that share their options. */
+/**
+ * Fills in the defaults of a server; once for all connections that share their options.
+ *
+ * @throws {TypeError} An option is of another kind.
+ * @throws {RangeError} A number is below 0 or NaN.
+ */
 export function serverSettings(options: ServerConnectionOptions | undefined): ServerSettings {
   if (options === undefined) return defaultSettings ??= filledIn({});
   let settings = knownSettings.get(options);
@@ -117,6 +160,7 @@ export function serverSettings(options: ServerConnectionOptions | undefined): Se
 }
 
 function filledIn(options: ServerConnectionOptions): ServerSettings {
+  checkOptions(options, SERVER);
   return {
     ...sharedSettings(options),
     keepAlive: options.keepAlive ?? true,
@@ -136,8 +180,14 @@ function filledIn(options: ServerConnectionOptions): ServerSettings {
   };
 }
 
-/** Fills in the defaults of a client. */
+/**
+ * Fills in the defaults of a client.
+ *
+ * @throws {TypeError} An option is of another kind.
+ * @throws {RangeError} A number is below 0 or NaN.
+ */
 export function clientSettings(options: ClientConnectionOptions): ClientSettings {
+  checkOptions(options, CLIENT);
   return { ...sharedSettings(options), continueTimeoutMs: options.continueTimeoutMs ?? 1000 };
 }
 

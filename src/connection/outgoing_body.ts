@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isBytes, wrongType } from "../bytes/arguments.ts";
 import type { BodySize } from "../http1/send_framing.ts";
 import { Fields, type FieldsInit } from "../http1/fields.ts";
 import { type Settled, settled } from "./settled.ts";
@@ -37,13 +38,13 @@ const encoder = new TextEncoder();
 export function sortBody(body: OutgoingBody | null | undefined): SortedBody {
   if (body === null || body === undefined) return NO_BODY;
   if (typeof body === "string") return { type: "bytes", bytes: encodeText(body) };
-  if (body instanceof Uint8Array) return { type: "bytes", bytes: body };
+  if (isBytes(body)) return { type: "bytes", bytes: body };
   if (body instanceof ReadableStream) {
     if (body.locked) throw new TypeError("Cannot send the body: its stream is locked");
     return { type: "stream", stream: body };
   }
   if (typeof body === "object" && Symbol.asyncIterator in body) return { type: "stream", stream: body };
-  throw new TypeError("Cannot send the body: it is no text, no Uint8Array, no stream and no async iterable");
+  throw wrongType("body", "text, a Uint8Array, a stream or an async iterable", body);
 }
 
 /** Short ASCII costs less here than in the platform's encoder. */
@@ -174,13 +175,13 @@ function chunksOf(source: ByteSource): Chunks {
 }
 
 function checkChunk(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
+  if (isBytes(chunk)) return chunk;
   throw new TypeError("Cannot send the body: a chunk is not a Uint8Array");
 }
 
 /** Tells a body that will not be sent so. */
 export function discardBody(body: OutgoingBody | null | undefined, reason: unknown): void {
-  if (body === null || typeof body !== "object" || body instanceof Uint8Array) return;
+  if (body === null || typeof body !== "object" || isBytes(body)) return;
   if (canCancel(body)) quietly(() => body.cancel(reason));
   else quietly(() => (body as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]().return?.());
 }
@@ -196,6 +197,12 @@ async function quietly(act: () => unknown): Promise<void> {
   } catch {
     return;
   }
+}
+
+/** Refuses what are no trailers and makes none. */
+export function checkTrailers(trailers: OutgoingTrailers, name: string): void {
+  if (typeof trailers === "function" || (typeof trailers === "object" && trailers !== null)) return;
+  throw wrongType(name, "pairs, a record, Fields or a function", trailers);
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkObject, checkString, checkStrings, wrongType } from "../bytes/arguments.ts";
 import { StateError } from "../http1/errors.ts";
 import { type Field, fieldPairs, type FieldsInit, quoted } from "../http1/fields.ts";
 import { offered, type Proposal } from "../http1/switching.ts";
@@ -67,6 +68,7 @@ export interface ProposingRequest {
  * @param init Further fields.
  * @throws {StateError} `no-switch`: the request proposes no upgrade, or none of the protocols was offered; then answer
  * as if there were no upgrade, or with 426.
+ * @throws {TypeError} An argument is of another kind.
  *
  * @example
  * ```ts
@@ -89,12 +91,18 @@ export function upgradeResponse(
   protocol: string | readonly string[],
   init: SwitchInit = {},
 ): Switch {
-  const wanted = typeof protocol === "string" ? [protocol] : protocol;
+  checkProposing(request);
+  const wanted = protocolList(protocol);
+  checkObject(init, "init");
   const taken = wanted.find((candidate) => offered(request.proposal, candidate) !== undefined);
   if (taken === undefined) {
     throw new StateError("no-switch", `Cannot upgrade to ${wanted.map(quoted).join(" or ")}: it was not offered`);
   }
-  const fields: Field[] = [["Connection", "upgrade"], ["Upgrade", taken], ...fieldPairs(init.fields ?? [])];
+  const fields: Field[] = [
+    ["Connection", "upgrade"],
+    ["Upgrade", taken],
+    ...fieldPairs(init.fields ?? [], "init.fields"),
+  ];
   return new PossibleSwitch({ status: 101, reason: init.reason, fields }, request);
 }
 
@@ -104,12 +112,15 @@ export function upgradeResponse(
  * @param request A CONNECT request.
  * @param init Further fields; Content-Length and Transfer-Encoding are left out (RFC 9110 §9.3.6).
  * @throws {StateError} `no-switch`: the request is no CONNECT.
+ * @throws {TypeError} An argument is of another kind.
  */
 export function connectResponse(request: ProposingRequest, init: SwitchInit = {}): Switch {
+  checkProposing(request);
+  checkObject(init, "init");
   if (request.proposal.type !== "connect") {
     throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
   }
-  const fields: Field[] = [...fieldPairs(init.fields ?? [])];
+  const fields: Field[] = [...fieldPairs(init.fields ?? [], "init.fields")];
   return new PossibleSwitch({ status: 200, reason: init.reason, fields }, request);
 }
 
@@ -138,6 +149,24 @@ export class PossibleSwitch<Answer> {
 
 /** Whether a request proposes an upgrade, to `protocol` if one is given (in any case). */
 export function wantsUpgrade(request: ProposingRequest, protocol?: string): boolean {
+  checkProposing(request);
   if (protocol === undefined) return request.proposal.type === "upgrade";
+  checkString(protocol, "protocol");
   return offered(request.proposal, protocol) !== undefined;
+}
+
+/**
+ * One protocol, or several by preference.
+ *
+ * @throws {TypeError} It is something else.
+ */
+export function protocolList(protocol: string | readonly string[], name = "protocol"): readonly string[] {
+  if (typeof protocol === "string") return [protocol];
+  checkStrings(protocol, name);
+  return protocol;
+}
+
+function checkProposing(request: ProposingRequest): void {
+  checkObject(request, "request");
+  if (typeof request.proposal?.type !== "string") throw wrongType("request", "a request", request);
 }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { checkFunction, checkObject, wrongType } from "../bytes/arguments.ts";
 import type { Duplex } from "../duplex/duplex.ts";
 import { accepted } from "../duplex/fast_path.ts";
 import { TransportError } from "../duplex/transport_error.ts";
@@ -52,8 +53,9 @@ type Next = "next" | "close" | "upgraded";
  * @param handler Called for one request after the other.
  * @param options What to do differently.
  * @returns The connection, which is running already.
- * @throws {TypeError} A stream of `io` is locked.
- * @throws {RangeError} A limit is not a number of at least 0. `io` is untouched.
+ * @throws {TypeError} `io` is no pair of streams, or one of them is locked; `handler` is no function, or an option of
+ * another kind. `io` is untouched.
+ * @throws {RangeError} A number is below 0 or NaN. `io` is untouched.
  *
  * @example
  * ```ts
@@ -72,6 +74,7 @@ export function serveConnection(
   handler: Handler,
   options?: ServerConnectionOptions,
 ): ServerConnection {
+  checkFunction(handler, "handler");
   return new ServerConnection(io, handler, serverSettings(options));
 }
 
@@ -189,6 +192,7 @@ export class ServerConnection implements AsyncDisposable {
    * back.
    */
   takeOver(request: IncomingRequest): Parts {
+    checkObject(request, "request");
     if (request !== this.#request || !this.#machine.canRespond || this.#stopped !== null) {
       throw new StateError("done", "Cannot take over: the request is not being handled any more");
     }
@@ -360,6 +364,9 @@ export class ServerConnection implements AsyncDisposable {
 
   #answer(response: OutgoingResponse): Next | Promise<Next> {
     this.#decision.clear();
+    if (typeof response !== "object" || response === null) {
+      throw wrongType("what the handler returns", "a response", response);
+    }
     const refusal = this.#stopped ?? this.#intake.error;
     if (refusal !== null) {
       discardBody(response.body, refusal);

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { checkObject } from "../bytes/arguments.ts";
 import type { NoProposal } from "../http1/switching.ts";
 import { type Settled, settled } from "./settled.ts";
 import type { Upgraded } from "./upgraded.ts";
@@ -172,6 +173,7 @@ notRequested.reject(new UpgradeRejected("not-requested"));
  * @returns Always the same promise for the same message. It rejects with {@linkcode UpgradeRejected} as soon as another
  * answer is decided; that needs no handler, but what `then()` makes of it does: a peer may leave at any time. Upgrades
  * that nobody asks for are closed after `unclaimedUpgradeTimeoutMs`.
+ * @throws {TypeError} It is no object.
  *
  * @example
  * ```ts
@@ -197,5 +199,6 @@ notRequested.reject(new UpgradeRejected("not-requested"));
  * ```
  */
 export function onUpgrade(message: object): Promise<Upgraded> {
+  checkObject(message, "message");
   return (message as Upgradable)[pendingKey]?.claim() ?? notRequested.promise;
 }

@@ -6,20 +6,27 @@
  * @module
  */
 
+import { checkBytes, checkObject, checkOneOf, checkOptions, type Kinds, wrongType } from "../bytes/arguments.ts";
 import { equalsIgnoringCase } from "../bytes/ascii.ts";
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { ProtocolError, StateError } from "./errors.ts";
 import { type Field, Fields } from "./fields.ts";
 import { type BodyFraming, isPersistent, responseFraming } from "./framing.ts";
-import { type Http1Limits, type Leniency, limitsOf } from "./limits.ts";
+import { checkLeniency, type Http1Limits, type Leniency, limitsOf } from "./limits.ts";
 import type { RequestHead, ResponseHead, Version } from "./message.ts";
 import { HeadParser } from "./parse_head.ts";
 import { type BodyDecoder, bodyDecoder } from "./read_body.ts";
-import { announcedTrailers, type BodySize, requestSendFraming, type SendFraming } from "./send_framing.ts";
+import {
+  announcedTrailers,
+  type BodySize,
+  checkBodySize,
+  requestSendFraming,
+  type SendFraming,
+} from "./send_framing.ts";
 import { acceptedBy, agreedProtocol, type Proposal, proposalOf } from "./switching.ts";
 import { BodyEncoder } from "./write_body.ts";
-import { inspectFields, listHas, type NameCase, writeField, writeRequestLine } from "./write_head.ts";
+import { inspectFields, listHas, NAME_CASES, type NameCase, writeField, writeRequestLine } from "./write_head.ts";
 
 /**
  * What {@linkcode ClientMachine.next} finds.
@@ -65,6 +72,12 @@ export interface ClientMachineOptions {
   /** How field names are written. As given by default. */
   readonly nameCase?: NameCase | undefined;
 }
+
+const OPTIONS: Kinds<ClientMachineOptions> = {
+  limits: "object",
+  leniency: checkLeniency,
+  nameCase: (value, name) => checkOneOf(value, name, NAME_CASES),
+};
 
 type Reading = "idle" | "head" | "body" | "complete" | "switched" | "broken";
 type Writing = "idle" | "body" | "done";
@@ -117,9 +130,11 @@ export class ClientMachine {
    * Makes a machine that waits for a first request.
    *
    * @param options What to do differently.
-   * @throws {RangeError} A limit is not a number of at least 0.
+   * @throws {TypeError} An option is of another kind.
+   * @throws {RangeError} A limit is below 0.
    */
   constructor(options: ClientMachineOptions = {}) {
+    checkOptions(options, OPTIONS);
     this.#limits = limitsOf(options.limits);
     this.#leniency = options.leniency ?? {};
     this.#nameCase = options.nameCase ?? "as-given";
@@ -141,6 +156,7 @@ export class ClientMachine {
    * that the request would have kept, or it closes on an error (RFC 9112 §9.5).
    */
   refusesRest(status: number): boolean {
+    if (typeof status !== "number") throw wrongType("status", "a number", status);
     return !this.persistent && (!this.#asksToClose || status >= 400);
   }
 
@@ -161,6 +177,7 @@ export class ClientMachine {
 
   /** Adds received bytes; the machine may keep them. It holds as much as it is given: give it more on `need-data`. */
   receive(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
     this.#in.push(bytes);
   }
 
@@ -178,6 +195,8 @@ export class ClientMachine {
    * @throws {TypeError} Method, target or a field cannot be sent. Nothing is written then.
    */
   sendRequest(head: OutgoingRequestHead, body: BodySize): void {
+    checkObject(head, "head");
+    checkBodySize(body);
     if (!this.idle) throw new StateError("not-ready", "Cannot send a request: the connection is not ready for one");
     const version = head.version ?? "1.1";
     const sent = inspectFields(head.fields);
@@ -221,6 +240,7 @@ export class ClientMachine {
    * @throws {StateError} `body-length`, or `done` when no body is being sent.
    */
   sendData(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
     if (this.#writing !== "body") throw new StateError("done", "Cannot send data: no request body is being sent");
     this.#encoder!.data(this.#out, bytes);
   }
@@ -232,6 +252,7 @@ export class ClientMachine {
    * @throws {StateError} `body-length`: the body is shorter than announced; `done` when no body is being sent.
    */
   sendEnd(trailers: Fields | null): void {
+    if (trailers !== null) checkObject(trailers, "trailers");
     if (this.#writing !== "body") throw new StateError("done", "Cannot end the request: none is being sent");
     const kept = trailers === null ? null : announcedTrailers(trailers, this.#announced);
     this.#encoder!.end(this.#out, kept, this.#nameCase);

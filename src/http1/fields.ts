@@ -6,6 +6,7 @@
  * @module
  */
 
+import { checkString, wrongType } from "../bytes/arguments.ts";
 import { bytesEqualIgnoringCase, equalsIgnoringCase, isFieldContentByte, isToken, trimOws } from "../bytes/ascii.ts";
 import { latin1 } from "../bytes/latin1.ts";
 
@@ -52,7 +53,10 @@ export class Fields implements Iterable<Field> {
     this.#lengths = 0;
     this.#pairs = NO_PAIRS;
     if (init === undefined) return;
-    for (const [name, value] of fieldPairs(init)) this.append(name, value);
+    for (const pair of fieldPairs(init, "init")) {
+      if (!Array.isArray(pair)) throw wrongType("init", "made of pairs [name, value]", init);
+      this.append(pair[0], pair[1]);
+    }
   }
 
   /**
@@ -117,6 +121,7 @@ export class Fields implements Iterable<Field> {
 
   /** Whether a list-valued field holds `token` in any case. */
   hasToken(name: string, token: string): boolean {
+    checkString(token, "token");
     for (let at = this.#find(name, 0); at !== -1; at = this.#find(name, at + 1)) {
       const value = this.#value(at);
       if (equalsIgnoringCase(value, token)) return true;
@@ -167,6 +172,7 @@ export class Fields implements Iterable<Field> {
   }
 
   #find(name: string, from: number): number {
+    if (typeof name !== "string") throw wrongType("name", "a string", name);
     const pairs = this.#pairs;
     if (pairs !== null) {
       for (let i = from; i < pairs.length; i++) if (equalsIgnoringCase(pairs[i]![0], name)) return i;
@@ -211,8 +217,13 @@ const NO_OFFSETS: FieldOffsets = [];
 /** Stands for an empty list until something is added; never added to itself. */
 const NO_PAIRS: Field[] = [];
 
-/** The pairs of any init, unchecked. */
-export function fieldPairs(init: FieldsInit): Iterable<Field> {
+/**
+ * The pairs of any init; themselves they are checked when they are written.
+ *
+ * @throws {TypeError} It is no init.
+ */
+export function fieldPairs(init: FieldsInit, name = "fields"): Iterable<Field> {
+  if (typeof init !== "object" || init === null) throw wrongType(name, "pairs, a record, or other fields", init);
   return Symbol.iterator in init ? init as Iterable<Field> : Object.entries(init);
 }
 
@@ -265,8 +276,9 @@ function hex(code: number): string {
   return code.toString(16).toUpperCase().padStart(4, "0");
 }
 
-/** Text for a message: quoted, escaped, cut to 40 characters. */
+/** Text for a message: quoted, escaped, cut to 40 characters; what is no text as it is. */
 export function quoted(text: string): string {
+  if (typeof text !== "string") return String(text);
   return JSON.stringify(text.length > 40 ? text.slice(0, 40) + "…" : text);
 }
 

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { checkObject, checkString } from "../bytes/arguments.ts";
 import { ProtocolError } from "./errors.ts";
 import { type Fields, quoted, splitList } from "./fields.ts";
 import type { Leniency } from "./limits.ts";
-import type { RequestHead, ResponseHead } from "./message.ts";
+import { checkHead, type RequestHead, type ResponseHead } from "./message.ts";
 import { opensTunnel } from "./switching.ts";
 import { type TransferCodings, transferCodings } from "./transfer_coding.ts";
 
@@ -45,6 +46,8 @@ export const UNTIL_CLOSE: BodyFraming = { type: "until-close" };
  * ```
  */
 export function requestFraming(head: RequestHead, leniency: Leniency): BodyFraming {
+  checkHead(head);
+  checkObject(leniency, "leniency");
   const { fields, method } = head;
   const encoded = fields.has("transfer-encoding");
   const framing = encoded ? requestCoding(head, leniency) : lengthFraming(fields, false);
@@ -86,6 +89,8 @@ function requestCoding(head: RequestHead, leniency: Leniency): BodyFraming {
  * @throws {ProtocolError} `bad-content-length`, `bad-transfer-encoding`.
  */
 export function responseFraming(head: ResponseHead, requestMethod: string): BodyFraming {
+  checkHead(head);
+  checkString(requestMethod, "requestMethod");
   const { fields, status, version } = head;
   if (requestMethod === "HEAD" || !statusHasBody(status) || opensTunnel(requestMethod, status)) return NO_BODY;
   if (!fields.has("transfer-encoding")) {
@@ -102,6 +107,7 @@ export function statusHasBody(status: number): boolean {
 
 /** Whether the connection may serve another exchange after a message with this head (RFC 9112 §9.3). */
 export function isPersistent(head: RequestHead | ResponseHead): boolean {
+  checkHead(head);
   const { fields, version } = head;
   if (!fields.has("connection")) return version === "1.1";
   if (fields.hasToken("connection", "close")) return false;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkKind, checkNumber, checkObject } from "../bytes/arguments.ts";
 /** Bounds on what one peer may send. All are inclusive: exactly the limit is accepted. */
 export interface Http1Limits {
   /** Bytes of a head: start line, fields and line ends. 64 KiB. hyper 408 KiB, Node 16 KiB, nginx 32 KiB. */
@@ -42,14 +43,16 @@ export const DEFAULT_LIMITS: Http1Limits = {
 /**
  * Fills in the limits that are not given.
  *
- * @throws {RangeError} One of them is not a number of at least 0; `Infinity` switches a bound off.
+ * @throws {TypeError} One of them is no number.
+ * @throws {RangeError} One of them is below 0 or NaN; `Infinity` switches a bound off.
  */
 export function limitsOf(given: Partial<Http1Limits> = {}): Http1Limits {
+  checkObject(given, "limits");
   const limits: { -readonly [Name in keyof Http1Limits]: number } = { ...DEFAULT_LIMITS };
   for (const name of Object.keys(limits) as (keyof Http1Limits)[]) {
     const limit = given[name];
     if (limit === undefined) continue;
-    if (typeof limit !== "number" || !(limit >= 0)) throw new RangeError(`Cannot use limit ${name}: ${limit}`);
+    checkNumber(limit, `limits.${name}`);
     limits[name] = limit;
   }
   return limits;
@@ -85,6 +88,14 @@ export interface Leniency {
   readonly unaskedUpgrade?: boolean;
   /** After a refused CONNECT the connection may go on (RFC 9931 demands that it closes). */
   readonly keepAfterRefusedConnect?: boolean;
+}
+
+/** Refuses what are no leniencies: each is on or off. */
+export function checkLeniency(value: unknown, name: string): void {
+  checkObject(value, name);
+  for (const [key, on] of Object.entries(value as Leniency)) {
+    if (on !== undefined) checkKind(on, "boolean", `${name}.${key}`);
+  }
 }
 
 /** What hyper accepts, where that is safe when no intermediary stands in front. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkObject, wrongType } from "../bytes/arguments.ts";
 import type { Fields } from "./fields.ts";
 
 /** The versions this package speaks. */
@@ -31,4 +32,10 @@ export interface ResponseHead {
   readonly version: Version;
   /** The field lines. */
   readonly fields: Fields;
+}
+
+/** Refuses what has no fields of ours. */
+export function checkHead(head: { readonly fields: Fields }, name = "head"): void {
+  checkObject(head, name);
+  if (typeof head.fields?.getAll !== "function") throw wrongType(`${name}.fields`, "Fields", head.fields);
 }

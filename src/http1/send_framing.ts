@@ -4,6 +4,7 @@
  * @module
  */
 
+import { outOfRange, wrongType } from "../bytes/arguments.ts";
 import { equalsIgnoringCase, trimOws } from "../bytes/ascii.ts";
 import { StateError } from "./errors.ts";
 import { type Field, Fields, quoted } from "./fields.ts";
@@ -15,6 +16,13 @@ import { listHas, type SentFields } from "./write_head.ts";
 
 /** The size of a body that is about to be sent: in bytes, `"unknown"` for a stream, `"none"` where there is no body. */
 export type BodySize = number | "unknown" | "none";
+
+/** Refuses what is no size of a body. */
+export function checkBodySize(body: BodySize): void {
+  if (body === "none" || body === "unknown") return;
+  if (typeof body !== "number") throw wrongType("body", 'a number of bytes, "unknown" or "none"', body);
+  if (!Number.isInteger(body) || body < 0) throw outOfRange("body", "a whole number of at least 0", body);
+}
 
 /** What to do with the fields that delimit a message. */
 export interface SendFraming {

@@ -7,21 +7,22 @@
  * @module
  */
 
+import { checkBytes, checkObject, checkOneOf, checkOptions, type Kinds, wrongType } from "../bytes/arguments.ts";
 import { equalsIgnoringCase } from "../bytes/ascii.ts";
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { SendBuffer } from "../bytes/send_buffer.ts";
 import { ProtocolError, StateError } from "./errors.ts";
 import { type Field, type Fields, quoted } from "./fields.ts";
 import { type BodyFraming, isPersistent, requestFraming } from "./framing.ts";
-import { type Http1Limits, type Leniency, limitsOf } from "./limits.ts";
+import { checkLeniency, type Http1Limits, type Leniency, limitsOf } from "./limits.ts";
 import type { RequestHead, Version } from "./message.ts";
 import { HeadParser } from "./parse_head.ts";
 import { type BodyDecoder, bodyDecoder } from "./read_body.ts";
-import { announcedTrailers, type BodySize, responseSendFraming } from "./send_framing.ts";
+import { announcedTrailers, type BodySize, checkBodySize, responseSendFraming } from "./send_framing.ts";
 import { opensTunnel, type Proposal, proposalOf, protocolOf } from "./switching.ts";
 import { isHostAndPort, parseTarget } from "./target.ts";
 import { BodyEncoder } from "./write_body.ts";
-import { listHas, type NameCase } from "./write_head.ts";
+import { listHas, NAME_CASES, type NameCase } from "./write_head.ts";
 import { inspected, type InspectedHead, type OutgoingResponseHead, ResponseHeads } from "./write_response.ts";
 
 /**
@@ -72,6 +73,13 @@ export interface ServerMachineOptions {
   /** Whether a connection serves more than one request. True by default. */
   readonly keepAlive?: boolean | undefined;
 }
+
+const OPTIONS: Kinds<ServerMachineOptions> = {
+  limits: "object",
+  leniency: checkLeniency,
+  nameCase: (value, name) => checkOneOf(value, name, NAME_CASES),
+  keepAlive: "boolean",
+};
 
 type Reading = "head" | "body" | "complete" | "broken";
 type Writing = "idle" | "head" | "body" | "done" | "switched";
@@ -126,9 +134,11 @@ export class ServerMachine {
    * Makes a machine that waits for a first request.
    *
    * @param options What to do differently.
-   * @throws {RangeError} A limit is not a number of at least 0.
+   * @throws {TypeError} An option is of another kind.
+   * @throws {RangeError} A limit is below 0.
    */
   constructor(options: ServerMachineOptions = {}) {
+    checkOptions(options, OPTIONS);
     this.#limits = limitsOf(options.limits);
     this.#leniency = options.leniency ?? {};
     this.#nameCase = options.nameCase ?? "as-given";
@@ -174,6 +184,7 @@ export class ServerMachine {
 
   /** Adds received bytes; the machine may keep them. It holds as much as it is given: give it more on `need-data`. */
   receive(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
     this.#in.push(bytes);
   }
 
@@ -290,6 +301,7 @@ export class ServerMachine {
    * speaks HTTP/1.0.
    */
   sendInformational(status: number, fields: readonly Field[]): void {
+    if (typeof status !== "number") throw wrongType("status", "a number", status);
     if (this.#writing !== "head") throw headSent("an informational response");
     if (status < 100 || status > 199 || status === 101) {
       throw new StateError("bad-status", `Cannot send ${status} as an informational response`);
@@ -317,6 +329,8 @@ export class ServerMachine {
    * @throws {RangeError} The status is not a whole number up to 999. Nothing is written then.
    */
   sendResponse(head: OutgoingResponseHead, body: BodySize, date: string | null): ResponseOutcome {
+    checkObject(head, "head");
+    checkBodySize(body);
     if (!this.canRespond) throw headSent("a response");
     if (this.switches(head.status)) return this.#switch(inspected(head), body, date);
     if (head.status < 200) {
@@ -327,6 +341,7 @@ export class ServerMachine {
 
   /** Whether a response with this status would switch protocols, or try to. */
   switches(status: number): boolean {
+    if (typeof status !== "number") throw wrongType("status", "a number", status);
     return status === 101 || (this.#proposal.type === "connect" && opensTunnel(this.#method, status));
   }
 
@@ -337,6 +352,7 @@ export class ServerMachine {
    * @throws {StateError} `no-switch` or `upgrade-body`, as `sendResponse` does.
    */
   checkSwitch(head: OutgoingResponseHead, body: BodySize): string | null {
+    checkBodySize(body);
     return this.#checkSwitch(inspected(head), body);
   }
 
@@ -379,6 +395,7 @@ export class ServerMachine {
    * @throws {StateError} `body-length`, or `done` when no body is being sent.
    */
   sendData(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
     if (this.#writing !== "body") throw new StateError("done", "Cannot send data: no response body is being sent");
     this.#encoder!.data(this.#out, bytes);
   }
@@ -390,6 +407,7 @@ export class ServerMachine {
    * @throws {StateError} `body-length`: the body is shorter than announced; `done` when no body is being sent.
    */
   sendEnd(trailers: Fields | null): void {
+    if (trailers !== null) checkObject(trailers, "trailers");
     if (this.#writing !== "body") throw new StateError("done", "Cannot end the response: none is being sent");
     const kept = trailers === null ? null : announcedTrailers(trailers, this.#announced);
     this.#encoder!.end(this.#out, kept, this.#nameCase);

@@ -13,11 +13,12 @@
  * @module
  */
 
+import { checkObject, checkString, wrongType } from "../bytes/arguments.ts";
 import { equalsIgnoringCase, isToken } from "../bytes/ascii.ts";
 import { ProtocolError, StateError } from "./errors.ts";
 import { type Fields, quoted, splitList } from "./fields.ts";
 import type { Leniency } from "./limits.ts";
-import type { RequestHead, ResponseHead } from "./message.ts";
+import { checkHead, type RequestHead, type ResponseHead } from "./message.ts";
 import { type Authority, parseAuthority } from "./target.ts";
 
 /** What a request proposes to do with its connection. */
@@ -42,6 +43,8 @@ const NO_CONNECTION_TOKEN: Proposal = { type: "none", why: "no-connection-token"
  * @throws {ProtocolError} `bad-target`: a CONNECT that does not name a host and a port.
  */
 export function proposalOf(head: RequestHead, leniency: Leniency): Proposal {
+  checkHead(head);
+  checkObject(leniency, "leniency");
   if (head.method === "CONNECT") return { type: "connect", authority: parseAuthority(head.target) };
   const { fields } = head;
   if (!fields.has("upgrade")) return NOT_REQUESTED;
@@ -61,6 +64,8 @@ function isProtocol(text: string): boolean {
 
 /** Whether the status opens a tunnel for the method: any 2xx to CONNECT (RFC 9110 §9.3.6). */
 export function opensTunnel(method: string, status: number): boolean {
+  checkString(method, "method");
+  if (typeof status !== "number") throw wrongType("status", "a number", status);
   return method === "CONNECT" && status >= 200 && status < 300;
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkInteger, checkObject, checkString } from "../bytes/arguments.ts";
 import { ProtocolError } from "./errors.ts";
 import { quoted } from "./fields.ts";
 
@@ -44,6 +45,8 @@ const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?]*)(.*)$/;
  * ```
  */
 export function parseTarget(method: string, target: string): RequestTarget {
+  checkString(method, "method");
+  checkString(target, "target");
   if (method === "CONNECT") return { form: "authority", authority: parseAuthority(target) };
   if (target.charCodeAt(0) === 0x2f) return originForm(target);
   if (target === "*" && method === "OPTIONS") return { form: "asterisk" };
@@ -66,6 +69,7 @@ function originForm(target: string): RequestTarget {
  * @throws {ProtocolError} `bad-target`: no host, or a port that is missing, 0, above 65535 or not a number.
  */
 export function parseAuthority(text: string): Authority {
+  checkString(text, "text");
   const colon = text.lastIndexOf(":");
   const host = text.slice(0, colon);
   const port = text.slice(colon + 1);
@@ -78,7 +82,10 @@ export function parseAuthority(text: string): Authority {
 
 /** Writes `host:port`, with brackets around an IPv6 address. */
 export function formatAuthority(authority: Authority): string {
+  checkObject(authority, "authority");
   const { hostname, port } = authority;
+  checkString(hostname, "authority.hostname");
+  checkInteger(port, "authority.port", 1, 65_535);
   return `${hostname.includes(":") && hostname[0] !== "[" ? `[${hostname}]` : hostname}:${port}`;
 }
 

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { checkString, wrongType } from "../bytes/arguments.ts";
 import { equalsIgnoringCase, isReasonByte, isTargetByte, isToken, trimOws } from "../bytes/ascii.ts";
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import { checkFieldName, checkFieldValue, type Field, quoted } from "./fields.ts";
@@ -14,6 +15,9 @@ import type { Version } from "./message.ts";
 /** How field names are spelled on the wire: as given, or `Like-This`. */
 export type NameCase = "as-given" | "title";
 
+/** All of them. */
+export const NAME_CASES: readonly NameCase[] = ["as-given", "title"];
+
 /**
  * Writes a request line.
  *
@@ -21,6 +25,8 @@ export type NameCase = "as-given" | "title";
  * outside of ASCII, or the version is neither of the two.
  */
 export function writeRequestLine(out: SendBuffer, method: string, target: string, version: Version): void {
+  checkString(method, "method");
+  checkString(target, "target");
   if (!isToken(method)) throw new TypeError(`Cannot use method ${quoted(method)}: it is not a token`);
   if (!isTarget(target)) {
     throw new TypeError(
@@ -47,6 +53,7 @@ function isTarget(target: string): boolean {
  * @throws {TypeError} The reason holds a control character or one above U+00FF.
  */
 export function writeStatusLine(out: SendBuffer, status: number, reason: string | undefined, version: Version): void {
+  if (typeof status !== "number") throw wrongType("status", "a number", status);
   if (!Number.isInteger(status) || status < 100 || status > 999) {
     throw new RangeError(`Cannot use status ${status}: it is not a whole number from 100 to 999`);
   }
@@ -104,8 +111,25 @@ export interface SentFields {
   readonly date: boolean;
 }
 
-/** Looks through outgoing fields once. */
+/** Refuses what is no list of pairs of texts. */
+export function checkFields(fields: readonly Field[]): void {
+  if (!Array.isArray(fields)) throw wrongType("fields", "an array of pairs [name, value]", fields);
+  for (let i = 0; i < fields.length; i++) checkField(fields[i]!, i);
+}
+
+function checkField(field: Field, i: number): void {
+  if (!Array.isArray(field)) throw wrongType(`fields[${i}]`, "a pair [name, value]", field);
+  checkFieldName(field[0]);
+  checkFieldValue(field[0], field[1]);
+}
+
+/**
+ * Looks through outgoing fields once.
+ *
+ * @throws {TypeError} They are no pairs of texts.
+ */
 export function inspectFields(fields: readonly Field[]): SentFields {
+  if (!Array.isArray(fields)) throw wrongType("fields", "an array of pairs [name, value]", fields);
   let contentLength: string | null = null;
   let transferEncoding: string | null = null;
   let connection = "";
@@ -114,8 +138,10 @@ export function inspectFields(fields: readonly Field[]): SentFields {
   let expect: string | null = null;
   let date = false;
   for (let i = 0; i < fields.length; i++) {
-    const name = fields[i]![0];
-    const value = fields[i]![1];
+    const field = fields[i] as Field;
+    if (!Array.isArray(field) || typeof field[0] !== "string" || typeof field[1] !== "string") checkField(field, i);
+    const name = field[0];
+    const value = field[1];
     switch (name.length) {
       case 4:
         if (equalsIgnoringCase(name, "date")) date = true;

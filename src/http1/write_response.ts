@@ -5,13 +5,22 @@
  * @module
  */
 
+import { checkObject } from "../bytes/arguments.ts";
 import { equalsIgnoringCase } from "../bytes/ascii.ts";
 import type { SendBuffer } from "../bytes/send_buffer.ts";
 import type { Field } from "./fields.ts";
 import type { Version } from "./message.ts";
 import type { SendFraming } from "./send_framing.ts";
 import { protocolsIn } from "./switching.ts";
-import { inspectFields, listHas, type NameCase, type SentFields, writeField, writeStatusLine } from "./write_head.ts";
+import {
+  checkFields,
+  inspectFields,
+  listHas,
+  type NameCase,
+  type SentFields,
+  writeField,
+  writeStatusLine,
+} from "./write_head.ts";
 
 /** The head of a response that is to be sent. */
 export interface OutgoingResponseHead {
@@ -31,6 +40,7 @@ export interface InspectedHead extends OutgoingResponseHead {
 
 /** Looks at the fields once, for all that follows. */
 export function inspected(head: OutgoingResponseHead): InspectedHead {
+  checkObject(head, "head");
   return { status: head.status, reason: head.reason, fields: head.fields, sent: inspectFields(head.fields) };
 }
 
@@ -55,6 +65,7 @@ export class ResponseHeads {
 
   /** A 1xx before the final response, which has no framing. */
   informational(status: number, fields: readonly Field[]): void {
+    checkFields(fields);
     const mark = this.#out.mark();
     try {
       writeStatusLine(this.#out, status, undefined, "1.1");

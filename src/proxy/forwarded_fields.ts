@@ -4,8 +4,9 @@
  * @module
  */
 
+import { checkString } from "../bytes/arguments.ts";
 import { Fields } from "../http1/fields.ts";
-import type { Version } from "../http1/message.ts";
+import { checkHead, type Version } from "../http1/message.ts";
 
 /** What is meant for one connection only, whether Connection names it or not (RFC 9110 §7.6.1, §11.7). */
 const HOP_BY_HOP: readonly string[] = [
@@ -30,7 +31,7 @@ const HOP_BY_HOP: readonly string[] = [
  * @param message A request or a response; it is not changed.
  * @param by How this hop calls itself in Via: a host, optionally with a port, or a pseudonym.
  * @returns New fields.
- * @throws {TypeError} `by` cannot stand in a field.
+ * @throws {TypeError} `by` cannot stand in a field, or the message has no fields.
  *
  * @example
  * ```ts
@@ -43,6 +44,9 @@ const HOP_BY_HOP: readonly string[] = [
  * ```
  */
 export function forwardedFields(message: { readonly version: Version; readonly fields: Fields }, by: string): Fields {
+  checkHead(message, "message");
+  checkString(message.version, "message.version");
+  checkString(by, "by");
   const forwarded = new Fields(message.fields);
   for (const name of [...HOP_BY_HOP, ...message.fields.list("connection")]) forwarded.delete(name);
   forwarded.append("Via", `${message.version} ${by}`);

@@ -11,8 +11,10 @@
  * @module
  */
 
+import { checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { type Clock, Deadline, systemClock } from "../connection/clock.ts";
 import { type Settled, settled } from "../connection/settled.ts";
+import { checkClock } from "../connection/options.ts";
 import type { Duplex } from "../duplex/duplex.ts";
 import { accepted } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
@@ -29,6 +31,13 @@ export interface TunnelOptions {
   /** The source of time. The platform's by default. */
   readonly clock?: Clock | undefined;
 }
+
+const OPTIONS: Kinds<TunnelOptions> = {
+  idleTimeoutMs: "number",
+  signal: "signal",
+  onBytes: "function",
+  clock: checkClock,
+};
 
 /** How much went through a tunnel. */
 export interface TunnelBytes {
@@ -49,7 +58,9 @@ export interface TunnelBytes {
  * @param options Time limit, signal, counting.
  * @returns Resolves once both sides are closed.
  * @throws {TransportError} One side failed, or `timeout`: nothing came through for `idleTimeoutMs`.
- * @throws {TypeError} A stream of a side is locked; both sides are left as they were.
+ * @throws {TypeError} A side is no pair of streams, or one of them is locked, or an option is of another kind; both
+ * sides are left as they were.
+ * @throws {RangeError} `idleTimeoutMs` is below 0 or NaN.
  * @throws {unknown} The reason of `signal`.
  *
  * @example Behind a CONNECT
@@ -75,10 +86,11 @@ export interface TunnelBytes {
  * ```
  */
 export async function tunnel(a: Duplex, b: Duplex, options: TunnelOptions = {}): Promise<TunnelBytes> {
-  const near = holdChannel(a);
+  checkOptions(options, OPTIONS);
+  const near = holdChannel(a, "a");
   let far: HeldChannel;
   try {
-    far = holdChannel(b);
+    far = holdChannel(b, "b");
   } catch (error) {
     near.release();
     throw error;

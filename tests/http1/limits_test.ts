@@ -236,7 +236,7 @@ for (const [name, [says, input]] of Object.entries(beyond)) {
     for (const value of [NaN, -1, "1", null]) {
       const limits = { [name]: value } as Partial<Http1Limits>;
       for (const Machine of [ServerMachine, ClientMachine]) {
-        assertThrows(() => new Machine({ limits }), RangeError, name);
+        assertThrows(() => new Machine({ limits }), typeof value === "number" ? RangeError : TypeError, name);
       }
     }
   });
