@@ -108,7 +108,7 @@ export class Server implements AsyncDisposable {
    */
   shutdown(options: ShutdownOptions = {}): Promise<void> {
     this.#ending = options.upgraded ?? "wait";
-    for (const listener of this.#listeners) listener.close();
+    this.#stopListening();
     for (const socket of this.#opening) socket.abort();
     for (const connection of this.#connections) connection.gracefulShutdown();
     if (this.#ending === "close") { for (const upgraded of this.#upgraded) closeWithFarewell(upgraded); }
@@ -142,7 +142,11 @@ export class Server implements AsyncDisposable {
   #checkFinished(): void {
     if (this.#ending === null || this.#connections.size > 0 || this.#opening.size > 0) return;
     if (this.#ending !== "ignore" && this.#upgraded.size > 0) return;
-    this.listening.then(() => this.#finished.resolve(), () => {});
+    this.listening.then(() => this.#stopListening()).then(() => this.#finished.resolve(), () => {});
+  }
+
+  async #stopListening(): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
 
   #optionsOfConnections(): ServerConnectionOptions {
@@ -163,11 +167,11 @@ export class Server implements AsyncDisposable {
     try {
       for (const place of places) this.#listeners.push(await listen(place));
     } catch (error) {
-      for (const listener of this.#listeners) listener.close();
+      await this.#stopListening();
       throw error;
     }
     this.#listeners.forEach((listener, i) => this.#accept(listener, places[i]!.tls !== undefined));
-    if (this.#ending !== null) { for (const listener of this.#listeners) listener.close(); }
+    if (this.#ending !== null) this.#stopListening();
     const [first, ...others] = this.#listeners.map((listener): ServerAddress => listener.address);
     if (first === undefined) throw new TypeError("Cannot serve: there is no place to listen at");
     return [first, ...others];

@@ -153,7 +153,7 @@ class PullListener implements Listener {
   readonly address: SocketAddress;
   readonly #native: DenoListener;
   readonly #open: (conn: DenoConn) => Socket;
-  #closed = false;
+  #closed: Promise<void> | null = null;
   #turn: Promise<Socket | null> = Promise.resolve(null);
   #goOn: () => void = () => {};
 
@@ -169,23 +169,30 @@ class PullListener implements Listener {
   }
 
   readonly #accept = async (): Promise<Socket | null> => {
-    while (!this.#closed) {
+    while (this.#closed === null) {
       try {
         return this.#open(await this.#native.accept());
       } catch (error) {
         // The listener is closed, or one connection could not be accepted: it was gone already, or there are too many.
-        if (!this.#closed && !isGone(error)) await this.#pause();
+        if (this.#closed === null && !isGone(error)) await this.#pause();
       }
     }
     return null;
   };
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#goOn();
-    this.#native.close();
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  /**
+   * Deno listens on until the pending `accept()` has failed, and only then removes the file of a unix socket (it does so
+   * since 2.6): whose file that is by then, it does not ask.
+   */
+  async #close(): Promise<void> {
     if ("path" in this.address) removeQuietly(this.address.path);
+    this.#native.close();
+    this.#goOn();
+    await this.#turn.catch(ignore);
   }
 
   /** With no file left to open, trying again at once would keep the processor busy. */
@@ -215,7 +222,7 @@ function attachConn(socket: NetSocket, conn: DenoConn, options: SocketOptions, a
   socket.attach(new DenoTransport(conn, socket), info);
 }
 
-/** Deno leaves the file of a unix socket behind. */
+/** Before 2.6, Deno leaves the file of a unix socket behind. */
 function removeQuietly(path: string): void {
   try {
     deno().removeSync(path);
@@ -235,3 +242,5 @@ function closeQuietly(conn: DenoConn): void {
 function addressOf(addr: DenoAddr): SocketAddress {
   return addr.transport === "unix" ? { path: addr.path ?? "" } : { hostname: addr.hostname, port: addr.port };
 }
+
+function ignore(): void {}

@@ -45,6 +45,22 @@ test("server.shutdown() ends a connection that has said nothing yet at once [C11
   await finished;
 });
 
+test("server.shutdown() resolves when the port is free [C11]", async () => {
+  let port = 0;
+  for (let round = 0; round < 10; round++) {
+    const server = serve({ hostname: "127.0.0.1", port }, () => LightResponse.of("hello"));
+    port = (await server.listening)[0].port!;
+    if (round % 2 === 1) {
+      const socket = dial(port);
+      await socket.write(wire("GET / HTTP/1.1¶Host: a¶Connection: close¶¶"));
+      assertStringIncludes(await readAll(socket), "hello");
+      await socket.close();
+    }
+    await turns(); // now the platform accepts
+    await server.shutdown();
+  }
+});
+
 test("server.shutdown() lets a response stream to its end and a request body come in whole [C11]", async () => {
   const more = gate();
   const begun = gate();

@@ -4,10 +4,11 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import type { Listener } from "../../src/duplex/network.ts";
 import type { Socket } from "../../src/duplex/socket.ts";
-import { assertFails, bytes, isPending, readText, roundTrips, type Subject, testsOf } from "./fixture.ts";
+import { assertFails, bytes, freePath, isPending, readText, roundTrips, type Subject, testsOf } from "./fixture.ts";
 
 /** Adds the cases. */
 export function listenCases(net: Subject): void {
@@ -68,6 +69,39 @@ export function listenCases(net: Subject): void {
     assertEquals(await Promise.all(waiting), [null, null]);
     assertEquals(await listener.accept(), null);
     await assertFails(net.connect(listener.address).opened, "TransportError", "refused");
+  });
+
+  test("close() resolves when the port is free, with accept() pending or not", async () => {
+    let port = 0;
+    const accepted: Promise<Socket | null>[] = [];
+    for (let round = 0; round < 10; round++) {
+      const listener = await net.listen({ hostname: "127.0.0.1", port });
+      port = (listener.address as { port: number }).port;
+      if (round % 2 === 0) accepted.push(listener.accept());
+      await roundTrips(net, 1); // now the platform accepts
+      await listener.close();
+    }
+    assertEquals(await Promise.all(accepted), [null, null, null, null, null]);
+  });
+
+  test("close() at a path resolves when the file is gone, and leaves that of the next listener alone", async () => {
+    const path = freePath();
+    for (let round = 0; round < 4; round++) {
+      const first = await net.listen({ path });
+      const waiting = first.accept();
+      await roundTrips(net, 1);
+      await first.close();
+      assertEquals(existsSync(path), false);
+
+      const second = await net.listen({ path });
+      assertEquals(await waiting, null);
+      await roundTrips(net, 20); // whatever the first one still does, it does now
+      const client = net.connect({ path });
+      await client.write(bytes("x"));
+      assertEquals(await readText((await second.accept())!, 1), "x");
+      client.abort();
+      await second.close();
+    }
   });
 
   test("close() cuts what nobody has accepted and lets accepted sockets live", async () => {
