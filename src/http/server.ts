@@ -15,6 +15,7 @@ import { onUpgrade, upgradeOf } from "../connection/upgrade.ts";
 import type { Upgraded } from "../connection/upgraded.ts";
 import type { Listener, ListenOptions } from "../duplex/network.ts";
 import type { Socket, SocketAddress, SocketInfo } from "../duplex/socket.ts";
+import { TransportError } from "../duplex/transport_error.ts";
 import { ProtocolError } from "../http1/errors.ts";
 import { ConnectRequest } from "./connect_request.ts";
 import { LightRequest } from "./light_request.ts";
@@ -71,6 +72,7 @@ export class Server implements AsyncDisposable {
   readonly #requests: WeakMap<IncomingRequest, Request> = new WeakMap();
   #listeners: Listener[] = [];
   #ending: "wait" | "close" | "ignore" | null = null;
+  #cutFor: { readonly reason: unknown } | null = null;
   #freed: Settled<void> | null = null;
 
   /**
@@ -134,6 +136,7 @@ export class Server implements AsyncDisposable {
   }
 
   #cut(reason: unknown): void {
+    this.#cutFor = { reason };
     for (const socket of this.#opening) socket.abort(reason);
     for (const connection of this.#connections) connection.abort(reason);
     for (const upgraded of this.#upgraded) upgraded.abort(reason);
@@ -298,9 +301,15 @@ export class Server implements AsyncDisposable {
     try {
       await onSwitched(await onUpgrade(incoming));
     } catch (error) {
-      this.#tell(error);
+      if (!this.#hasCaused(error)) this.#tell(error);
       upgraded.abort(error);
     }
+  }
+
+  /** Whether an error of a switched connection only says that this server has ended it. */
+  #hasCaused(error: unknown): boolean {
+    if (this.#cutFor !== null && error === this.#cutFor.reason) return true;
+    return this.#ending === "close" && error instanceof TransportError && error.code === "closed";
   }
 
   #untrackOnceClosed(upgraded: Upgraded): void {

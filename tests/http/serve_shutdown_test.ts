@@ -5,6 +5,7 @@ import { LightResponse } from "../../src/http/light_response.ts";
 import { serve } from "../../src/http/serve.ts";
 import type { ServeHandler } from "../../src/http/serve_options.ts";
 import { connectResponse, upgradeResponse } from "../../src/http/switch.ts";
+import { tunnel } from "../../src/proxy/mod.ts";
 import { rejection } from "../support/dialing.ts";
 import { dial, listening } from "../support/http_server.ts";
 import { readAll, readUntil, text, turns, wire } from "../support/wire.ts";
@@ -274,4 +275,45 @@ test("a shut-down server takes nothing from its signal any more", async () => {
   await server.shutdown({ signal });
   await turns();
   assertEquals(listeners, 0);
+});
+
+for (const how of ["closes", "cuts"] as const) {
+  test(`server.shutdown() that ${how} tunnels does not tell onError what it did itself`, async () => {
+    const told: unknown[] = [];
+    const { server: target, port: reaches } = await listening(echoing);
+    const { server, port } = await listening(() => new Response(), {
+      onError: (error) => void told.push(error),
+      async connect(request) {
+        const far = dial(reaches);
+        await far.opened;
+        return connectResponse(request, {}, async (io) => void await tunnel(io, far)).response;
+      },
+    });
+    const client = dial(port);
+    await client.write(wire(`CONNECT a:1 HTTP/1.1¶Host: a:1¶¶`));
+    await readUntil(client, "¶¶");
+    await client.write(wire(UPGRADE));
+    await readUntil(client, "¶¶");
+    await server.shutdown(how === "closes" ? { upgraded: "close" } : { signal: AbortSignal.abort(new Error("cut")) });
+    client.abort();
+    await target.shutdown({ upgraded: "close" });
+    assertEquals(told, []);
+  });
+}
+
+test("server.shutdown() that closes upgraded connections still tells onError what their callbacks throw", async () => {
+  const told: unknown[] = [];
+  const error = new Error("of the callback");
+  const { server, port } = await listening((request) => {
+    return upgradeResponse(request, "echo", {}, async (io) => {
+      await io.read().catch(() => {});
+      throw error;
+    }).response;
+  }, { onError: (error) => void told.push(error) });
+  const client = dial(port);
+  await client.write(wire(UPGRADE));
+  await readUntil(client, "¶¶");
+  await server.shutdown({ upgraded: "close" });
+  client.abort();
+  assertEquals(told, [error]);
 });
