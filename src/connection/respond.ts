@@ -7,7 +7,7 @@
 import { checkObject, checkString, checkStrings, wrongType } from "../bytes/arguments.ts";
 import { StateError } from "../http1/errors.ts";
 import { type Field, fieldPairs, type FieldsInit, quoted } from "../http1/fields.ts";
-import { offered, type Proposal } from "../http1/switching.ts";
+import { offerOf, type Proposal } from "../http1/switching.ts";
 import type { OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
 import { onUpgrade } from "./upgrade.ts";
 import type { Upgraded } from "./upgraded.ts";
@@ -94,7 +94,7 @@ export function upgradeResponse(
   checkProposing(request);
   const wanted = protocolList(protocol);
   checkObject(init, "init");
-  const taken = wanted.find((candidate) => offered(request.proposal, candidate) !== undefined);
+  const taken = wanted.find(offerOf(request.proposal));
   if (taken === undefined) {
     throw new StateError("no-switch", `Cannot upgrade to ${wanted.map(quoted).join(" or ")}: it was not offered`);
   }
@@ -152,7 +152,7 @@ export function wantsUpgrade(request: ProposingRequest, protocol?: string): bool
   checkProposing(request);
   if (protocol === undefined) return request.proposal.type === "upgrade";
   checkString(protocol, "protocol");
-  return offered(request.proposal, protocol) !== undefined;
+  return offerOf(request.proposal)(protocol);
 }
 
 /**

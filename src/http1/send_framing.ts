@@ -7,12 +7,12 @@
 import { outOfRange, wrongType } from "../bytes/arguments.ts";
 import { equalsIgnoringCase, trimOws } from "../bytes/ascii.ts";
 import { StateError } from "./errors.ts";
-import { type Field, Fields, quoted } from "./fields.ts";
+import { type Field, Fields, quoted, splitList } from "./fields.ts";
 import { type BodyFraming, CHUNKED, NO_BODY, parseLength, statusHasBody, UNTIL_CLOSE } from "./framing.ts";
 import type { Version } from "./message.ts";
 import { isAllowedTrailer } from "./read_body.ts";
 import { transferCodings } from "./transfer_coding.ts";
-import { listHas, type SentFields } from "./write_head.ts";
+import type { SentFields } from "./write_head.ts";
 
 /** The size of a body that is about to be sent: in bytes, `"unknown"` for a stream, `"none"` where there is no body. */
 export type BodySize = number | "unknown" | "none";
@@ -138,6 +138,7 @@ function givenLength(given: string, body: number | "unknown"): SendFraming {
 /** Those of `trailers` that were announced in Trailer and may stand there (RFC 9110 §6.5.1, §6.6.2). */
 export function announcedTrailers(trailers: Fields, announced: string | null): Fields | null {
   if (announced === null) return null;
-  const kept = [...trailers].filter(([name]) => isAllowedTrailer(name) && listHas(announced, name.toLowerCase()));
+  const names = new Set(splitList(announced.toLowerCase(), []));
+  const kept = [...trailers].filter(([name]) => isAllowedTrailer(name) && names.has(name.toLowerCase()));
   return kept.length === 0 ? null : new Fields(kept);
 }

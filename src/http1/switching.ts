@@ -69,15 +69,19 @@ export function opensTunnel(method: string, status: number): boolean {
   return method === "CONNECT" && status >= 200 && status < 300;
 }
 
-/** The spelling under which `protocol` was offered, or `undefined`. Names and versions ignore case. */
-export function offered(proposal: Proposal, protocol: string): string | undefined {
-  if (proposal.type !== "upgrade") return undefined;
-  return proposal.protocols.find((candidate) => equalsIgnoringCase(candidate, protocol));
+/** Tells of a protocol whether it was offered. Names and versions ignore case; each answer takes the same time. */
+export function offerOf(proposal: Proposal): (protocol: string) => boolean {
+  if (proposal.type !== "upgrade") return () => false;
+  const { protocols } = proposal;
+  if (protocols.length === 1) return (protocol) => equalsIgnoringCase(protocol, protocols[0]!);
+  const names = new Set(protocols.map((name) => name.toLowerCase()));
+  return (protocol) => names.has(protocol.toLowerCase());
 }
 
 /** The first of the protocols that was not offered, or `undefined`. A 101 may name several, in layers. */
 export function notOffered(proposal: Proposal, protocols: readonly string[]): string | undefined {
-  return protocols.find((protocol) => offered(proposal, protocol) === undefined);
+  const isOffered = offerOf(proposal);
+  return protocols.find((protocol) => !isOffered(protocol));
 }
 
 /** The protocols that a value of `Upgrade` names; none where it is missing. */

@@ -10,20 +10,21 @@ import { checkHead, type Version } from "../http1/message.ts";
 
 /** What is meant for one connection only, whether Connection names it or not (RFC 9110 §7.6.1, §11.7). */
 const HOP_BY_HOP: readonly string[] = [
-  "Connection",
-  "Keep-Alive",
-  "Proxy-Authenticate",
-  "Proxy-Authentication-Info",
-  "Proxy-Authorization",
-  "Proxy-Connection",
-  "TE",
-  "Transfer-Encoding",
-  "Upgrade",
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authentication-info",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
 ];
 
 /**
  * The fields of a received message without those that were meant for its own connection: Connection and every field
- * that it names, Keep-Alive, TE, Transfer-Encoding, Upgrade, and what begins with Proxy-. Via gains this hop.
+ * that it names, Keep-Alive, TE, Transfer-Encoding, Upgrade, and what begins with Proxy-. Via gains this hop. Where
+ * Transfer-Encoding came, Content-Length goes too: it was overridden and is not the length of the body (RFC 9112 §6.3).
  *
  * Order and spelling are kept. The framing and Host are the caller's to set: the first hop's need not be right for the
  * next one, and a peer can make Connection name them.
@@ -47,8 +48,10 @@ export function forwardedFields(message: { readonly version: Version; readonly f
   checkHead(message, "message");
   checkString(message.version, "message.version");
   checkString(by, "by");
-  const forwarded = new Fields(message.fields);
-  for (const name of [...HOP_BY_HOP, ...message.fields.list("connection")]) forwarded.delete(name);
+  const dropped = new Set(HOP_BY_HOP);
+  for (const option of message.fields.list("connection")) dropped.add(option.toLowerCase());
+  if (message.fields.has("transfer-encoding")) dropped.add("content-length");
+  const forwarded = new Fields([...message.fields].filter(([name]) => !dropped.has(name.toLowerCase())));
   forwarded.append("Via", `${message.version} ${by}`);
   return forwarded;
 }

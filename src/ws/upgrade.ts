@@ -197,7 +197,10 @@ function chosenProtocol(
   offered: readonly string[],
   choice: readonly string[] | ((offered: readonly string[]) => string | null),
 ): string | null {
-  if (typeof choice !== "function") return choice.find((protocol) => offered.includes(protocol)) ?? null;
+  if (typeof choice !== "function") {
+    const asked = new Set(offered);
+    return choice.find((protocol) => asked.has(protocol)) ?? null;
+  }
   const chosen = choice(offered);
   if (chosen !== null && !offered.includes(chosen)) {
     throw new TypeError(`Cannot choose the subprotocol ${JSON.stringify(chosen)}: it was not offered`);

@@ -129,6 +129,15 @@ test("proxy: chunks and trailers go both ways [B11]", async () => {
   await s.close();
 });
 
+test("proxy: a Content-Length that Transfer-Encoding overrides goes no further (RFC 9112 §6.3) [B1]", async () => {
+  const s = await scene({}, saying("HTTP/1.1 200 OK¶Content-Length: 1¶Transfer-Encoding: chunked¶¶5¶hello¶0¶¶"));
+  assertEquals(
+    await ask(s, `GET http://${s.origin}/ HTTP/1.1¶Host: x¶¶`),
+    "HTTP/1.1 200 OK¶Via: 1.1 US¶transfer-encoding: chunked¶¶5¶hello¶0¶¶",
+  );
+  await s.close();
+});
+
 test("proxy: a body streams, the answer to it too, while both are open", async () => {
   const s = await scene({}, handling((request) => ({ status: 200, body: request.body })));
   const client = s.dial();

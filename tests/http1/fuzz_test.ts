@@ -10,6 +10,10 @@ import type { Http1Limits } from "../../src/http1/limits.ts";
 import { DEFAULT_LIMITS } from "../../src/http1/limits.ts";
 import { type HeadKind, HeadParser } from "../../src/http1/parse_head.ts";
 import { ReceiveBuffer } from "../../src/bytes/receive_buffer.ts";
+import type { RequestHead, ResponseHead } from "../../src/http1/message.ts";
+import { announcedTrailers } from "../../src/http1/send_framing.ts";
+import { acceptedBy, type Proposal, proposalOf, protocolOf } from "../../src/http1/switching.ts";
+import { timesAsLong } from "../support/growth.ts";
 import { transferCodings } from "../../src/http1/transfer_coding.ts";
 import { isHostAndPort, parseTarget } from "../../src/http1/target.ts";
 import { Fields } from "../../src/http1/fields.ts";
@@ -215,6 +219,37 @@ const slowTexts: readonly (readonly [name: string, read: () => unknown])[] = [
 
 for (const [name, read] of slowTexts) {
   test(`${name} comes back (linear time)`, () => void read());
+}
+
+const GET: RequestHead = { method: "GET", target: "/", version: "1.1", fields: new Fields() };
+
+function offering(count: number): Proposal {
+  const fields = new Fields([["Connection", "upgrade"], ["Upgrade", "a,".repeat(count - 1) + "b"]]);
+  return proposalOf({ ...GET, fields }, {});
+}
+
+function accepting(count: number): ResponseHead {
+  const fields = new Fields([["Upgrade", "b,".repeat(count)]]);
+  return { status: 101, reason: "", version: "1.1", fields };
+}
+
+const offers = [offering(4000), offering(2)] as const;
+const answers = [accepting(4000), accepting(1)] as const;
+const trailers = [4000, 1].map((count) => new Fields(Array.from({ length: count }, () => ["b", ""])));
+const announced = [4000, 1].map((count) => "a,".repeat(count) + "b");
+
+/** What has two inputs that a peer can make long: work on both of them, and on each beside a short one. */
+const products: readonly (readonly [name: string, work: (one: 0 | 1, other: 0 | 1) => unknown])[] = [
+  ["acceptedBy()", (one, other) => acceptedBy(offers[one], answers[other], {})],
+  ["protocolOf()", (one, other) => protocolOf(offers[one], answers[other].fields.get("upgrade"))],
+  ["announcedTrailers()", (one, other) => announcedTrailers(trailers[one]!, announced[other]!)],
+];
+
+for (const [name, work] of products) {
+  test(`${name} takes the time of its two inputs added up, not of each element with each (linear time)`, () => {
+    const times = timesAsLong(() => work(0, 0), [() => work(0, 1), () => work(1, 0)]);
+    assert(times < 30, `${times} times as long`);
+  });
 }
 
 function refused(call: () => unknown): void {

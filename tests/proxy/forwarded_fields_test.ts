@@ -1,7 +1,8 @@
 import { test } from "node:test";
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Field, Fields } from "../../src/http1/fields.ts";
 import { forwardedFields } from "../../src/proxy/forwarded_fields.ts";
+import { timesAsLong } from "../support/growth.ts";
 
 function forwarded(...fields: Field[]): Field[] {
   return [...forwardedFields({ version: "1.1", fields: new Fields(fields) }, "p")];
@@ -44,6 +45,27 @@ test("forwardedFields() removes what any line of Connection names, in any case [
 
 test("forwardedFields() is not moved by options that are no names of fields [E16]", () => {
   assertEquals(forwarded(["Connection", '"x y", upgrade, ==, '], ["A", "b"]), [["A", "b"], VIA]);
+});
+
+test("forwardedFields() takes the time of its fields and options added up, not of each with each (linear time)", () => {
+  const options = Array.from({ length: 10_000 }, (_, i) => `o${i % 10}`).join(",");
+  const message = (fields: number, connection: string) => {
+    const lines = Array.from({ length: fields }, (_, i): Field => [`x${i % 10}`, "y"]);
+    return { version: "1.1" as const, fields: new Fields([...lines, ["Connection", connection]]) };
+  };
+  const [both, fields, many] = [message(1000, options), message(1000, "close"), message(1, options)];
+  const runs = [both, fields, many].map((message) => () => forwardedFields(message, "p")) as [() => unknown];
+  const times = timesAsLong(runs[0], runs.slice(1));
+  assert(times < 30, `${times} times as long`);
+});
+
+test("forwardedFields() removes Content-Length beside Transfer-Encoding, which overrides it (RFC 9112 §6.3)", () => {
+  const lines: Field[] = [["Content-Length", "1"], ["A", "b"], ["content-length", "2"]];
+  assertEquals(forwarded(...lines), [...lines, VIA]);
+  for (const coding of ["chunked", "gzip, chunked", "x"]) {
+    assertEquals(forwarded(...lines, ["transfer-encoding", coding]), [["A", "b"], VIA]);
+    assertEquals(forwarded(["Transfer-Encoding", coding], ...lines), [["A", "b"], VIA]);
+  }
 });
 
 test("forwardedFields() adds its own Via behind the others, with the version that was received (RFC 9110 §7.6.3)", () => {
