@@ -32,6 +32,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     "src/runtime/environment.ts",
     "src/runtime/lookup.ts",
     "src/runtime/mod.ts",
+    "src/runtime/socket_poll.ts",
   ],
   "src/proxy/platform.ts": ["src/runtime/mod.ts"],
   "src/ws/platform.ts": ["src/runtime/buffer_module.ts", "src/runtime/deflate.ts"],

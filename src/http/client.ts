@@ -21,6 +21,7 @@ import { type ConnectorSettings, openRoute, withinTime } from "./connector.ts";
 import { ACCEPTED_CODINGS, codingsOf } from "./decode.ts";
 import { Pool, type Pooled } from "./pool.ts";
 import { openTunnel } from "./proxy_connect.ts";
+import { socketsPolled } from "./platform.ts";
 import { bareHost, proxyFor } from "./proxy_rules.ts";
 import { isRedirect, redirected } from "./redirect.ts";
 import { protocolId } from "./protocol_id.ts";
@@ -78,6 +79,7 @@ export class Client implements AsyncDisposable {
   readonly #routes: Map<string, Route> = new Map();
   readonly #tunnelRoutes: Map<string, Route> = new Map();
   #closed = false;
+  #aborted: { readonly reason: unknown } | null = null;
 
   /**
    * Makes a client that is not connected to anything.
@@ -261,6 +263,7 @@ export class Client implements AsyncDisposable {
    */
   async abort(reason: unknown = new StateError("closed", "The client was closed")): Promise<void> {
     this.#closed = true;
+    this.#aborted ??= { reason };
     this.#turnstile.close(reason);
     for (const controller of this.#dialing.keys()) controller.abort(reason);
     do {
@@ -343,6 +346,7 @@ export class Client implements AsyncDisposable {
   ): Promise<Exchanged> {
     const { signal } = sending;
     const message = this.#message(request, route, sending, proxyAuthorization);
+    const repeatable = IDEMPOTENT.has(request.method) && isReplayable(request.body);
     for (let fresh = false;;) {
       signal?.throwIfAborted();
       const entered = this.#turnstile.enter(route.key, signal);
@@ -350,14 +354,15 @@ export class Client implements AsyncDisposable {
       const waiting = fresh ? null : this.#pool.take(route.key);
       const pooled = waiting ?? await this.#open(route, signal, leave);
       try {
+        // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
+        if (waiting !== null && !repeatable) await socketsPolled();
         const response = await pooled.sender.send(message, sending);
         noteKeepAlive(pooled, response);
         return { response, pooled };
       } catch (error) {
         if (waiting === null || signal?.aborted === true) throw error;
         if (error instanceof UnsentError) continue;
-        if (pooled.sender.heard || !isGone(error)) throw error;
-        if (!IDEMPOTENT.has(request.method) || !isReplayable(request.body)) throw error;
+        if (pooled.sender.heard || !repeatable || !isGone(error)) throw error;
         fresh = true;
       } finally {
         this.#pool.release(pooled, leave);
@@ -400,6 +405,7 @@ export class Client implements AsyncDisposable {
 
   /** Keeps track of what is being opened, so that nothing is left when the client is closed. */
   async #dial<T>(signal: AbortSignal | undefined, open: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.#aborted !== null) throw this.#aborted.reason;
     const controller = new AbortController();
     const dialing = withinTime(this.#connector, controller, signal, open);
     this.#dialing.set(controller, dialing.then(() => {}, () => {}));
