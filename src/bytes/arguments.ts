@@ -5,8 +5,9 @@
  * @module
  */
 
-/** What an option may be: one of the kinds that are frequent, or a check that throws. */
+/** What an option may be: one of the kinds that are frequent, or a check that throws. What is `"any"` is not looked at. */
 export type Kind =
+  | "any"
   | "boolean"
   | "bytes"
   | "function"
@@ -29,8 +30,8 @@ export type Kinds<Options> = { readonly [Name in keyof Options]-?: Kind };
  */
 export function checkOptions<Options extends object>(options: Options, kinds: Kinds<Options>, name = "options"): void {
   checkObject(options, name);
-  for (const key of Object.keys(kinds) as (keyof Options & string)[]) {
-    if (options[key] !== undefined) checkKind(options[key], kinds[key], `${name}.${key}`);
+  for (const key in kinds) {
+    if (kinds[key] !== "any" && options[key] !== undefined) checkKind(options[key], kinds[key], `${name}.${key}`);
   }
 }
 
@@ -38,6 +39,8 @@ export function checkOptions<Options extends object>(options: Options, kinds: Ki
 export function checkKind(value: unknown, kind: Kind, name: string): void {
   if (typeof kind === "function") return kind(value, name);
   switch (kind) {
+    case "any":
+      return;
     case "boolean":
       if (typeof value !== "boolean") throw wrongType(name, "a boolean", value);
       return;

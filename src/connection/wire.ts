@@ -23,11 +23,12 @@ export class Wire {
   /**
    * Takes the transport.
    *
-   * @throws {TypeError} A stream of it is locked.
+   * @param name What the caller knows it as.
+   * @throws {TypeError} It is no pair of streams, or one of them is locked.
    */
-  constructor(io: Duplex) {
+  constructor(io: Duplex, name = "io") {
     this.io = io;
-    this.#channel = holdChannel(io);
+    this.#channel = holdChannel(io, name);
   }
 
   /** The channel, for the owner that follows. */

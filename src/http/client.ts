@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkOptions, checkString } from "../bytes/arguments.ts";
 import { handshake } from "../connection/client.ts";
 import { type OutgoingRequest, type SendOptions, UnsentError } from "../connection/outgoing_request.ts";
 import type { IncomingResponse } from "../connection/incoming.ts";
@@ -14,7 +15,17 @@ import type { Duplex } from "../duplex/duplex.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { ProtocolError, StateError } from "../http1/errors.ts";
 import { type Field, hasField } from "../http1/fields.ts";
-import type { ClientOptions, ConnectInit, FetchInit, RouteOptions, UpgradeInit } from "./client_options.ts";
+import {
+  checkClientOptions,
+  checkConnectInit,
+  checkFetchInit,
+  checkUpgradeInit,
+  type ClientOptions,
+  type ConnectInit,
+  type FetchInit,
+  type RouteOptions,
+  type UpgradeInit,
+} from "./client_options.ts";
 import { type ClientRequest, clientRequest, isReplayable, pairsOf } from "./client_request.ts";
 import { type ClientResponse, clientResponse } from "./client_response.ts";
 import { type ConnectorSettings, openRoute, withinTime } from "./connector.ts";
@@ -85,10 +96,12 @@ export class Client implements AsyncDisposable {
    * Makes a client that is not connected to anything.
    *
    * @param options Proxy, TLS, limits; and the options of its connections.
-   * @throws {RangeError} A limit is not a number of at least 0.
+   * @throws {TypeError} An option is of another kind.
+   * @throws {RangeError} A number is below 0 or NaN.
    */
   constructor(options: ClientOptions = {}) {
     const { clock } = clientSettings(options);
+    checkClientOptions(options);
     this.#options = options;
     this.#pool = new Pool({
       maxIdlePerOrigin: options.maxIdlePerOrigin ?? 6,
@@ -132,8 +145,9 @@ export class Client implements AsyncDisposable {
    * @throws {unknown} The reason of the signal.
    */
   async fetch(input: string | URL | Request, init: FetchInit = {}): Promise<ClientResponse> {
+    checkFetchInit(init);
     this.#checkOpen();
-    const given = typeof input === "object" && "redirect" in input ? input.redirect : "follow";
+    const given = typeof input === "object" && input !== null && "redirect" in input ? input.redirect : "follow";
     const mode = init.redirect ?? given;
     const prepared = clientRequest(input, init);
     let request = prepared instanceof Promise ? await prepared : prepared;
@@ -182,9 +196,9 @@ export class Client implements AsyncDisposable {
    * @throws {unknown} What {@linkcode fetch} throws.
    */
   async upgrade(input: string | URL | Request, init: UpgradeInit): Promise<Upgraded> {
+    checkUpgradeInit(init);
     this.#checkOpen();
     const protocols = typeof init.protocol === "string" ? [init.protocol] : init.protocol;
-    if (protocols.length === 0) throw new TypeError("Cannot upgrade: no protocol is offered");
     const prepared = await clientRequest(input, init);
     const kept = prepared.fields.filter(([name]) => !/^(?:connection|upgrade)$/i.test(name));
     const fields: Field[] = [["connection", "Upgrade"], ["upgrade", protocols.join(", ")], ...kept];
@@ -211,6 +225,8 @@ export class Client implements AsyncDisposable {
    * @throws {TransportError} The proxy cannot be reached.
    */
   async connect(authority: string, init: ConnectInit = {}): Promise<Upgraded> {
+    checkString(authority, "authority");
+    checkConnectInit(init);
     this.#checkOpen();
     const url = authorityUrl(authority);
     const choice = init.proxy === undefined ? this.#options.proxy : init.proxy;
@@ -243,7 +259,9 @@ export class Client implements AsyncDisposable {
    * @param options `signal` ends the patience: whatever is open then is cut.
    * @returns Resolves when every connection is closed.
    */
-  async close({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+  async close(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    checkOptions(options, { signal: "signal" });
+    const { signal } = options;
     this.#closed = true;
     this.#turnstile.close(new StateError("closed", "Cannot send: the client was closed"));
     if (signal?.aborted) return await this.abort(signal.reason);
@@ -478,7 +496,7 @@ function noteKeepAlive(pooled: Pooled, response: IncomingResponse): void {
 function authorityUrl(authority: string): URL {
   const port = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+):(\d{1,5})$/.exec(authority)?.[1];
   if (port === undefined || Number(port) === 0 || Number(port) > 65535) {
-    throw new TypeError(`Cannot connect: ${JSON.stringify(authority)} is no host:port`);
+    throw new TypeError(`Cannot use authority ${JSON.stringify(authority)}: it is no host:port`);
   }
   return new URL(`https://${authority}/`);
 }

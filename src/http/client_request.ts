@@ -51,8 +51,8 @@ export function clientRequest(
   input: string | URL | Request,
   init: RequestParts,
 ): Promise<ClientRequest> | ClientRequest {
-  const given = typeof input === "object" && "method" in input ? input : null;
-  const url = checkUrl(given === null ? new URL(input as string | URL) : new URL(given.url));
+  const given = typeof input === "object" && input !== null && "method" in input ? input : null;
+  const url = checkUrl(urlOf(given === null ? input as string | URL : given.url));
   const method = normalMethod(init.method ?? given?.method ?? "GET");
   const fields = pairsOf(init.headers ?? given?.headers);
   if (url.username !== "" || url.password !== "") {
@@ -70,6 +70,15 @@ export function clientRequest(
   return sorted instanceof Promise
     ? sorted.then((done) => withBody({ url, method, fields, body: null, signal }, done))
     : withBody({ url, method, fields, body: null, signal }, sorted);
+}
+
+/** The message of the platform would show a password. */
+function urlOf(input: string | URL): URL {
+  try {
+    return new URL(input);
+  } catch {
+    throw new TypeError("input must be an absolute URL, or a Request");
+  }
 }
 
 /**

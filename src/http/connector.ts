@@ -9,6 +9,7 @@
  * @module
  */
 
+import { checkObject } from "../bytes/arguments.ts";
 import { type Clock, Deadline } from "../connection/clock.ts";
 import type { Duplex } from "../duplex/duplex.ts";
 import { holdChannel, offersChannel } from "../duplex/stream_channel.ts";
@@ -113,6 +114,7 @@ async function openTransport(
 
 /** Sockets exist before they are open. */
 async function opened<T extends Duplex>(io: T): Promise<T> {
+  checkObject(io, "what dial returns");
   await (io as Duplex & { readonly opened?: Promise<unknown> }).opened;
   return io;
 }

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { checkInteger, checkObject, checkString } from "../bytes/arguments.ts";
+
 /** The body of a {@linkcode LightResponse}: whatever `new Response()` takes. */
 export type LightBody = ConstructorParameters<typeof Response>[0];
 
@@ -45,8 +47,11 @@ export class LightResponse {
    *
    * @param body The body.
    * @param init Status and headers.
+   * @throws {TypeError} The init is of another kind.
+   * @throws {RangeError} The status is not from 200 to 599.
    */
   constructor(body?: LightBody, init?: ResponseInit) {
+    if (init !== undefined) checkInit(init);
     this.#body = body ?? null;
     this.#init = init;
   }
@@ -95,4 +100,13 @@ export class LightResponse {
     }
     Object.setPrototypeOf(LightResponse.prototype, Response.prototype);
   }
+}
+
+/** What costs little is checked at once; the fields are when they are written. */
+function checkInit(init: ResponseInit): void {
+  checkObject(init, "init");
+  const { status, statusText, headers } = init;
+  if (status !== undefined) checkInteger(status, "init.status", 200, 599);
+  if (statusText !== undefined) checkString(statusText, "init.statusText");
+  if (headers !== undefined) checkObject(headers, "init.headers");
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkObject, checkString } from "../bytes/arguments.ts";
 import { environment } from "./platform.ts";
 import { bypasses } from "./proxy_rules.ts";
 
@@ -18,6 +19,7 @@ export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
  * curl does: on a CGI server the client of the outside world sets it (a field `Proxy`).
  *
  * @param env The variables; those of the process when left out, for which Deno asks for `--allow-env`.
+ * @throws {TypeError} A variable is no text.
  * @returns For the option `proxy` of a client.
  *
  * @example
@@ -32,11 +34,14 @@ export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
  * ```
  */
 export function proxyFromEnv(env?: ProxyEnvironment): (url: URL) => string | null {
+  if (env !== undefined) checkObject(env, "env");
   const read = env === undefined ? environment : (name: string) => env[name];
   const first = (...names: string[]) => {
     for (const name of names) {
       const value = read(name);
-      if (value !== undefined) return value;
+      if (value === undefined) continue;
+      checkString(value, `env.${name}`);
+      return value;
     }
     return "";
   };

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ServeHandler, ServeOptions } from "./serve_options.ts";
+import { checkServe, type ServeHandler, type ServeOptions } from "./serve_options.ts";
 import { Server } from "./server.ts";
 
 /**
@@ -15,7 +15,8 @@ import { Server } from "./server.ts";
  *
  * @param options Where, and how.
  * @param handler Called for each request but CONNECT.
- * @throws {RangeError} A limit is not a number of at least 0.
+ * @throws {TypeError} An argument is missing or in the wrong place, or an option is of another kind.
+ * @throws {RangeError} A number is out of range.
  * @returns The server, which is about to listen: `server.listening` says when and where.
  *
  * @example
@@ -32,5 +33,6 @@ import { Server } from "./server.ts";
  * ```
  */
 export function serve(options: ServeOptions, handler: ServeHandler): Server {
+  checkServe(options, handler);
   return new Server(options, handler);
 }

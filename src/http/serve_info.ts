@@ -4,8 +4,9 @@
  * @module
  */
 
+import { checkObject } from "../bytes/arguments.ts";
 import type { IncomingRequest } from "../connection/incoming.ts";
-import type { OutgoingTrailers } from "../connection/outgoing_body.ts";
+import { checkTrailers, type OutgoingTrailers } from "../connection/outgoing_body.ts";
 import type { ServerConnection } from "../connection/server.ts";
 import type { Parts } from "../connection/upgraded.ts";
 import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
@@ -72,6 +73,7 @@ export class ServeInfo {
    * @throws {StateError} The response is on its way, or the client speaks HTTP/1.0.
    */
   sendInformational(status: number, headers: HeadersInit = []): Promise<void> {
+    checkObject(headers, "headers");
     return this.#incoming.sendInformational(status, fieldsOf(headers));
   }
 
@@ -92,6 +94,7 @@ export class ServeInfo {
    * @throws {StateError} `head-sent`: the response was decided.
    */
   setTrailers(trailers: OutgoingTrailers): void {
+    checkTrailers(trailers, "trailers");
     if (this.#decided) throw new StateError("head-sent", "Cannot set trailers: the response was decided");
     this.#trailers = trailers;
   }

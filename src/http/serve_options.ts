@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkObject, checkOptions, type Kinds, wrongType } from "../bytes/arguments.ts";
+import { checkListenOptions, LISTEN } from "../duplex/check_network.ts";
 import type { ServerConnectionOptions } from "../connection/options.ts";
 import type { ListenOptions } from "../duplex/network.ts";
 import type { ConnectRequest } from "./connect_request.ts";
@@ -40,4 +42,37 @@ export interface ServeOptions
   readonly onResponse?: ((request: Request | null, response: SentResponse) => void) | undefined;
   /** Shuts the server down. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** The options of connections are checked where those begin. */
+type ServersOwn = Omit<ServeOptions, Exclude<keyof ServerConnectionOptions, "onError" | "onResponse">>;
+
+const SERVE: Kinds<ServersOwn> = {
+  ...LISTEN,
+  listen: checkPlaces,
+  connect: "function",
+  maxConnections: "number",
+  maxRequestsPerConnection: "number",
+  onError: "function",
+  onResponse: "function",
+  signal: "signal",
+};
+
+/**
+ * Refuses what `serve()` does not take.
+ *
+ * @throws {TypeError} An argument is missing or in the wrong place, or an option is of another kind.
+ * @throws {RangeError} A number is out of range.
+ */
+export function checkServe(options: ServeOptions, handler: ServeHandler): void {
+  const asIn = "as in serve({ port: 8080 }, handler)";
+  if (typeof options === "function") throw wrongType("options", `an object, ${asIn}`, options);
+  checkObject(options, "options");
+  if (typeof handler !== "function") throw wrongType("handler", `a function, ${asIn}`, handler);
+  checkOptions<ServersOwn>(options, SERVE);
+}
+
+function checkPlaces(value: unknown, name: string): void {
+  if (!Array.isArray(value) || value.length === 0) throw wrongType(name, "an array of places to listen at", value);
+  value.forEach((place, i) => checkListenOptions(place, `${name}[${i}]`));
 }

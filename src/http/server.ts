@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Clock, systemClock } from "../connection/clock.ts";
+import { checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
+import { type Clock, Deadline, systemClock } from "../connection/clock.ts";
 import { closeWithFarewell } from "../connection/farewell.ts";
 import type { IncomingRequest } from "../connection/incoming.ts";
 import { type ServerConnectionOptions, serverSettings } from "../connection/options.ts";
@@ -35,6 +36,11 @@ export interface ShutdownOptions {
   /** Ends the patience: whatever is open then is cut. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const SHUTDOWN: Kinds<ShutdownOptions> = {
+  upgraded: (value, name) => checkOneOf(value, name, ["wait", "close", "ignore"]),
+  signal: "signal",
+};
 
 /** Where a server listens; `port` is there for TCP. */
 export type ServerAddress = SocketAddress & { readonly port?: number };
@@ -107,8 +113,10 @@ export class Server implements AsyncDisposable {
    *
    * @param options What becomes of upgraded connections, and when patience ends.
    * @returns The same as `finished`.
+   * @throws {TypeError} An option is of another kind.
    */
   shutdown(options: ShutdownOptions = {}): Promise<void> {
+    checkOptions(options, SHUTDOWN);
     this.#ending = options.upgraded ?? "wait";
     this.#stopListening();
     for (const socket of this.#opening) socket.abort();
@@ -203,13 +211,14 @@ export class Server implements AsyncDisposable {
 
   async #open(socket: Socket, secure: boolean): Promise<void> {
     this.#opening.add(socket);
-    const timer = secure ? this.#clock.setTimer(() => socket.abort(), this.#options.headTimeoutMs ?? 30_000) : null;
+    const handshake = new Deadline(this.#clock);
+    if (secure) handshake.set(this.#options.headTimeoutMs ?? 30_000, () => socket.abort());
     try {
       this.#serve(socket, await socket.opened, secure);
     } catch {
       socket.abort();
     } finally {
-      if (timer !== null) this.#clock.clearTimer(timer);
+      handshake.stop();
       this.#opening.delete(socket);
       this.#free();
     }

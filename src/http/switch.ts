@@ -8,6 +8,7 @@
  * @module
  */
 
+import { checkFunction, checkObject, checkString, wrongType } from "../bytes/arguments.ts";
 import type { IncomingRequest } from "../connection/incoming.ts";
 import {
   connectResponse as tunnel,
@@ -65,6 +66,18 @@ export function incomingOf(request: object): IncomingRequest | undefined {
   return LightRequest.incoming(request) ?? ConnectRequest.incoming(request);
 }
 
+/** Refuses what is no request of either level. Another server's request is one. */
+export function checkRequest(request: object): void {
+  checkObject(request, "request");
+  const known = "proposal" in request || "method" in request || request instanceof ConnectRequest;
+  if (!known) throw wrongType("request", "a request", request);
+}
+
+function checkSwitchInit(init: ResponseSwitchInit): void {
+  checkObject(init, "init");
+  if (init.headers !== undefined) checkObject(init.headers, "init.headers");
+}
+
 function isConnLevel(request: object): request is ProposingRequest {
   return "proposal" in request && !(request instanceof ConnectRequest);
 }
@@ -115,6 +128,9 @@ export function upgradeResponse(
   init: ResponseSwitchInit & SwitchInit = {},
   onSwitched?: OnSwitched,
 ): ResponseSwitch | Switch {
+  checkRequest(request);
+  checkSwitchInit(init);
+  if (onSwitched !== undefined) checkFunction(onSwitched, "onSwitched");
   if (isConnLevel(request)) return upgrade(request, protocol, init);
   const incoming = incomingOf(request);
   const { response } = upgrade(incoming ?? { proposal: NOTHING }, protocol);
@@ -149,6 +165,9 @@ export function connectResponse(
   init: ResponseSwitchInit & SwitchInit = {},
   onSwitched?: OnSwitched,
 ): ResponseSwitch | Switch {
+  checkRequest(request);
+  checkSwitchInit(init);
+  if (onSwitched !== undefined) checkFunction(onSwitched, "onSwitched");
   if (isConnLevel(request)) return tunnel(request, init);
   const incoming = incomingOf(request);
   if (incoming === undefined) throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
@@ -165,11 +184,14 @@ export function connectResponse(
  * decided; that needs no handler.
  */
 export function onUpgrade(message: object): Promise<Upgraded> {
+  checkObject(message, "message");
   return claim(incomingOf(message) ?? message);
 }
 
 /** Whether a request proposes an upgrade, to `protocol` if one is given (in any case). */
 export function wantsUpgrade(request: Request | ProposingRequest, protocol?: string): boolean {
+  checkRequest(request);
+  if (protocol !== undefined) checkString(protocol, "protocol");
   if (isConnLevel(request)) return wants(request, protocol);
   const incoming = incomingOf(request);
   return incoming !== undefined && wants(incoming, protocol);
@@ -177,6 +199,7 @@ export function wantsUpgrade(request: Request | ProposingRequest, protocol?: str
 
 /** The protocols that a request offers to switch to, by its preference; empty if it proposes no upgrade. */
 export function offeredProtocols(request: Request | ProposingRequest): readonly string[] {
+  checkRequest(request);
   const proposal = isConnLevel(request) ? request.proposal : incomingOf(request)?.proposal ?? NOTHING;
   return proposal.type === "upgrade" ? proposal.protocols : [];
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { wrongType } from "../bytes/arguments.ts";
+
 /** How a connection ended. */
 export interface CloseInfo {
   /** The peer's code; 1005 if it gave none, 1006 if there was no close handshake. */
@@ -30,6 +32,7 @@ export const MAX_REASON_BYTES = 123;
  * Whether the code may stand in a Close frame: 1000–1003, 1007–1014 as registered with IANA, 3000–4999 (RFC 6455 §7.4).
  */
 export function mayBeSent(code: number): boolean {
+  if (typeof code !== "number") throw wrongType("code", "a number", code);
   if (!Number.isInteger(code)) return false;
   return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
 }

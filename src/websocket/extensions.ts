@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkObject, checkString, wrongType } from "../bytes/arguments.ts";
+
 /** An extension, offered or agreed on. */
 export interface Extension {
   /** A registered name, case-sensitive. */
@@ -28,6 +30,7 @@ const SEPARATOR = /[ \t]*(?:,[ \t,]*|$)/y;
  * @returns The extensions in their order, or `null` if the value is malformed.
  */
 export function readExtensions(value: string): Extension[] | null {
+  checkString(value, "value");
   const extensions: Extension[] = [];
   let at = 0;
   const match = (pattern: RegExp): RegExpExecArray | null => {
@@ -51,6 +54,10 @@ export function readExtensions(value: string): Extension[] | null {
 }
 
 /** Writes an extension. */
-export function writeExtension({ name, parameters }: Extension): string {
+export function writeExtension(extension: Extension): string {
+  checkObject(extension, "extension");
+  const { name, parameters } = extension;
+  checkString(name, "extension.name");
+  if (!Array.isArray(parameters)) throw wrongType("extension.parameters", "an array of pairs", parameters);
   return [name, ...parameters.map(([key, value]) => value === true ? key : `${key}=${value}`)].join("; ");
 }

@@ -9,6 +9,9 @@ import { WebSocketProtocolError } from "./errors.ts";
 /** Which end of the connection: clients mask, servers do not (RFC 6455 §5.1). */
 export type Role = "client" | "server";
 
+/** Both. */
+export const ROLES: readonly Role[] = ["client", "server"];
+
 /** Goes on with a message. */
 export const CONTINUATION = 0x0;
 /** Begins a message of text. */

@@ -4,9 +4,10 @@
  * @module
  */
 
+import { checkBytes, checkString, checkStrings, outOfRange, wrongType } from "../bytes/arguments.ts";
 import { isToken } from "../bytes/ascii.ts";
 import type { Field, Fields } from "../http1/fields.ts";
-import type { RequestHead } from "../http1/message.ts";
+import { checkHead, type RequestHead } from "../http1/message.ts";
 import { base64, isSixteenBytes } from "./base64.ts";
 import { WebSocketProtocolError } from "./errors.ts";
 import { sha1 } from "./sha1.ts";
@@ -44,6 +45,7 @@ export type HandshakeHead = Pick<RequestHead, "method" | "version" | "fields">;
  * @returns What it says, or what is wrong with it.
  */
 export function readWebSocketRequest(head: HandshakeHead): WebSocketRequest | BadWebSocketRequest {
+  checkHead(head);
   const { fields } = head;
   const key = fields.getAll("sec-websocket-key");
   const version = fields.getAll("sec-websocket-version");
@@ -78,14 +80,21 @@ export function areDistinctTokens(protocols: readonly string[]): boolean {
 
 /** The value of `Sec-WebSocket-Accept` that answers a key. */
 export function acceptOf(key: string): string {
+  checkString(key, "key");
   const text = key + GUID;
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return base64(sha1(bytes));
 }
 
-/** A key of sixteen random bytes (RFC 6455 §4.1). */
+/**
+ * A key of sixteen random bytes (RFC 6455 §4.1).
+ *
+ * @throws {RangeError} They are more or fewer.
+ */
 export function keyOf(random: Uint8Array): string {
+  checkBytes(random, "random");
+  if (random.length !== 16) throw outOfRange("random.length", "16", random.length);
   return base64(random);
 }
 
@@ -99,6 +108,9 @@ export function keyOf(random: Uint8Array): string {
  * @throws {WebSocketProtocolError} `handshake-upgrade`, `handshake-accept` or `handshake-protocol`.
  */
 export function checkWebSocketResponse(fields: Fields, key: string, protocols: readonly string[]): string {
+  if (typeof fields?.getAll !== "function") throw wrongType("fields", "Fields", fields);
+  checkString(key, "key");
+  checkStrings(protocols, "protocols");
   const upgrade = fields.list("upgrade");
   if (upgrade.length !== 1 || upgrade[0]!.toLowerCase() !== "websocket") {
     throw refused("handshake-upgrade", "Upgrade is not websocket");

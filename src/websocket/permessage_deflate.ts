@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkInteger, checkOptions, checkString, type Kinds } from "../bytes/arguments.ts";
 import { WebSocketProtocolError } from "./errors.ts";
 import { type Extension, readExtensions, writeExtension } from "./extensions.ts";
 
@@ -52,16 +53,28 @@ export const PERMESSAGE_DEFLATE = "permessage-deflate";
 
 const WINDOW_BITS = /^(?:[89]|1[0-5])$/;
 
-/** @throws {RangeError} A number of window bits is not one of 8–15. */
-export function checkDeflateOptions(options: DeflateOptions): void {
-  for (const name of ["serverMaxWindowBits", "clientMaxWindowBits"] as const) {
-    const bits = options[name] ?? 15;
-    if (!Number.isInteger(bits) || bits < 8 || bits > 15) throw new RangeError(`${name} must be 8–15`);
-  }
+const DEFLATE: Kinds<DeflateOptions> = {
+  serverNoContextTakeover: "boolean",
+  clientNoContextTakeover: "boolean",
+  serverMaxWindowBits: (value, name) => checkInteger(value, name, 8, 15),
+  clientMaxWindowBits: (value, name) => checkInteger(value, name, 8, 15),
+  thresholdBytes: "number",
+  level: (value, name) => checkInteger(value, name, 0, 9),
+};
+
+/**
+ * Refuses wrong options.
+ *
+ * @throws {TypeError} One of them is of another kind.
+ * @throws {RangeError} A number is out of range.
+ */
+export function checkDeflateOptions(options: DeflateOptions, name = "options"): void {
+  checkOptions(options, DEFLATE, name);
 }
 
 /** What a client offers. */
 export function deflateOffer(options: DeflateOptions): string {
+  checkDeflateOptions(options);
   const bits = options.clientMaxWindowBits ?? 15;
   const parameters: [string, string | true][] = [];
   if (options.serverNoContextTakeover === true) parameters.push(["server_no_context_takeover", true]);
@@ -89,6 +102,8 @@ export interface AcceptedDeflate {
  * @param options What the server wants.
  */
 export function acceptDeflate(offers: string, options: DeflateOptions): AcceptedDeflate | null {
+  checkString(offers, "offers");
+  checkDeflateOptions(options);
   for (const offer of readExtensions(offers) ?? []) {
     if (offer.name !== PERMESSAGE_DEFLATE) continue;
     const parameters = readParameters(offer, "offer");
@@ -127,6 +142,7 @@ function answerTo(offer: Parameters, options: DeflateOptions): AcceptedDeflate |
  * @throws {WebSocketProtocolError} `handshake-extension`: it is malformed, or takes what was not offered.
  */
 export function agreedDeflate(value: string, options: DeflateOptions | null): DeflateAgreement | null {
+  if (options !== null) checkDeflateOptions(options);
   const extensions = readExtensions(value);
   if (extensions === null) throw refused("it is malformed");
   if (extensions.length === 0) return null;

@@ -9,6 +9,16 @@
  * @module
  */
 
+import {
+  checkBytes,
+  checkFunction,
+  checkObject,
+  checkOneOf,
+  checkOptions,
+  checkString,
+  type Kinds,
+  wrongType,
+} from "../bytes/arguments.ts";
 import { giveMemory, takeMemory, zeros } from "../bytes/memory_pool.ts";
 import { ReceiveBuffer } from "../bytes/receive_buffer.ts";
 import { JOIN_BYTES, SendBuffer } from "../bytes/send_buffer.ts";
@@ -25,6 +35,7 @@ import {
   PING,
   PONG,
   readFrameHeader,
+  ROLES,
   TEXT,
   writeFrameHeader,
 } from "./frame.ts";
@@ -77,6 +88,19 @@ export interface ServerWebSocketMachineOptions extends WebSocketMachineLimits {
 
 /** What a machine can be told beforehand. */
 export type WebSocketMachineOptions = ClientWebSocketMachineOptions | ServerWebSocketMachineOptions;
+
+const OPTIONS: Kinds<WebSocketMachineOptions> = {
+  role: (value, name) => checkOneOf(value, name, ROLES),
+  maskingKey: "function",
+  maxMessageBytes: "number",
+  mayCompress: "boolean",
+  answersClose: "boolean",
+  readText: "function",
+  allocate: "function",
+  isText: "function",
+  textLength: "function",
+  encodeText: "function",
+};
 
 /** 16 MiB, as tungstenite's longest frame; `ws` takes 100 MiB. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 16_777_216;
@@ -140,9 +164,13 @@ export class WebSocketMachine {
    * Makes a machine for a connection that has just switched.
    *
    * @param options Which end, and what to do differently.
-   * @throws {RangeError} `maxMessageBytes` is not a number of at least 0.
+   * @throws {TypeError} An option is of another kind, or a client has no `maskingKey`.
+   * @throws {RangeError} `maxMessageBytes` is below 0 or NaN.
    */
   constructor(options: WebSocketMachineOptions) {
+    checkOptions(options, OPTIONS);
+    checkOneOf(options.role, "options.role", ROLES);
+    if (options.role === "client") checkFunction(options.maskingKey, "options.maskingKey");
     this.#maskingKey = options.maskingKey ?? null;
     this.#answersClose = options.answersClose ?? true;
     this.#rules = { role: options.role, mayCompress: options.mayCompress ?? false };
@@ -153,7 +181,6 @@ export class WebSocketMachine {
     const allocate = options.allocate ?? zeros;
     this.#out = new SendBuffer(allocate);
     this.#assembler = new MessageAssembler(this.#readText, options.isText ?? isUtf8, allocate);
-    if (!(this.#maxMessageBytes >= 0)) throw new RangeError("maxMessageBytes must be a number of at least 0");
   }
 
   /** Whether a Close frame was sent: no message can be sent any more. */
@@ -184,6 +211,7 @@ export class WebSocketMachine {
    * was called. Events never hold views of it.
    */
   receive(chunk: Uint8Array, lent = false): void {
+    if (!(chunk instanceof Uint8Array)) checkBytes(chunk, "chunk");
     if (!this.#closeReceived) this.#in.push(chunk, lent);
   }
 
@@ -324,6 +352,8 @@ export class WebSocketMachine {
    * @throws {StateError} `closed`: a Close frame was sent. `busy`: parts of a message of the other kind are under way.
    */
   send(payload: string | Uint8Array, part: MessagePart = WHOLE): number {
+    if (typeof payload !== "string" && !(payload instanceof Uint8Array)) checkBytes(payload, "payload");
+    if (typeof part !== "object" || part === null) checkObject(part, "part");
     if (this.#closeSent) throw new StateError("closed", "Cannot send: the WebSocket is closing");
     const kind = part.kind ?? (typeof payload === "string" ? "text" : "binary");
     if (this.#sending !== null && this.#sending !== kind) {
@@ -343,7 +373,8 @@ export class WebSocketMachine {
    * @throws {StateError} `closed`.
    */
   ping(payload: Uint8Array): void {
-    if (payload.length > 125) throw new RangeError("Cannot ping: the payload is longer than 125 bytes");
+    checkBytes(payload, "payload");
+    if (payload.length > 125) throw new RangeError("payload must be of at most 125 bytes");
     if (this.#closeSent) throw new StateError("closed", "Cannot ping: the WebSocket is closing");
     this.#write(PING, true, false, payload);
   }
@@ -375,6 +406,8 @@ export class WebSocketMachine {
    * @throws {RangeError} See {@linkcode close}.
    */
   static checkClose(closeCode: number | null, reason: string): void {
+    if (closeCode !== null && typeof closeCode !== "number") throw wrongType("closeCode", "a number", closeCode);
+    checkString(reason, "reason");
     if (closeCode !== null && !mayBeSent(closeCode)) throw new RangeError(`Cannot close with code ${closeCode}`);
     if (closeCode === null && reason !== "") throw new RangeError("Cannot close with a reason and no code");
     if (utf8Length(reason) > MAX_REASON_BYTES) {

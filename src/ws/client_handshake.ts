@@ -4,13 +4,15 @@
  * @module
  */
 
+import { checkOptions, type Kinds } from "../bytes/arguments.ts";
 import type { Upgraded } from "../connection/upgraded.ts";
 import type { Field } from "../http1/fields.ts";
 import { areDistinctTokens, checkWebSocketResponse, keyOf } from "../websocket/handshake.ts";
 import { agreedDeflate, deflateOffer, type DeflateOptions } from "../websocket/permessage_deflate.ts";
 import type { WebSocketConnection } from "./connection.ts";
-import { deflateChoice, furtherFields } from "./handshake_options.ts";
-import { type WebSocketOptions, type WebSocketSettings, webSocketSettings } from "./options.ts";
+import { checkHeaders } from "../http/client_options.ts";
+import { checkDeflate, deflateChoice, furtherFields } from "./handshake_options.ts";
+import { WEB_SOCKET, type WebSocketOptions, type WebSocketSettings, webSocketSettings } from "./options.ts";
 import { NOTHING_READ, openWebSocket } from "./over.ts";
 
 /** What a client's WebSocket can be told, wherever its connection comes from. */
@@ -22,6 +24,14 @@ export interface WebSocketHandshakeOptions extends WebSocketOptions {
   /** Further fields of the request: `Authorization`, `Cookie`, `Origin`. */
   readonly headers?: HeadersInit | undefined;
 }
+
+/** What is checked, also as part of more. */
+export const HANDSHAKE: Kinds<WebSocketHandshakeOptions> = {
+  ...WEB_SOCKET,
+  protocols: "strings",
+  deflate: checkDeflate,
+  headers: checkHeaders,
+};
 
 /** One handshake. */
 export interface ClientHandshake {
@@ -39,10 +49,11 @@ export interface ClientHandshake {
  * Begins a handshake, with a key of its own (RFC 6455 §4.1).
  *
  * @throws {DOMException} `SyntaxError`: a subprotocol is no token, or is there twice.
- * @throws {TypeError} `headers` hold a field that belongs to the handshake.
- * @throws {RangeError} A limit is below 0.
+ * @throws {TypeError} `headers` hold a field that belongs to the handshake, or an option is of another kind.
+ * @throws {RangeError} A number is out of range.
  */
 export function clientHandshake(options: WebSocketHandshakeOptions): ClientHandshake {
+  checkOptions(options, HANDSHAKE);
   const { protocols = [] } = options;
   if (!areDistinctTokens(protocols)) {
     throw new DOMException("Cannot offer subprotocols: each must be a token, and once", "SyntaxError");

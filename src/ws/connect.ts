@@ -4,9 +4,10 @@
  * @module
  */
 
+import { checkFunction, checkObject, checkOptions, type Kinds, wrongType } from "../bytes/arguments.ts";
 import { Client } from "../http/client.ts";
-import type { RouteOptions } from "../http/client_options.ts";
-import { clientHandshake, type WebSocketHandshakeOptions } from "./client_handshake.ts";
+import { ROUTE, type RouteOptions } from "../http/client_options.ts";
+import { clientHandshake, HANDSHAKE, type WebSocketHandshakeOptions } from "./client_handshake.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import type { PendingWebSocket } from "./pending.ts";
 
@@ -17,6 +18,16 @@ export interface WebSocketStreamOptions extends WebSocketHandshakeOptions, Route
   /** The client whose connections are used, with its proxy and TLS. One without options by default. */
   readonly client?: Client | undefined;
 }
+
+const CONNECT: Kinds<WebSocketStreamOptions> = {
+  ...HANDSHAKE,
+  ...ROUTE,
+  signal: "signal",
+  client: (value, name) => {
+    checkObject(value, name);
+    checkFunction((value as Client).upgrade, `${name}.upgrade`);
+  },
+};
 
 /** A WebSocket on its way. */
 export interface Connecting {
@@ -37,6 +48,7 @@ let ownClient: Client | null = null;
  * @param giveUp Gives up besides the signal of the options.
  * @param given A WebSocket that is there already: then nothing is connected.
  * @throws {DOMException} `SyntaxError`: the URL cannot be used.
+ * @throws {TypeError} There is no URL, or an option is of another kind.
  * @throws {unknown} What `clientHandshake()` throws.
  */
 export function connectWebSocket(
@@ -45,6 +57,8 @@ export function connectWebSocket(
   giveUp: AbortSignal,
   given?: PendingWebSocket,
 ): Connecting {
+  if (url === undefined) throw wrongType("url", "a URL", url);
+  checkOptions(options, CONNECT);
   const parsed = webSocketUrl(url);
   if (given !== undefined) return { url: parsed, opening: given.opened };
   const handshake = clientHandshake(options);

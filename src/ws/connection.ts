@@ -10,7 +10,8 @@
  * @module
  */
 
-import { type Settled, settled } from "../connection/settled.ts";
+import { checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
+import { type Settled, settled, unattended } from "../connection/settled.ts";
 import { Deadline } from "../connection/clock.ts";
 import { linger, lingerBehindPeer } from "../connection/linger.ts";
 import type { Wire } from "../connection/wire.ts";
@@ -56,9 +57,11 @@ export interface CloseOptions {
 /**
  * What the Close frame is to say.
  *
+ * @throws {TypeError} The code is no number, or the reason no text.
  * @throws {RangeError} The code may not be sent, or the reason is too long.
  */
 export function closePayload(options: CloseOptions): { readonly closeCode: number | null; readonly reason: string } {
+  checkObject(options, "options");
   const { reason = "" } = options;
   const closeCode = options.closeCode ?? (reason === "" ? null : NORMAL_CLOSURE);
   WebSocketMachine.checkClose(closeCode, reason);
@@ -284,6 +287,9 @@ export class WebSocketConnection implements AsyncDisposable {
    * @throws {StateError} `closed`.
    */
   ping(payload?: Uint8Array): Promise<void> {
+    if (payload !== undefined && !isBytes(payload)) {
+      return unattended(Promise.reject(wrongType("payload", "a Uint8Array", payload)));
+    }
     return this.#pings.send(payload, (bytes) => this.#sendPing(bytes));
   }
 

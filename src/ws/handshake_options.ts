@@ -15,13 +15,20 @@ const RESERVED = /^(?:connection|host|upgrade|content-length|transfer-encoding|s
  *
  * @param choice As it was given: `true` for the defaults.
  * @returns `null` if not: because nobody wants that, or because there is no zlib here.
- * @throws {RangeError} A number of window bits is not one of 8–15.
  */
 export function deflateChoice(choice: boolean | DeflateOptions): DeflateOptions | null {
   if (choice === false || !canDeflate()) return null;
-  const options = choice === true ? {} : choice;
-  checkDeflateOptions(options);
-  return options;
+  return choice === true ? {} : choice;
+}
+
+/**
+ * Refuses what is no such choice.
+ *
+ * @throws {TypeError} It is neither a boolean nor an object, or one of its options is of another kind.
+ * @throws {RangeError} A number is out of range.
+ */
+export function checkDeflate(value: unknown, name: string): void {
+  if (typeof value !== "boolean") checkDeflateOptions(value as DeflateOptions, name);
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkObject, checkOneOf, isBytes, wrongType } from "../bytes/arguments.ts";
 import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
 import { unattended } from "../connection/settled.ts";
 import { accepted } from "../duplex/fast_path.ts";
@@ -99,8 +100,9 @@ export class MessageSender {
   }
 
   /** Sends a message. Resolves when the transport has accepted it; a rejection needs no handler. */
-  send(message: OutgoingMessage, { kind = kindOf(message) }: MessageOptions = {}): Promise<void> {
+  send(message: OutgoingMessage, options?: MessageOptions): Promise<void> {
     try {
+      const kind = options === undefined ? kindOf(message) : kindIn(options, message);
       const plain = typeof message === "string" ? message : viewOf(message);
       if (this.#tail !== null) return this.#inTurn(plain, kind);
       const made = this.#make(plain, kind);
@@ -112,6 +114,9 @@ export class MessageSender {
 
   /** Sends a message as its parts come. Other messages wait for its end, control frames do not. */
   sendParts(parts: MessageParts): Promise<void> {
+    if (typeof (parts as Partial<MessageParts> | null)?.[Symbol.asyncIterator] !== "function") {
+      return unattended(Promise.reject(wrongType("parts", "an async iterable", parts)));
+    }
     return this.#whileBusy(this.#afterTail(() => this.#sendParts(parts)));
   }
 
@@ -291,14 +296,21 @@ function kindOf(message: unknown): MessageKind {
   return typeof message === "string" ? "text" : "binary";
 }
 
+function kindIn(options: MessageOptions, message: unknown): MessageKind {
+  checkObject(options, "options");
+  if (options.kind === undefined) return kindOf(message);
+  checkOneOf(options.kind, "options.kind", ["text", "binary"]);
+  return options.kind;
+}
+
 function noProgress(): void {}
 
 /** The bytes of a message that is not text, without copying them. */
 function viewOf(message: ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (message instanceof Uint8Array) return message;
+  if (isBytes(message)) return message;
   if (ArrayBuffer.isView(message)) return new Uint8Array(message.buffer, message.byteOffset, message.byteLength);
   if (message instanceof ArrayBuffer) return new Uint8Array(message);
-  throw new TypeError("Cannot send: a message is text, an ArrayBuffer or a view of one");
+  throw wrongType("message", "text, an ArrayBuffer or a view of one", message);
 }
 
 /** What a message cannot be longer than, found at no cost. */

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { type Clock, systemClock } from "../connection/clock.ts";
-import type { Settings } from "../connection/options.ts";
+import { checkClock, type Settings } from "../connection/options.ts";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "../websocket/web_socket_machine.ts";
 
 /** Options of either role. All time limits are in milliseconds; 0 switches one off. */
@@ -27,21 +28,28 @@ export interface WebSocketOptions {
 /** The options with every default filled in. */
 export type WebSocketSettings = Settings<WebSocketOptions>;
 
+/** What is checked wherever they are part of more. */
+export const WEB_SOCKET: Kinds<WebSocketOptions> = {
+  maxMessageBytes: "number",
+  pingIntervalMs: "number",
+  idleTimeoutMs: "number",
+  closeTimeoutMs: "number",
+  clock: checkClock,
+};
+
 /**
  * Fills in the defaults.
  *
- * @throws {RangeError} A number is below 0 or none.
+ * @throws {TypeError} An option is of another kind.
+ * @throws {RangeError} A number is below 0 or NaN.
  */
 export function webSocketSettings(options: WebSocketOptions): WebSocketSettings {
-  const settings: WebSocketSettings = {
+  checkOptions(options, WEB_SOCKET);
+  return {
     maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
     pingIntervalMs: options.pingIntervalMs ?? 0,
     idleTimeoutMs: options.idleTimeoutMs ?? 0,
     closeTimeoutMs: options.closeTimeoutMs ?? 10_000,
     clock: options.clock ?? systemClock,
   };
-  for (const [name, value] of Object.entries(settings)) {
-    if (name !== "clock" && !((value as number) >= 0)) throw new RangeError(`${name} must be a number of at least 0`);
-  }
-  return settings;
 }

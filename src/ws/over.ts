@@ -4,14 +4,15 @@
  * @module
  */
 
+import { checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { setFarewell } from "../connection/farewell.ts";
 import { Wire } from "../connection/wire.ts";
 import type { Duplex } from "../duplex/duplex.ts";
 import { GOING_AWAY } from "../websocket/close_code.ts";
-import type { Role } from "../websocket/frame.ts";
-import { agreedDeflate, type DeflateOptions } from "../websocket/permessage_deflate.ts";
+import { type Role, ROLES } from "../websocket/frame.ts";
+import { agreedDeflate, checkDeflateOptions, type DeflateOptions } from "../websocket/permessage_deflate.ts";
 import { type WebSocketAgreement, WebSocketConnection } from "./connection.ts";
-import { type WebSocketOptions, webSocketSettings } from "./options.ts";
+import { WEB_SOCKET, type WebSocketOptions, webSocketSettings } from "./options.ts";
 import { canDeflate } from "./platform.ts";
 
 /** What is known of a WebSocket whose handshake is over. */
@@ -28,12 +29,23 @@ export interface OverOptions extends WebSocketOptions {
   readonly deflate?: DeflateOptions | undefined;
 }
 
+const OPTIONS: Kinds<OverOptions> = {
+  ...WEB_SOCKET,
+  role: (value, name) => checkOneOf(value, name, ROLES),
+  protocol: "string",
+  extensions: "string",
+  readBuf: "bytes",
+  deflate: (value, name) => checkDeflateOptions(value as DeflateOptions, name),
+};
+
 /**
  * Speaks WebSocket over a transport on which the handshake is over.
  *
  * @param duplex The transport; it belongs to the WebSocket from then on.
  * @param options Which end this is, and what was agreed on.
- * @throws {TypeError} A stream of the transport is locked; or messages may be compressed, and there is no zlib here.
+ * @throws {TypeError} The transport is no pair of streams, or one of them is locked; an option is of another kind; or
+ * messages may be compressed, and there is no zlib here.
+ * @throws {RangeError} A number is out of range.
  * @throws {WebSocketProtocolError} `extensions` hold what is not known here.
  *
  * @example
@@ -49,6 +61,8 @@ export interface OverOptions extends WebSocketOptions {
  * ```
  */
 export function webSocketOver(duplex: Duplex, options: OverOptions): WebSocketConnection {
+  checkOptions(options, OPTIONS);
+  checkOneOf(options.role, "options.role", ROLES);
   const { extensions = "" } = options;
   const deflate = agreedDeflate(extensions, {});
   if (deflate !== null && !canDeflate()) throw new TypeError("Cannot compress messages: there is no zlib here");
@@ -60,7 +74,7 @@ export function webSocketOver(duplex: Duplex, options: OverOptions): WebSocketCo
 
 /** Begins to speak WebSocket. */
 export function openWebSocket(duplex: Duplex, agreed: WebSocketAgreement, readBuf: Uint8Array): WebSocketConnection {
-  const connection = new WebSocketConnection(new Wire(duplex), agreed, readBuf);
+  const connection = new WebSocketConnection(new Wire(duplex, "duplex"), agreed, readBuf);
   setFarewell(duplex, () => connection.close({ closeCode: GOING_AWAY }));
   return connection;
 }

@@ -4,19 +4,21 @@
  * @module
  */
 
+import { checkFunction, checkOneOf, checkOptions, checkStrings, type Kinds } from "../bytes/arguments.ts";
 import type { IncomingRequest } from "../connection/incoming.ts";
 import type { OutgoingResponse, SwitchResponse } from "../connection/respond.ts";
 import { UpgradeRejected } from "../connection/upgrade.ts";
 import type { Upgraded } from "../connection/upgraded.ts";
-import { incomingOf, upgradeResponse } from "../http/switch.ts";
+import { checkHeaders } from "../http/client_options.ts";
+import { checkRequest, incomingOf, upgradeResponse } from "../http/switch.ts";
 import { StateError } from "../http1/errors.ts";
 import type { Field } from "../http1/fields.ts";
 import { INTERNAL_ERROR } from "../websocket/close_code.ts";
 import { acceptOf, readWebSocketRequest, type WebSocketRequest } from "../websocket/handshake.ts";
 import { acceptDeflate, type AcceptedDeflate, type DeflateOptions } from "../websocket/permessage_deflate.ts";
 import type { WebSocketConnection } from "./connection.ts";
-import { deflateChoice, furtherFields } from "./handshake_options.ts";
-import { type WebSocketOptions, type WebSocketSettings, webSocketSettings } from "./options.ts";
+import { checkDeflate, deflateChoice, furtherFields } from "./handshake_options.ts";
+import { WEB_SOCKET, type WebSocketOptions, type WebSocketSettings, webSocketSettings } from "./options.ts";
 import { NOTHING_READ, openWebSocket } from "./over.ts";
 import { type PendingWebSocket, pendingWebSocket } from "./pending.ts";
 
@@ -36,6 +38,21 @@ export interface UpgradeWebSocketOptions extends WebSocketOptions {
   readonly checkOrigin?: CheckOrigin | undefined;
   /** Further fields of the 101. */
   readonly headers?: HeadersInit | undefined;
+}
+
+const OPTIONS: Kinds<UpgradeWebSocketOptions> = {
+  ...WEB_SOCKET,
+  protocols: stringsOrFunction,
+  deflate: checkDeflate,
+  checkOrigin: (value, name) => {
+    if (typeof value === "string") checkOneOf(value, name, ["same-origin"]);
+    else stringsOrFunction(value, name);
+  },
+  headers: checkHeaders,
+};
+
+function stringsOrFunction(value: unknown, name: string): void {
+  if (typeof value !== "function") checkStrings(value, name);
 }
 
 /**
@@ -68,7 +85,7 @@ export interface WebSocketUpgrade<Answer> {
  * @throws {StateError} `no-switch`: the request is a copy, or another server's.
  * @throws {TypeError} `headers` hold a field that belongs to the handshake; or a subprotocol was chosen that was not
  * offered.
- * @throws {RangeError} A limit is below 0.
+ * @throws {RangeError} A number is out of range.
  *
  * @example An echo
  * ```ts
@@ -103,6 +120,9 @@ export function upgradeWebSocket(
   options: UpgradeWebSocketOptions = {},
   onOpen?: OnOpen,
 ): WebSocketUpgrade<Response> | WebSocketUpgrade<OutgoingResponse> {
+  checkRequest(request);
+  checkOptions(options, OPTIONS);
+  if (onOpen !== undefined) checkFunction(onOpen, "onOpen");
   const connLevel = "fields" in request;
   const incoming = connLevel ? request : incomingOf(request);
   if (incoming === undefined) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkObject, wrongType } from "../bytes/arguments.ts";
 import { mayBeSent } from "../websocket/close_code.ts";
 import { utf8Length } from "../websocket/utf8.ts";
 import { WebSocketMachine } from "../websocket/web_socket_machine.ts";
@@ -95,8 +96,12 @@ export class WebSocket extends EventTarget {
    */
   constructor(url: string | URL, protocols: string | readonly string[] | WebSocketInit = []) {
     super();
+    if (typeof protocols !== "string" && (typeof protocols !== "object" || protocols === null)) {
+      throw wrongType("protocols", "a string, an array of strings or options", protocols);
+    }
     const init = typeof protocols === "string" ? { protocols: [protocols] } : protocols;
     const options: WebSocketInit = isList(init) ? { protocols: init } : init;
+    if (options.socket !== undefined) checkObject(options.socket, "options.socket");
     const connecting = connectWebSocket(url, options, this.#giveUp.signal, options.socket);
     this.#url = connecting.url.href;
     this.#origin = connecting.url.origin;
@@ -193,7 +198,7 @@ export class WebSocket extends EventTarget {
       throw new DOMException(`Cannot close with code ${code}`, "InvalidAccessError");
     }
     try {
-      WebSocketMachine.checkClose(closeCode ?? 1000, reason);
+      WebSocketMachine.checkClose(closeCode ?? 1000, String(reason));
     } catch {
       throw new DOMException("The reason is longer than 123 bytes", "SyntaxError");
     }
@@ -201,7 +206,7 @@ export class WebSocket extends EventTarget {
     const wasOpen = this.#readyState === OPEN;
     this.#readyState = CLOSING;
     if (!wasOpen) return this.#giveUp.abort(new DOMException("Closed before it was open", "AbortError"));
-    const close = (): void => void this.#connection!.close({ closeCode, reason });
+    const close = (): void => void this.#connection!.close({ closeCode, reason: String(reason) });
     if (this.#reading === null) close();
     else this.#reading.then(close);
   }

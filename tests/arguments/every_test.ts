@@ -1,0 +1,66 @@
+import { test } from "node:test";
+import { assertEquals } from "@std/assert";
+import * as main from "../../mod.ts";
+import * as http1 from "../../src/connection/mod.ts";
+import * as proxy from "../../src/proxy/mod.ts";
+import * as net from "../../src/runtime/mod.ts";
+import * as bun from "../../src/runtime/bun.ts";
+import * as deno from "../../src/runtime/deno.ts";
+import * as node from "../../src/runtime/node.ts";
+import * as websocket from "../../src/ws/mod.ts";
+import { http1Table, proxyTable } from "./http1.ts";
+import { mainTable } from "./main.ts";
+import { networks, sockets } from "./net.ts";
+import { webSocketTable } from "./websocket.ts";
+import type { Table } from "./wrong.ts";
+
+const entries: Readonly<Record<string, readonly [module: object, table: Table]>> = {
+  ".": [main, mainTable],
+  "./http1": [http1, http1Table],
+  "./websocket": [websocket, webSocketTable],
+  "./proxy": [proxy, proxyTable],
+  "./net": [net, networks["./net"]!],
+  "./deno": [deno, networks["./deno"]!],
+  "./bun": [bun, networks["./bun"]!],
+  "./node": [node, networks["./node"]!],
+};
+
+/** What a caller can call of an object: the methods of its class, those with a symbol and accessors left out. */
+function methodsOf(prototype: object): string[] {
+  return Object.entries(Object.getOwnPropertyDescriptors(prototype))
+    .filter(([name, { value }]) => name !== "constructor" && typeof value === "function")
+    .map(([name]) => name);
+}
+
+/** The functions, classes, and methods of a module. */
+function callablesOf(module: object): string[] {
+  return Object.entries(module).flatMap(([name, value]) => {
+    if (typeof value !== "function" || value.prototype instanceof Error) return [name];
+    const methods = [...methodsOf(value), ...(value.prototype === undefined ? [] : methodsOf(value.prototype))];
+    return [name, ...methods.map((method) => `${name}.${method}`)];
+  });
+}
+
+for (const [entry, [module, table]] of Object.entries(entries)) {
+  test(`${entry}: each function and method has its row of wrong calls, or says why there are none`, () => {
+    const platforms = /^LightResponse\.(?:arrayBuffer|blob|bytes|clone|formData|json|text)$/;
+    const missing = callablesOf(module).filter((name) => table[name] === undefined && !platforms.test(name));
+    assertEquals(missing, []);
+  });
+}
+
+test("each method of sockets, listeners and pairs has its row", async () => {
+  const listener = await net.listen({ hostname: "127.0.0.1" });
+  const socket = net.connect(listener.address);
+  const [end] = main.duplexPair();
+  /** What is not of the documented shape is the package's own. */
+  const internal = /^(?:withdrawRead|giveUp|surrender|attach|lend|received|ended|failed|gone|offer)$/;
+  const rows = (name: string, value: object) =>
+    methodsOf(Object.getPrototypeOf(value)).filter((method) => !internal.test(method)).map((method) =>
+      `${name}.${method}`
+    );
+  const all = [...rows("Socket", socket), ...rows("Listener", listener), ...rows("Socket", end)];
+  assertEquals(all.filter((name) => sockets[name] === undefined), []);
+  socket.abort();
+  await listener.close();
+});

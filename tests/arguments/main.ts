@@ -1,0 +1,253 @@
+import * as main from "../../mod.ts";
+import { networks, sockets } from "./net.ts";
+import { http1Table, wrongServerOptions } from "./http1.ts";
+import { webSocketTable, wrongClientHandshakes, wrongCloses } from "./websocket.ts";
+import { wrongListenOptions } from "./net.ts";
+import { MADE_HERE, type Table, TAKES_ANYTHING, TAKES_NOTHING, type Wrong } from "./wrong.ts";
+
+/** What no compiler lets pass. */
+// deno-lint-ignore no-explicit-any
+const wrong = (value: unknown): any => value;
+
+/** Nothing is connected to. */
+const client = new main.Client({ dial: () => Promise.reject(new Error("dialed")) });
+const url = "http://127.0.0.1:1/";
+const ok = () => new Response();
+
+/** What a handler of `serve()` gets. */
+async function handled(act: (request: Request, info: main.ServeInfo, server: main.Server) => unknown): Promise<void> {
+  let outcome: unknown = "not called";
+  const server = main.serve({ hostname: "127.0.0.1", port: 0 }, async (request, info) => {
+    try {
+      outcome = null;
+      await act(request, info, server);
+    } catch (error) {
+      outcome = error;
+    }
+    return new Response();
+  });
+  try {
+    const [{ port }] = await server.listening;
+    await (await fetch(`http://127.0.0.1:${port}/`)).text();
+  } finally {
+    await server.shutdown();
+  }
+  if (outcome !== null) throw outcome;
+}
+
+function wrongRoutes(call: (init: unknown) => unknown, name: string): readonly Wrong[] {
+  return [
+    ["a number for a proxy", () => call({ proxy: 3128 }), `${name}.proxy`],
+    ["a list for noProxy", () => call({ noProxy: ["a"] }), `${name}.noProxy`],
+    ["a boolean for tls", () => call({ tls: true }), `${name}.tls`],
+    ["a text for certificates", () => call({ tls: { caCerts: "pem" } }), `${name}.tls.caCerts`],
+    ["no function to dial with", () => call({ dial: "tcp" }), `${name}.dial`],
+  ];
+}
+
+function wrongInits(call: (init: unknown) => unknown): readonly Wrong[] {
+  return [
+    ["null for init", () => call(null), "init"],
+    ["a number for a method", () => call({ method: 1 }), "init.method"],
+    ["a text for headers", () => call({ headers: "a: b" }), "init.headers"],
+    ["texts for pairs", () => call({ headers: ["ab"] }), "init.headers"],
+    ["a pair of one", () => call({ headers: [["a"]] }), "init.headers"],
+    ["a signal that is none", () => call({ signal: 1000 }), "init.signal"],
+    ["no function", () => call({ onInformational: 1 }), "init.onInformational"],
+    ...wrongRoutes(call, "init"),
+  ];
+}
+
+function wrongInputs(call: (input: unknown) => unknown): readonly Wrong[] {
+  return [
+    ["nothing", () => call(undefined), "input"],
+    ["null", () => call(null), "input"],
+    ["a relative URL", () => call("/relative"), "input"],
+    ["a response", () => call(new Response()), "input"],
+  ];
+}
+
+const asked = { proposal: { type: "upgrade", protocols: ["echo"] } };
+const upgrade = (init: object) => client.upgrade(url, wrong({ protocol: "echo", ...init }));
+
+const own: Table = {
+  Client: [
+    ...wrongServerOptions((options) => new main.Client(wrong(options))).filter(([, , name]) =>
+      !/onError|keepAlive|head/.test(name)
+    ),
+    ...wrongRoutes((options) => new main.Client(wrong(options)), "options"),
+    ["a text for a boolean", () => new main.Client({ keepAlive: wrong("no") }), "options.keepAlive"],
+    ["a text for headers", () => new main.Client({ headers: wrong("a: b") }), "options.headers"],
+    ["a text for a number", () => new main.Client({ maxIdlePerOrigin: wrong("1") }), "options.maxIdlePerOrigin"],
+    [
+      "a number below 0",
+      () => new main.Client({ maxConnectionsPerOrigin: -1 }),
+      "options.maxConnectionsPerOrigin",
+      "RangeError",
+    ],
+    ["NaN for a time", () => new main.Client({ connectTimeoutMs: NaN }), "options.connectTimeoutMs", "RangeError"],
+    ["another way to tunnel", () => new main.Client({ proxyTunnel: wrong("never") }), "options.proxyTunnel"],
+    ["no function", () => new main.Client({ onProxyChallenge: wrong("Basic") }), "options.onProxyChallenge"],
+  ],
+  "Client.fetch": [
+    ...wrongInputs((input) => client.fetch(wrong(input))),
+    ...wrongInits((init) => client.fetch(url, wrong(init))),
+    ["another way with redirects", () => client.fetch(url, { redirect: wrong("nonsense") }), "init.redirect"],
+    ["a text for trailers", () => client.fetch(url, { trailers: wrong("a: b") }), "init.trailers"],
+    ["a text for a boolean", () => client.fetch(url, { decompress: wrong("no") }), "init.decompress"],
+    [
+      "a time below 0",
+      () => client.fetch(url, { expectContinueTimeoutMs: -1 }),
+      "init.expectContinueTimeoutMs",
+      "RangeError",
+    ],
+    [
+      "nothing for a connection",
+      () => new main.Client({ dial: wrong(() => undefined) }).fetch(url),
+      "what dial returns",
+    ],
+  ],
+  "Client.upgrade": [
+    ["nothing but a URL", () => client.upgrade(url, wrong(undefined)), "init"],
+    ["no protocol", () => client.upgrade(url, wrong({})), "init.protocol"],
+    ["no protocols", () => client.upgrade(url, { protocol: [] }), "init.protocol"],
+    ["an empty protocol", () => client.upgrade(url, { protocol: "" }), "init.protocol"],
+    ["a number among protocols", () => client.upgrade(url, { protocol: wrong(["a", 1]) }), "init.protocol[1]"],
+    ["a text for hijack", () => upgrade({ hijack: "no" }), "init.hijack"],
+    ...wrongInputs((input) => client.upgrade(wrong(input), { protocol: "echo" })),
+    ...wrongInits((init) => init === null ? client.upgrade(url, wrong(null)) : upgrade(init as object)),
+  ],
+  "Client.connect": [
+    ["nothing", () => client.connect(wrong(undefined)), "authority"],
+    ["no port", () => client.connect("example.com"), "authority"],
+    ["null for init", () => client.connect("a:1", wrong(null)), "init"],
+    ["a number for a proxy", () => client.connect("a:1", { proxy: wrong(3128) }), "init.proxy"],
+    ["a text for a list", () => client.connect("a:1", { alpn: wrong("h2") }), "init.alpn"],
+    ["a text for headers", () => client.connect("a:1", { headers: wrong("a: b") }), "init.headers"],
+    ["a signal that is none", () => client.connect("a:1", { signal: wrong({}) }), "init.signal"],
+  ],
+  "Client.close": [
+    ["null for options", () => new main.Client().close(wrong(null)), "options"],
+    ["a signal that is none", () => new main.Client().close({ signal: wrong(1) }), "options.signal"],
+  ],
+  "Client.abort": TAKES_ANYTHING,
+  ConnectRequest: MADE_HERE,
+  "ConnectRequest.incoming": MADE_HERE,
+  TransportError: MADE_HERE,
+  LightResponse: [
+    ["a number for init", () => new main.LightResponse("", wrong(404)), "init"],
+    ["a text for a status", () => new main.LightResponse("", { status: wrong("404") }), "init.status"],
+    ["a status below 200", () => new main.LightResponse("", { status: 101 }), "init.status", "RangeError"],
+    ["a status above 599", () => new main.LightResponse("", { status: 600 }), "init.status", "RangeError"],
+    ["a number for a reason", () => new main.LightResponse("", { statusText: wrong(1) }), "init.statusText"],
+    ["a text for headers", () => new main.LightResponse("", { headers: wrong("a: b") }), "init.headers"],
+  ],
+  "LightResponse.of": [[
+    "a text for a status",
+    () => main.LightResponse.of("", { status: wrong("404") }),
+    "init.status",
+  ]],
+  "LightResponse.given": MADE_HERE,
+  "LightResponse.real": MADE_HERE,
+  WebSocket: [
+    ["nothing", () => new main.WebSocket(wrong(undefined)), "url"],
+    ["a number for subprotocols", () => new main.WebSocket("ws://127.0.0.1:1/", wrong(1)), "protocols"],
+    ["null for subprotocols", () => new main.WebSocket("ws://127.0.0.1:1/", wrong(null)), "protocols"],
+    ["a number for a WebSocket", () => new main.WebSocket("ws://127.0.0.1:1/", { socket: wrong(1) }), "options.socket"],
+    ...wrongClientHandshakes((options) => new main.WebSocket("ws://127.0.0.1:1/", wrong(options)))
+      .filter(([what]) => !what.endsWith("for options")),
+  ],
+  "WebSocket.send": "as browsers do: whatever it is becomes text; before it is open, an InvalidStateError",
+  "WebSocket.close": "as browsers do: an InvalidAccessError or a SyntaxError",
+  "WebSocket.addEventListener": "the platform's",
+  WebSocketStream: [
+    ["nothing", () => new main.WebSocketStream(wrong(undefined)), "url"],
+    ...wrongClientHandshakes((options) => new main.WebSocketStream("ws://127.0.0.1:1/", wrong(options))),
+  ],
+  "WebSocketStream.close": wrongCloses((options) => {
+    const socket = new main.WebSocketStream("ws://127.0.0.1:1/");
+    try {
+      socket.close(wrong(options));
+    } finally {
+      socket.close();
+    }
+  }),
+  offeredProtocols: [
+    ["nothing", () => main.offeredProtocols(wrong(undefined)), "request"],
+    ["a response", () => main.offeredProtocols(wrong(new Response())), "request"],
+  ],
+  proxyFromEnv: [
+    ["text", () => main.proxyFromEnv(wrong("http://proxy")), "env"],
+    ["null", () => main.proxyFromEnv(wrong(null)), "env"],
+    ["a number for a proxy", () => main.proxyFromEnv({ http_proxy: wrong(3128) }), "env.http_proxy"],
+  ],
+  serve: [
+    ["a handler alone", () => main.serve(wrong(ok), wrong(undefined)), "options"],
+    ["handler and options the other way round", () => main.serve(wrong(ok), wrong({ port: 0 })), "options"],
+    ["options without a handler", () => main.serve({ port: 0 }, wrong(undefined)), "handler"],
+    [
+      "options with the handler of others",
+      () => main.serve(wrong({ port: 0, fetch: ok }), wrong(undefined)),
+      "handler",
+    ],
+    ["an object for a handler", () => main.serve({ port: 0 }, wrong({ fetch: ok })), "handler"],
+    ...wrongListenOptions((options) => main.serve(wrong(options), ok)),
+    ...wrongServerOptions((options) => main.serve(wrong(options), ok)),
+    ["no place", () => main.serve({ listen: [] }, ok), "options.listen"],
+    [
+      "a wrong place",
+      () => main.serve({ listen: [{ port: 0 }, { port: 65_536 }] }, ok),
+      "options.listen[1].port",
+      "RangeError",
+    ],
+    ["no function for CONNECT", () => main.serve({ connect: wrong(true) }, ok), "options.connect"],
+    ["a text for a number", () => main.serve({ maxConnections: wrong("1") }, ok), "options.maxConnections"],
+    ["no function for onResponse", () => main.serve({ onResponse: wrong(1) }, ok), "options.onResponse"],
+    ["a signal that is none", () => main.serve({ signal: wrong({}) }, ok), "options.signal"],
+  ],
+  "Server.shutdown": [
+    ["null for options", () => handled((_, __, server) => server.shutdown(wrong(null))), "options"],
+    ["another end", () => handled((_, __, server) => server.shutdown({ upgraded: wrong("cut") })), "options.upgraded"],
+    [
+      "a signal that is none",
+      () => handled((_, __, server) => server.shutdown({ signal: wrong(1) })),
+      "options.signal",
+    ],
+  ],
+  "ServeInfo.sendInformational": [
+    ["a text for a status", () => handled((_, info) => info.sendInformational(wrong("103"))), "status"],
+    ["a text for headers", () => handled((_, info) => info.sendInformational(103, wrong("a: b"))), "headers"],
+  ],
+  "ServeInfo.setTrailers": [["text", () => handled((_, info) => info.setTrailers(wrong("a: b"))), "trailers"]],
+  "ServeInfo.takeOver": TAKES_NOTHING,
+  onUpgrade: [["nothing", () => main.onUpgrade(wrong(undefined)), "message"]],
+  upgradeResponse: [
+    ["nothing", () => main.upgradeResponse(wrong(undefined), "echo"), "request"],
+    ["a response", () => main.upgradeResponse(wrong(new Response()), "echo"), "request"],
+    ["no protocol", () => handled((request) => main.upgradeResponse(request, wrong(undefined))), "protocol"],
+    ["null for init", () => main.upgradeResponse(wrong(asked), "echo", wrong(null)), "init"],
+    [
+      "a text for headers",
+      () => handled((request) => main.upgradeResponse(request, "echo", { headers: wrong("a: b") })),
+      "init.headers",
+    ],
+    ["no function", () => main.upgradeResponse(wrong(asked), "echo", {}, wrong({})), "onSwitched"],
+    ["the function too early", () => main.upgradeResponse(wrong(asked), "echo", wrong(() => {})), "init"],
+  ],
+  connectResponse: [
+    ["nothing", () => main.connectResponse(wrong(undefined)), "request"],
+    ["a response", () => main.connectResponse(wrong(new Response())), "request"],
+    ["the function too early", () => main.connectResponse(wrong(asked), wrong(() => {})), "init"],
+    ["no function", () => main.connectResponse(wrong(asked), {}, wrong({})), "onSwitched"],
+  ],
+  wantsUpgrade: [
+    ["nothing", () => main.wantsUpgrade(wrong(undefined)), "request"],
+    ["a number for a protocol", () => main.wantsUpgrade(wrong(asked), wrong(1)), "protocol"],
+  ],
+};
+
+/** What stands in the main entry and is told of elsewhere. */
+export const mainTable: Table = { ...http1Table, ...webSocketTable, ...sockets, ...networks["./net"]!, ...own };
+
+/** Its own. */
+export const ownTable: Table = own;

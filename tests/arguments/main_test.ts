@@ -1,0 +1,4 @@
+import { ownTable } from "./main.ts";
+import { testWrongCalls } from "./wrong.ts";
+
+testWrongCalls(ownTable);

@@ -1,0 +1,4 @@
+import { webSocketTable } from "./websocket.ts";
+import { testWrongCalls } from "./wrong.ts";
+
+testWrongCalls(webSocketTable);
