@@ -4,14 +4,14 @@
  * @module
  */
 
-import { checkInteger, checkObject, checkOptions, type Kinds, wrongType } from "../bytes/arguments.ts";
+import { checkInteger, checkObject, checkOptions, checkString, type Kinds, wrongType } from "../bytes/arguments.ts";
 import type { ConnectOptions, ListenOptions, SocketOptions } from "./network.ts";
 import type { StartTlsOptions, TlsOptions, TlsServerOptions } from "./tls_options.ts";
 
 const SOCKET: Kinds<SocketOptions> = { noDelay: "boolean", keepAlive: "boolean", allowHalfOpen: "boolean" };
 
 const TLS: Kinds<TlsOptions> = {
-  serverName: "string",
+  serverName: checkHost,
   alpnProtocols: "strings",
   caCerts: "strings",
   cert: "string",
@@ -31,13 +31,31 @@ const CONNECT: Kinds<ConnectOptions> = { ...SOCKET, tls: checkTls, signal: "sign
 /** What `listen()` and `serve()` understand alike. */
 export const LISTEN: Kinds<ListenOptions> = {
   ...SOCKET,
-  hostname: "string",
+  hostname: checkHost,
   port: (value, name) => checkInteger(value, name, 0, 65_535),
-  path: "string",
+  path: checkPath,
   tls: checkServerTls,
   reusePort: "boolean",
   backlog: "number",
 };
+
+const NOT_IN_HOST = /[\0-\x20\x7f]/;
+
+/**
+ * Refuses what is neither a name nor an address. Empty, a platform would take it for "localhost"; and one that thinks in
+ * C ends it at a NUL: somebody else would be connected to, or looked for in the certificate.
+ */
+export function checkHost(value: unknown, name: string): void {
+  checkString(value, name);
+  if (value === "" || NOT_IN_HOST.test(value as string)) throw wrongType(name, "a name or an address", value);
+}
+
+/** Refuses what cannot be the path of a unix socket: Bun and Node 20 end it at a NUL, and are at another socket then. */
+export function checkPath(value: unknown, name: string): void {
+  checkString(value, name);
+  if (value === "") throw wrongType(name, "a path", value);
+  if ((value as string).includes("\0")) throw wrongType(name, "a path without NUL", value);
+}
 
 /** Refuses wrong options of `connect()`. */
 export function checkConnectOptions(options: ConnectOptions): void {

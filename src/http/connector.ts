@@ -151,7 +151,8 @@ async function secured(
   signal: AbortSignal,
 ): Promise<Duplex> {
   try {
-    return await opened(startTls(io, { serverName: hostname, alpnProtocols: ["http/1.1"], ...tls, signal }));
+    const { serverName = hostname, alpnProtocols = ["http/1.1"] } = tls ?? {};
+    return await opened(startTls(io, { ...tls, serverName, alpnProtocols, signal }));
   } catch (error) {
     abandon(io);
     throw error;

@@ -17,7 +17,7 @@ import type { SocketAddress } from "../duplex/socket.ts";
 import { checkConnectOptions, checkListenOptions, checkStartTlsOptions } from "../duplex/check_network.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
-import { parseAddress } from "./address.ts";
+import { parseAddress, placeOf } from "./address.ts";
 import { transportError } from "./errors.ts";
 import { NetSocket, openInBackground, type StartTls } from "./net_socket.ts";
 
@@ -26,7 +26,7 @@ export interface Adapter {
   /** Connects a socket that is opening, without TLS: ends with its `attach()` or `failed()`, or throws. */
   connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): void | Promise<void>;
   /** Listens; the sockets' own `startTls()` is handed in. */
-  listen(startTls: StartTls, options: ListenOptions): Promise<Listener>;
+  listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): Promise<Listener>;
   /** Opens a TLS socket over a transport that is its own, and that may still be opening. */
   secure(socket: NetSocket, transport: NetSocket | HeldChannel, options: StartTlsOptions): Promise<void>;
 }
@@ -39,7 +39,8 @@ export interface Adapter {
 export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
   function startTls(duplex: Duplex, options: StartTlsOptions = {}, socketOptions: SocketOptions = {}): NetSocket {
     checkStartTlsOptions(options);
-    const complete = options.isServer === true ? options : withServerName(options, duplex);
+    const host = duplex instanceof NetSocket ? duplex.host : undefined;
+    const complete = options.isServer === true ? options : withServerName(options, host);
     const transport = duplex instanceof NetSocket ? duplex.surrender() : holdChannel(duplex, "duplex");
     const socket = new NetSocket(startTls, "on", socketOptions);
     socket.cancel = () => transport.abort();
@@ -65,17 +66,19 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
       const to = parseAddress(address);
       checkConnectOptions(options);
       const { tls, signal } = options;
+      const host = "hostname" in to ? to.hostname : undefined;
+      const secure = tls && withServerName({ ...tls, ...(signal === undefined ? {} : { signal }) }, host);
       const socket = openInBackground(new NetSocket(startTls, "starttls", options), signal, async (socket) => {
         const adapter = await load();
         if (!socket.over) await adapter.connect(socket, to, options);
       });
-      if ("hostname" in to) socket.host = to.hostname;
-      if (tls === undefined) return socket;
-      return startTls(socket, { ...tls, ...(signal === undefined ? {} : { signal }) }, options);
+      socket.host = host;
+      return secure === undefined ? socket : startTls(socket, secure, options);
     },
     async listen(options = {}) {
       checkListenOptions(options);
-      return (await load()).listen(startTls, options);
+      const at = placeOf(options);
+      return (await load()).listen(startTls, at, options);
     },
     startTls(duplex, options) {
       return startTls(duplex, options);
@@ -84,8 +87,8 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
 }
 
 /** The name to look for in the server's certificate: without one anybody's would do. */
-function withServerName<Options extends TlsOptions>(options: Options, duplex: Duplex): Options {
-  const serverName = options.serverName ?? (duplex instanceof NetSocket ? duplex.host : undefined);
+function withServerName<Options extends TlsOptions>(options: Options, host: string | undefined): Options {
+  const serverName = options.serverName ?? host;
   if (serverName === undefined) throw new TypeError("Cannot start TLS: serverName is missing");
   return { ...options, serverName };
 }

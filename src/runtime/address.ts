@@ -4,14 +4,16 @@
  * @module
  */
 
-import { checkInteger, checkString, wrongType } from "../bytes/arguments.ts";
+import { checkInteger, wrongType } from "../bytes/arguments.ts";
+import { checkHost, checkPath } from "../duplex/check_network.ts";
+import type { ListenOptions } from "../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
 
 /**
  * Reads `host:port` or `[v6]:port`.
  *
  * @throws {TypeError} It is neither.
- * @throws {RangeError} The port is not in 0–65535.
+ * @throws {RangeError} The port is not in 0–65535, or a path is too long.
  */
 export function parseAddress(address: SocketAddress | string): SocketAddress {
   if (typeof address === "string") {
@@ -26,16 +28,39 @@ export function parseAddress(address: SocketAddress | string): SocketAddress {
 }
 
 function checkAddress(address: SocketAddress): SocketAddress {
-  if ("path" in address) {
-    checkString(address.path, "address.path");
-    return address;
+  if ("path" in address && address.path !== undefined) {
+    checkPath(address.path, "address.path");
+    checkPathLength(address.path, "address.path");
+    return { path: address.path };
   }
-  let { hostname, port } = address;
-  checkString(hostname, "address.hostname");
-  if (hostname.startsWith("[") && hostname.endsWith("]")) hostname = hostname.slice(1, -1);
-  if (hostname === "") throw wrongType("address.hostname", "a name or an address", "");
+  const { hostname, port } = address as Extract<SocketAddress, { port: number }>;
+  checkHost(hostname, "address.hostname");
   checkInteger(port, "address.port", 0, 65_535);
-  return { hostname, port };
+  return { hostname: withoutBrackets(hostname), port };
+}
+
+/**
+ * Where to listen, by options that have been checked.
+ *
+ * @throws {RangeError} The path is too long.
+ */
+export function placeOf({ hostname = "0.0.0.0", port = 0, path }: ListenOptions): SocketAddress {
+  if (path === undefined) return { hostname: withoutBrackets(hostname), port };
+  checkPathLength(path, "options.path");
+  return { path };
+}
+
+function withoutBrackets(hostname: string): string {
+  return hostname.startsWith("[") && hostname.endsWith("]") ? hostname.slice(1, -1) : hostname;
+}
+
+/** `sun_path` without its NUL, in bytes: Node 20 cuts what is longer, and is at another socket then. */
+function checkPathLength(path: string, name: string): void {
+  const { process } = globalThis as { process?: { platform?: string } };
+  if (process?.platform === "win32") return; // pipes, with names that may be longer
+  const most = process?.platform === "linux" ? 107 : 103;
+  const length = new TextEncoder().encode(path).byteLength;
+  if (length > most) throw new RangeError(`${name} must have at most ${most} bytes, not ${length}`);
 }
 
 /** Writes `host:port`, `[v6]:port` or the path. */

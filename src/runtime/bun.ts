@@ -50,8 +50,9 @@ const network = networkOf(() => bunAdapter);
  * @param address Where to; as text `host:port` or `[v6]:port`.
  * @param options TLS, a signal to give up, socket options.
  * @returns The socket, at once; its `opened` tells how it went, and reads and writes wait for it.
- * @throws {TypeError} The address is none, or an option is of another kind. What comes later rejects `opened`.
- * @throws {RangeError} The port is not in 0–65535.
+ * @throws {TypeError} The address is none, `serverName` is missing, or an option is of another kind. What comes later
+ * rejects `opened`.
+ * @throws {RangeError} The port is not in 0–65535, or the path has more bytes than the system takes.
  */
 export function connect(address: SocketAddress | string, options?: ConnectOptions): Socket {
   return network.connect(address, options);
@@ -64,7 +65,7 @@ export function connect(address: SocketAddress | string, options?: ConnectOption
  * @returns The listener, once connections are taken.
  * @throws {TransportError} `address` when the address is taken, forbidden or not ours.
  * @throws {TypeError} An option is of another kind.
- * @throws {RangeError} The port is not in 0–65535.
+ * @throws {RangeError} The port is not in 0–65535, or the path has more bytes than the system takes.
  */
 export function listen(options?: ListenOptions): Promise<Listener> {
   return network.listen(options);
@@ -76,7 +77,8 @@ export function listen(options?: ListenOptions): Promise<Listener> {
  * @param duplex From now on in the hands of the TLS socket, which also closes it.
  * @param options Role, names, certificates, a signal to give up.
  * @returns The socket to go on with, at once; its `opened` tells how the handshake went.
- * @throws {TypeError} It is no pair of streams, or one of them is locked; or an option is of another kind.
+ * @throws {TypeError} It is no pair of streams, or one of them is locked; `serverName` is missing, or an option is of
+ * another kind.
  * @throws {StateError} A socket of ours is closed or was given away.
  */
 export function startTls(duplex: Duplex, options?: StartTlsOptions): Socket {

@@ -46,9 +46,9 @@ async function connect(socket: NetSocket, to: SocketAddress, options: SocketOpti
   await bun().connect({ ...where, allowHalfOpen: true, socket: handlers });
 }
 
-async function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
-  const { hostname = "0.0.0.0", port = 0, path, backlog = DEFAULT_BACKLOG, reusePort = false } = options;
-  const where = path === undefined ? { hostname, port, reusePort } : { unix: path };
+async function listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): Promise<Listener> {
+  const { backlog = DEFAULT_BACKLOG, reusePort = false } = options;
+  const where = "path" in at ? { unix: at.path } : { ...at, reusePort };
   const tls = options.tls && { ...options.tls, isServer: true as const };
   const handlers: BunHandlers = {
     ...passOn,
@@ -59,7 +59,7 @@ async function listen(startTls: StartTls, options: ListenOptions): Promise<Liste
     },
   };
   const server = listenNow({ ...where, allowHalfOpen: true, socket: handlers });
-  const address = path === undefined ? { hostname: server.hostname, port: server.port } : { path };
+  const address = "path" in at ? at : { hostname: server.hostname, port: server.port };
   const listener = new PushListener(
     address,
     backlog,

@@ -66,16 +66,16 @@ async function connect(socket: NetSocket, to: SocketAddress, options: SocketOpti
   }
 }
 
-async function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
-  const { hostname = "0.0.0.0", port = 0, path, reusePort = false, backlog = 511, tls } = options;
+async function listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): Promise<Listener> {
+  const { reusePort = false, backlog = 511, tls } = options;
   if (reusePort && !("listenDatagram" in deno())) {
     throw new TransportError("address", "Cannot listen: Deno shares ports with --unstable-net only"); // it would exit
   }
-  const where = path === undefined ? { hostname, port, reusePort, tcpBacklog: backlog } : { transport: "unix", path };
+  const where = "path" in at ? { transport: "unix", ...at } : { ...at, reusePort, tcpBacklog: backlog };
   try {
     // Deno's TLS listener knows nothing of client certificates, nor of unix sockets.
     if (tls === undefined) return new PullListener(deno().listen(where), acceptPlain);
-    if (path !== undefined || tls.requireClientCert === true) {
+    if ("path" in at || tls.requireClientCert === true) {
       const serverTls = { ...tls, isServer: true as const };
       return new PullListener(deno().listen(where), (conn) => startTls(acceptPlain(conn), serverTls, options));
     }

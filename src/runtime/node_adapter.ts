@@ -37,8 +37,8 @@ function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): 
   });
 }
 
-function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
-  const { hostname = "0.0.0.0", port = 0, path, backlog = DEFAULT_BACKLOG } = options;
+function listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): Promise<Listener> {
+  const { backlog = DEFAULT_BACKLOG, reusePort = false } = options;
   const tls = options.tls && { ...options.tls, isServer: true as const };
   const server = net.createServer({
     allowHalfOpen: true,
@@ -48,12 +48,12 @@ function listen(startTls: StartTls, options: ListenOptions): Promise<Listener> {
   });
   // Its callback would wait for the accepted connections, which live on.
   const stop = async (): Promise<void> => void server.close();
-  const where = path === undefined ? { host: hostname, port, reusePort: options.reusePort ?? false } : { path };
+  const where = "path" in at ? { path: at.path } : { host: at.hostname, port: at.port, reusePort };
   return new Promise((resolve, reject) => {
     // Stays on: later errors are those of single connections that could not be accepted.
     server.on("error", (error) => reject(transportError(error, "listen")));
     server.listen(where, () => {
-      const address = path === undefined ? boundAddress(server) : { path };
+      const address = "path" in at ? at : boundAddress(server);
       const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));
       server.on("connection", (native) => {
         const socket = new NetSocket(startTls, "starttls", options);

@@ -4,8 +4,12 @@
  * @module
  */
 
+import { readdirSync } from "node:fs";
 import nodeNet from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import type { ListenOptions } from "../../src/duplex/network.ts";
 import type { Socket, SocketAddress } from "../../src/duplex/socket.ts";
 import {
   assertFails,
@@ -77,11 +81,40 @@ function openingCases(net: Subject): void {
     await listener.close();
   });
 
-  for (const wrong of ["localhost", "localhost:", "localhost:65536", "::1:80", { hostname: "", port: 1 }]) {
+  const impossible = [
+    { hostname: "", port: 1 },
+    { hostname: "127.0.0.1\0.example", port: 1 },
+    { hostname: "127.0.0.1 ", port: 1 },
+    { path: "" },
+    { path: `${freePath()}\0x` },
+    { path: "\0abstract" },
+  ];
+  for (const wrong of ["localhost", "localhost:", "localhost:65536", "::1:80", "127.0.0.1\0:80", ...impossible]) {
     test(`connect() throws a TypeError for ${JSON.stringify(wrong)}`, () => {
-      assertThrows(() => net.connect(wrong as SocketAddress), TypeError);
+      assertThrows(() => net.connect(wrong as SocketAddress), TypeError, "address");
     });
   }
+
+  for (const wrong of impossible) {
+    test(`listen() rejects with a TypeError for ${JSON.stringify(wrong)}`, async () => {
+      const { name } = await rejection(net.listen({ ...wrong, port: 0 } as ListenOptions));
+      assertEquals(name, "TypeError");
+    });
+  }
+
+  test("connect() and listen() refuse a path that the system would cut", async () => {
+    const path = freePath().padEnd(108, "x");
+    assertThrows(() => net.connect({ path }), RangeError, "address.path must have at most");
+    assertEquals((await rejection(net.listen({ path }))).name, "RangeError");
+    const cut = readdirSync(tmpdir()).filter((name) => path.startsWith(join(tmpdir(), name)));
+    assertEquals(cut, []);
+  });
+
+  test("listen() takes an IPv6 address in brackets as well", async () => {
+    const listener = await net.listen({ hostname: "[::1]" });
+    assertEquals((listener.address as { hostname: string }).hostname, "::1");
+    await listener.close();
+  });
 
   test("connect() throws a RangeError for a port that is none", () => {
     for (const port of [-1, 65_536, 1.5, NaN]) {

@@ -13,6 +13,8 @@ import {
   assertFails,
   bytes,
   clientTls,
+  freePath,
+  isPending,
   readAll,
   readText,
   receivePattern,
@@ -176,6 +178,23 @@ function overSocketCases(net: Subject): void {
       assertEquals(closed.code, "closed");
     });
   });
+
+  for (const serverName of ["", "localhost\0.example", " localhost"]) {
+    test(`TLS is refused for the server name ${JSON.stringify(serverName)} before anything is opened`, async () => {
+      const listener = await net.listen({ hostname: "127.0.0.1" });
+      const accepting = listener.accept();
+      const tls = { ...clientTls, serverName };
+      assertThrows(() => net.connect(listener.address, { tls }), TypeError, "serverName");
+      const [left, right] = duplexPair();
+      assertThrows(() => net.startTls(left, tls), TypeError, "serverName");
+      const path = freePath();
+      assertThrows(() => net.connect({ path }, { tls: clientTls }), TypeError, "serverName");
+      assert(await isPending(net, accepting));
+      left.abort();
+      right.abort();
+      await listener.close();
+    });
+  }
 
   test("startTls() of a connection that fails rejects with its error", async () => {
     const listener = await net.listen({ hostname: "127.0.0.1" });
