@@ -40,7 +40,8 @@ import {
   writeFrameHeader,
 } from "./frame.ts";
 import { maskInto, scratch } from "./mask.ts";
-import { badUtf8, MessageAssembler } from "./message_assembler.ts";
+import { MessageAssembler } from "./message_assembler.ts";
+import { badUtf8 } from "./text_gatherer.ts";
 import { encodeUtf8, isUtf8, readUtf8, utf8Length, writeAscii, writeUtf8 } from "./utf8.ts";
 import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
@@ -106,7 +107,9 @@ const OPTIONS: Kinds<WebSocketMachineOptions> = {
 export const DEFAULT_MAX_MESSAGE_BYTES = 16_777_216;
 
 /** Compressing may make a message longer: by an eighth with fixed codes (RFC 1951 §3.2.6), as zlib-ng does, and for each flush. */
-const COMPRESSED_SLACK = 2;
+export const MAX_COMPRESSED_GROWTH = 2;
+/** What that is besides for a message however short. */
+export const MAX_COMPRESSED_EXTRA_BYTES = 64;
 /** So many Pongs wait at most, to be taken all at once. Autobahn's case 2.10 sends ten Pings and counts. */
 const MAX_PONGS = 16;
 
@@ -276,7 +279,9 @@ export class WebSocketMachine {
         : new WebSocketProtocolError("unexpected-continuation", "There is no message to go on with", "RFC 6455 §5.4");
     }
     const max = this.#maxMessageBytes;
-    const limit = compressed || (under && assembler.compressed) ? max * COMPRESSED_SLACK + 64 : max;
+    const limit = compressed || (under && assembler.compressed)
+      ? max * MAX_COMPRESSED_GROWTH + MAX_COMPRESSED_EXTRA_BYTES
+      : max;
     if (assembler.length + length > limit) throw tooLarge(max);
   }
 
@@ -294,7 +299,7 @@ export class WebSocketMachine {
     const phase = frame.length - this.#rest;
     this.#rest -= available;
     this.#in.start += available;
-    assembler.add(bytes, start, available, frame.key, phase, this.#rest);
+    assembler.add(bytes, start, available, frame.key, phase, this.#rest, frame.fin);
     if (this.#rest > 0) return null;
     this.#rest = -1;
     if (!frame.fin) return null;

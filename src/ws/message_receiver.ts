@@ -11,7 +11,7 @@ import { unattended } from "../connection/settled.ts";
 import type { Wire } from "../connection/wire.ts";
 import type { ChunkTaker } from "../duplex/fast_path.ts";
 import { StateError } from "../http1/errors.ts";
-import { badUtf8 } from "../websocket/message_assembler.ts";
+import { badUtf8 } from "../websocket/text_gatherer.ts";
 import type { MessageKind, WebSocketEvent } from "../websocket/web_socket_event.ts";
 import type { WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import type { Inflation } from "./compression.ts";

@@ -119,6 +119,91 @@ test("WebSocketMachine takes 16 MiB in frames and chunks of all sizes (Autobahn 
   }
 });
 
+/** Sizes at which memory grows, and what is just beside them, by the chunks they come in. */
+const SIZES: readonly (readonly [chunkBytes: number, sizes: readonly number[]])[] = [
+  [1460, [70_000, 2 ** 18, 2 ** 20 + 1]],
+  [16_384, [70_000, 2 ** 18 - 100, 2 ** 18, 2 ** 20]],
+  [65_536, [70_000, 2 ** 18 - 100, 2 ** 18, 2 ** 18 + 1, 2 ** 20, 2 ** 22 - 100, 2 ** 22, 10_000_000, 2 ** 24]],
+  [1_000_000, [2 ** 20, 10_000_000]],
+];
+
+test("WebSocketMachine allocates no more than 1.4 times what a frame has, whatever its size and its chunks [W13] [W17]", () => {
+  for (const role of roles) {
+    for (const opcode of [binary, text]) {
+      for (const [chunkBytes, sizes] of SIZES) {
+        for (const size of sizes) {
+          if (opcode === text && size <= 262_144) continue;
+          const header = toward(role, { opcode, lengthBytes: 8, length: size });
+          const chunk = new Uint8Array(chunkBytes).fill(0x37);
+          const machine = machineOf(role, { maxMessageBytes: size, readText: () => "read", isText: () => true });
+          const allocated = allocatedBy(() => {
+            machine.receive(header);
+            for (let come = 0; come < size; come += chunkBytes) {
+              assertEquals(machine.next().type, "need-data");
+              machine.receive(chunk.subarray(0, Math.min(chunkBytes, size - come)));
+            }
+            const event = machine.next();
+            if (event.type === "binary") {
+              assertEquals([event.bytes.length, event.bytes.buffer.byteLength], [size, size]);
+            } else assertEquals(event.type, "text");
+          });
+          const most = Math.max(size, 65_536) * 1.4;
+          assert(allocated <= most, `${role}: ${size} bytes by ${chunkBytes}: ${(allocated / size).toFixed(2)} times`);
+        }
+      }
+    }
+  }
+});
+
+test("WebSocketMachine takes a long text in pieces wherever characters are cut (RFC 6455 §8.1) [W12]", () => {
+  const words = "aé€💬".repeat(80_000);
+  const whole = new TextEncoder().encode(words);
+  for (const role of roles) {
+    for (let before = 0; before < 10; before++) {
+      const payload = joined(new Uint8Array(before).fill(0x61), whole);
+      const expected = "a".repeat(before) + words;
+      const bytes = toward(role, { opcode: text, payload });
+      const cut = toward(role, { opcode: text, payload: payload.subarray(0, payload.length - 1) });
+      for (const chunkBytes of [50_000, 65_536, 300_000]) {
+        const last = (of: Uint8Array): unknown => {
+          const machine = machineOf(role);
+          let event: unknown;
+          for (let at = 0; at < of.length; at += chunkBytes) {
+            machine.receive(of.subarray(at, at + chunkBytes));
+            event = machine.next();
+          }
+          return event;
+        };
+        assert((last(bytes) as { text: string }).text === expected, `${before} before it, chunks of ${chunkBytes}`);
+        assertThrows(() => last(cut), Error, "not UTF-8");
+      }
+    }
+  }
+});
+
+test("WebSocketMachine joins the frames of a message of any sizes [W17]", () => {
+  const payload = pattern(1_400_000);
+  for (const role of roles) {
+    for (const sizes of [[1, 400_000, 0, 7, 999_992], [0, 0, 1_400_000], [700_000, 700_000], [1_399_999, 1, 0]]) {
+      const machine = machineOf(role);
+      let at = 0;
+      const frames = sizes.map((size, i) => {
+        const part = payload.subarray(at, at += size);
+        const opcode = i === 0 ? binary : continuation;
+        return toward(role, { opcode, fin: i === sizes.length - 1, payload: part });
+      });
+      const bytes = joined(...frames);
+      for (let from = 0; from < bytes.length; from += 65_536) {
+        machine.receive(bytes.subarray(from, from + 65_536));
+        const event = machine.next();
+        if (event.type === "need-data") continue;
+        assertEquals(event.type === "binary" && hex(event.bytes), hex(payload.subarray(0, at)));
+        assertEquals(event.type === "binary" && event.bytes.buffer.byteLength, at);
+      }
+    }
+  }
+});
+
 /** How many bytes of memory are asked for meanwhile. */
 function allocatedBy(act: () => void): number {
   const { Uint8Array: Original } = globalThis;
