@@ -35,7 +35,12 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     "src/runtime/socket_poll.ts",
   ],
   "src/proxy/platform.ts": ["src/runtime/mod.ts"],
-  "src/ws/platform.ts": ["src/runtime/buffer_module.ts", "src/runtime/deflate.ts"],
+  "src/ws/platform.ts": [
+    "src/runtime/buffer_module.ts",
+    "src/runtime/deflate.ts",
+    "src/runtime/turns.ts",
+    "src/runtime/zlib.ts",
+  ],
 };
 
 const pureFolders: ReadonlySet<string> = new Set(["bytes", "http1", "websocket"]);

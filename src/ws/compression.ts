@@ -5,11 +5,13 @@
  */
 
 import { JOIN_BYTES } from "../bytes/send_buffer.ts";
-import { tooLarge } from "../websocket/web_socket_machine.ts";
+import type { MessageKind } from "../websocket/web_socket_event.ts";
+import { MAX_COMPRESSED_EXTRA_BYTES, MAX_COMPRESSED_GROWTH, tooLarge } from "../websocket/web_socket_machine.ts";
 import { WebSocketProtocolError } from "../websocket/errors.ts";
 import type { Role } from "../websocket/frame.ts";
 import type { DeflateAgreement, DeflateDirection, DeflateOptions } from "../websocket/permessage_deflate.ts";
-import { compressor, decompressor, type DeflateCodec } from "./platform.ts";
+import { BytesInTurns, TextInTurns } from "./pieces.ts";
+import { compressor, decompressor, type DeflateCodec, type Pieces } from "./platform.ts";
 
 /** How a message that was flushed ends, which is not sent (RFC 7692 §7.2.1). */
 const TAIL = new Uint8Array([0x00, 0x00, 0xff, 0xff]);
@@ -49,7 +51,8 @@ export class Compression {
     if (bytes.length === 0) return last ? EMPTY_BLOCK : bytes;
     const { windowBits, noContextTakeover } = this.#direction;
     this.#codec ??= compressor({ windowBits, level: this.#level, noContextTakeover });
-    const compressed = this.#codec.process(bytes, Infinity);
+    const most = bytes.length * MAX_COMPRESSED_GROWTH + MAX_COMPRESSED_EXTRA_BYTES;
+    const compressed = this.#codec.process(bytes, most, bytesInTurns);
     if (compressed instanceof Promise) return last ? compressed.then(withoutTail) : compressed;
     const whole = last ? withoutTail(compressed) : compressed;
     return whole.length > JOIN_BYTES ? whole.slice() : whole;
@@ -84,18 +87,21 @@ export class Inflation {
   }
 
   /**
-   * Inflates a message; the result is valid until anything else is compressed or inflated.
+   * Inflates a message.
    *
-   * @throws {WebSocketProtocolError} `message-too-large`, as soon as it is; or `bad-compression`.
+   * @returns Its bytes, valid until anything else is compressed or inflated; or the message, if it takes several turns of the
+   * event loop.
+   * @throws {WebSocketProtocolError} `message-too-large`, as soon as it is; `bad-compression`; or `bad-utf8`.
    */
-  inflate(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+  inflate(kind: MessageKind, bytes: Uint8Array): Uint8Array | Promise<string | Uint8Array> {
     if (bytes.length === 0) this.#refuse(new Error("not even an empty block"));
     this.#codec ??= decompressor(this.#windowBits);
     const message = new Uint8Array(bytes.length + TAIL.length);
     message.set(bytes);
     message.set(TAIL, bytes.length);
+    const gather: () => Pieces<string | Uint8Array> = kind === "text" ? textInTurns : bytesInTurns;
     try {
-      const inflated = this.#codec.process(message, this.#maxMessageBytes);
+      const inflated = this.#codec.process(message, this.#maxMessageBytes, gather);
       return inflated instanceof Promise ? inflated.catch((error) => this.#refuse(error)) : inflated;
     } catch (error) {
       return this.#refuse(error);
@@ -109,6 +115,7 @@ export class Inflation {
   }
 
   #refuse(error: unknown): never {
+    if (error instanceof WebSocketProtocolError) throw error;
     if (error instanceof RangeError) throw tooLarge(this.#maxMessageBytes);
     const { message } = error as Error;
     throw new WebSocketProtocolError(
@@ -119,6 +126,9 @@ export class Inflation {
     );
   }
 }
+
+const textInTurns = (): TextInTurns => new TextInTurns();
+const bytesInTurns = (): BytesInTurns => new BytesInTurns();
 
 /** The two directions as one end sees them. */
 export function directionsOf(agreement: DeflateAgreement, role: Role): { out: DeflateDirection; in: DeflateDirection } {

@@ -17,6 +17,7 @@ import type { WebSocketMachine } from "../websocket/web_socket_machine.ts";
 import type { Inflation } from "./compression.ts";
 import { MessageQueue } from "./message_queue.ts";
 import { readText } from "./coding.ts";
+import { nextTurn } from "./platform.ts";
 
 /** A message: text, or bytes that are the receiver's. */
 export type Message = string | Uint8Array;
@@ -35,6 +36,13 @@ export interface ReceiverEvents {
 
 /** What may wait where messages are short: a thousand of them. 64 KiB. */
 const LEAST_WAITING_BYTES = 65_536;
+
+/** What is understood in one turn of the event loop, before other connections have theirs. 256 KiB. */
+const TURN_BYTES = 262_144;
+/** What an event costs besides its bytes: the work of a thousand of them is that of 128 KiB. */
+const EVENT_BYTES = 128;
+/** A byte of what was compressed may take as long as some of what becomes of it. */
+const COMPRESSED_BYTE_COSTS = 4;
 
 /** See the module. */
 export class MessageReceiver implements ChunkTaker {
@@ -56,6 +64,10 @@ export class MessageReceiver implements ChunkTaker {
   /** Whether it reads without a promise that others could wait for. */
   #taking = false;
   #inflating = false;
+  /** What was done in this turn of the event loop. */
+  #spentBytes = 0;
+  /** Whether it waits for the next turn. */
+  #resting = false;
   /** While an event is dealt with, others may call: Bun's zlib runs what waits in the microtask queue. */
   #pumping = false;
   #discarding = false;
@@ -83,7 +95,7 @@ export class MessageReceiver implements ChunkTaker {
 
   /** Whether nothing is read because nobody takes what is there. */
   get paused(): boolean {
-    return !this.#reading && !this.#inflating && !this.#over;
+    return !this.#reading && !this.#inflating && !this.#resting && !this.#over;
   }
 
   /** Whether there is something that has come and nobody has taken yet. */
@@ -148,7 +160,7 @@ export class MessageReceiver implements ChunkTaker {
   }
 
   #pump(): void {
-    if (this.#pumping || this.#reading || this.#inflating || this.#over || this.#held !== null) return;
+    if (this.#pumping || this.#reading || this.#inflating || this.#resting || this.#over || this.#held !== null) return;
     this.#pumping = true;
     this.#takeEvents();
     this.#pumping = false;
@@ -157,6 +169,8 @@ export class MessageReceiver implements ChunkTaker {
   #takeEvents(): void {
     try {
       while (this.#hasRoom()) {
+        if (this.#spentBytes >= TURN_BYTES && this.#machine.hasInput) return this.#rest();
+        this.#spentBytes += EVENT_BYTES;
         const event = this.#machine.next();
         if (event.type === "text") this.#deliver(event.text);
         else if (event.type === "binary") this.#deliver(event.bytes);
@@ -172,6 +186,18 @@ export class MessageReceiver implements ChunkTaker {
       this.#afterAnswers(() => this.#fail(error));
     }
   }
+
+  /** Other connections have their turn, however much this one has sent. */
+  #rest(): void {
+    this.#resting = true;
+    nextTurn(this.#onTurn);
+  }
+
+  readonly #onTurn = (): void => {
+    this.#resting = false;
+    this.#spentBytes = 0;
+    this.#pump();
+  };
 
   #hasRoom(): boolean {
     return this.#ready.empty || this.#ready.bytes < this.#mayWaitBytes;
@@ -203,13 +229,16 @@ export class MessageReceiver implements ChunkTaker {
   }
 
   #inflate(kind: MessageKind, bytes: Uint8Array): void {
-    const inflated = this.#inflation!.inflate(bytes);
-    if (!(inflated instanceof Promise)) return this.#deliver(inflatedMessage(kind, inflated));
+    const inflated = this.#inflation!.inflate(kind, bytes);
+    if (!(inflated instanceof Promise)) {
+      this.#spentBytes += bytes.length * COMPRESSED_BYTE_COSTS + inflated.length;
+      return this.#deliver(inflatedMessage(kind, inflated));
+    }
     this.#inflating = true;
-    inflated.then((result) => {
+    inflated.then((message) => {
       this.#inflating = false;
       if (this.#over) return;
-      this.#deliver(inflatedMessage(kind, result));
+      this.#deliver(message);
       this.#pump();
     }).catch((error) => {
       this.#inflating = false;
@@ -233,15 +262,17 @@ export class MessageReceiver implements ChunkTaker {
   }
 
   readonly #onRead = (chunk: Uint8Array | null): void => {
-    if (chunk === null) this.onEnd();
-    else this.onChunk(chunk, false);
+    this.#reading = false;
+    this.#received(chunk, false);
+    this.#pump();
   };
 
   readonly #onReadFailed = (error: unknown): void => this.onReadFailure(error);
 
-  /** See {@linkcode ChunkTaker}. */
+  /** See {@linkcode ChunkTaker}. The event loop calls it: this is a new turn. */
   onChunk(chunk: Uint8Array, lent: boolean): void {
     this.#reading = false;
+    this.#spentBytes = 0;
     this.#received(chunk, lent);
     this.#pump();
     if (lent) this.#machine.keepInput();
@@ -263,6 +294,7 @@ export class MessageReceiver implements ChunkTaker {
   #received(chunk: Uint8Array | null, lent: boolean): void {
     if (chunk === null) this.#machine.receiveEof();
     else this.#machine.receive(chunk, lent);
+    this.#spentBytes += chunk?.length ?? 0;
     this.#events.onChunk();
   }
 

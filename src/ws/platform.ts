@@ -1,8 +1,10 @@
 /**
- * The door to the runtime: compression, memory, and what it knows of UTF-8.
+ * The door to the runtime: compression, memory, turns of the event loop, and what it knows of UTF-8.
  *
  * @module
  */
 
-export { canDeflate, compressor, decompressor, type DeflateCodec, prepareDeflate } from "../runtime/deflate.ts";
+export { compressor, decompressor, type DeflateCodec, type Pieces } from "../runtime/deflate.ts";
+export { canDeflate, prepareDeflate } from "../runtime/zlib.ts";
+export { nextTurn } from "../runtime/turns.ts";
 export { bufferModule } from "../runtime/buffer_module.ts";

@@ -1,12 +1,13 @@
 import { test } from "node:test";
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { canDeflate, compressor, decompressor, type DeflateCodec } from "../../src/runtime/deflate.ts";
+import { compressor, decompressor, type DeflateCodec, type Pieces } from "../../src/runtime/deflate.ts";
+import { canDeflate, ZlibHandle, type ZlibStream } from "../../src/runtime/zlib.ts";
 import { hex, unhex } from "../support/frames.ts";
 import { joined, pattern } from "../support/switching.ts";
 
 const TAIL = unhex("00 00 ff ff");
-/** More than is done at once: goes through zlib's public streams. */
+/** More than is done in one go. */
 const LONG = 200_000;
 
 /** Bytes that do not compress. */
@@ -26,8 +27,14 @@ function assertSame(found: Uint8Array, expected: Uint8Array, message = ""): void
   assert(at === found.length && at === expected.length, `${message}: byte ${at} of ${expected.length} is another one`);
 }
 
+/** Keeps the pieces of what takes several turns of the event loop. */
+function gather(): Pieces<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  return { add: (piece) => void pieces.push(piece.slice()), finish: () => joined(...pieces) };
+}
+
 async function process(codec: DeflateCodec, input: Uint8Array, max = Infinity): Promise<Uint8Array> {
-  const output = codec.process(input, max);
+  const output = codec.process(input, max, gather);
   return output instanceof Promise ? await output : output.slice();
 }
 
@@ -193,7 +200,7 @@ test("decompressor() stops as soon as the result is too long (a bomb) [K6]", asy
   await assertRejects(async () => void await process(inflate, joined(unhex("00"), TAIL), 1000));
   inflate.close();
 
-  // What nobody could hold, the public way.
+  // What nobody could hold, and takes many turns.
   const slow = decompressor(15);
   const huge = joined(unhex("00"), stored(noise(150_000)), bomb(6000));
   await assertRejects(async () => void await process(slow, huge, 140_000), RangeError, "longer than 140000 bytes");
@@ -228,7 +235,7 @@ test("decompressor() gives exactly as much as is allowed", async () => {
 
 test("a codec that is closed while it works leaves nobody an error", async () => {
   const deflate = compressor({ windowBits: 15, level: 9, noContextTakeover: false });
-  const working = deflate.process(noise(5_000_000), Infinity);
+  const working = deflate.process(noise(5_000_000), Infinity, gather);
   assert(working instanceof Promise);
   working.catch(() => {});
   deflate.close();
@@ -237,11 +244,11 @@ test("a codec that is closed while it works leaves nobody an error", async () =>
 
 test("a codec that is closed fails what is under way and what comes later", async () => {
   const deflate = compressor({ windowBits: 15, level: 1, noContextTakeover: false });
-  const working = deflate.process(noise(5_000_000), Infinity);
+  const working = deflate.process(noise(5_000_000), Infinity, gather);
   deflate.close();
   deflate.close();
   await assertRejects(async () => await working, Error, "closed");
-  assertThrows(() => void deflate.process(noise(10), Infinity), Error, "closed");
+  assertThrows(() => void deflate.process(noise(10), Infinity, gather), Error, "closed");
 });
 
 interface Builtins {
@@ -250,12 +257,17 @@ interface Builtins {
 
 /** Codecs that find no handle below zlib's streams, and so go the public way with everything. */
 function publicWay<Result>(make: () => Result): Result {
+  return withZlib({ _writeState: undefined }, make);
+}
+
+/** Codecs over streams of zlib that differ in some properties. */
+function withZlib<Result>(differing: Readonly<Record<string, unknown>>, make: () => Result): Result {
   const { process } = globalThis as unknown as { process: Builtins };
   const original = process.getBuiltinModule;
   const hiding = (stream: object): object =>
     new Proxy(stream, {
       get(target, name): unknown {
-        const value = name === "_writeState" ? undefined : Reflect.get(target, name, target);
+        const value = Object.hasOwn(differing, name) ? differing[name as string] : Reflect.get(target, name, target);
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
@@ -281,7 +293,7 @@ test("the public way gives the same as the handle, message by message [K2] [K4] 
     const quick = compressor(options);
     const quickBack = decompressor(windowBits);
     const { slow, slowBack } = publicWay(() => ({ slow: compressor(options), slowBack: decompressor(windowBits) }));
-    const first = slow.process(unhex("00"), Infinity);
+    const first = slow.process(unhex("00"), Infinity, gather);
     assert(first instanceof Promise);
     await first;
     const warm = await process(quick, unhex("00"));
@@ -332,4 +344,33 @@ test("the public way refuses noise and bombs as the handle does [K6]", async () 
   await assertRejects(async () => void await process(bombed, joined(unhex("00"), TAIL), 1000), RangeError);
   noisy.close();
   bombed.close();
+});
+
+test("ZlibHandle reads what is left where the handle of the runtime says so: Deno before 2.4 returns it", () => {
+  const stream = (writeSync: () => unknown, state?: Uint32Array): ZlibStream =>
+    ({ _handle: { writeSync }, _writeState: state }) as unknown as ZlibStream;
+  const left = (of: ZlibStream): number[] => {
+    const handle = new ZlibHandle(of, () => {});
+    handle.run(2, unhex("01 02 03"), 0, 3, new Uint8Array(8), 0, 8);
+    return [handle.inputLeft, handle.outputLeft];
+  };
+  assertEquals(left(stream(() => undefined, new Uint32Array([5, 1]))), [1, 5]);
+  assertEquals(left(stream(() => [1, 5])), [1, 5]);
+  assertEquals(left(stream(() => undefined)), [NaN, NaN]);
+  assertEquals(left(stream(() => null)), [NaN, NaN]);
+});
+
+test("a codec ends whatever zlib does: a handle that takes nothing, one that says nonsense, streams that do not count", async () => {
+  canDeflate();
+  compressor({ windowBits: 15, level: 1, noContextTakeover: false }).close();
+  const nothing = { writeSync(): void {} };
+  const idle = withZlib({ _handle: nothing, _writeState: new Uint32Array([7, 7]) }, () => decompressor(15));
+  await assertRejects(async () => void await process(idle, joined(unhex("00"), TAIL), 1000), Error, "no progress");
+  const boasting = withZlib({ _handle: nothing, _writeState: new Uint32Array([0, 3]) }, () => decompressor(15));
+  await assertRejects(async () => void await process(boasting, noise(100), 1_000_000), RangeError, "longer than");
+  const silent = withZlib({ _writeState: undefined, bytesWritten: undefined }, () => decompressor(15));
+  const working = withZlib({ _writeState: undefined, bytesWritten: undefined }, async () => {
+    await process(silent, joined(unhex("f2 48 cd c9 c9 07 00"), TAIL), 1000);
+  });
+  await assertRejects(() => working, Error);
 });

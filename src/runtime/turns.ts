@@ -1,0 +1,46 @@
+/**
+ * Turns of the event loop, for work that would keep it too long in one go: it is cut, and others have their turn in between.
+ *
+ * @module
+ */
+
+import { builtinModule } from "./builtin_module.ts";
+
+/** So many turns in a row may pass on Deno without a look at sockets. */
+const IMMEDIATES_IN_A_ROW = 3;
+
+const waiting: (() => void)[] = [];
+let due = false;
+let immediates = 0;
+
+/**
+ * Calls `act` when sockets and timers had their turn. Of those that wait, one is called in a turn, in their order: however
+ * many connections have much to do, the others wait for one piece of it.
+ */
+export function nextTurn(act: () => void): void {
+  waiting.push(act);
+  if (!due) schedule();
+}
+
+function schedule(): void {
+  due = true;
+  if (setImmediate === undefined || (isDeno && ++immediates > IMMEDIATES_IN_A_ROW)) {
+    immediates = 0;
+    setTimeout(takeTurn, 0);
+  } else setImmediate(takeTurn);
+}
+
+function takeTurn(): void {
+  const act = waiting.shift()!;
+  due = false;
+  if (waiting.length > 0) schedule();
+  act();
+}
+
+/**
+ * Deno does not look at sockets while there are immediates (2.9.6: three echoes in a second), but does at timers, which take a
+ * millisecond or more on all runtimes.
+ */
+const isDeno = "Deno" in globalThis;
+const setImmediate = (builtinModule("node:timers") as { setImmediate(act: () => void): void } | undefined)
+  ?.setImmediate;
