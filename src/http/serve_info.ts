@@ -5,12 +5,14 @@
  */
 
 import { checkObject } from "../bytes/arguments.ts";
+import { inThisContext } from "../connection/async_context.ts";
 import type { IncomingRequest } from "../connection/incoming.ts";
 import { checkTrailers, type OutgoingTrailers } from "../connection/outgoing_body.ts";
 import type { ServerConnection } from "../connection/server.ts";
 import type { Parts } from "../connection/upgraded.ts";
 import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
 import { StateError } from "../http1/errors.ts";
+import type { FieldsInit } from "../http1/fields.ts";
 import type { RequestHead } from "../http1/message.ts";
 import { fieldsOf } from "./response_writer.ts";
 import { trailerHeaders } from "./trailer_headers.ts";
@@ -90,13 +92,13 @@ export class ServeInfo {
    * `Trailer` must announce them. Clients that do not say `TE: trailers` get none; for the others the body goes out in
    * chunks (RFC 9110 §6.5.1).
    *
-   * @param trailers The fields, or what makes them once the body is over.
+   * @param trailers The fields, or what makes them once the body is over, in the async context of this call.
    * @throws {StateError} `head-sent`: the response was decided.
    */
   setTrailers(trailers: OutgoingTrailers): void {
     checkTrailers(trailers, "trailers");
     if (this.#decided) throw new StateError("head-sent", "Cannot set trailers: the response was decided");
-    this.#trailers = trailers;
+    this.#trailers = typeof trailers === "function" ? inThisContext<void, FieldsInit>(trailers) : trailers;
   }
 
   /**

@@ -9,6 +9,7 @@
  */
 
 import { checkFunction, checkObject, checkString, wrongType } from "../bytes/arguments.ts";
+import { inThisContext } from "../connection/async_context.ts";
 import type { IncomingRequest } from "../connection/incoming.ts";
 import {
   connectResponse as tunnel,
@@ -43,7 +44,10 @@ export interface ResponseSwitchInit {
   readonly headers?: HeadersInit | undefined;
 }
 
-/** What is done with the connection after the switch; the server waits for it when it shuts down. */
+/**
+ * What is done with the connection after the switch, in the async context (`AsyncLocalStorage`) in which it was handed
+ * over; the server waits for it when it shuts down.
+ */
 export type OnSwitched = (upgraded: Upgraded) => void | Promise<void>;
 
 /** How a request was accepted. */
@@ -57,6 +61,11 @@ const acceptances: WeakMap<IncomingRequest, Acceptance> = new WeakMap();
 /** What a handler accepted for a request, if anything. */
 export function acceptanceOf(incoming: IncomingRequest): Acceptance | undefined {
   return acceptances.get(incoming);
+}
+
+/** The callback is kept with the async context that the handler has now. */
+function accept(incoming: IncomingRequest, status: number, onSwitched: OnSwitched | undefined): void {
+  acceptances.set(incoming, { status, onSwitched: onSwitched && inThisContext(onSwitched) });
 }
 
 const NOTHING: Proposal = { type: "none", why: "not-requested" };
@@ -134,7 +143,7 @@ export function upgradeResponse(
   if (isConnLevel(request)) return upgrade(request, protocol, init);
   const incoming = incomingOf(request);
   const { response } = upgrade(incoming ?? { proposal: NOTHING }, protocol);
-  acceptances.set(incoming!, { status: 101, onSwitched });
+  accept(incoming!, 101, onSwitched);
   const headers = new Headers(init.headers);
   for (const [name, value] of response.fields as Iterable<[string, string]>) headers.set(name, value);
   return new PossibleSwitch(new Response(null, { status: 426, headers }), incoming!);
@@ -172,7 +181,7 @@ export function connectResponse(
   const incoming = incomingOf(request);
   if (incoming === undefined) throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
   tunnel(incoming);
-  acceptances.set(incoming, { status: 200, onSwitched });
+  accept(incoming, 200, onSwitched);
   return new PossibleSwitch(new Response(null, { status: 200, headers: new Headers(init.headers) }), incoming);
 }
 

@@ -61,7 +61,10 @@ function stringsOrFunction(value: unknown, name: string): void {
  */
 export type CheckOrigin = "same-origin" | readonly string[] | ((origin: string | null) => boolean);
 
-/** What is done with an open WebSocket; the server waits for it when it shuts down. */
+/**
+ * What is done with an open WebSocket, in the async context (`AsyncLocalStorage`) in which it was handed over; the server
+ * waits for it when it shuts down.
+ */
 export type OnOpen = (socket: WebSocketConnection) => void | Promise<void>;
 
 /** The answer to a request for a WebSocket, and the WebSocket it leads to. */

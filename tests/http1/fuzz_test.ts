@@ -16,7 +16,7 @@ import { acceptedBy, type Proposal, proposalOf, protocolOf } from "../../src/htt
 import { timesAsLong } from "../support/growth.ts";
 import { transferCodings } from "../../src/http1/transfer_coding.ts";
 import { isHostAndPort, parseTarget } from "../../src/http1/target.ts";
-import { Fields } from "../../src/http1/fields.ts";
+import { type Field, Fields } from "../../src/http1/fields.ts";
 import { wire } from "../support/bytes.ts";
 import { chunksOf, hostileRequests, hostileResponses, leniency } from "./generate.ts";
 import { clientTranscript, serverTranscript } from "./machine_says.ts";
@@ -235,7 +235,7 @@ function accepting(count: number): ResponseHead {
 
 const offers = [offering(4000), offering(2)] as const;
 const answers = [accepting(4000), accepting(1)] as const;
-const trailers = [4000, 1].map((count) => new Fields(Array.from({ length: count }, () => ["b", ""])));
+const trailers = [4000, 1].map((count) => new Fields(Array.from({ length: count }, (): Field => ["b", ""])));
 const announced = [4000, 1].map((count) => "a,".repeat(count) + "b");
 
 /** What has two inputs that a peer can make long: work on both of them, and on each beside a short one. */
