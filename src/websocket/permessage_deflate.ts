@@ -128,7 +128,10 @@ function answerTo(offer: Parameters, options: DeflateOptions): AcceptedDeflate |
   const parameters: [string, string | true][] = [];
   if (server.noContextTakeover) parameters.push(["server_no_context_takeover", true]);
   if (client.noContextTakeover) parameters.push(["client_no_context_takeover", true]);
-  if (server.windowBits < 15) parameters.push(["server_max_window_bits", String(server.windowBits)]);
+  // Whoever has offered it learns that it was understood, also where it bounds nothing (RFC 7692 §7.1.2.1).
+  if (offer.serverWindowBits !== null || server.windowBits < 15) {
+    parameters.push(["server_max_window_bits", String(server.windowBits)]);
+  }
   if (client.windowBits < 15) parameters.push(["client_max_window_bits", String(client.windowBits)]);
   return { field: writeExtension({ name: PERMESSAGE_DEFLATE, parameters }), agreement: { server, client } };
 }
@@ -156,8 +159,11 @@ export function agreedDeflate(value: string, options: DeflateOptions | null): De
   if (options.serverNoContextTakeover === true && !answer.serverNoContext) {
     throw refused("server_no_context_takeover is missing");
   }
-  if ((answer.serverWindowBits ?? 15) > serverMaxWindowBits) throw refused("server_max_window_bits is missing");
+  if ((answer.serverWindowBits ?? 15) > serverMaxWindowBits) {
+    throw refused("server_max_window_bits is missing, or more than was offered");
+  }
   const clientBits = answer.clientWindowBits as number | null;
+  if ((clientBits ?? 0) > clientMaxWindowBits) throw refused("client_max_window_bits is more than was offered");
   return {
     server: { noContextTakeover: answer.serverNoContext, windowBits: answer.serverWindowBits ?? 15 },
     client: {

@@ -200,6 +200,7 @@ const pythonKinds: readonly [string, UpgradeWebSocketOptions["deflate"]][] = [
   ["plain", false],
   ["deflate", everyMessage],
   ["no-context", everyMessage],
+  ["full-window", everyMessage],
   ["small-windows", everyMessage],
   ["deflate", { ...everyMessage, serverNoContextTakeover: true, clientNoContextTakeover: true }],
   ["deflate", { ...everyMessage, serverMaxWindowBits: 10, clientMaxWindowBits: 9 }],

@@ -74,7 +74,7 @@ test("acceptDeflate() answers an offer as RFC 7692 §7.1 has it [K1] [K2]", () =
     [`${PMD}; client_no_context_takeover`, `${PMD}; client_no_context_takeover`],
     [`${PMD}; server_max_window_bits=10`, `${PMD}; server_max_window_bits=10`],
     [`${PMD}; server_max_window_bits="10"`, `${PMD}; server_max_window_bits=10`],
-    [`${PMD}; server_max_window_bits=15`, PMD],
+    [`${PMD}; server_max_window_bits=15`, `${PMD}; server_max_window_bits=15`],
     [`${PMD}; server_max_window_bits=8`, `${PMD}; server_max_window_bits=8`],
     [`${PMD}; client_max_window_bits=15`, PMD],
     [`${PMD}; client_max_window_bits=9`, `${PMD}; client_max_window_bits=9`],
@@ -147,6 +147,22 @@ test("acceptDeflate() takes the first offer it can accept (RFC 7692 §5, §7.1.3
     [`${PMD}; server_max_window_bits=7, foo`, {}, null],
   ];
   for (const [offers, options, expected] of table) assertStrictEquals(answer(offers, options), expected, offers);
+});
+
+test("acceptDeflate() answers server_max_window_bits with the same or a smaller value wherever it was offered (RFC 7692 §7.1.2.1) [K2]", () => {
+  for (let offered = 8; offered <= 15; offered++) {
+    assertStrictEquals(
+      answer(`${PMD}; server_max_window_bits=${offered}`),
+      `${PMD}; server_max_window_bits=${offered}`,
+    );
+    for (let wanted = 8; wanted <= 15; wanted++) {
+      for (const rest of ["", "; client_max_window_bits", "; client_max_window_bits=15"]) {
+        const expected = `${PMD}; server_max_window_bits=${Math.min(offered, wanted)}`;
+        const options = { serverMaxWindowBits: wanted };
+        assertStrictEquals(answer(`${PMD}; server_max_window_bits=${offered}${rest}`, options), expected);
+      }
+    }
+  }
 });
 
 test("acceptDeflate() asks for client_max_window_bits only where it was offered (RFC 7692 §7.1.2.2) [K2]", () => {
@@ -238,6 +254,13 @@ test("agreedDeflate() fails on what was not offered, is malformed, or is not wha
     [`${PMD}; server_no_context_takeover; server_no_context_takeover`, {}],
     [`${PMD}; server_max_window_bits=11`, { serverMaxWindowBits: 10 }],
     [PMD, { serverMaxWindowBits: 10 }],
+    [`${PMD}; client_max_window_bits=11`, { clientMaxWindowBits: 10 }],
+    [`${PMD}; client_max_window_bits=15`, { clientMaxWindowBits: 14 }],
+    [`${PMD}; client_max_window_bits=08`, {}],
+    [`${PMD}; client_max_window_bits=16`, {}],
+    [`${PMD}; client_max_window_bits=9; client_max_window_bits=9`, {}],
+    [`${PMD}; client_no_context_takeover=true`, {}],
+    [`${PMD}; Client_no_context_takeover`, {}],
     [PMD, { serverNoContextTakeover: true }],
   ];
   for (const [value, options] of table) {

@@ -15,6 +15,7 @@ factories = {
     "plain": [],
     "deflate": [ClientPerMessageDeflateFactory(client_max_window_bits=True)],
     "no-context": [ClientPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True)],
+    "full-window": [ClientPerMessageDeflateFactory(server_max_window_bits=15, client_max_window_bits=True)],
     "small-windows": [ClientPerMessageDeflateFactory(server_max_window_bits=9, client_max_window_bits=9)],
 }
 
