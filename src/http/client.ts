@@ -19,6 +19,7 @@ import {
   checkClientOptions,
   checkConnectInit,
   checkFetchInit,
+  checkHeaders,
   checkUpgradeInit,
   type ClientOptions,
   type ConnectInit,
@@ -26,7 +27,14 @@ import {
   type RouteOptions,
   type UpgradeInit,
 } from "./client_options.ts";
-import { type ClientRequest, clientRequest, isReplayable, pairsOf } from "./client_request.ts";
+import {
+  type ClientRequest,
+  clientRequest,
+  isReplayable,
+  pairsOf,
+  withDefaults,
+  withoutField,
+} from "./client_request.ts";
 import { type ClientResponse, clientResponse } from "./client_response.ts";
 import { type ConnectorSettings, openRoute, withinTime } from "./connector.ts";
 import { ACCEPTED_CODINGS, codingsOf } from "./decode.ts";
@@ -115,11 +123,16 @@ export class Client implements AsyncDisposable {
       clock,
       openTunnel: (open, proxy, authority, signal) => this.#openTunnel(open, proxy, authority, [], signal),
     };
-    const defaults = pairsOf(options.headers);
-    if (!hasField(defaults, "accept")) defaults.push(["accept", "*/*"]);
-    if (!hasField(defaults, "user-agent")) defaults.push(["user-agent", "http-upgrade"]);
-    if (options.keepAlive === false && !hasField(defaults, "connection")) defaults.push(["connection", "close"]);
-    this.#defaults = defaults;
+    this.#defaults = this.#completed(typeof options.headers === "function" ? undefined : options.headers);
+  }
+
+  /** The fields of requests that do not have them. */
+  #completed(headers: HeadersInit | undefined): Field[] {
+    const fields = pairsOf(headers);
+    if (!hasField(fields, "accept")) fields.push(["accept", "*/*"]);
+    if (!hasField(fields, "user-agent")) fields.push(["user-agent", "http-upgrade"]);
+    if (this.#options.keepAlive === false && !hasField(fields, "connection")) fields.push(["connection", "close"]);
+    return fields;
   }
 
   /** How many connections are open, idle ones among them; those that were upgraded do not count. */
@@ -130,9 +143,9 @@ export class Client implements AsyncDisposable {
   /**
    * Fetches, as the platform's `fetch()` does: redirects are followed, codings undone.
    *
-   * Other than there: `Host` can be given; a decoded body has neither `Content-Encoding` nor `Content-Length`; a request
-   * with `Connection: upgrade` and `Upgrade` may get a 101, after which {@linkcode onUpgrade} of the response gives the
-   * connection.
+   * Other than there: `Host` can be given; a decoded body has neither `Content-Encoding` nor `Content-Length`; the headers
+   * of the response can be changed, and its body is no byte stream (BYOB); a request with `Connection: upgrade` and
+   * `Upgrade` may get a 101, after which {@linkcode onUpgrade} of the response gives the connection.
    *
    * @param input A URL of http or https, or a `Request`.
    * @param init Overrides the request's properties.
@@ -150,26 +163,39 @@ export class Client implements AsyncDisposable {
     const given = typeof input === "object" && input !== null && "redirect" in input ? input.redirect : "follow";
     const mode = init.redirect ?? given;
     const prepared = clientRequest(input, init);
-    let request = prepared instanceof Promise ? await prepared : prepared;
+    let request = this.#withFixed(prepared instanceof Promise ? await prepared : prepared);
     const sending = this.#sendingOf(init, request);
     if (init.expectContinueTimeoutMs !== undefined && request.body !== null && !hasField(request.fields, "expect")) {
       request = { ...request, fields: [...request.fields, ["expect", "100-continue"]] };
     }
     for (let redirects = 0;; redirects++) {
-      const exchanged = await this.#exchange(request, this.#route(request.url, init, false), sending);
+      const exchanged = await this.#exchange(this.#withChosen(request), this.#route(request.url, init, false), sending);
       const { response } = exchanged;
-      const location = isRedirect(response.status) && mode !== "manual" ? response.fields.get("location") : null;
-      if (location === null) return this.#wrap(response, request, redirects > 0, sending.decompress);
-      const following = this.#follow(request, response, location, mode, redirects);
+      const leads = isRedirect(response.status) && mode !== "manual" && response.fields.has("location");
+      if (!leads) return this.#wrap(response, request, redirects > 0, sending.decompress);
+      const following = this.#follow(request, response, mode, redirects);
       await discard(exchanged);
       request = following;
     }
   }
 
+  /** The client's own fields that are the same for every URL go where the request's own go, and no farther. */
+  #withFixed(request: ClientRequest): ClientRequest {
+    return typeof this.#options.headers === "function" ? request : withDefaults(request, this.#defaults);
+  }
+
+  /** Those that a function chooses are for this URL. */
+  #withChosen(request: ClientRequest): ClientRequest {
+    const { headers } = this.#options;
+    if (typeof headers !== "function") return request;
+    const chosen = headers(new URL(request.url));
+    checkHeaders(chosen, "what headers() returns");
+    return withDefaults(request, this.#completed(chosen));
+  }
+
   #follow(
     request: ClientRequest,
     response: IncomingResponse,
-    location: string,
     mode: string,
     redirects: number,
   ): ClientRequest {
@@ -178,7 +204,7 @@ export class Client implements AsyncDisposable {
       if (redirects === (this.#options.maxRedirects ?? 20)) {
         throw new TypeError(`Cannot fetch: more than ${redirects} redirects`);
       }
-      return redirected(request, response.status, location);
+      return redirected(request, response.status, response.fields.getAll("location"));
     } catch (error) {
       response.body.cancel(error);
       throw error;
@@ -202,7 +228,7 @@ export class Client implements AsyncDisposable {
     const prepared = await clientRequest(input, init);
     const kept = prepared.fields.filter(([name]) => !/^(?:connection|upgrade)$/i.test(name));
     const fields: Field[] = [["connection", "Upgrade"], ["upgrade", protocols.join(", ")], ...kept];
-    const request = { ...prepared, fields };
+    const request = this.#withChosen(this.#withFixed({ ...prepared, fields }));
     const sending = { ...this.#sendingOf({ ...init, decompress: undefined }, request), hijack: init.hijack };
     const { response } = await this.#exchange(request, this.#route(request.url, init, true), sending);
     try {
@@ -342,15 +368,14 @@ export class Client implements AsyncDisposable {
     const { response } = exchanged;
     if (response.status === 417 && hasField(request.fields, "expect") && isReplayable(request.body)) {
       await discard(exchanged);
-      const fields = request.fields.filter(([name]) => name.toLowerCase() !== "expect");
-      return await this.#exchange({ ...request, fields }, route, sending);
+      return await this.#exchange(withoutField(request, "expect"), route, sending);
     }
     const { onProxyChallenge } = this.#options;
     if (response.status === 407 && route.forward && onProxyChallenge !== undefined && isReplayable(request.body)) {
       const answer = await onProxyChallenge(response.fields.getAll("proxy-authenticate"));
       if (answer !== null) {
         await discard(exchanged);
-        return await this.#send(request, route, sending, answer);
+        return await this.#send(withoutField(request, "proxy-authorization"), route, sending, answer);
       }
     }
     return exchanged;
@@ -398,10 +423,10 @@ export class Client implements AsyncDisposable {
     const path = url.pathname + url.search;
     const fields: Field[] = hasField(request.fields, "host") ? [] : [["host", route.host]];
     for (const field of request.fields) fields.push(field);
-    for (const field of this.#defaults) if (!hasField(request.fields, field[0].toLowerCase())) fields.push(field);
-    if (sending.decompress && !hasField(request.fields, "accept-encoding") && !hasField(request.fields, "range")) {
-      fields.push(["accept-encoding", ACCEPTED_CODINGS]);
-    }
+    const coding = hasField(request.fields, "accept-encoding")
+      ? null
+      : acceptedCoding(request.fields, sending.decompress);
+    if (coding !== null) fields.push(["accept-encoding", coding]);
     if (proxyAuthorization !== null && !hasField(request.fields, "proxy-authorization")) {
       fields.push(["proxy-authorization", proxyAuthorization]);
     }
@@ -447,7 +472,7 @@ export class Client implements AsyncDisposable {
         return this.#pool.add("", handshake(io, this.#options), io);
       },
       authority,
-      fields: [...this.#defaults.filter(([name]) => name.toLowerCase() === "user-agent"), ...fields],
+      fields: hasField(fields, "user-agent") ? fields : [...this.#defaults.filter(isUserAgent), ...fields],
       authorization: proxy.authorization,
       onProxyChallenge: this.#options.onProxyChallenge,
       signal,
@@ -476,6 +501,16 @@ async function discard({ response, pooled }: Exchanged): Promise<void> {
   } catch {
     return;
   }
+}
+
+/** A range of a body that is coded anew for each request is of no use (Fetch standard, "HTTP-network-or-cache fetch"). */
+function acceptedCoding(fields: readonly Field[], decompress: boolean): string | null {
+  if (hasField(fields, "range")) return "identity";
+  return decompress ? ACCEPTED_CODINGS : null;
+}
+
+function isUserAgent([name]: Field): boolean {
+  return name.toLowerCase() === "user-agent";
 }
 
 /** Whether the connection went away, as kept ones do. */

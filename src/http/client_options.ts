@@ -64,8 +64,12 @@ export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
   readonly onProxyChallenge?:
     | ((challenges: readonly string[]) => string | null | Promise<string | null>)
     | undefined;
-  /** Fields of every request that does not have them itself. */
-  readonly headers?: HeadersInit | undefined;
+  /**
+   * Fields of every request that does not have them itself. When a redirect leaves the origin, credentials and `Host` among
+   * them are left out, as those of the request are. A function is asked for each URL, those of redirects among them, and
+   * decides by itself which of them gets what.
+   */
+  readonly headers?: HeadersInit | ((url: URL) => HeadersInit) | undefined;
   /** Whether connections are used again. True. */
   readonly keepAlive?: boolean | undefined;
   /** How many connections to one place wait for another request. 6, as browsers. */
@@ -160,7 +164,7 @@ const CLIENT: Kinds<Omit<ClientOptions, keyof ClientConnectionOptions>> = {
   proxyTls: checkTls,
   proxyTunnel: (value, name) => checkOneOf(value, name, ["https", "always"]),
   onProxyChallenge: "function",
-  headers: checkHeaders,
+  headers: checkClientHeaders,
   keepAlive: "boolean",
   maxIdlePerOrigin: "number",
   maxConnectionsPerOrigin: "number",
@@ -230,6 +234,10 @@ export function checkHeaders(value: unknown, name: string): void {
   for (const pair of value) {
     if (!Array.isArray(pair) || pair.length !== 2) throw wrongType(name, "made of pairs [name, value]", value);
   }
+}
+
+function checkClientHeaders(value: unknown, name: string): void {
+  if (typeof value !== "function") checkHeaders(value, name);
 }
 
 function checkProxy(value: unknown, name: string): void {

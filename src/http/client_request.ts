@@ -15,7 +15,7 @@ export interface ClientRequest {
   readonly url: URL;
   /** Case-sensitive. */
   readonly method: string;
-  /** The caller's field lines, and `content-type` where the body has one by itself. */
+  /** The field lines: the caller's, `content-type` where the body has one by itself, and the client's own. */
   readonly fields: readonly Field[];
   /** The body. */
   readonly body: OutgoingBody | null;
@@ -28,6 +28,11 @@ export function isReplayable(body: OutgoingBody | null): boolean {
   return body === null || typeof body === "string" || body instanceof Uint8Array || body instanceof BlobBody;
 }
 
+/** The request without the lines of this name, which is in lower case. */
+export function withoutField(request: ClientRequest, name: string): ClientRequest {
+  return { ...request, fields: request.fields.filter((field) => field[0].toLowerCase() !== name) };
+}
+
 /** As much of an init as matters here. */
 interface RequestParts {
   readonly method?: string | undefined;
@@ -36,9 +41,22 @@ interface RequestParts {
   readonly signal?: AbortSignal | null | undefined;
 }
 
-/** The fields of a request, or of an init. */
+/** The fields of a request, or of an init. Numbers are text as well (WebIDL, `ByteString`). */
 export function pairsOf(headers: HeadersInit | undefined): Field[] {
-  return headers === undefined ? [] : [...fieldPairs(headers as FieldsInit)];
+  if (headers === undefined) return [];
+  const pairs: Field[] = [];
+  for (const pair of fieldPairs(headers as FieldsInit)) {
+    pairs.push(typeof pair[1] === "number" ? [pair[0], String(pair[1])] : pair);
+  }
+  return pairs;
+}
+
+/** The request with the fields of a client that it does not have itself. */
+export function withDefaults(request: ClientRequest, defaults: readonly Field[]): ClientRequest {
+  const { url, method, body, signal } = request;
+  const fields = request.fields.slice();
+  for (const field of defaults) if (!hasField(request.fields, field[0].toLowerCase())) fields.push(field);
+  return { url, method, fields, body, signal };
 }
 
 /**

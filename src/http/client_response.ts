@@ -55,6 +55,7 @@ class LightClientResponse {
   #headers: Headers | null = null;
   #stream: ReadableStream<Uint8Array> | null = null;
   #real: Response | null = null;
+  #consumed = false;
 
   constructor(incoming: IncomingResponse, context: ResponseContext) {
     this.#incoming = incoming;
@@ -94,8 +95,9 @@ class LightClientResponse {
   }
 
   get url(): string {
-    const { url } = this.#context;
-    return url.hash === "" ? url.href : url.href.slice(0, -url.hash.length);
+    const { href } = this.#context.url;
+    const fragment = href.indexOf("#");
+    return fragment === -1 ? href : href.slice(0, fragment);
   }
 
   get headers(): Headers {
@@ -112,12 +114,16 @@ class LightClientResponse {
   get body(): ReadableStream<Uint8Array> | null {
     if (this.#real !== null) return this.#real.body;
     if (this.#isNull) return null;
-    return this.#stream ??= this.#makeStream();
+    if (this.#stream === null) {
+      this.#stream = this.#makeStream();
+      if (this.#consumed) this.#stream.getReader();
+    }
+    return this.#stream;
   }
 
   get bodyUsed(): boolean {
     if (this.#real !== null) return this.#real.bodyUsed;
-    return !this.#isNull && this.#incoming.body.used;
+    return !this.#isNull && (this.#consumed || this.#incoming.body.used);
   }
 
   async bytes(): Promise<Uint8Array> {
@@ -159,6 +165,9 @@ class LightClientResponse {
   async #consume(): Promise<Uint8Array> {
     if (this.#isNull) return new Uint8Array(0);
     if (this.bodyUsed || this.#stream?.locked === true) throw new TypeError("Cannot read the body: it was used before");
+    // Who reads a whole body keeps its stream locked (Fetch standard, "fully read").
+    this.#consumed = true;
+    this.#stream?.getReader();
     const { codings } = this.#context;
     try {
       if (codings.length === 0) return await this.#incoming.body.bytes(Infinity);

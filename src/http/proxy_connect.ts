@@ -8,7 +8,7 @@ import type { ClientConnection, Sender } from "../connection/client.ts";
 import type { IncomingResponse } from "../connection/incoming.ts";
 import { onUpgrade, UpgradeRejected } from "../connection/upgrade.ts";
 import type { Upgraded } from "../connection/upgraded.ts";
-import type { Field } from "../http1/fields.ts";
+import { type Field, hasField } from "../http1/fields.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { clientResponse } from "./client_response.ts";
 
@@ -35,7 +35,7 @@ export interface TunnelRequest {
  */
 export async function openTunnel(wanted: TunnelRequest): Promise<Upgraded> {
   let proxy = await wanted.open();
-  let response = await ask(proxy.sender, wanted, wanted.authorization);
+  let response = await ask(proxy.sender, wanted, wanted.authorization, wanted.fields);
   if (response.status === 407 && wanted.onProxyChallenge !== undefined) {
     const answer = await wanted.onProxyChallenge(response.fields.getAll("proxy-authenticate"));
     if (answer !== null) {
@@ -43,7 +43,8 @@ export async function openTunnel(wanted: TunnelRequest): Promise<Upgraded> {
       const open = await proxy.sender.ready().then(() => true, () => false);
       wanted.signal.throwIfAborted();
       if (!open) proxy = await wanted.open();
-      response = await ask(proxy.sender, wanted, answer);
+      const others = wanted.fields.filter(([name]) => name.toLowerCase() !== "proxy-authorization");
+      response = await ask(proxy.sender, wanted, answer, others);
     }
   }
   if (response.ok) return await onUpgrade(response);
@@ -52,11 +53,17 @@ export async function openTunnel(wanted: TunnelRequest): Promise<Upgraded> {
   throw new UpgradeRejected("refused", { status: response.status, response: answerOf(response, wanted) });
 }
 
-async function ask(sender: Sender, wanted: TunnelRequest, authorization: string | null): Promise<IncomingResponse> {
-  const { authority, signal } = wanted;
-  const fields: Field[] = [["host", authority]];
-  if (authorization !== null) fields.push(["proxy-authorization", authorization]);
-  return await sender.send({ method: "CONNECT", target: authority, fields: [...fields, ...wanted.fields] }, { signal });
+async function ask(
+  sender: Sender,
+  { authority, signal }: TunnelRequest,
+  authorization: string | null,
+  given: readonly Field[],
+): Promise<IncomingResponse> {
+  const fields: Field[] = hasField(given, "host") ? [] : [["host", authority]];
+  if (authorization !== null && !hasField(given, "proxy-authorization")) {
+    fields.push(["proxy-authorization", authorization]);
+  }
+  return await sender.send({ method: "CONNECT", target: authority, fields: [...fields, ...given] }, { signal });
 }
 
 function answerOf(response: IncomingResponse, { authority }: TunnelRequest): Response {

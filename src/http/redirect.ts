@@ -26,12 +26,16 @@ export function isRedirect(status: number): boolean {
 }
 
 /**
- * The request that follows.
+ * The request that follows. Credentials that are gone once stay so, also where the redirects lead back.
  *
- * @param location The value of `Location`.
- * @throws {TypeError} It leads to no URL of HTTP, or the body would have to be sent again and cannot.
+ * @param locations The values of `Location`. Some servers send the same one twice.
+ * @throws {TypeError} It leads to no URL of HTTP, or to several, or the body would have to be sent again and cannot.
  */
-export function redirected(request: ClientRequest, status: number, location: string): ClientRequest {
+export function redirected(request: ClientRequest, status: number, locations: readonly string[]): ClientRequest {
+  const [location = ""] = locations;
+  if (locations.some((other) => other !== location)) {
+    throw new TypeError("Cannot follow the redirect: it leads to several places");
+  }
   let url: URL;
   try {
     url = checkUrl(new URL(utf8(location), request.url));

@@ -64,7 +64,21 @@ test("fetch() asks for what it can decode, unless told not to, asked otherwise, 
   assertEquals(await asked(), "gzip, deflate, br");
   assertEquals(await asked({ decompress: false }), "none");
   assertEquals(await asked({ headers: { "accept-encoding": "x" } }), "x");
-  assertEquals(await asked({ headers: { range: "bytes=0-1" } }), "none");
+  assertEquals(await asked({ headers: { range: "bytes=0-1" } }), "identity");
+  assertEquals(await asked({ headers: { range: "bytes=0-1", "accept-encoding": "gzip" } }), "gzip");
+  await client.close();
+});
+
+test("Client with an Accept-Encoding of its own sends that, and no second one", async () => {
+  const { client } = dialingServed(
+    ({ fields }) => ({ status: 200, body: fields.getAll("accept-encoding").join("|") }),
+    {
+      decompress: true,
+      headers: { "Accept-Encoding": "br" },
+    },
+  );
+  assertEquals(await (await client.fetch("http://a/")).text(), "br");
+  assertEquals(await (await client.fetch("http://a/", { headers: { range: "bytes=0-1" } })).text(), "br");
   await client.close();
 });
 

@@ -1,5 +1,6 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { deflateSync } from "node:zlib";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import { ProtocolError, StateError } from "../../src/http1/errors.ts";
 import { Client } from "../../src/http/client.ts";
 import type { ClientBody } from "../../src/http/client_options.ts";
@@ -154,6 +155,28 @@ test("fetch() lets the caller say Host, Accept and User-Agent", async () => {
   await client.close();
 });
 
+test("fetch() takes numbers as the values of fields, as the platform's does", async () => {
+  const { client } = dialingServed(({ fields }) => ({ status: 200, body: fields.get("x-n") ?? "none" }));
+  const inits = [{ "x-n": 1 }, [["x-n", 1]]] as unknown as HeadersInit[];
+  for (const headers of inits) assertEquals(await (await client.fetch("http://a/", { headers })).text(), "1");
+  const own = dialingServed(({ fields }) => ({ status: 200, body: fields.get("x-n") ?? "none" }), {
+    headers: inits[0],
+  });
+  assertEquals(await (await own.client.fetch("http://a/")).text(), "1");
+  await client.close();
+  await own.client.close();
+});
+
+test("Response.url has no fragment, not even an empty one", async () => {
+  const { client } = dialingServed(() => ({ status: 200, body: "ok" }));
+  for (const end of ["", "#", "#a", "?#", "?b#c"]) {
+    const response = await client.fetch(`http://a/x${end}`);
+    await response.text();
+    assertEquals(response.url, `http://a/x${end.replace(/#.*/, "")}`);
+  }
+  await client.close();
+});
+
 test("fetch() rejects what cannot be fetched, before it dials", async () => {
   const { client, dialed } = dialing();
   await assertRejects(() => client.fetch("data:,x"), TypeError);
@@ -245,6 +268,51 @@ test("Response.json(), bytes(), arrayBuffer() and blob() read the body once", as
   await assertRejects(() => locked.text(), TypeError);
   await client.abort();
 });
+
+for (const decompress of [false, true]) {
+  const fields = decompress ? [["content-encoding", "deflate"]] as const : [];
+  const body = decompress ? deflateSync("body") : "body";
+
+  test(`Response.body is locked once text() has read ${decompress ? "and decoded " : ""}it`, async () => {
+    const { client } = dialingServed(() => ({ status: 200, body, fields }), { decompress });
+    for (const before of [false, true]) {
+      const response = await client.fetch("http://a/");
+      const taken = before ? response.body : null;
+      const reading = response.text();
+      assertEquals([response.bodyUsed, response.body!.locked], [true, true]);
+      assertEquals(await reading, "body");
+      assertEquals([response.bodyUsed, response.body!.locked], [true, true]);
+      assertEquals(taken ?? response.body, response.body);
+      assertThrows(() => response.body!.getReader(), TypeError);
+      await assertRejects(() => response.body!.cancel(), TypeError);
+      for (const read of ["text", "json", "bytes", "arrayBuffer", "blob", "formData"] as const) {
+        await assertRejects(() => response[read](), TypeError);
+      }
+      assertThrows(() => response.clone(), TypeError);
+      assertThrows(() => new Response(response.body), TypeError);
+    }
+    await client.close();
+  });
+
+  test(`Response.text() refuses a ${decompress ? "coded " : ""}body whose stream is locked or was read`, async () => {
+    const { client } = dialingServed(() => ({ status: 200, body, fields }), { decompress });
+    const locked = await client.fetch("http://a/");
+    const reader = locked.body!.getReader();
+    assertEquals(locked.bodyUsed, false);
+    await assertRejects(() => locked.text(), TypeError);
+    reader.releaseLock();
+    assertEquals(await locked.text(), "body");
+    const read = await client.fetch("http://a/");
+    for await (const _ of read.body!);
+    assertEquals(read.bodyUsed, true);
+    await assertRejects(() => read.text(), TypeError);
+    const canceled = await client.fetch("http://a/");
+    await canceled.body!.cancel();
+    assertEquals(canceled.bodyUsed, true);
+    await assertRejects(() => canceled.text(), TypeError);
+    await client.close();
+  });
+}
 
 test("Response.clone() gives a second body and the same head", async () => {
   const { client } = dialingServed(() => ({ status: 404, body: "gone" }));

@@ -199,6 +199,32 @@ test("fetch() gives a 407 to absolute-form to whoever has no answer to it", asyn
   await client.close();
 });
 
+test("a request has one Proxy-Authorization: its own, else the client's, else the URL's; and the answer to a 407", async () => {
+  const proxy = "http://us:pw@proxy";
+  const url = `Basic ${btoa("us:pw")}`;
+  const ways = [
+    [{ proxy }, {}, url],
+    [{ proxy, headers: { "proxy-authorization": "client's" } }, {}, "client's"],
+    [{ proxy, headers: { "proxy-authorization": "client's" } }, { "Proxy-Authorization": "own" }, "own"],
+  ] as const;
+  for (const [options, headers, first] of ways) {
+    const { client, connection } = dialing({ ...options, onProxyChallenge: () => "answer" });
+    const fetching = client.fetch("http://a/", { headers });
+    const { far } = await connection(0);
+    const values = (sent: string) => [...sent.matchAll(/proxy-authorization: ([^¶]*)/gi)].map(([, value]) => value);
+    assertEquals(values(await answer(far, `${CHALLENGED}Content-Length: 4¶¶body`)), [first]);
+    assertEquals(values(await answer(far, OK)), ["answer"]);
+    await (await fetching).text();
+    const connecting = client.connect("b:1", { headers });
+    const { far: second } = await connection(1);
+    const own = "Proxy-Authorization" in headers ? "own" : url;
+    assertEquals(values(await answer(second, `${CHALLENGED}Content-Length: 0¶¶`)), [own]);
+    assertEquals(values(await answer(second, "HTTP/1.1 200 OK¶¶")), ["answer"]);
+    (await connecting).abort();
+    await client.abort();
+  }
+});
+
 test("connect() refuses what is no authority, and a client without a proxy", async () => {
   const { client, dialed } = dialing({ proxy: "http://proxy" });
   for (const authority of ["a", "a:", "a:0", "a:65536", "a:x", "http://a:1", "a:1/x", "u@a:1", "::1:80", ""]) {

@@ -1,5 +1,7 @@
 import { test } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
+import type { FetchInit } from "../../src/http/client_options.ts";
+import { redirected } from "../../src/http/redirect.ts";
 import { dialingServed } from "../support/dialing.ts";
 import type { IncomingRequest } from "../../src/connection/incoming.ts";
 
@@ -62,6 +64,87 @@ test("fetch() strips credentials when a redirect leaves the origin, and only the
   assertEquals(same, "GET a/x [authorization cookie x-a proxy-authorization] ");
   const chain = await (await client.fetch("http://a/302?http://b/302?http://a/x", { headers })).text();
   assertEquals(chain, "GET a/x [x-a] ");
+  await client.close();
+});
+
+test("fetch() strips the client's own credentials as it strips those of the request", async () => {
+  const headers = { Authorization: "a", cookie: "b", "proxy-authorization": "c", "x-a": "d" };
+  const { client } = dialingServed(redirecting, { headers });
+  const fetched = async (path: string, init: FetchInit = {}) => {
+    const text = await (await client.fetch(`http://a${path}`, init)).text();
+    return text.replace(/^[^[]*/, "");
+  };
+  for (const location of ["http://b/x", "http://a:81/x", "//b/x", "http://b/302?http://a/x", "/302?http://b/x"]) {
+    assertEquals(await fetched(`/302?${location}`), "[x-a] ", location);
+    assertEquals(await fetched(`/302?${location}`, { headers: { authorization: "own" } }), "[x-a] ", location);
+  }
+  assertEquals(await fetched("/302?/x"), "[authorization cookie x-a proxy-authorization] ");
+  assertEquals(await fetched("/x"), "[authorization cookie x-a proxy-authorization] ");
+  await client.close();
+});
+
+test("redirected() takes another scheme, host or port for another origin", () => {
+  const fields = [["Authorization", "a"], ["host", "virtual"], ["x-a", "d"]] as const;
+  const rest = { method: "GET", fields, body: null, signal: undefined };
+  for (const location of ["http://a/x", "https://b/x", "https://a:444/x", "//a:80/x"]) {
+    const request = { url: new URL("https://a/"), ...rest };
+    assertEquals(redirected(request, 302, [location]).fields, [["x-a", "d"]], location);
+  }
+  for (const location of ["/x", "https://a:443/x", "?y", "https://A/"]) {
+    const request = { url: new URL("https://a/"), ...rest };
+    assertEquals(redirected(request, 302, [location]).fields, fields, location);
+  }
+});
+
+test("Client asks a function for its fields at each URL, those of redirects among them", async () => {
+  const asked: string[] = [];
+  const { client } = dialingServed(redirecting, {
+    headers: (url) => {
+      asked.push(url.href);
+      return url.hostname === "a" || url.hostname === "b" ? { authorization: url.hostname } : { cookie: "x" };
+    },
+  });
+  const fetched = async (path: string, init: FetchInit = {}) =>
+    await (await client.fetch(`http://a${path}`, init)).text();
+  assertEquals(await fetched("/302?http://b/x"), "GET b/x [authorization] ");
+  assertEquals(asked, ["http://a/302?http://b/x", "http://b/x"]);
+  assertEquals(
+    await fetched("/302?http://c/x", { headers: { authorization: "own", "x-a": "1" } }),
+    "GET c/x [cookie x-a] ",
+  );
+  await client.close();
+});
+
+test("Client refuses what a function returns that are no headers", async () => {
+  const { client, dialed } = dialingServed(redirecting, { headers: () => "nothing" as unknown as HeadersInit });
+  await assertRejects(() => client.fetch("http://a/"), TypeError, "headers");
+  assertEquals(dialed.length, 0);
+  await client.close();
+});
+
+test("Client with a Host of its own sends one Host line, and none of it to another origin", async () => {
+  const { client } = dialingServed((request) => {
+    const hosts = request.fields.getAll("host").join(" ");
+    return request.target === "/"
+      ? { status: 302, fields: [["location", "http://b/x"], ["x-host", hosts]], body: "" }
+      : { status: 200, body: hosts };
+  }, { headers: { Host: "virtual" } });
+  const manual = await client.fetch("http://a/", { redirect: "manual" });
+  assertEquals(manual.headers.get("x-host"), "virtual");
+  assertEquals(await (await client.fetch("http://a/")).text(), "b");
+  assertEquals(await (await client.fetch("http://a/x", { headers: { host: "own" } })).text(), "own");
+  await client.close();
+});
+
+test("fetch() takes equal Location lines for one, and does not choose among others", async () => {
+  const { client } = dialingServed(({ target }) => {
+    const fields = target === "/same"
+      ? [["location", "/x"], ["Location", "/x"]] as const
+      : [["location", "/x"], ["location", "/y"]] as const;
+    return target === "/x" ? { status: 200, body: "x" } : { status: 302, fields, body: "" };
+  });
+  assertEquals(await (await client.fetch("http://a/same")).text(), "x");
+  await assertRejects(() => client.fetch("http://a/other"), TypeError, "several");
   await client.close();
 });
 
