@@ -4,6 +4,7 @@
  * @module
  */
 
+import { toText } from "@std/streams";
 import { Client, UpgradeRejected } from "../../mod.ts";
 
 /**
@@ -24,7 +25,7 @@ export async function echo(url: string, text: string, token: string): Promise<st
     });
     await io.write(new TextEncoder().encode(text));
     await io.closeWrite();
-    const back = await new Response(io.readable).text();
+    const back = await toText(io.readable);
     await io.close();
     return back;
   } catch (error) {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { LimitedBytesTransformStream } from "@std/streams";
 import { Client } from "../../mod.ts";
 import { connect } from "../../src/runtime/mod.ts";
 
@@ -14,12 +15,16 @@ export interface Output {
   readonly stderr: string;
 }
 
+/** The most that a command may say. */
+const MAX_OUTPUT_BYTES = 67_108_864;
+
 /**
  * Runs a command that was prepared with `POST /containers/{id}/exec`.
  *
  * @param path Of the daemon's socket, usually `/var/run/docker.sock`.
  * @param execId The prepared command.
  * @param stdin What the command reads.
+ * @throws {RangeError} The command says more than 64 MiB.
  */
 export async function dockerExec(path: string, execId: string, stdin: string): Promise<Output> {
   const docker = new Client({ dial: () => connect({ path }) });
@@ -32,9 +37,10 @@ export async function dockerExec(path: string, execId: string, stdin: string): P
   });
   await io.write(new TextEncoder().encode(stdin));
   await io.closeWrite(); // the end of stdin; output goes on
+  const said = io.readable.pipeThrough(new LimitedBytesTransformStream(MAX_OUTPUT_BYTES, { error: true }));
   const decoder = new TextDecoder();
   const output = { stdout: "", stderr: "" };
-  for await (const { stream, data } of frames(io)) output[stream] += decoder.decode(data);
+  for await (const { stream, data } of frames(said)) output[stream] += decoder.decode(data);
   await io.close();
   await docker.close();
   return output;
@@ -42,10 +48,12 @@ export async function dockerExec(path: string, execId: string, stdin: string): P
 
 /** Docker's frames: a byte for the stream, three of zero, four of length, the data. */
 async function* frames(
-  io: { read(): Promise<Uint8Array | null> },
+  said: ReadableStream<Uint8Array>,
 ): AsyncGenerator<{ readonly stream: keyof Output; readonly data: Uint8Array }> {
+  const reader = said.getReader();
   let held: Uint8Array = new Uint8Array(0);
-  for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) {
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    const chunk = next.value;
     const joined = new Uint8Array(held.length + chunk.length);
     joined.set(held);
     joined.set(chunk, held.length);

@@ -5,6 +5,17 @@
  */
 
 /**
+ * How many times as long work takes all at once as in sixteen equal parts: 1 where the time is linear, 16 where it grows
+ * with the square. What it makes is kept either way, so that memory costs the same.
+ *
+ * @param work Called with the amount.
+ * @param amount Of one part.
+ */
+export function timesAsLongAtOnce(work: (amount: number) => unknown, amount: number): number {
+  return timesAsLong(() => work(16 * amount), [() => Array.from({ length: 16 }, () => work(amount))]);
+}
+
+/**
  * How many times as long `whole` takes as its `parts` together. All take turns, and the best turn of each counts, so what
  * else the machine does falls out.
  *
@@ -12,7 +23,11 @@
  * @param parts The same with one of them large at a time.
  */
 export function timesAsLong(whole: () => unknown, parts: readonly (() => unknown)[]): number {
-  const runs = [whole, ...parts];
+  const [first, ...others] = bestTimes([whole, ...parts]) as [number, ...number[]];
+  return first / others.reduce((sum, time) => sum + time, 0);
+}
+
+function bestTimes(runs: readonly (() => unknown)[]): number[] {
   const best = runs.map(() => Infinity);
   for (let turn = 0; turn < 9; turn++) {
     for (const [i, run] of runs.entries()) {
@@ -21,6 +36,5 @@ export function timesAsLong(whole: () => unknown, parts: readonly (() => unknown
       best[i] = Math.min(best[i]!, performance.now() - start);
     }
   }
-  const [first, ...others] = best as [number, ...number[]];
-  return first / others.reduce((sum, time) => sum + time, 0);
+  return best;
 }
