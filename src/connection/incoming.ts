@@ -55,9 +55,12 @@ export class IncomingRequest implements RequestHead {
   }
 
   /**
-   * Aborts when the client leaves or the connection fails before the response is sent. Touching it makes the connection
-   * watch for that once the body was read to its end. Nobody watches while a switch is undecided, so that no byte of the
-   * new protocol is lost, and while the client's next request waits already.
+   * Aborts when the client leaves or the connection fails before the response is sent: at once if the client cuts the
+   * connection, or ends its side right behind the request (not with `allowHalfClose`); after `halfCloseTimeoutMs` if it
+   * ends it behind more than that. Touching it makes the connection watch from then on, if the request is complete and
+   * proposes no switch. Else it begins half a second after the handler did, as it does when nobody touches this. While a
+   * switch is undecided nothing of the new protocol is lost: what arrives is kept, and streams that are no sockets of this
+   * package are not read at all, so that only their failure is noticed.
    */
   get signal(): AbortSignal {
     if (this.#controller === null) {

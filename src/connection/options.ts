@@ -57,8 +57,16 @@ export interface ServerConnectionOptions extends ConnectionOptions {
   readonly upgradeTimeoutMs?: number | undefined;
   /** Whether `Date` is added to responses. True. */
   readonly dateHeader?: boolean | undefined;
-  /** Whether `request.signal` stays quiet when the client ends its side only. False. */
+  /**
+   * Whether a client that ends its side, but does not cut the connection, is waited for without end, while `request.signal`
+   * stays quiet. False.
+   */
   readonly allowHalfClose?: boolean | undefined;
+  /**
+   * How long a client that has ended its side is waited for without `allowHalfClose`: until its answer begins, and in each
+   * pause of it. Then the connection ends, and what the handler answers later is discarded. 2,000.
+   */
+  readonly halfCloseTimeoutMs?: number | undefined;
   /** Whether responses to requests that came together leave together, about 64 KiB at a time. False. */
   readonly pipelineFlush?: boolean | undefined;
   /** Told of what a handler threw, or of a response that could not be sent. */
@@ -103,6 +111,7 @@ const SERVER: Kinds<ServerConnectionOptions> = {
   lingerTimeoutMs: "number",
   maxLingerBytes: "number",
   drainTimeoutMs: "number",
+  halfCloseTimeoutMs: "number",
   requestTimeoutMs: "number",
   upgradeTimeoutMs: "number",
   dateHeader: "boolean",
@@ -174,6 +183,7 @@ function filledIn(options: ServerConnectionOptions): ServerSettings {
     upgradeTimeoutMs: options.upgradeTimeoutMs ?? 60_000,
     dateHeader: options.dateHeader ?? true,
     allowHalfClose: options.allowHalfClose ?? false,
+    halfCloseTimeoutMs: options.halfCloseTimeoutMs ?? 2000,
     pipelineFlush: options.pipelineFlush ?? false,
     onError: options.onError,
     onResponse: options.onResponse,

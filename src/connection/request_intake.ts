@@ -30,6 +30,8 @@ export interface IntakeLimits {
 export interface IntakeOwner {
   /** What a body fails with that the end of the connection cuts short. */
   truncated(): ProtocolError;
+  /** Some of a body was taken. */
+  onData(): void;
   /** A body has come to its end, or fails: then `error` is not `null`. */
   bodyOver(error: unknown): void;
   /** The client does not go on. */
@@ -86,7 +88,10 @@ export class RequestIntake implements BodySource {
       while (true) {
         if (this.#closed) throw this.#owner.truncated();
         const event = this.#machine.next();
-        if (event.type === "data") return event.bytes;
+        if (event.type === "data") {
+          this.#owner.onData();
+          return event.bytes;
+        }
         if (event.type === "end") {
           this.#owner.bodyOver(null);
           return event.trailers;

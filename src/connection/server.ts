@@ -35,6 +35,7 @@ import type { OutgoingResponse } from "./respond.ts";
 import { type Settled, settled } from "./settled.ts";
 import { attachUpgrade, PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
 import type { Parts } from "./upgraded.ts";
+import { Vigil } from "./vigil.ts";
 import { Wire } from "./wire.ts";
 
 /**
@@ -119,6 +120,7 @@ export class ServerConnection implements AsyncDisposable {
     this.#outlet = new Outlet(this.#machine, this.#wire, settings, (error) => this.abort(error));
     this.#intake = new RequestIntake(this.#machine, this.#wire, this.#outlet, settings, {
       truncated: () => bodyTruncated(this.#cause),
+      onData: () => this.#knownVigil?.stir(),
       bodyOver: (error) => this.#bodyOver(error),
       tooSlow: (error) => this.#tooSlow(error),
       giveUp: () => this.#conclude({ reason: "shutdown" }),
@@ -330,6 +332,7 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   async #answerLater(answer: Promise<OutgoingResponse>): Promise<Next> {
+    this.#watchIfLong();
     const limitMs = this.#answerLimitMs;
     const gaveUp = limitMs <= 0 ? null : this.#gaveUp = settled<null>();
     if (gaveUp !== null) this.#decision.set(limitMs, () => this.#giveUp(limitMs));
@@ -356,6 +359,7 @@ export class ServerConnection implements AsyncDisposable {
   /** The handler did not answer in time. */
   #giveUp(limitMs: number): void {
     if (!this.#machine.canRespond || this.#gaveUp === null) return;
+    this.#knownVigil?.end();
     this.#pending?.reject(new UpgradeRejected("timeout", { status: 503 }));
     this.#controller?.abort(new TransportError("timeout", `The request was not answered within ${limitMs} ms`));
     this.#refuse(503);
@@ -373,13 +377,17 @@ export class ServerConnection implements AsyncDisposable {
       return this.#stopped !== null ? "close" : this.#handlerFailed(refusal);
     }
     const body = sortBody(response.body);
-    if (this.#machine.switches(response.status)) return this.#switch(response, body);
+    if (this.#machine.switches(response.status)) {
+      this.#knownVigil?.end();
+      return this.#switch(response, body);
+    }
     if (this.#intake.awaitsContinue && !this.#machine.requestComplete) this.#machine.disableKeepAlive();
     const { framing } = this.#decide(response, body) as { readonly framing: { readonly type: string } };
     this.#pending?.reject(new UpgradeRejected("refused", { status: response.status }));
     if (body.type === "stream" || response.trailers !== undefined) {
       return this.#stream(response, body, framing.type !== "none");
     }
+    this.#knownVigil?.end();
     if (body.type === "bytes" && framing.type !== "none") this.#machine.sendData(body.bytes);
     this.#machine.sendEnd(null);
     return this.#finish();
@@ -411,6 +419,7 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   async #stream(response: OutgoingResponse, body: SortedBody, wanted: boolean): Promise<Next> {
+    this.#watchIfLong();
     try {
       if (!wanted) discardBody(response.body, null);
       else if (body.type === "bytes") this.#machine.sendData(body.bytes);
@@ -418,6 +427,8 @@ export class ServerConnection implements AsyncDisposable {
       this.#machine.sendEnd(wanted ? await makeTrailers(response.trailers) : null);
     } catch (error) {
       return await this.#cutShort(error);
+    } finally {
+      this.#knownVigil?.end();
     }
     return await this.#finish();
   }
@@ -432,6 +443,7 @@ export class ServerConnection implements AsyncDisposable {
   #outgoing: OutgoingStream | null = null;
 
   #sendData(chunk: Uint8Array): Promise<void> | undefined {
+    this.#knownVigil?.stir();
     this.#machine.sendData(chunk);
     return this.#outlet.flush();
   }
@@ -516,6 +528,7 @@ export class ServerConnection implements AsyncDisposable {
   /** What a handler threw, or a response that cannot be sent. */
   #handlerFailed(error: unknown): Next | Promise<Next> {
     this.#decision.clear();
+    this.#knownVigil?.end();
     this.#report(error);
     if (this.#stopped !== null) return "close";
     const failure = this.#intake.error ?? error;
@@ -555,28 +568,64 @@ export class ServerConnection implements AsyncDisposable {
     await this.#outlet.flush();
   }
 
-  /** Only a request that has come in whole can be watched; one that never will is aborted. */
+  /** A request that has come in whole can be watched better; one that never will is aborted. */
   #bodyOver(error: unknown): void {
-    if (this.#controller === null) return;
-    if (error === null) this.#watch(this.#request!, this.#controller);
-    else this.#controller.abort(error);
+    if (error === null) {
+      this.#knownVigil?.requestCompleted();
+      if (this.#controller !== null) this.#watch(this.#request!, this.#controller);
+    } else if (error instanceof ProtocolError) {
+      this.#controller?.abort(error);
+    } else {
+      this.#transportFailed(error);
+    }
   }
 
-  /** Reads ahead to notice a client that leaves, but never behind a request that may switch. */
+  /** Somebody waits for the client to leave. Behind a request that may switch the watch begins when it takes long. */
   #watch(request: IncomingRequest, controller: AbortController): void {
     if (request !== this.#request) return;
     if (this.#stopped?.reason === "error") return controller.abort(this.#stopped.error);
     this.#controller = controller;
-    if (this.#concluded || this.#pending !== null || !this.#machine.requestComplete) return;
-    if (this.#machine.hasBuffered) return;
-    const gone = (error: unknown): void => {
-      if (request === this.#request && !this.#concluded) controller.abort(error);
-    };
-    this.#wire.readAhead().then((chunk) => {
-      if (chunk !== null || this.#settings.allowHalfClose) return;
-      gone(new TransportError("closed", "The client has ended the connection"));
-    }, gone);
+    const answering = this.#machine.canRespond || this.#machine.responding;
+    if (this.#concluded || !answering || this.#undecided || !this.#machine.requestComplete) return;
+    this.#vigil.begin();
   }
+
+  /** The transport may have gone elsewhere meanwhile. */
+  #watchIfLong(): void {
+    if (!this.#concluded) this.#vigil.beginLater();
+  }
+
+  /** Whether the request at hand may still lead to a switch. */
+  get #undecided(): boolean {
+    return this.#pending !== null && this.#machine.canRespond;
+  }
+
+  /** Made when an answer is waited for, which not every connection does. */
+  get #vigil(): Vigil {
+    const machine = this.#machine;
+    return this.#knownVigil ??= new Vigil(this.#wire, this.#settings, {
+      requestIsAll: () => machine.requestComplete && !machine.hasBuffered,
+      mayReadAhead: () => machine.requestComplete && !machine.hasBuffered && !this.#undecided,
+      ended: (error) => this.#controller?.abort(error),
+      overdue: (error) => this.#lose(error),
+      lost: (error) => this.#transportFailed(error),
+    });
+  }
+
+  #knownVigil: Vigil | null = null;
+
+  /** The client is gone. What its handler answers later is discarded. */
+  #lose(error: unknown): void {
+    if (this.#stopped === null) this.#conclude({ reason: "error", error });
+  }
+
+  #transportFailed(error: unknown): void {
+    this.#failure ??= error;
+    this.#lose(error);
+  }
+
+  /** What the transport failed with; a body that it cuts short fails with that. */
+  #failure: unknown = undefined;
 
   /** The peer broke the protocol, or the transport failed. */
   async #fail(error: unknown): Promise<Closed> {
@@ -597,7 +646,7 @@ export class ServerConnection implements AsyncDisposable {
     if (closed.reason === "upgrade") return;
     const cause = this.#cause;
     this.#pending?.reject(new UpgradeRejected("canceled", { cause }));
-    this.#request?.body.fail(bodyTruncated(cause));
+    this.#request?.body.fail(this.#failure ?? bodyTruncated(cause));
     if (closed.reason === "error") this.#controller?.abort(cause);
     this.#outgoing?.stop(cause);
     if (this.#parts !== null && closed.reason !== "error" && this.#release(this.#parts)) return;
@@ -614,6 +663,7 @@ export class ServerConnection implements AsyncDisposable {
 
   #stopTimers(): void {
     this.#intake.stop();
+    this.#knownVigil?.stop();
     this.#headTime.stop();
     this.#outlet.stop();
     this.#decision.stop();

@@ -8,7 +8,7 @@ import { checkBytes, checkFunction, checkObject, isBytes, wrongType } from "../b
 import { concat } from "../bytes/concat.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import type { ByteChannel, Duplex } from "../duplex/duplex.ts";
-import type { FastPath } from "../duplex/fast_path.ts";
+import type { FastPath, PeerWatcher } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 import { StateError } from "../http1/errors.ts";
 import { Fields } from "../http1/fields.ts";
@@ -113,6 +113,24 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    */
   get fastPath(): FastPath | null {
     return this.#leftover === null ? this.#channel.fastPath : null;
+  }
+
+  /**
+   * Tells how the peer leaves, for HTTP that runs in here. Internal.
+   *
+   * @ignore
+   */
+  watchPeer(watcher: PeerWatcher | null): boolean {
+    return this.#channel.watchPeer(watcher);
+  }
+
+  /**
+   * See `watchPeer`. Internal.
+   *
+   * @ignore
+   */
+  probePeer(): boolean {
+    return this.#channel.probePeer();
   }
 
   /** See {@linkcode ByteChannel.read}. */

@@ -6,11 +6,11 @@
  */
 
 import type { Duplex } from "../duplex/duplex.ts";
-import { accepted, type FastPath } from "../duplex/fast_path.ts";
+import { accepted, type FastPath, type PeerWatcher } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 
 /** See the module. */
-export class Wire {
+export class Wire implements PeerWatcher {
   /** The transport as the caller gave it. */
   readonly io: Duplex;
   readonly #channel: HeldChannel;
@@ -96,6 +96,48 @@ export class Wire {
     }
     return this.#ahead;
   }
+
+  /**
+   * Tells `watcher` how the peer leaves. Where the transport cannot tell of an end unless it is read, a read begins ahead if
+   * that is allowed; else only failures are told. Calling it again with more allowed is in order.
+   *
+   * @param watcher Nobody else is told any more.
+   * @param mayRead Whether nobody else reads, and what comes next is ours.
+   */
+  watch(watcher: PeerWatcher, mayRead: boolean): void {
+    this.#watcher = watcher;
+    if (this.#channel.watchPeer(this) || !mayRead || this.#ahead !== null) return;
+    this.readAhead().then((chunk) => {
+      if (chunk === null) this.onPeerEnd(false);
+    }, (error) => this.onPeerFailure(error));
+  }
+
+  /** What the channel tells. Bytes that were read ahead are unread as well. */
+  onPeerEnd(unread: boolean): void {
+    this.#watcher?.onPeerEnd(unread || (this.#ahead !== null && this.#arrived !== null));
+  }
+
+  /** What the channel tells. */
+  onPeerFailure(error: unknown): void {
+    this.#watcher?.onPeerFailure(error);
+  }
+
+  /** Tells nobody any more. */
+  unwatch(): void {
+    this.#watcher = null;
+    this.#channel.watchPeer(null);
+  }
+
+  /**
+   * Finds out whether the peer has cut the connection, where nothing tells so by itself.
+   *
+   * @returns Whether that may be of use another time.
+   */
+  probe(): boolean {
+    return this.#channel.probePeer();
+  }
+
+  #watcher: PeerWatcher | null = null;
 
   /** What a read that began ahead has brought and nobody has taken: bytes, the end, or `undefined` for nothing. */
   takeArrived(): Uint8Array | null | undefined {

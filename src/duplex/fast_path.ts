@@ -22,6 +22,38 @@ export interface Withdrawable {
   withdrawRead(): boolean;
 }
 
+/** Who is told how a peer leaves. */
+export interface PeerWatcher {
+  /**
+   * The peer has ended its side.
+   *
+   * @param unread Whether bytes that it sent before are still to be read.
+   */
+  onPeerEnd(unread: boolean): void;
+  /** The transport has failed: the peer, or the network, has cut it. */
+  onPeerFailure(error: unknown): void;
+}
+
+/** A channel that can tell how its peer leaves although nobody reads from it. */
+export interface Watchable {
+  /**
+   * From now on `watcher` is told, also of what has happened before, and maybe twice; whoever was told until now is not
+   * any more. Nothing is lost: what the peer sends meanwhile is for the next `read()`, and of that no more is taken in than
+   * the channel holds anyway.
+   *
+   * @param watcher `null` for nobody.
+   * @returns Whether the peer's end is told as well, and not failures only.
+   */
+  watchPeer(watcher: PeerWatcher | null): boolean;
+  /**
+   * Finds out whether the peer has cut the connection, where the platform tells nothing of that because nothing is being
+   * read: the channel is full, or has ended. The watcher is told.
+   *
+   * @returns Whether that may be of use another time.
+   */
+  probePeer(): boolean;
+}
+
 /** Who takes chunks without promises. */
 export interface ChunkTaker {
   /**

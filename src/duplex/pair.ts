@@ -8,7 +8,7 @@ import { checkOptions, isBytes, wrongType } from "../bytes/arguments.ts";
 import { StateError } from "../http1/errors.ts";
 import { readableOf, writableOf } from "./channel_streams.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
-import { accepted, type Withdrawable } from "./fast_path.ts";
+import { accepted, type PeerWatcher, type Watchable, type Withdrawable } from "./fast_path.ts";
 import { TransportError } from "./transport_error.ts";
 
 /** How a pair behaves; the same in both directions. */
@@ -134,8 +134,20 @@ class Pipe {
   end(): void {
     if (this.#ended || this.#failure !== null) return;
     this.#ended = true;
+    this.#watcher?.onPeerEnd(this.#chunks.length > 0);
     this.#feed();
     this.#settle();
+  }
+
+  #watcher: PeerWatcher | null = null;
+
+  /** Tells the reader's side of the writer's end. */
+  watch(watcher: PeerWatcher | null): void {
+    this.#watcher = watcher;
+    if (watcher === null || !this.#ended) return;
+    queueMicrotask(() => {
+      if (watcher === this.#watcher) watcher.onPeerEnd(this.#chunks.length > 0);
+    });
   }
 
   /** The reader takes no more. */
@@ -175,7 +187,7 @@ function closedHere(): TransportError {
   return new TransportError("closed", "Cannot read: this end was closed");
 }
 
-class End implements PairEnd, Withdrawable {
+class End implements PairEnd, Withdrawable, Watchable {
   readonly closed: Promise<void>;
   readonly #in: Pipe;
   readonly #out: Pipe;
@@ -203,6 +215,22 @@ class End implements PairEnd, Withdrawable {
 
   withdrawRead(): boolean {
     return this.#in.withdraw();
+  }
+
+  #watcher: PeerWatcher | null = null;
+  #watching = false;
+
+  watchPeer(watcher: PeerWatcher | null): boolean {
+    this.#watcher = watcher;
+    this.#in.watch(watcher);
+    if (watcher === null || this.#watching) return true;
+    this.#watching = true;
+    this.closed.catch((error) => this.#watcher?.onPeerFailure(error));
+    return true;
+  }
+
+  probePeer(): boolean {
+    return false;
   }
 
   write(bytes: Uint8Array): Promise<void> {

@@ -7,11 +7,18 @@
 import { checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
 import { StateError } from "../http1/errors.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
-import { accepted, type FastPath, type Shortcut, type Withdrawable } from "./fast_path.ts";
+import {
+  accepted,
+  type FastPath,
+  type PeerWatcher,
+  type Shortcut,
+  type Watchable,
+  type Withdrawable,
+} from "./fast_path.ts";
 import { TransportError } from "./transport_error.ts";
 
 /** A byte channel that can end itself, and give back the pair it was made from. */
-export interface HeldChannel extends ByteChannel, Withdrawable, Shortcut {
+export interface HeldChannel extends ByteChannel, Withdrawable, Watchable, Shortcut {
   /** Sends what is written and ends both sides. */
   close(): Promise<void>;
   /** Gives back the locks on the streams; the pair may be used by others then. No read may be pending. */
@@ -45,7 +52,9 @@ export function offersChannel(duplex: object): duplex is Duplex & ByteChannel & 
 }
 
 class OwnChannel implements HeldChannel {
-  readonly #channel: ByteChannel & { close?(): Promise<void> };
+  readonly #channel: ByteChannel & { close?(): Promise<void>; readonly closed?: unknown };
+  #watcher: PeerWatcher | null = null;
+  #watching = false;
 
   constructor(channel: ByteChannel & { close?(): Promise<void> }) {
     this.#channel = channel;
@@ -87,6 +96,23 @@ class OwnChannel implements HeldChannel {
     const { withdrawRead } = this.#channel as Partial<Withdrawable>;
     return typeof withdrawRead === "function" && withdrawRead.call(this.#channel);
   }
+
+  /** What cannot be watched may have a `closed` promise that rejects when it fails (WinterTC). */
+  watchPeer(watcher: PeerWatcher | null): boolean {
+    const { watchPeer } = this.#channel as Partial<Watchable>;
+    if (typeof watchPeer === "function") return watchPeer.call(this.#channel, watcher);
+    this.#watcher = watcher;
+    const { closed } = this.#channel;
+    if (watcher === null || this.#watching || !(closed instanceof Promise)) return false;
+    this.#watching = true;
+    closed.catch((error) => this.#watcher?.onPeerFailure(error));
+    return false;
+  }
+
+  probePeer(): boolean {
+    const { probePeer } = this.#channel as Partial<Watchable>;
+    return typeof probePeer === "function" && probePeer.call(this.#channel);
+  }
 }
 
 class StreamChannel implements HeldChannel {
@@ -101,6 +127,9 @@ class StreamChannel implements HeldChannel {
   #aborted: { readonly reason: unknown } | null = null;
   #lastWrite: Promise<void> = accepted;
   #writeEnded: Promise<void> | null = null;
+  #watcher: PeerWatcher | null = null;
+  /** The reader whose end is told. */
+  #watched: ReadableStreamDefaultReader<Uint8Array> | null = null;
 
   constructor(duplex: Duplex) {
     this.#duplex = duplex;
@@ -162,7 +191,36 @@ class StreamChannel implements HeldChannel {
     this.#reading = false;
     this.#reader = this.#duplex.readable.getReader();
     this.#reader.closed.catch(ignore);
+    if (this.#watched !== null) this.#watchReader();
     return true;
+  }
+
+  /** Streams tell of an error at once, and of an end that lies behind bytes when those are read. */
+  watchPeer(watcher: PeerWatcher | null): boolean {
+    this.#watcher = watcher;
+    if (watcher === null) return false;
+    if (this.#watched === null) this.#writer.closed.catch((error) => this.#tellFailure(error));
+    this.#watchReader();
+    return false;
+  }
+
+  #watchReader(): void {
+    const reader = this.#reader;
+    if (reader === this.#watched) return;
+    this.#watched = reader;
+    reader.closed.then(() => this.#watcher?.onPeerEnd(false), (error) => {
+      if (reader === this.#reader) this.#tellFailure(error);
+    });
+  }
+
+  async #tellFailure(error: unknown): Promise<void> {
+    if (this.#aborted !== null || this.#closed || this.#watcher === null) return;
+    const reason = await this.#explain(error, "The streams failed");
+    this.#watcher?.onPeerFailure(reason);
+  }
+
+  probePeer(): boolean {
+    return false;
   }
 
   write(bytes: Uint8Array): Promise<void> {

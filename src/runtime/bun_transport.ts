@@ -48,6 +48,7 @@ interface PendingWrite {
 export class BunTransport implements Transport {
   readonly native: BunSocket;
   readonly reading = false;
+  readonly tellsReset = true;
   sink: TransportSink;
   #flowing = false;
   #over = false;
@@ -84,6 +85,8 @@ export class BunTransport implements Transport {
     if (taken < 0) return Promise.reject(new TransportError("reset", "Cannot write: the socket is closed"));
     return this.#wait(bytes, taken);
   }
+
+  probe(): void {}
 
   async closeWrite(): Promise<void> {
     if (this.#pending.length > 0) await this.#wait(new Uint8Array(0), 0);

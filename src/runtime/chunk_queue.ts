@@ -86,6 +86,16 @@ export class ChunkQueue implements FastPath, Withdrawable {
     if (this.waiting) source?.resume();
   }
 
+  /** Whether so much is queued that the source was asked to pause. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Lets the source go on although nobody reads, while there is room. */
+  readAhead(): void {
+    if (!this.#paused && !this.#ended && !this.#failed) this.#source?.resume();
+  }
+
   /** See `ByteChannel.read()`. */
   read(): Promise<Uint8Array | null> {
     if (this.waiting) return Promise.reject(busy());

@@ -29,6 +29,7 @@ export interface DenoConn {
   setKeepAlive?(on: boolean): void;
 }
 
+const NOTHING = new Uint8Array(0);
 /** 8 KiB, as in hyper: what a connection that waits for a request costs. */
 const FIRST_BUFFER_BYTES = 8 * 1024;
 /** 64 KiB and a header: once a read has filled its buffer, until one brings less than fits into the first. */
@@ -41,6 +42,7 @@ export class DenoTransport implements Transport {
   readonly native: DenoConn;
   sink: TransportSink;
   reading = false;
+  readonly tellsReset = false;
   #over = false;
   #ended = false;
   #abortReason: unknown = undefined;
@@ -72,6 +74,10 @@ export class DenoTransport implements Transport {
   write(bytes: Uint8Array): Promise<void> {
     if (this.#writes++ === 0) return this.#lastWrite = this.#writeNow(bytes);
     return this.#lastWrite = this.#lastWrite.then(() => this.#writeNow(bytes), this.#onWriteError);
+  }
+
+  probe(): void {
+    if (!this.#over && !this.writing) this.native.write(NOTHING).catch(this.#fail);
   }
 
   async closeWrite(): Promise<void> {
@@ -163,6 +169,10 @@ export class DenoTransport implements Transport {
 
   readonly #onReadError = (error: unknown): void => {
     this.reading = false;
+    this.#fail(error);
+  };
+
+  readonly #fail = (error: unknown): void => {
     if (this.#over) return;
     this.#closeNative();
     this.sink.failed(transportError(error, "read"));

@@ -12,7 +12,14 @@ import { isBytes, wrongType } from "../bytes/arguments.ts";
 import { type Settled, settled } from "../connection/settled.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
-import { accepted, type FastPath, type Shortcut, type Withdrawable } from "../duplex/fast_path.ts";
+import {
+  accepted,
+  type FastPath,
+  type PeerWatcher,
+  type Shortcut,
+  type Watchable,
+  type Withdrawable,
+} from "../duplex/fast_path.ts";
 import type { SocketOptions, StartTlsOptions } from "../duplex/network.ts";
 import type { ReleasedSocket, Socket, SocketInfo } from "../duplex/socket.ts";
 import { TransportError } from "../duplex/transport_error.ts";
@@ -30,7 +37,7 @@ interface EarlyWrite {
 }
 
 /** The socket of this package. */
-export class NetSocket implements Socket, Shortcut, Withdrawable, TransportSink {
+export class NetSocket implements Socket, Shortcut, Withdrawable, Watchable, TransportSink {
   readonly #startTls: StartTls;
   readonly #allowHalfOpen: boolean;
   readonly #opened: Settled<SocketInfo> = settled();
@@ -56,6 +63,7 @@ export class NetSocket implements Socket, Shortcut, Withdrawable, TransportSink 
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
   #cancel: (() => void) | null = null;
+  #watcher: PeerWatcher | null = null;
 
   /** Makes a socket that is opening; {@linkcode attach} opens it. */
   constructor(startTls: StartTls, secureTransport: "on" | "starttls", options: SocketOptions = {}) {
@@ -113,6 +121,27 @@ export class NetSocket implements Socket, Shortcut, Withdrawable, TransportSink 
 
   get fastPath(): FastPath {
     return this.#queue;
+  }
+
+  watchPeer(watcher: PeerWatcher | null): boolean {
+    this.#watcher = watcher;
+    if (watcher === null) return true;
+    if (this.#over || this.#queue.ended) queueMicrotask(() => this.#tellWatcher(watcher));
+    else this.#queue.readAhead();
+    return true;
+  }
+
+  #tellWatcher(watcher: PeerWatcher): void {
+    if (watcher !== this.#watcher) return;
+    if (this.#over) watcher.onPeerFailure(this.#refusal);
+    else watcher.onPeerEnd(!this.#queue.empty);
+  }
+
+  probePeer(): boolean {
+    const transport = this.#transport;
+    if (transport === null || transport.tellsReset) return false;
+    if (this.#queue.paused || this.#queue.ended) transport.probe();
+    return true;
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -246,10 +275,12 @@ export class NetSocket implements Socket, Shortcut, Withdrawable, TransportSink 
 
   received(chunk: Uint8Array): void {
     this.#queue.push(chunk);
+    if (this.#watcher !== null) this.#queue.readAhead();
   }
 
   ended(): void {
     this.#queue.end();
+    this.#watcher?.onPeerEnd(!this.#queue.empty);
     if (this.#over) return;
     if (this.#writeEnded) this.#transport?.close();
     else if (!this.#allowHalfOpen) this.closeWrite().catch(ignore);
@@ -323,6 +354,8 @@ export class NetSocket implements Socket, Shortcut, Withdrawable, TransportSink 
     this.#opened.reject(reason);
     if (failed) this.#closed.reject(reason);
     else this.#closed.resolve();
+    this.#watcher?.onPeerFailure(this.#refusal);
+    this.#watcher = null;
     if (this.#heir !== null) this.#heir.#end(reason, failed);
   }
 }

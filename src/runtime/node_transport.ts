@@ -17,6 +17,7 @@ const NOTHING = new Uint8Array(0);
 export class NodeTransport implements Transport {
   readonly native: NetSocketOfNode;
   readonly reading = false;
+  readonly tellsReset = false;
   sink: TransportSink;
   readonly #cut: () => void;
   readonly #under: Duplex | null;
@@ -70,6 +71,10 @@ export class NodeTransport implements Transport {
     // Else an empty write tells when everything before it is out of the caller's buffer. `drain` would not do: it says
     // nothing as long as less than the high-water mark waits.
     return this.#writeAndWait(NOTHING);
+  }
+
+  probe(): void {
+    if (!this.#over && !this.writing && !this.native.writableEnded) this.native.write(NOTHING);
   }
 
   closeWrite(): Promise<void> {

@@ -22,6 +22,10 @@ export interface Transport extends ChunkSource {
    * @returns `accepted` when the platform took them on the spot, else a promise for that.
    */
   write(bytes: Uint8Array): Promise<void>;
+  /** Whether the platform tells of a reset also while nothing is being read. */
+  readonly tellsReset: boolean;
+  /** Finds out whether the peer has cut the connection, where nothing tells so: a write of no bytes fails then. */
+  probe(): void;
   /** Sends FIN behind everything written. Called once. */
   closeWrite(): Promise<void>;
   /** Ends the platform socket, which has sent its FIN, and then tells the sink that it is closed. Idempotent. */

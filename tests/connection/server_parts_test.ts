@@ -105,7 +105,8 @@ for (const transport of transports) {
     const { readBuf, io } = await here.parts;
     const server = rawEnd(io);
     const rest = "more".slice(readBuf.length);
-    assertEquals(text(readBuf), "more".slice(0, bytewise ? 1 : 4));
+    // What tells of its end by itself was not read.
+    assertEquals(text(readBuf), "more".slice(0, !over.startsWith("streams") ? 0 : bytewise ? 1 : 4));
     if (rest !== "") await expectText(server, rest);
     await more;
     const said = here.client.write(wire("!"));

@@ -118,6 +118,7 @@ test("README: the security defaults are those of the sources", () => {
   assertEquals(valuesOf("bodyTimeoutMs"), [server.bodyTimeoutMs, server.writeTimeoutMs]);
   assertEquals([server.requestTimeoutMs, ...valuesOf("upgradeTimeoutMs")], [0, server.upgradeTimeoutMs, 503]);
   assertEquals(valuesOf("unclaimedUpgradeTimeoutMs"), [server.unclaimedUpgradeTimeoutMs, server.closeTimeoutMs]);
+  assertEquals(valuesOf("halfCloseTimeoutMs"), [server.halfCloseTimeoutMs]);
   assertEquals(valuesOf("maxLingerBytes"), [server.maxLingerBytes, server.lingerTimeoutMs]);
   assertEquals(valuesOf("maxMessageBytes"), [webSocket.maxMessageBytes, 1009]);
   assertEquals(valuesOf("pingIntervalMs"), [webSocket.closeTimeoutMs]);
