@@ -1,8 +1,16 @@
 /**
- * Runs the tests on every runtime: `deno task test [part of a path]… [--runtime=deno,bun,node,node20,doc,npm] [--timeout=s]`.
+ * Runs the tests on every runtime: `deno task test [part of a path]… [--runtime=deno,bun,node,…] [--timeout=s]`.
  *
- * The same files run on Deno as they are and on Bun, the current Node and Node 20 (also 22 and 24 if told) as bundles; the
- * examples in doc comments run on Deno. The files in `tests/npm/` are about the npm package and run once it is built. Ends with the totals; the exit code is 1 unless everything passed.
+ * | `--runtime=`                                 | what runs                                                        |
+ * | -------------------------------------------- | ---------------------------------------------------------------- |
+ * | `deno`                                       | the test files as they are                                       |
+ * | `bun`, `node`, `node24`, `node22`, `node20`  | the same as bundles; `node` is the newest                        |
+ * | `least-deno`, `least-bun`, `least-node`      | the smoke suite, on the least versions that README.md names      |
+ * | `doc`                                        | the examples in doc comments, on Deno                            |
+ * | `npm`                                        | the files in `tests/npm/`, once the npm package is built         |
+ *
+ * All of them where none is named. Says every few seconds how far it is, and ends with the totals; the exit code is 1 unless
+ * everything passed.
  *
  * @module
  */
@@ -14,10 +22,13 @@ import { type Outcome, runJob } from "./testing/job.ts";
 import { type ImportArguments, importArguments } from "./testing/jsr.ts";
 import { killChildrenOnInterrupt } from "./testing/process.ts";
 import { exists, filesIn, projectRoot } from "./testing/project.ts";
-import { prepare, type Runtime, type RuntimeName } from "./testing/runtimes.ts";
+import { isLeast, prepare, type Runtime, type RuntimeName } from "./testing/runtimes.ts";
+import { Progress } from "./testing/progress.ts";
+import { smokeFiles } from "./testing/smoke.ts";
 
-const usualNames: readonly RuntimeName[] = ["deno", "bun", "node", "node20", "doc", "npm"];
-const runtimeNames: readonly RuntimeName[] = [...usualNames, "node22", "node24"];
+const suiteNames: readonly RuntimeName[] = ["deno", "bun", "node", "node24", "node22", "node20"];
+const leastNames: readonly RuntimeName[] = ["least-deno", "least-bun", "least-node"];
+const runtimeNames: readonly RuntimeName[] = [...suiteNames, ...leastNames, "doc", "npm"];
 
 /** A file may take this long, a test half of it. */
 const defaultTimeoutSeconds = 60;
@@ -53,9 +64,10 @@ async function runAll(): Promise<void> {
   const packageFiles = files.filter((file) => file.startsWith("tests/npm/"));
   const suite = files.filter((file) => !packageFiles.includes(file));
   const examples = matching(await filesWithExamples());
+  const smoke = suite.filter((file) => smokeFiles.includes(file));
   const imports = await importArguments();
   const runtimes = await prepareRuntimes();
-  const bundles = await bundlesFor(runtimes, suite, imports);
+  const bundles = await bundlesFor(runtimes, suite, smoke, imports);
   const artefact = chosen.includes("npm") && packageFiles.length > 0
     ? await prepareArtefactIn(`${directory}/npm`)
     : null;
@@ -63,7 +75,8 @@ async function runAll(): Promise<void> {
   const jobs: (() => Promise<void>)[] = [];
   for (const runtime of runtimes) {
     const { name } = runtime;
-    const own = name === "doc" ? examples : name !== "npm" ? suite : artefact === null ? [] : packageFiles;
+    const ofPackage = artefact === null ? [] : packageFiles;
+    const own = name === "doc" ? examples : name === "npm" ? ofPackage : isLeast(name) ? smoke : suite;
     for (const [index, file] of own.entries()) {
       jobs.push(async () => {
         const target = bundles.get(name)?.get(file) ?? { entry: file };
@@ -75,7 +88,9 @@ async function runAll(): Promise<void> {
       });
     }
   }
-  await runInParallel(jobs, availableParallelism());
+  const progress = new Progress(jobs.length);
+  await runInParallel(jobs, availableParallelism(), () => progress.step());
+  progress.stop();
   await artefact?.remove();
   // A filter may have meant the examples of a module.
   if (files.length > 0 || filters.length > 0 && examples.length > 0) return;
@@ -112,14 +127,16 @@ async function prepareArtefactIn(folder: string): Promise<PreparedArtefact | nul
 /** Node 20 has the stand-ins in any case: `@std/assert` needs `Set.prototype.union`, which came with Node 22. */
 async function bundlesFor(
   runtimes: readonly Runtime[],
-  files: readonly string[],
-  { usual, offline }: ImportArguments,
+  suite: readonly string[],
+  smoke: readonly string[],
+  { usual, offline, least }: ImportArguments,
 ): Promise<Map<RuntimeName, Map<string, Bundle>>> {
   const bundles = new Map<RuntimeName, Map<string, Bundle>>();
   const made = new Map<readonly string[], Promise<Map<string, Bundle>>>();
   for (const { name } of runtimes) {
+    const files = isLeast(name) ? smoke : suite;
     if (name === "deno" || name === "doc" || name === "npm" || files.length === 0) continue;
-    const imports = name === "node20" ? offline : usual;
+    const imports = isLeast(name) ? least : name === "node20" ? offline : usual;
     const making = made.get(imports) ?? bundle(files, `${directory}/bundle-${made.size}`, imports);
     made.set(imports, making);
     bundles.set(name, await making);
@@ -137,10 +154,13 @@ async function filesWithExamples(): Promise<string[]> {
   return files;
 }
 
-async function runInParallel(jobs: (() => Promise<void>)[], width: number): Promise<void> {
+async function runInParallel(jobs: (() => Promise<void>)[], width: number, onDone: () => void): Promise<void> {
   const queue = jobs.values();
   await Promise.all(Array.from({ length: width }, async () => {
-    for (const job of queue) await job();
+    for (const job of queue) {
+      await job();
+      onDone();
+    }
   }));
 }
 
@@ -183,7 +203,7 @@ function parseArguments(
   args: readonly string[],
 ): { filters: string[]; chosen: readonly RuntimeName[]; timeoutMs: number } {
   const filters: string[] = [];
-  let chosen: readonly RuntimeName[] = usualNames;
+  let chosen = runtimeNames;
   let seconds = defaultTimeoutSeconds;
   for (const arg of args) {
     const [option, value = ""] = arg.split("=", 2);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { leastVersions } from "../testing/least_versions.ts";
 import { projectRoot } from "../testing/project.ts";
 
 /** The name on npm. */
@@ -68,7 +69,7 @@ export function manifestOf({ version, license, exports }: Project): Manifest {
     license,
     type: "module",
     sideEffects: false,
-    engines: { node: ">=20" },
+    engines: { node: `>=${leastVersions.node}` },
     main: main.default,
     types: main.types,
     exports: Object.fromEntries(entries),

@@ -14,6 +14,9 @@ const standIns: Imports = {
   "@std/streams": "tests/offline/streams.ts",
 };
 
+/** What stands in for built-in modules on the least versions of the runtimes. */
+const builtInStandIns: Imports = { "node:test": "tests/offline/node_test.ts" };
+
 /** What is only there to be type-checked: nothing runs with it. */
 const typesOnly: Imports = { "@deno/dnt": "tests/offline/dnt.ts" };
 
@@ -21,6 +24,7 @@ const typesOnly: Imports = { "@deno/dnt": "tests/offline/dnt.ts" };
 const probeTimeoutMs = 15_000;
 
 const importMap = ".cache/import_map.json";
+const leastImportMap = ".cache/import_map_least.json";
 
 type Imports = Readonly<Record<string, string>>;
 
@@ -39,19 +43,24 @@ export interface ImportArguments {
   readonly usual: readonly string[];
   /** The import map with the stand-ins, in any case. */
   readonly offline: readonly string[];
+  /** The same, for the least versions of the runtimes: with a stand-in for `node:test`. */
+  readonly least: readonly string[];
 }
 
 /** Writes the import map, and finds out whether it is needed. */
 export async function importArguments(): Promise<ImportArguments> {
   const { imports, scopes } = await readConfig();
-  await writeImportMap({
+  const map = {
     imports: absolute({ ...imports, ...standIns, ...typesOnly }),
     scopes: Object.fromEntries(Object.entries(scopes).map(([scope, own]) => [absoluteUrl(scope), absolute(own)])),
-  });
+  };
+  await writeImportMap(importMap, map);
+  await writeImportMap(leastImportMap, { ...map, imports: { ...map.imports, ...absolute(builtInStandIns) } });
   const offline = [`--import-map=${importMap}`];
-  if (await jsrAnswers(Object.keys(standIns))) return { usual: [], offline };
+  const least = [`--import-map=${leastImportMap}`];
+  if (await jsrAnswers(Object.keys(standIns))) return { usual: [], offline, least };
   console.log(`JSR cannot be reached: stand-ins from tests/offline/ replace ${Object.keys(standIns).join(" and ")}`);
-  return { usual: offline, offline };
+  return { usual: offline, offline, least };
 }
 
 /**
@@ -72,11 +81,14 @@ async function readConfig(): Promise<DenoConfig> {
 }
 
 /** Renamed into place, as another run in the same folder may be reading the map. */
-async function writeImportMap(map: { imports: Imports; scopes: Record<string, Imports> }): Promise<void> {
-  const draft = new URL(`${importMap}.${Deno.pid}`, projectRoot);
+async function writeImportMap(
+  path: string,
+  map: { imports: Imports; scopes: Record<string, Imports> },
+): Promise<void> {
+  const draft = new URL(`${path}.${Deno.pid}`, projectRoot);
   await Deno.mkdir(new URL(".", draft), { recursive: true });
   await Deno.writeTextFile(draft, JSON.stringify(map, null, 2));
-  await Deno.rename(draft, new URL(importMap, projectRoot));
+  await Deno.rename(draft, new URL(path, projectRoot));
 }
 
 /** Paths become URLs, as the map lies elsewhere; `jsr:` and `npm:` specifiers stay. */

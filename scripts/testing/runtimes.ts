@@ -5,6 +5,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { leastVersions } from "./least_versions.ts";
 import { installProgram, versionOf } from "./npm.ts";
 import { projectRoot } from "./project.ts";
 
@@ -12,9 +13,17 @@ import { projectRoot } from "./project.ts";
  * A runtime, by the name that `--runtime=` takes; `doc` is Deno running the examples in doc comments, `npm` Deno running
  * the tests of the package that is to be published.
  */
-export type RuntimeName = "deno" | "bun" | "node" | "node20" | "node22" | "node24" | "doc" | "npm";
+export type RuntimeName = "deno" | "bun" | "node" | "node20" | "node22" | "node24" | LeastRuntime | "doc" | "npm";
+
+/** A runtime in the least version that works. */
+export type LeastRuntime = `least-${keyof typeof leastVersions}`;
 
 type NpmRuntime = Exclude<RuntimeName, "deno" | "doc" | "npm">;
+
+/** Whether it is a least version, which plays the smoke suite only. */
+export function isLeast(name: RuntimeName): name is LeastRuntime {
+  return name.startsWith("least-");
+}
 
 /** A runtime that is ready. */
 export interface Runtime {
@@ -27,11 +36,13 @@ export interface Runtime {
 
 interface Wanted {
   /** The name of the executable. */
-  readonly executable: "bun" | "node";
+  readonly executable: "bun" | "deno" | "node";
   /** Whether this version is the one we want. */
   accepts(version: string): boolean;
   /** The packages of npm that hold the executable, by platform. */
   readonly packages: Readonly<Record<string, string>>;
+  /** Where the executable lies in the package. */
+  readonly folder: string;
   /** Which version to take from npm. */
   readonly range: string;
 }
@@ -53,27 +64,43 @@ const bunPackages: Readonly<Record<string, string>> = {
   "windows-x86_64": "@oven/bun-windows-x64",
 };
 
+const denoPackages: Readonly<Record<string, string>> = {
+  "linux-x86_64": "@deno/linux-x64-glibc",
+  "linux-aarch64": "@deno/linux-arm64-glibc",
+  "darwin-x86_64": "@deno/darwin-x64",
+  "darwin-aarch64": "@deno/darwin-arm64",
+  "windows-x86_64": "@deno/win32-x64",
+};
+
+const bun = { executable: "bun", packages: bunPackages, folder: "bin/" } as const;
+const deno = { executable: "deno", packages: denoPackages, folder: "" } as const;
+const node = { executable: "node", packages: nodePackages, folder: "bin/" } as const;
+
 const wanted: Readonly<Record<NpmRuntime, Wanted>> = {
   bun: {
-    executable: "bun",
+    ...bun,
     accepts: (version) => Number(version.split(".")[0]) >= 1 && !/^1\.[01]\./.test(version),
-    packages: bunPackages,
     range: "latest",
   },
   node: {
-    executable: "node",
+    ...node,
     accepts: (version) => Number(version.split(".")[0]) >= 26,
-    packages: nodePackages,
     range: "latest",
   },
   node20: nodeOf(20),
   node22: nodeOf(22),
   node24: nodeOf(24),
+  "least-deno": exactly(deno, leastVersions.deno),
+  "least-bun": exactly(bun, leastVersions.bun),
+  "least-node": exactly(node, leastVersions.node),
 };
 
 function nodeOf(major: number): Wanted {
-  const accepts = (version: string) => version.startsWith(`${major}.`);
-  return { executable: "node", accepts, packages: nodePackages, range: `${major}` };
+  return { ...node, accepts: (version) => version.startsWith(`${major}.`), range: `${major}` };
+}
+
+function exactly(program: Pick<Wanted, "executable" | "folder" | "packages">, wanted: string): Wanted {
+  return { ...program, accepts: (version) => version === wanted, range: wanted };
 }
 
 /**
@@ -106,5 +133,5 @@ function packageOf(name: NpmRuntime): string {
 
 function executablePath(name: NpmRuntime): string {
   const suffix = Deno.build.os === "windows" ? ".exe" : "";
-  return `node_modules/${packageOf(name)}/bin/${wanted[name].executable}${suffix}`;
+  return `node_modules/${packageOf(name)}/${wanted[name].folder}${wanted[name].executable}${suffix}`;
 }

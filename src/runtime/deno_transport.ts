@@ -37,6 +37,16 @@ const BULK_BUFFER_BYTES = 65 * 1024;
 /** A chunk that is smaller than this part of its buffer is copied out of it. */
 const COPIED_PART = 1 / 4;
 
+/** Before 2.9.5 a write that the peer does not take stays pending in Deno when its connection is closed (2.1 to 2.9.3). */
+const closeEndsWrites = isAtLeast([2, 9, 5]);
+
+function isAtLeast(wanted: readonly number[]): boolean {
+  const { Deno } = globalThis as { Deno?: { readonly version: { readonly deno: string } } };
+  const own = (Deno?.version.deno ?? "").split(".").map((part) => Number.parseInt(part));
+  const differs = wanted.findIndex((part, index) => part !== own[index]);
+  return differs < 0 || own[differs]! > wanted[differs]!;
+}
+
 /** Reads one chunk when one is asked for, writes one after the other. */
 export class DenoTransport implements Transport {
   readonly native: DenoConn;
@@ -51,6 +61,7 @@ export class DenoTransport implements Transport {
   #writes = 0;
   #bytes: Uint8Array | null = null;
   #lastWrite: Promise<void> = Promise.resolve();
+  #giveUpWrite: ((reason: unknown) => void) | null = null;
 
   /** Takes over a connection that nobody reads from. */
   constructor(native: DenoConn, sink: TransportSink) {
@@ -112,11 +123,20 @@ export class DenoTransport implements Transport {
     } catch {
       // Deno has closed it already.
     }
+    this.#giveUpWrite?.(this.#abortReason);
   }
 
   #writeNow(bytes: Uint8Array): Promise<void> {
     this.#bytes = bytes;
-    return this.native.write(bytes).then(this.#onWritten, this.#onWriteError);
+    const written = this.native.write(bytes);
+    return (closeEndsWrites ? written : this.#untilClosed(written)).then(this.#onWritten, this.#onWriteError);
+  }
+
+  #untilClosed(written: Promise<number>): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#giveUpWrite = reject;
+      written.then(resolve, reject);
+    });
   }
 
   #failure(error: unknown): unknown {

@@ -45,7 +45,7 @@ let ownClient: Client | null = null;
  *
  * @param url Of the schemes ws and wss, or http and https.
  * @param options Of the handshake, and the way.
- * @param giveUp Gives up besides the signal of the options.
+ * @param giveUp Gives up; the signal of the options aborts it as well.
  * @param given A WebSocket that is there already: then nothing is connected.
  * @throws {DOMException} `SyntaxError`: the URL cannot be used.
  * @throws {TypeError} There is no URL, or an option is of another kind.
@@ -54,7 +54,7 @@ let ownClient: Client | null = null;
 export function connectWebSocket(
   url: string | URL,
   options: WebSocketStreamOptions,
-  giveUp: AbortSignal,
+  giveUp: AbortController,
   given?: PendingWebSocket,
 ): Connecting {
   if (url === undefined) throw wrongType("url", "a URL", url);
@@ -64,16 +64,26 @@ export function connectWebSocket(
   const handshake = clientHandshake(options);
   const client = options.client ?? (ownClient ??= new Client({ maxIdlePerOrigin: 0 }));
   const { proxy, noProxy, tls, dial, signal } = options;
+  const unlisten = signal === undefined ? null : abortWith(giveUp, signal);
   const opening = client.upgrade(parsed.href.replace(/^ws/, "http"), {
     protocol: "websocket",
     headers: handshake.fields as [string, string][],
-    signal: signal === undefined ? giveUp : AbortSignal.any([signal, giveUp]),
+    signal: giveUp.signal,
     proxy,
     noProxy,
     tls,
     dial,
   });
+  if (unlisten !== null) opening.then(unlisten, unlisten);
   return { url: parsed, opening: opening.then((upgraded) => handshake.open(upgraded)) };
+}
+
+/** `AbortSignal.any()` came with Node 20.3 only. Returns what ends it. */
+function abortWith(controller: AbortController, signal: AbortSignal): () => void {
+  const abort = (): void => controller.abort(signal.reason);
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return () => signal.removeEventListener("abort", abort);
 }
 
 /** The URL of a WebSocket, as the constructors of the platforms take it. */

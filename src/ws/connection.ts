@@ -327,8 +327,9 @@ export class WebSocketConnection implements AsyncDisposable {
 
   /** Whoever pipes into the stream learns of the end without writing; and an abort does not wait for a write. */
   #onWritable(controller: WritableStreamDefaultController): void {
-    const { signal } = controller;
-    signal.addEventListener("abort", () => this.#limitClosing(), { once: true });
+    // Bun before 1.4 has no such signal, and waits.
+    const signal = controller.signal as AbortSignal | undefined;
+    signal?.addEventListener("abort", () => this.#limitClosing(), { once: true });
     void this.closed.then(({ error }) => controller.error(error ?? closed()));
   }
 

@@ -102,7 +102,7 @@ export class WebSocket extends EventTarget {
     const init = typeof protocols === "string" ? { protocols: [protocols] } : protocols;
     const options: WebSocketInit = isList(init) ? { protocols: init } : init;
     if (options.socket !== undefined) checkObject(options.socket, "options.socket");
-    const connecting = connectWebSocket(url, options, this.#giveUp.signal, options.socket);
+    const connecting = connectWebSocket(url, options, this.#giveUp, options.socket);
     this.#url = connecting.url.href;
     this.#origin = connecting.url.origin;
     void this.#run(connecting.opening);

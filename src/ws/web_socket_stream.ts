@@ -54,7 +54,7 @@ export class WebSocketStream implements PendingWebSocket {
    * @throws {TypeError} `headers` hold a field that belongs to the handshake.
    */
   constructor(url: string | URL, options: WebSocketStreamOptions = {}) {
-    const { url: parsed, opening } = connectWebSocket(url, options, this.#giveUp.signal);
+    const { url: parsed, opening } = connectWebSocket(url, options, this.#giveUp);
     this.url = parsed.href;
     this.opened = unattended(opening);
     this.closed = this.opened.then((connection) => connection.closed, neverOpen);

@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { scan } from "../../scripts/source_scan.ts";
+import { leastVersions } from "../../scripts/testing/least_versions.ts";
 import { projectFile } from "../support/runtime.ts";
 import { artefact, installed, manifest, tool } from "./artefact.ts";
 
@@ -32,7 +33,7 @@ function graphOf(entry: string): { modules: string[]; others: string[] } {
 test("package.json says what npm and provenance need", () => {
   const { name, version, license, type, sideEffects, engines, repository, description, keywords } = manifest;
   assertEquals([name, version, license, type], ["http-upgrade", project.version, project.license, "module"]);
-  assertEquals([sideEffects, engines], [false, { node: ">=20" }]);
+  assertEquals([sideEffects, engines], [false, { node: `>=${leastVersions.node}` }]);
   assertEquals((repository as { url: string }).url, "git+https://github.com/http-upgrade/http-upgrade.git");
   assert((description as string).length > 20 && (keywords as string[]).includes("upgrade"));
 });

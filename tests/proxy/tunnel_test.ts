@@ -6,6 +6,7 @@ import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/dupl
 import { TransportError } from "../../src/duplex/transport_error.ts";
 import { tunnel, type TunnelBytes, type TunnelOptions } from "../../src/proxy/tunnel.ts";
 import { digest, sendNoise } from "../support/noise.ts";
+import { isAtLeast, runtimeName, skipUnless } from "../support/runtime.ts";
 import { isPending } from "../support/switching.ts";
 import { FakeClock, readAll, text, turns, wire } from "../support/wire.ts";
 
@@ -172,7 +173,11 @@ for (const kind of Object.keys(kinds)) {
     assertEquals(clock.pending, 0);
   });
 
-  test(`tunnel() over ${kind} ends a side that takes nothing after idleTimeoutMs`, async () => {
+  const abortReachesWrites = skipUnless(
+    kind === "channels" || runtimeName !== "bun" || isAtLeast("1.4.0"),
+    "Bun before 1.4 tells a sink of abort() only when its write has settled",
+  );
+  test(`tunnel() over ${kind} ends a side that takes nothing after idleTimeoutMs`, abortReachesWrites, async () => {
     const clock = new FakeClock();
     const { client, target, over } = joined(kind, { clock, idleTimeoutMs: 1000 }, { capacityBytes: 4 });
     client.write(wire("more than fits")).catch(() => {});

@@ -1,8 +1,8 @@
 /**
  * What a test may need to know about the runtime it is on.
  *
- * A test file runs as it is on Deno and as a bundle on Bun, the current Node and Node 20, in a process of its own, with
- * the project's folder as its working directory. `import.meta.url` is that of the bundle: find files with
+ * A test file runs as it is on Deno and as a bundle on Bun and Node, in a process of its own, with the project's folder as
+ * its working directory. `import.meta.url` is that of the bundle: find files with
  * {@linkcode projectFile}.
  *
  * What of `node:test` behaves alike on Deno 2.9, Bun 1.4, Node 20 and Node 26, and is all that tests use:
@@ -44,6 +44,42 @@ export const runtimeVersion: string = process.versions[runtimeName] ?? "unknown"
 
 /** Its first number. */
 export const runtimeMajor: number = Number.parseInt(runtimeVersion);
+
+/**
+ * Whether the runtime's version is this one or a later one.
+ *
+ * @param version For example `1.2.6`.
+ */
+export function isAtLeast(version: string): boolean {
+  const own = runtimeVersion.split(".").map((part) => Number.parseInt(part));
+  const wanted = version.split(".").map(Number);
+  const differs = wanted.findIndex((part, index) => part !== own[index]);
+  return differs < 0 || own[differs]! > wanted[differs]!;
+}
+
+/** Skips what needs TLS: before 1.4 Bun trusts any certificate, so that we refuse it. */
+export const unlessTlsIsRefused: { skip: string | false } = skipUnless(
+  runtimeName !== "bun" || isAtLeast("1.4.0"),
+  "TLS is refused on Bun before 1.4",
+);
+
+/** Skips what needs TLS over streams, inside of a tunnel for example. */
+export const unlessNoTlsOverStreams: { skip: string | false } = unlessTlsIsRefused.skip
+  ? unlessTlsIsRefused
+  : skipUnless(
+    runtimeName !== "deno" || isAtLeast("2.5.0"),
+    "Deno has TLS over anything but a TCP socket from 2.5",
+  );
+
+/** Whether messages of WebSockets are compressed: permessage-deflate needs a zlib that can be used at once. */
+export const deflates: boolean = runtimeName === "deno" ||
+  isAtLeast(runtimeName === "bun" ? "1.2.6" : runtimeMajor < 22 ? "20.16.0" : "22.3.0");
+
+/** Skips what expects compression. */
+export const unlessNoDeflate: { skip: string | false } = skipUnless(
+  deflates,
+  "permessage-deflate needs Bun 1.2.6, Node 20.16 or Node 22.3",
+);
 
 /**
  * The path of a file of the project.

@@ -17,6 +17,7 @@ import { WebSocketStream } from "../../src/ws/web_socket_stream.ts";
 import { type Dialing, dialing } from "../support/dialing.ts";
 import { FramePeer } from "../support/frame_peer.ts";
 import { closePayload, OPCODES, toward } from "../support/frames.ts";
+import { unlessNoDeflate } from "../support/runtime.ts";
 import { joined } from "../support/switching.ts";
 import { everyCut, FakeClock, readUntil, turns, wire } from "../support/wire.ts";
 
@@ -52,7 +53,7 @@ function answer(key: string, changes: Readonly<Record<string, string | null>> = 
   return `HTTP/1.1 101 Switching Protocols¶${lines.join("")}¶`;
 }
 
-test("WebSocketStream asks as RFC 6455 §4.1 has it [W5]", async () => {
+test("WebSocketStream asks as RFC 6455 §4.1 has it [W5]", unlessNoDeflate, async () => {
   const { request, key } = await ask({
     protocols: ["a", "b"],
     headers: { authorization: "Bearer t", origin: "http://o" },
@@ -81,7 +82,7 @@ test("the key is another one for each connection (RFC 6455 §4.1) [W5]", async (
   assertStrictEquals(keys.size, 20);
 });
 
-test("WebSocketStream opens with what the server chose, and talks [W4] [L1]", async () => {
+test("WebSocketStream opens with what the server chose, and talks [W4] [L1]", unlessNoDeflate, async () => {
   for (
     const [changes, protocol, extensions] of [
       [{}, "", ""],
