@@ -8,7 +8,8 @@ import { concat } from "../bytes/concat.ts";
 import type { IncomingResponse } from "../connection/incoming.ts";
 import type { IncomingBody } from "../connection/incoming_body.ts";
 import type { ResponseHead } from "../http1/message.ts";
-import { type Coding, decompress } from "./platform.ts";
+import { ProtocolError } from "../http1/errors.ts";
+import { type Coding, CodingError, decompress } from "./platform.ts";
 import { trailerHeaders } from "./trailer_headers.ts";
 
 /** A `Response`, and what the platform's class has no place for. */
@@ -228,7 +229,7 @@ class LightClientResponse {
     const { signal } = this.#context;
     if (signal?.aborted === true) return signal.reason;
     this.#incoming.body.cancel(error);
-    return error;
+    return error instanceof CodingError ? badCoding(error) : error;
   }
 
   #materialize(): Response {
@@ -248,4 +249,10 @@ class LightClientResponse {
   static {
     Object.setPrototypeOf(LightClientResponse.prototype, Response.prototype);
   }
+}
+
+/** As a server that breaks its own framing: the message came whole, and cannot be read. */
+function badCoding(cause: CodingError): ProtocolError {
+  const message = `Cannot decode the body: ${cause.message}`;
+  return new ProtocolError("bad-content-coding", message, "RFC 9110 §8.4", 502, { cause });
 }

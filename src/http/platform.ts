@@ -7,5 +7,5 @@
 export { connect, listen, startTls } from "../runtime/mod.ts";
 export { environment } from "../runtime/environment.ts";
 export { lookup } from "../runtime/lookup.ts";
-export { type Coding, decompress } from "../runtime/decompress.ts";
+export { type Coding, CodingError, decompress } from "../runtime/decompress.ts";
 export { socketsPolled } from "../runtime/socket_poll.ts";

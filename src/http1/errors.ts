@@ -41,7 +41,8 @@ export type ProtocolErrorCode =
   | "too-many-informational"
   | "unexpected-upgrade"
   | "unexpected-message"
-  | "truncated";
+  | "truncated"
+  | "bad-content-coding";
 
 /** The peer broke the protocol. */
 export class ProtocolError extends Error {
@@ -61,9 +62,10 @@ export class ProtocolError extends Error {
    * @param message For people.
    * @param rfc The clause.
    * @param status What a server answers; 400 when left out.
+   * @param options `cause` carries what came before.
    */
-  constructor(code: ProtocolErrorCode, message: string, rfc: string, status = 400) {
-    super(`${message} (${rfc})`);
+  constructor(code: ProtocolErrorCode, message: string, rfc: string, status = 400, options?: ErrorOptions) {
+    super(`${message} (${rfc})`, options);
     this.code = code;
     this.status = status;
     this.rfc = rfc;

@@ -1,6 +1,9 @@
 import { test } from "node:test";
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { concat } from "../../src/bytes/concat.ts";
+import { ProtocolError } from "../../src/http1/errors.ts";
+import { type Coding, decompress } from "../../src/runtime/decompress.ts";
 import { dialing, dialingServed, rejection } from "../support/dialing.ts";
 import { everyCut, readUntil, turns, wire } from "../support/wire.ts";
 
@@ -103,19 +106,130 @@ test("fetch() takes an empty coded body, and one of HEAD and 304, for empty", as
   await client.close();
 });
 
-test("fetch() fails on coded bytes that are malformed or end too early", async () => {
-  const whole = bytesOf(gzipSync(plain));
-  for (const body of [wire("no gzip at all"), whole.slice(0, -10)]) {
-    const fields = [["content-encoding", "gzip"]] as const;
+/** How a message says where its body ends. */
+const framings: readonly (readonly [name: string, framed: (coding: string, body: Uint8Array) => Uint8Array])[] = [
+  ["a length", (coding, body) => message(`${coding}¶Content-Length: ${body.length}`, body)],
+  ["a last chunk", (coding, body) => {
+    const chunks = [wire(`${body.length.toString(16)}¶`), body, wire("¶0¶¶")];
+    return message(`${coding}¶Transfer-Encoding: chunked`, concat(chunks));
+  }],
+  ["the connection", (coding, body) => message(coding, body)],
+];
+
+function message(fields: string, body: Uint8Array): Uint8Array {
+  return concat([wire(`HTTP/1.1 200 OK¶Content-Encoding: ${fields}¶¶`), body]);
+}
+
+/** What a client makes of a response: its text, or the code of its error. */
+async function outcomeOf(response: Uint8Array): Promise<string> {
+  const { client, connection } = dialing({ decompress: true });
+  const fetching = client.fetch("http://a/");
+  const { far } = await connection(0);
+  await readUntil(far, "¶¶");
+  await far.write(response);
+  await far.closeWrite();
+  const outcome = await (await fetching).text().catch((error) => {
+    assertInstanceOf(error, ProtocolError);
+    assertInstanceOf(error.cause, Error);
+    return error.code;
+  });
+  await client.abort();
+  return outcome;
+}
+
+/** Each format, and what it is called. */
+const encoders: readonly (readonly [name: string, coding: string, encode: (text: string) => Uint8Array])[] = [
+  ["gzip", "gzip", gzipSync],
+  ["gzip of two members", "gzip", (text) => concat([gzipSync(text), gzipSync(" and more")])],
+  ["gzip with all fields of its head", "gzip", fullGzip],
+  ["deflate", "deflate", deflateSync],
+  ["deflate without its wrapper", "deflate", deflateRawSync],
+  ["br", "br", brotliCompressSync],
+];
+
+/** FEXTRA, FNAME, FCOMMENT and FHCRC (RFC 1952 §2.3). */
+function fullGzip(text: string): Uint8Array {
+  const plain = gzipSync(text);
+  const fields = [2, 0, 9, 9, ...wire("name"), 0, ...wire("comment"), 0, 7, 7];
+  return concat([
+    plain.subarray(0, 3),
+    Uint8Array.of(0x1e),
+    plain.subarray(4, 10),
+    Uint8Array.from(fields),
+    plain.subarray(10),
+  ]);
+}
+
+for (const [name, coding, encode] of encoders) {
+  const told = "hello world, ".repeat(9) + "0123456789abcdef";
+  const whole = encode(told);
+  const end = name === "gzip of two members" ? " and more" : "";
+
+  for (const [last, framed] of framings) {
+    test(`fetch() fails on ${name} that is cut at any byte, in a body that ends with ${last} (RFC 9110 §8.4)`, async () => {
+      const silent: number[] = [];
+      for (let cut = 1; cut < whole.length; cut++) {
+        const outcome = await outcomeOf(framed(coding, whole.subarray(0, cut)));
+        const member = end !== "" && outcome === told;
+        if (outcome !== "bad-content-coding" && !member) silent.push(cut);
+      }
+      assertEquals(silent, []);
+      assertEquals(await outcomeOf(framed(coding, whole)), told + end);
+    });
+  }
+
+  test(`fetch() decodes ${name} whatever the cuts, and ignores what stands behind its end`, async () => {
+    for (const behind of ["", "garbage", "\0\0\0\0", "\x1f", "x"]) {
+      const body = concat([whole, wire(behind)]);
+      for (const [, framed] of framings) assertEquals(await outcomeOf(framed(coding, body)), told + end);
+      for (const { how, chunks } of everyCut(body)) {
+        const source = ReadableStream.from(chunks.filter((chunk) => chunk.length > 0)) as ReadableStream<Uint8Array>;
+        const parts: Uint8Array[] = [];
+        for await (const part of decompress(source, coding as Coding)) parts.push(part);
+        assertEquals(new TextDecoder().decode(concat(parts)), told + end, `${how}, then ${JSON.stringify(behind)}`);
+      }
+    }
+  });
+}
+
+test("fetch() fails with bad-content-coding on coded bytes that are malformed, read as a stream as well", async () => {
+  for (const coding of ["gzip", "deflate", "br"]) {
+    const fields = [["content-encoding", coding]] as const;
+    const body = wire("\xff\xffno coding at all");
     const { client } = dialingServed(() => ({ status: 200, body, fields }), { decompress: true });
     const response = await client.fetch("http://a/");
-    await assertRejects(() => response.text());
+    const error = await rejection(response.text());
+    assert(error instanceof ProtocolError && error.code === "bad-content-coding", `${coding}: ${error}`);
     const reader = (await client.fetch("http://a/")).body!.getReader();
-    await assertRejects(async () => {
+    const other = await rejection((async () => {
       while (!(await reader.read()).done);
-    });
+    })());
+    assert(other instanceof ProtocolError && other.code === "bad-content-coding", `${coding}: ${other}`);
     await client.abort();
   }
+});
+
+test("fetch() fails on gzip whose checksum or length is wrong (RFC 1952 §2.3.1)", async () => {
+  const whole = bytesOf(gzipSync(plain));
+  for (const back of [1, 8]) {
+    const broken = whole.slice();
+    broken[whole.length - back]! ^= 1;
+    assertEquals(await outcomeOf(framings[0]![1]("gzip", broken)), "bad-content-coding");
+  }
+});
+
+test("fetch() of a coded body whose connection is cut fails with truncated", async () => {
+  const whole = bytesOf(gzipSync(plain));
+  const { client, connection } = dialing({ decompress: true });
+  const fetching = client.fetch("http://a/");
+  const { far } = await connection(0);
+  await readUntil(far, "¶¶");
+  await far.write(wire(`HTTP/1.1 200 OK¶Content-Encoding: gzip¶Content-Length: ${whole.length}¶¶`));
+  await far.write(whole.subarray(0, 12));
+  await far.closeWrite();
+  const error = await rejection((await fetching).text());
+  assert(error instanceof ProtocolError && error.code === "truncated", `${error}`);
+  await client.abort();
 });
 
 test("fetch() decodes no faster than it is read, and lets go when canceled", async () => {
