@@ -109,7 +109,7 @@ class ForwardProxy {
     try {
       if (proposal.type !== "connect") return await this.#forward(request);
       const target = await this.#dial(proposal.authority);
-      const { response, upgraded } = connectResponse(request);
+      const { response, upgraded } = connectResponse(request, { owns: target });
       this.#join(upgraded, target, lineOf(request));
       return response;
     } catch (error) {
@@ -188,7 +188,7 @@ class ForwardProxy {
   async #switch(request: IncomingRequest, response: IncomingResponse): Promise<OutgoingResponse> {
     const server = await onUpgrade(response);
     const fields = forwardedFields(response, this.#name);
-    const switching = upgradeResponse(request, server.protocol!, { fields });
+    const switching = upgradeResponse(request, server.protocol!, { fields, owns: server });
     this.#join(switching.upgraded, server, lineOf(request));
     return switching.response;
   }
@@ -219,7 +219,6 @@ class ForwardProxy {
         onBytes: (sent, received) => bytes = `, ${sent} bytes sent, ${received} received`,
       })
     ).then(() => this.#log(`${line} ended${bytes}`), (error) => {
-      server.abort();
       this.#log(`${line} cut${bytes}: ${error instanceof Error ? error.message : error}`);
     });
     this.#tunnels.add(ended);

@@ -79,6 +79,8 @@ function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, limits: Han
   pending.onClaim(() => deadline.stop());
   deadline.set(unclaimedUpgradeTimeoutMs, () => {
     deadline.stop();
-    upgraded.abort(new StateError("canceled", `Nobody claimed the upgrade within ${unclaimedUpgradeTimeoutMs} ms`));
+    const error = new StateError("canceled", `Nobody claimed the upgrade within ${unclaimedUpgradeTimeoutMs} ms`);
+    upgraded.abort(error);
+    pending.abandon(error);
   });
 }

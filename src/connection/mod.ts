@@ -39,6 +39,7 @@ export { IncomingBody } from "./incoming_body.ts";
 export type { ClientConnectionOptions, Closed, ConnectionOptions, ServerConnectionOptions } from "./options.ts";
 export type { ByteSource, OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
 export { type OutgoingRequest, type SendOptions, UnsentError } from "./outgoing_request.ts";
+export type { Owned } from "./owned.ts";
 export {
   connectResponse,
   type OutgoingResponse,

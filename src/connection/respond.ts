@@ -9,7 +9,8 @@ import { StateError } from "../http1/errors.ts";
 import { type Field, fieldPairs, type FieldsInit, quoted } from "../http1/fields.ts";
 import { offerOf, type Proposal } from "../http1/switching.ts";
 import type { OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
-import { onUpgrade } from "./upgrade.ts";
+import { checkOwned, type Owned, owning } from "./owned.ts";
+import { onUpgrade, upgradeOf } from "./upgrade.ts";
 import type { Upgraded } from "./upgraded.ts";
 
 /** A response to be sent. */
@@ -52,6 +53,12 @@ export interface SwitchInit {
   readonly fields?: FieldsInit | undefined;
   /** The registered phrase when left out. */
   readonly reason?: string | undefined;
+  /**
+   * What was opened for the switch: the target of a tunnel, for example. It is aborted if there is none, whatever the
+   * reason (the client has left, another response was sent, this call throws), or if nobody claims it. Behind the switch it
+   * is yours.
+   */
+  readonly owns?: Owned | undefined;
 }
 
 /** What these functions look at of a request. */
@@ -65,7 +72,7 @@ export interface ProposingRequest {
  *
  * @param request A request that proposes one.
  * @param protocol The protocol to speak, or several by preference; the first that was offered is taken. Spelled as here.
- * @param init Further fields.
+ * @param init Further fields, and what was opened for the switch.
  * @throws {StateError} `no-switch`: the request proposes no upgrade, or none of the protocols was offered; then answer
  * as if there were no upgrade, or with 426.
  * @throws {TypeError} An argument is of another kind.
@@ -92,8 +99,22 @@ export function upgradeResponse(
   init: SwitchInit = {},
 ): Switch {
   checkProposing(request);
-  const wanted = protocolList(protocol);
   checkObject(init, "init");
+  const { owns } = init;
+  if (owns === undefined) return upgradeSwitch(request, protocol, init);
+  checkOwned(owns, "init.owns");
+  return owned(request, owns, () => upgradeSwitch(request, protocol, init));
+}
+
+/** From now on it ends unless the request leads to a switch. */
+function owned(request: ProposingRequest, owns: Owned, make: () => Switch): Switch {
+  const made = owning(owns, make);
+  upgradeOf(request)?.own(owns);
+  return made;
+}
+
+function upgradeSwitch(request: ProposingRequest, protocol: string | readonly string[], init: SwitchInit): Switch {
+  const wanted = protocolList(protocol);
   const taken = wanted.find(offerOf(request.proposal));
   if (taken === undefined) {
     throw new StateError("no-switch", `Cannot upgrade to ${wanted.map(quoted).join(" or ")}: it was not offered`);
@@ -110,13 +131,21 @@ export function upgradeResponse(
  * The 200 that opens a tunnel for CONNECT.
  *
  * @param request A CONNECT request.
- * @param init Further fields; Content-Length and Transfer-Encoding are left out (RFC 9110 §9.3.6).
+ * @param init Further fields, and what was opened for the tunnel. Content-Length and Transfer-Encoding are left out
+ * (RFC 9110 §9.3.6).
  * @throws {StateError} `no-switch`: the request is no CONNECT.
  * @throws {TypeError} An argument is of another kind.
  */
 export function connectResponse(request: ProposingRequest, init: SwitchInit = {}): Switch {
   checkProposing(request);
   checkObject(init, "init");
+  const { owns } = init;
+  if (owns === undefined) return tunnelSwitch(request, init);
+  checkOwned(owns, "init.owns");
+  return owned(request, owns, () => tunnelSwitch(request, init));
+}
+
+function tunnelSwitch(request: ProposingRequest, init: SwitchInit): Switch {
   if (request.proposal.type !== "connect") {
     throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
   }

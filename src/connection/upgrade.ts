@@ -8,6 +8,7 @@
 
 import { checkObject } from "../bytes/arguments.ts";
 import type { NoProposal } from "../http1/switching.ts";
+import { giveUp, type Owned } from "./owned.ts";
 import { type Settled, settled } from "./settled.ts";
 import type { Upgraded } from "./upgraded.ts";
 
@@ -100,6 +101,7 @@ export class PendingUpgrade {
   #onSwitched: ((upgraded: Upgraded) => void) | null = null;
   #outcome: Settled<Upgraded> | null = null;
   #early: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected } | null = null;
+  #owned: Owned[] | null = null;
 
   /** Whether somebody has asked for it. */
   get claimed(): boolean {
@@ -109,6 +111,7 @@ export class PendingUpgrade {
   /** The promise; the same one at every call. Its rejection needs no handler. */
   claim(): Promise<Upgraded> {
     this.#claimed = true;
+    if (this.#early !== null) this.#owned = null;
     this.#onClaim?.();
     this.#onClaim = null;
     if (this.#outcome === null) {
@@ -116,6 +119,19 @@ export class PendingUpgrade {
       if (this.#early !== null) this.#settle(this.#early);
     }
     return this.#outcome.promise;
+  }
+
+  /** Takes something over that ends if there is no switch, or nobody claims it. After that it is the claimer's. */
+  own(owned: Owned): void {
+    if (this.#early === null) (this.#owned ??= []).push(owned);
+    else if ("rejected" in this.#early) giveUp(owned, this.#early.rejected);
+  }
+
+  /** Nobody has claimed it in time. */
+  abandon(reason: unknown): void {
+    const owned = this.#owned ?? [];
+    this.#owned = null;
+    for (const each of owned) giveUp(each, reason);
   }
 
   /** Calls back when somebody asks for it first. */
@@ -132,12 +148,15 @@ export class PendingUpgrade {
   resolve(upgraded: Upgraded): void {
     if (this.#early !== null) return;
     this.#settle(this.#early = { upgraded });
+    if (this.#claimed) this.#owned = null;
     this.#onSwitched?.(upgraded);
   }
 
   /** There will be no switch. Without effect once settled. */
   reject(rejected: UpgradeRejected): void {
-    if (this.#early === null) this.#settle(this.#early = { rejected });
+    if (this.#early !== null) return;
+    this.#settle(this.#early = { rejected });
+    if (this.#owned !== null) this.abandon(rejected);
   }
 
   #settle(outcome: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected }): void {

@@ -12,6 +12,7 @@ import { type ServerConnectionOptions, serverSettings } from "../connection/opti
 import type { OutgoingResponse } from "../connection/respond.ts";
 import { serveConnection, type ServerConnection } from "../connection/server.ts";
 import { type Settled, settled } from "../connection/settled.ts";
+import { giveUp, type Owned } from "../connection/owned.ts";
 import { onUpgrade, upgradeOf } from "../connection/upgrade.ts";
 import type { Upgraded } from "../connection/upgraded.ts";
 import type { Listener, ListenOptions } from "../duplex/network.ts";
@@ -24,7 +25,7 @@ import { listen } from "./platform.ts";
 import { fieldsOf, outgoing, withTrailers } from "./response_writer.ts";
 import type { ServeHandler, ServeOptions } from "./serve_options.ts";
 import { ServeInfo } from "./serve_info.ts";
-import { acceptanceOf, type OnSwitched } from "./switch.ts";
+import { type Acceptance, acceptanceOf, type OnSwitched } from "./switch.ts";
 
 /** How a server ends. */
 export interface ShutdownOptions {
@@ -294,24 +295,30 @@ export class Server implements AsyncDisposable {
       const trailers = ServeInfo.trailers(info);
       return trailers === undefined ? outgoing(response) : withTrailers(incoming, outgoing(response), trailers);
     }
-    upgradeOf(incoming)?.onSwitched((upgraded) => this.#switched(upgraded, incoming, acceptance.onSwitched));
+    upgradeOf(incoming)?.onSwitched((upgraded) => this.#switched(upgraded, incoming, acceptance));
     return { status: acceptance.status, fields: fieldsOf(response.headers), body: response.body };
   }
 
   /** Nothing here holds on to the request: what has switched may stay for days. */
-  #switched(upgraded: Upgraded, incoming: IncomingRequest, onSwitched: OnSwitched | undefined): void {
+  #switched(upgraded: Upgraded, incoming: IncomingRequest, { onSwitched, owns }: Acceptance): void {
     this.#upgraded.add(upgraded);
     if (this.#ending === "close") closeWithFarewell(upgraded);
     if (onSwitched === undefined) this.#untrackOnceClosed(upgraded);
-    else this.#callSwitched(upgraded, incoming, onSwitched).then(() => this.#untrackOnceClosed(upgraded));
+    else this.#callSwitched(upgraded, incoming, onSwitched, owns).then(() => this.#untrackOnceClosed(upgraded));
   }
 
-  async #callSwitched(upgraded: Upgraded, incoming: IncomingRequest, onSwitched: OnSwitched): Promise<void> {
+  async #callSwitched(
+    upgraded: Upgraded,
+    incoming: IncomingRequest,
+    onSwitched: OnSwitched,
+    owns: Owned | undefined,
+  ): Promise<void> {
     try {
       await onSwitched(await onUpgrade(incoming));
     } catch (error) {
       if (!this.#hasCaused(error)) this.#tell(error);
       upgraded.abort(error);
+      giveUp(owns, error);
     }
   }
 

@@ -20,9 +20,9 @@ import {
   upgradeResponse as upgrade,
   wantsUpgrade as wants,
 } from "../connection/respond.ts";
+import type { Owned } from "../connection/owned.ts";
 import { onUpgrade as claim } from "../connection/upgrade.ts";
 import type { Upgraded } from "../connection/upgraded.ts";
-import { StateError } from "../http1/errors.ts";
 import type { Proposal } from "../http1/switching.ts";
 import { ConnectRequest } from "./connect_request.ts";
 import { LightRequest } from "./light_request.ts";
@@ -42,6 +42,12 @@ export interface ResponseSwitch {
 export interface ResponseSwitchInit {
   /** Further headers. */
   readonly headers?: HeadersInit | undefined;
+  /**
+   * What was opened for the switch: the target of a tunnel, for example. It is aborted if there is none, whatever the
+   * reason (the client has left, another response was sent, this call throws), if nobody claims it, or if `onSwitched`
+   * fails. Else it is yours behind the switch.
+   */
+  readonly owns?: Owned | undefined;
 }
 
 /**
@@ -51,9 +57,10 @@ export interface ResponseSwitchInit {
 export type OnSwitched = (upgraded: Upgraded) => void | Promise<void>;
 
 /** How a request was accepted. */
-interface Acceptance {
+export interface Acceptance {
   readonly status: number;
   readonly onSwitched: OnSwitched | undefined;
+  readonly owns: Owned | undefined;
 }
 
 const acceptances: WeakMap<IncomingRequest, Acceptance> = new WeakMap();
@@ -64,8 +71,8 @@ export function acceptanceOf(incoming: IncomingRequest): Acceptance | undefined 
 }
 
 /** The callback is kept with the async context that the handler has now. */
-function accept(incoming: IncomingRequest, status: number, onSwitched: OnSwitched | undefined): void {
-  acceptances.set(incoming, { status, onSwitched: onSwitched && inThisContext(onSwitched) });
+function accept(incoming: IncomingRequest, status: number, { owns }: SwitchInit, onSwitched?: OnSwitched): void {
+  acceptances.set(incoming, { status, onSwitched: onSwitched && inThisContext(onSwitched), owns });
 }
 
 const NOTHING: Proposal = { type: "none", why: "not-requested" };
@@ -96,7 +103,7 @@ function isConnLevel(request: object): request is ProposingRequest {
  *
  * @param request A request that proposes one.
  * @param protocol The protocol to speak, or several by preference; the first that was offered is taken. Spelled as here.
- * @param init Further headers.
+ * @param init Further headers, and what was opened for the switch.
  * @param onSwitched Called with the connection; what it throws goes to the server's `onError`.
  * @throws {StateError} `no-switch`: the request proposes no upgrade, or none of the protocols was offered.
  *
@@ -124,7 +131,7 @@ export function upgradeResponse(
  *
  * @param request A request that proposes one.
  * @param protocol The protocol to speak, or several by preference.
- * @param init Further fields.
+ * @param init Further fields, and what was opened for the switch.
  */
 export function upgradeResponse(
   request: ProposingRequest,
@@ -142,8 +149,8 @@ export function upgradeResponse(
   if (onSwitched !== undefined) checkFunction(onSwitched, "onSwitched");
   if (isConnLevel(request)) return upgrade(request, protocol, init);
   const incoming = incomingOf(request);
-  const { response } = upgrade(incoming ?? { proposal: NOTHING }, protocol);
-  accept(incoming!, 101, onSwitched);
+  const { response } = upgrade(incoming ?? { proposal: NOTHING }, protocol, { owns: init.owns });
+  accept(incoming!, 101, init, onSwitched);
   const headers = new Headers(init.headers);
   for (const [name, value] of response.fields as Iterable<[string, string]>) headers.set(name, value);
   return new PossibleSwitch(new Response(null, { status: 426, headers }), incoming!);
@@ -153,7 +160,7 @@ export function upgradeResponse(
  * The answer that opens a tunnel for CONNECT.
  *
  * @param request What the `connect` hook got.
- * @param init Further headers.
+ * @param init Further headers, and what was opened for the switch.
  * @param onSwitched Called with the tunnel; what it throws goes to the server's `onError`.
  */
 export function connectResponse(
@@ -165,7 +172,7 @@ export function connectResponse(
  * The 200 that opens a tunnel, for the handlers of `serveConnection`.
  *
  * @param request A CONNECT request.
- * @param init Further fields.
+ * @param init Further fields, and what was opened for the switch.
  * @throws {StateError} `no-switch`: the request is no CONNECT.
  */
 export function connectResponse(request: ProposingRequest, init?: SwitchInit): Switch;
@@ -179,10 +186,9 @@ export function connectResponse(
   if (onSwitched !== undefined) checkFunction(onSwitched, "onSwitched");
   if (isConnLevel(request)) return tunnel(request, init);
   const incoming = incomingOf(request);
-  if (incoming === undefined) throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
-  tunnel(incoming);
-  accept(incoming, 200, onSwitched);
-  return new PossibleSwitch(new Response(null, { status: 200, headers: new Headers(init.headers) }), incoming);
+  tunnel(incoming ?? { proposal: NOTHING }, { owns: init.owns });
+  accept(incoming!, 200, init, onSwitched);
+  return new PossibleSwitch(new Response(null, { status: 200, headers: new Headers(init.headers) }), incoming!);
 }
 
 /**

@@ -7,6 +7,7 @@
 import { checkFunction, checkOneOf, checkOptions, checkStrings, type Kinds } from "../bytes/arguments.ts";
 import type { IncomingRequest } from "../connection/incoming.ts";
 import type { OutgoingResponse, SwitchResponse } from "../connection/respond.ts";
+import { checkOwned, giveUp, type Owned, owning } from "../connection/owned.ts";
 import { UpgradeRejected } from "../connection/upgrade.ts";
 import type { Upgraded } from "../connection/upgraded.ts";
 import { checkHeaders } from "../http/client_options.ts";
@@ -38,6 +39,11 @@ export interface UpgradeWebSocketOptions extends WebSocketOptions {
   readonly checkOrigin?: CheckOrigin | undefined;
   /** Further fields of the 101. */
   readonly headers?: HeadersInit | undefined;
+  /**
+   * What was opened for the WebSocket: a connection that it is to be joined with, for example. It is aborted if there is no
+   * WebSocket, whatever the reason, or if `onOpen` fails. Else it is yours.
+   */
+  readonly owns?: Owned | undefined;
 }
 
 const OPTIONS: Kinds<UpgradeWebSocketOptions> = {
@@ -49,6 +55,7 @@ const OPTIONS: Kinds<UpgradeWebSocketOptions> = {
     else stringsOrFunction(value, name);
   },
   headers: checkHeaders,
+  owns: checkOwned,
 };
 
 function stringsOrFunction(value: unknown, name: string): void {
@@ -126,6 +133,18 @@ export function upgradeWebSocket(
   checkRequest(request);
   checkOptions(options, OPTIONS);
   if (onOpen !== undefined) checkFunction(onOpen, "onOpen");
+  const { owns } = options;
+  return owns === undefined
+    ? upgradeTo(request, options, onOpen)
+    : owning(owns, () => upgradeTo(request, options, onOpen));
+}
+
+function upgradeTo(
+  request: Request | IncomingRequest,
+  options: UpgradeWebSocketOptions,
+  onOpen: OnOpen | undefined,
+): WebSocketUpgrade<Response> | WebSocketUpgrade<OutgoingResponse> {
+  const { owns } = options;
   const connLevel = "fields" in request;
   const incoming = connLevel ? request : incomingOf(request);
   if (incoming === undefined) {
@@ -135,26 +154,29 @@ export function upgradeWebSocket(
   const asked = readWebSocketRequest(incoming);
   const refusal = "status" in asked ? asked : refusalOf(asked, incoming.authority, options);
   if (refusal !== null) {
-    const socket = pendingWebSocket(Promise.reject(new UpgradeRejected("refused", { status: refusal.status })));
+    const rejected = new UpgradeRejected("refused", { status: refusal.status });
+    giveUp(owns, rejected);
+    const socket = pendingWebSocket(Promise.reject(rejected));
     return connLevel ? { response: plainRefusal(refusal), socket } : { response: platformRefusal(refusal), socket };
   }
   const answer = answerTo(asked as WebSocketRequest, options);
   if (connLevel) {
-    const { response, upgraded } = upgradeResponse(request, "websocket", { fields: answer.fields });
+    const { response, upgraded } = upgradeResponse(request, "websocket", { fields: answer.fields, owns });
     return { response: response as SwitchResponse, socket: socketOf(upgraded, answer, settings) };
   }
   const headers = answer.fields as [string, string][];
-  const open = onOpen === undefined ? undefined : () => callOnOpen(socket, onOpen);
-  const { response, upgraded } = upgradeResponse(request, "websocket", { headers }, open);
+  const open = onOpen === undefined ? undefined : () => callOnOpen(socket, onOpen, owns);
+  const { response, upgraded } = upgradeResponse(request, "websocket", { headers, owns }, open);
   const socket = socketOf(upgraded, answer, settings);
   return { response, socket };
 }
 
-async function callOnOpen(socket: PendingWebSocket, onOpen: OnOpen): Promise<void> {
+async function callOnOpen(socket: PendingWebSocket, onOpen: OnOpen, owns: Owned | undefined): Promise<void> {
   const connection = await socket.opened;
   try {
     await onOpen(connection);
   } catch (error) {
+    giveUp(owns, error);
     const { error: ending } = await connection.close({ closeCode: INTERNAL_ERROR });
     if (error !== ending) throw error;
   }

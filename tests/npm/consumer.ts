@@ -20,7 +20,7 @@ async function main() {
     async connect(request) {
       const target = connect(request, { signal: request.signal });
       await target.opened;
-      return connectResponse(request, {}, async (io) => void await tunnel(io, target)).response;
+      return connectResponse(request, { owns: target }, async (io) => void await tunnel(io, target)).response;
     },
   }, (request) => {
     const { response, upgraded } = upgradeResponse(request, "echo");

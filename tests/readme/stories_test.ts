@@ -71,7 +71,7 @@ async function proxied(t: TestContext, reaches: number): Promise<Scene> {
       if (!allowed) return new Response(null, { status: 407, headers: { "proxy-authenticate": "Basic" } });
       const target = connect(request);
       await target.opened;
-      return connectResponse(request, {}, async (io) => void await tunnel(io, target)).response;
+      return connectResponse(request, { owns: target }, async (io) => void await tunnel(io, target)).response;
     },
   });
   t.after(() => server.shutdown({ upgraded: "close" }));

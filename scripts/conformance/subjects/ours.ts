@@ -23,7 +23,7 @@ export async function server(): Promise<ServerUnderTest & { readonly server: Ser
       if (request.hostname === "refused.test") return new Response("blocked by policy", { status: 403 });
       const target = connect(request, { signal: request.signal });
       await target.opened;
-      return connectResponse(request, {}, async (io) => void await tunnel(io, target)).response;
+      return connectResponse(request, { owns: target }, async (io) => void await tunnel(io, target)).response;
     },
     onError() {},
   }, async (request) => {
