@@ -15,7 +15,7 @@ const standIns: Imports = {
 };
 
 /** What stands in for built-in modules on the least versions of the runtimes. */
-const builtInStandIns: Imports = { "node:test": "tests/offline/node_test.ts" };
+const builtInStandIns: Imports = { "node:test": "tests/offline/test_runner.ts" };
 
 /** What is only there to be type-checked: nothing runs with it. */
 const typesOnly: Imports = { "@deno/dnt": "tests/offline/dnt.ts" };
