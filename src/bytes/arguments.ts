@@ -73,6 +73,15 @@ export function checkBytes(value: unknown, name: string): void {
   if (!isBytes(value)) throw wrongType(name, "a Uint8Array", value);
 }
 
+/** Refuses memory that other threads can change meanwhile, and views of it. */
+export function checkNotShared(value: unknown, name: string): void {
+  const memory = ArrayBuffer.isView(value) ? value.buffer : value;
+  if (typeof memory !== "object" || memory instanceof ArrayBuffer) return;
+  if (Object.prototype.toString.call(memory) === "[object SharedArrayBuffer]") {
+    throw wrongType(name, "in memory that is not shared", value);
+  }
+}
+
 /** Refuses what cannot be called. */
 export function checkFunction(value: unknown, name: string): void {
   if (typeof value !== "function") throw wrongType(name, "a function", value);

@@ -48,14 +48,14 @@ export interface ClientHandshake {
 /**
  * Begins a handshake, with a key of its own (RFC 6455 §4.1).
  *
- * @throws {DOMException} `SyntaxError`: a subprotocol is no token, or is there twice.
+ * @throws {DOMException} `SyntaxError`: a subprotocol is no token, or is there twice, in whichever case.
  * @throws {TypeError} `headers` hold a field that belongs to the handshake, or an option is of another kind.
  * @throws {RangeError} A number is out of range.
  */
 export function clientHandshake(options: WebSocketHandshakeOptions): ClientHandshake {
   checkOptions(options, HANDSHAKE);
   const { protocols = [] } = options;
-  if (!areDistinctTokens(protocols)) {
+  if (!areDistinctTokens(protocols.map((protocol) => protocol.toLowerCase()))) {
     throw new DOMException("Cannot offer subprotocols: each must be a token, and once", "SyntaxError");
   }
   const settings = webSocketSettings(options);

@@ -9,6 +9,7 @@ import { Client } from "../http/client.ts";
 import { ROUTE, type RouteOptions } from "../http/client_options.ts";
 import { clientHandshake, HANDSHAKE, type WebSocketHandshakeOptions } from "./client_handshake.ts";
 import type { WebSocketConnection } from "./connection.ts";
+import { inLine } from "./line.ts";
 import type { PendingWebSocket } from "./pending.ts";
 
 /** What a `WebSocketStream` can be told. */
@@ -41,7 +42,8 @@ export interface Connecting {
 let ownClient: Client | null = null;
 
 /**
- * Connects.
+ * Connects: one after the other where several go to the same host and port (RFC 6455 §4.1). Where a `dial` leads is not known,
+ * and those that have one wait for nobody.
  *
  * @param url Of the schemes ws and wss, or http and https.
  * @param options Of the handshake, and the way.
@@ -65,17 +67,21 @@ export function connectWebSocket(
   const client = options.client ?? (ownClient ??= new Client({ maxIdlePerOrigin: 0 }));
   const { proxy, noProxy, tls, dial, signal } = options;
   const unlisten = signal === undefined ? null : abortWith(giveUp, signal);
-  const opening = client.upgrade(parsed.href.replace(/^ws/, "http"), {
-    protocol: "websocket",
-    headers: handshake.fields as [string, string][],
-    signal: giveUp.signal,
-    proxy,
-    noProxy,
-    tls,
-    dial,
-  });
+  const connect = async (): Promise<WebSocketConnection> =>
+    handshake.open(
+      await client.upgrade(parsed.href.replace(/^ws/, "http"), {
+        protocol: "websocket",
+        headers: handshake.fields as [string, string][],
+        signal: giveUp.signal,
+        proxy,
+        noProxy,
+        tls,
+        dial,
+      }),
+    );
+  const opening = dial === undefined ? inLine(client, parsed.host, giveUp.signal, connect) : connect();
   if (unlisten !== null) opening.then(unlisten, unlisten);
-  return { url: parsed, opening: opening.then((upgraded) => handshake.open(upgraded)) };
+  return { url: parsed, opening };
 }
 
 /** `AbortSignal.any()` came with Node 20.3 only. Returns what ends it. */

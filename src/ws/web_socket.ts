@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkObject, wrongType } from "../bytes/arguments.ts";
+import { checkNotShared, checkObject, wrongType } from "../bytes/arguments.ts";
 import { mayBeSent } from "../websocket/close_code.ts";
 import { utf8Length } from "../websocket/utf8.ts";
 import { WebSocketMachine } from "../websocket/web_socket_machine.ts";
@@ -65,13 +65,29 @@ const CLOSED = 3;
  */
 export class WebSocket extends EventTarget {
   /** It is not open yet. */
-  static readonly CONNECTING: 0 = CONNECTING;
+  declare static readonly CONNECTING: 0;
   /** Messages can be sent. */
-  static readonly OPEN: 1 = OPEN;
+  declare static readonly OPEN: 1;
   /** One end has closed it. */
-  static readonly CLOSING: 2 = CLOSING;
+  declare static readonly CLOSING: 2;
   /** It is over. */
-  static readonly CLOSED: 3 = CLOSED;
+  declare static readonly CLOSED: 3;
+  /** It is not open yet. */
+  declare readonly CONNECTING: 0;
+  /** Messages can be sent. */
+  declare readonly OPEN: 1;
+  /** One end has closed it. */
+  declare readonly CLOSING: 2;
+  /** It is over. */
+  declare readonly CLOSED: 3;
+
+  /** Constants of Web IDL are on both, and cannot be changed (§3.7.5). */
+  static {
+    for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
+      Object.defineProperty(this, name, { value, enumerable: true });
+      Object.defineProperty(this.prototype, name, { value, enumerable: true });
+    }
+  }
 
   readonly #url: string;
   readonly #origin: string;
@@ -87,7 +103,7 @@ export class WebSocket extends EventTarget {
   #turnStart: number | null = null;
 
   /**
-   * Begins to connect.
+   * Begins to connect. Those that go to the same host and port wait for each other until they are open (RFC 6455 §4.1).
    *
    * @param url Of the schemes ws and wss, or http and https; absolute, without a fragment.
    * @param protocols The subprotocols that are offered; or options, these among them.
@@ -106,26 +122,6 @@ export class WebSocket extends EventTarget {
     this.#url = connecting.url.href;
     this.#origin = connecting.url.origin;
     void this.#run(connecting.opening);
-  }
-
-  /** It is not open yet. */
-  get CONNECTING(): 0 {
-    return CONNECTING;
-  }
-
-  /** Messages can be sent. */
-  get OPEN(): 1 {
-    return OPEN;
-  }
-
-  /** One end has closed it. */
-  get CLOSING(): 2 {
-    return CLOSING;
-  }
-
-  /** It is over. */
-  get CLOSED(): 3 {
-    return CLOSED;
   }
 
   /** Where it is connected to. */
@@ -170,9 +166,12 @@ export class WebSocket extends EventTarget {
    * connection: what was sent behind it must not arrive without it.
    *
    * @param data Text, or bytes that must not change for as long as `bufferedAmount` counts them.
+   * @throws {TypeError} There is no argument, or its memory is shared with other threads.
    * @throws {DOMException} `InvalidStateError`: it is not open yet.
    */
   send(data: string | Blob | ArrayBuffer | ArrayBufferView): void {
+    if (arguments.length === 0) throw wrongType("data", "text, a Blob, an ArrayBuffer or a view of one", undefined);
+    checkNotShared(data, "data");
     if (this.#readyState === CONNECTING) throw new DOMException("The WebSocket is not open yet", "InvalidStateError");
     const message = isBlob(data) || isBytes(data) ? data : String(data);
     if (this.#readyState !== OPEN) {
@@ -317,14 +316,17 @@ export class WebSocket extends EventTarget {
     this.#handle("close", handler);
   }
 
-  /** A handler keeps the place of the first one among the listeners (HTML standard §8.1.8.1). */
-  #handle<Name extends keyof WebSocketEventMap>(name: Name, handler: Handlers[Name] | null): void {
-    if (!(name in this.#handlers) && typeof handler === "function") {
-      this.addEventListener(name, (event) => this.#handlers[name]?.call(this, event));
+  /** A handler keeps the place of the first one among the listeners (HTML standard §8.1.8.1); an object may be one that is not called. */
+  #handle<Name extends keyof WebSocketEventMap>(name: Name, given: Handlers[Name] | null): void {
+    const handler = typeof given === "function" || typeof given === "object" ? given : null;
+    if (!(name in this.#handlers)) {
+      if (handler === null) return;
+      this.addEventListener(name, (event) => {
+        const current = this.#handlers[name];
+        if (typeof current === "function") current.call(this, event);
+      });
     }
-    if (name in this.#handlers || typeof handler === "function") {
-      this.#handlers[name] = (typeof handler === "function" ? handler : null) as Handlers[Name];
-    }
+    this.#handlers[name] = handler;
   }
 
   /**

@@ -46,7 +46,7 @@ export class WebSocketStream implements PendingWebSocket {
   readonly #giveUp: AbortController = new AbortController();
 
   /**
-   * Begins to connect.
+   * Begins to connect. Those that go to the same host and port wait for each other until they are open (RFC 6455 §4.1).
    *
    * @param url Of the schemes ws and wss, or http and https.
    * @param options Subprotocols, headers, proxy, TLS.

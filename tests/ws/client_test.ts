@@ -270,7 +270,7 @@ test("WebSocketStream refuses bad URLs, subprotocols and limits at once", () => 
     const error = assertThrows(() => new WebSocketStream(url)) as Error;
     assertStrictEquals(error.name, "SyntaxError", url);
   }
-  for (const protocols of [["a", "a"], [""], ["a b"], ["a,b"], ["ü"]]) {
+  for (const protocols of [["a", "a"], ["echo", "eCho"], [""], ["a b"], ["a,b"], ["ü"]]) {
     assertStrictEquals(
       (assertThrows(() => new WebSocketStream("ws://127.0.0.1:1/", { protocols })) as Error).name,
       "SyntaxError",
@@ -295,4 +295,43 @@ test("a server that leaves during the handshake rejects", async () => {
     await assertRejects(() => socket.opened);
     assertStrictEquals((await socket.closed).wasClean, false);
   }
+});
+
+test("WebSockets to one host and port wait until those before them are open or have failed (RFC 6455 §4.1)", async () => {
+  const dialed = dialing();
+  const { client } = dialed;
+  const open = (url: string, options: WebSocketStreamOptions = {}): WebSocketStream =>
+    new WebSocketStream(url, { client, clock: new FakeClock(), ...options });
+  const first = open("ws://a/1");
+  const leaving = open("ws://a:80/never");
+  const second = open("ws://a/2");
+  const third = open("http://A/3");
+  const elsewhere = open("ws://a:81/");
+  const other = open("ws://b/");
+  await turns();
+  assertEquals(dialed.dialed.map(({ address }) => `${address.hostname}:${address.port}`), ["a:80", "a:81", "b:80"]);
+  for (const socket of [elsewhere, other]) socket.close();
+  const gone = new AbortController();
+  gone.abort(new Error("enough"));
+  await assertRejects(() => open("ws://a/", { signal: gone.signal }).opened, Error, "enough");
+  leaving.close();
+  await assertRejects(() => leaving.opened, DOMException, "closed before");
+
+  const { far } = await dialed.connection(0);
+  const request = await readUntil(far, "¶¶");
+  assertEquals(dialed.dialed.length, 3);
+  await far.write(wire(answer(/sec-websocket-key: (.*?)¶/i.exec(request)![1]!)));
+  await first.opened;
+  const failing = await dialed.connection(3);
+  assertMatch(await readUntil(failing.far, "¶¶"), /^GET \/2 /);
+  await turns();
+  assertEquals(dialed.dialed.length, 4);
+  await failing.far.closeWrite();
+  await assertRejects(() => second.opened);
+  assertMatch(await readUntil((await dialed.connection(4)).far, "¶¶"), /^GET \/3 /);
+  third.close();
+  await assertRejects(() => third.opened, DOMException);
+  const last = open("ws://a/4");
+  assertMatch(await readUntil((await dialed.connection(5)).far, "¶¶"), /^GET \/4 /);
+  last.close();
 });

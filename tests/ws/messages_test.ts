@@ -377,3 +377,15 @@ test("webSocketOver() over plain streams writes one frame a message (no part is 
   assertEquals(frameText(parsed.frame), 'text "b"');
   io.abort();
 });
+
+test("a message in shared memory is refused: other threads could change it while it is sent", async () => {
+  for (const role of roles) {
+    const { io, peer } = withPeer(role);
+    const shared = new SharedArrayBuffer(100);
+    for (const message of [shared, new Uint8Array(shared), new DataView(shared, 3)]) {
+      await assertRejects(() => io.write(message as never), TypeError, "message must be in memory that is not shared");
+    }
+    await io.write("next");
+    assertEquals(await peer.next(), 'text "next"');
+  }
+});

@@ -71,7 +71,7 @@ test("new WebSocket() refuses URLs that are none, relative, of other schemes or 
 });
 
 test("new WebSocket() refuses subprotocols that are no tokens, or there twice", () => {
-  for (const protocols of ["", "a b", "a,b", "é", "a\n", ["a", "a"], ["a", ""], ["\u0000"]]) {
+  for (const protocols of ["", "a b", "a,b", "é", "a\n", ["a", "a"], ["a", "b", "A"], ["a", ""], ["\u0000"]]) {
     domException("SyntaxError", () => new WebSocket("ws://a.example/", protocols));
   }
 });
@@ -133,6 +133,48 @@ test("WebSocket.send() takes text, buffers, views of them and Blobs, in order", 
   socket.send(new Uint8Array(0));
   await next(socket, "close");
   assertEquals(seen, ["\ufffdx", "2,3", "97,98", "5,6", "8,9", "null", "", ""]);
+});
+
+test("WebSocket.send() wants an argument, and none in shared memory (Web IDL §3.7.6, §3.2.25)", async () => {
+  const socket = connect(echo);
+  const send = socket.send as (...data: unknown[]) => void;
+  assertThrows(() => send.call(socket), TypeError, "data must be");
+  await next(socket, "open");
+  assertThrows(() => send.call(socket), TypeError, "data must be");
+  const shared = new SharedArrayBuffer(100);
+  for (const wrong of [shared, new Uint8Array(shared), new Uint8Array(shared, 1, 2), new DataView(shared)]) {
+    assertThrows(() => send.call(socket, wrong), TypeError, "data must be in memory that is not shared");
+  }
+  send.call(socket, undefined);
+  assertEquals((await next(socket, "message")).data, "undefined");
+  socket.close();
+});
+
+test("WebSocket's constants are on the class and its prototype, and cannot be changed (Web IDL §3.7.5)", () => {
+  for (const [value, name] of (["CONNECTING", "OPEN", "CLOSING", "CLOSED"] as const).entries()) {
+    for (const owner of [WebSocket, WebSocket.prototype]) {
+      const property = Object.getOwnPropertyDescriptor(owner, name);
+      assertEquals(property, { value, writable: false, enumerable: true, configurable: false });
+      assertThrows(() => void ((owner as unknown as Record<string, number>)[name] = 5), TypeError);
+    }
+  }
+});
+
+test("WebSocket keeps any object as a handler, and calls it only if it can be called (HTML §8.1.8.1)", async () => {
+  const socket = connect(echo);
+  for (const name of ["onopen", "onmessage", "onerror", "onclose"] as const) {
+    const handlers = socket as unknown as Record<string, unknown>;
+    const kept = { handleEvent: () => assert(false, "called") };
+    for (
+      const [given, found] of [[kept, kept], [5, null], [kept, kept], ["text", null], [undefined, null], [kept, kept]]
+    ) {
+      handlers[name] = given;
+      assert(handlers[name] === found, name);
+    }
+  }
+  await next(socket, "open");
+  socket.close();
+  await next(socket, "close");
 });
 
 test("WebSocket delivers bytes as Blob by default, as ArrayBuffer if asked, and ignores other wishes", async () => {
