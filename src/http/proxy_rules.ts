@@ -14,10 +14,10 @@ export interface ProxyServer {
   readonly hostname: string;
   /** From the URL, else 80, 443 or 1080. */
   readonly port: number;
-  /** Not percent-encoded; empty when the URL has none. */
-  readonly username: string;
+  /** Not percent-encoded: bytes, in any charset. Empty when the URL has none. */
+  readonly username: Uint8Array;
   /** Not percent-encoded. */
-  readonly password: string;
+  readonly password: Uint8Array;
   /** A `Proxy-Authorization`, or `null` when the URL has no credentials. */
   readonly authorization: string | null;
   /** The same for the same proxy and credentials. */
@@ -74,24 +74,30 @@ function parseProxy(text: string): ProxyServer {
     throw new TypeError("Cannot use the proxy: its URL cannot be read");
   }
   const port = url.port !== "" ? Number(url.port) : /:0*80\/?$/.test(parts[2]!) ? 80 : defaultPort;
-  const [username, password] = [decode(url.username), decode(url.password)];
-  const authorization = username === "" && password === "" ? null : basicAuthorization(url);
+  const [username, password] = [percentDecode(url.username), percentDecode(url.password)];
+  const authorization = username.length === 0 && password.length === 0 ? null : basicAuthorization(url);
   const key = `${scheme}://${url.username}:${url.password}@${url.hostname}:${port}`;
   return { scheme, hostname: bareHost(url.hostname), port, username, password, authorization, key };
 }
 
-/** The credentials of a URL as the value of an authorization field (RFC 7617, in UTF-8). */
+/** The credentials of a URL as the value of an authorization field (RFC 7617, in UTF-8 unless they are escaped bytes). */
 export function basicAuthorization(url: URL): string {
-  const bytes = new TextEncoder().encode(`${decode(url.username)}:${decode(url.password)}`);
+  const bytes = [...percentDecode(url.username), 0x3a, ...percentDecode(url.password)];
   return `Basic ${btoa(String.fromCharCode(...bytes))}`;
 }
 
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
+/** Percent-decode of the URL standard: each valid escape is a byte, and everything else stays what it is. */
+export function percentDecode(text: string): Uint8Array {
+  const bytes = new TextEncoder().encode(text);
+  let length = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const escape = bytes[i] === 0x25
+      ? /^[0-9a-f]{2}$/i.exec(String.fromCharCode(...bytes.subarray(i + 1, i + 3)))
+      : null;
+    bytes[length++] = escape === null ? bytes[i]! : Number.parseInt(escape[0], 16);
+    if (escape !== null) i += 2;
   }
+  return bytes.slice(0, length);
 }
 
 /** A host without the brackets of IPv6. */
@@ -112,39 +118,54 @@ export function bypasses(url: URL, noProxy: string): boolean {
   return noProxy.split(/[\s,]+/).some((rule) => rule !== "" && exempts(rule.toLowerCase(), host, port));
 }
 
+/** A rule that cannot be read exempts nothing. */
 function exempts(rule: string, host: string, port: number): boolean {
   if (rule === "*") return true;
   const [name, rulePort] = splitPort(rule);
   if (rulePort !== undefined && Number(rulePort) !== port) return false;
   const address = parseIp(host);
-  const slash = name.indexOf("/");
-  if (address !== null || slash !== -1) {
-    const network = parseIp(bareHost(slash === -1 ? name : name.slice(0, slash)));
-    const bits = slash === -1 ? Infinity : Number(name.slice(slash + 1));
-    return address !== null && network !== null && !Number.isNaN(bits) && inNetwork(address, network, bits);
+  if (address !== null || name.includes("/")) {
+    const network = parseNetwork(name);
+    return address !== null && network !== null && inNetwork(address, network);
   }
   const suffix = name.replace(/^\*?\./, "").replace(/\.$/, "");
   return suffix !== "" && (host === suffix || host.endsWith(`.${suffix}`));
 }
 
 function splitPort(rule: string): [name: string, port: string | undefined] {
-  const [, bracketed, plain, port] = /^(?:(\[[^\]]*\](?:\/\d+)?)|([^:]*))(?::(\d+))?$/.exec(rule) ?? [];
+  const [, bracketed, plain, port] = /^(?:(\[[^\]]*\](?:\/[^:]*)?)|([^:]*))(?::(\d+))?$/.exec(rule) ?? [];
   return bracketed === undefined && plain === undefined ? [rule, undefined] : [bracketed ?? plain!, port];
 }
 
-function inNetwork(address: readonly number[], network: readonly number[], bits: number): boolean {
-  if (address.length !== network.length) return false;
-  const most = Math.min(bits, address.length * 8);
-  for (let bit = 0; bit < most; bit += 8) {
-    const mask = most - bit >= 8 ? 0xff : 0xff00 >> (most - bit) & 0xff;
-    if (((address[bit >> 3]! ^ network[bit >> 3]!) & mask) !== 0) return false;
+/** An address and how many of its first bits count. */
+interface Network {
+  readonly address: readonly number[];
+  readonly bits: number;
+}
+
+function parseNetwork(text: string): Network | null {
+  const [, bracketed, plain, mask] = /^(?:\[([^\[\]/]*)\]|([^\[\]/]*))(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const address = host === undefined ? null : parseIp(host);
+  if (address === null) return null;
+  // The mask of an IPv4 address in IPv6 counts the 96 bits in front of it.
+  const front = address.length === 4 && host!.includes(":") ? 96 : 0;
+  const bits = mask === undefined ? address.length * 8 : Number(mask) - front;
+  return bits < 0 || bits > address.length * 8 ? null : { address, bits };
+}
+
+function inNetwork(address: readonly number[], network: Network): boolean {
+  if (address.length !== network.address.length) return false;
+  for (let bit = 0; bit < network.bits; bit += 8) {
+    const mask = network.bits - bit >= 8 ? 0xff : 0xff00 >> (network.bits - bit) & 0xff;
+    if (((address[bit >> 3]! ^ network.address[bit >> 3]!) & mask) !== 0) return false;
   }
   return true;
 }
 
 /** The bytes of an IP address, 4 or 16, or `null` for a name. An IPv4 address in IPv6 (`::ffff:1.2.3.4`) has 4. */
 export function parseIp(text: string): readonly number[] | null {
-  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(text)) {
+  if (/^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/.test(text)) {
     const bytes = text.split(".").map(Number);
     return bytes.every((byte) => byte <= 255) ? bytes : null;
   }

@@ -49,7 +49,7 @@ export async function socks5(
   const channel = holdChannel(io);
   try {
     const answers = new Answers(channel);
-    const withPassword = proxy.username !== "" || proxy.password !== "";
+    const withPassword = proxy.username.length > 0 || proxy.password.length > 0;
     const methods = withPassword ? [NO_AUTHENTICATION, PASSWORD] : [NO_AUTHENTICATION];
     await channel.write(Uint8Array.of(VERSION, methods.length, ...methods));
     const [version, method] = await answers.take(2);
@@ -77,8 +77,7 @@ async function authenticate(
   answers: Answers,
   proxy: Pick<ProxyServer, "username" | "password">,
 ): Promise<void> {
-  const encoder = new TextEncoder();
-  const [name, password] = [encoder.encode(proxy.username), encoder.encode(proxy.password)];
+  const { username: name, password } = proxy;
   if (name.length > 255 || password.length > 255) {
     throw new TypeError("Cannot use the credentials: more than 255 bytes");
   }

@@ -2,12 +2,14 @@ import process from "node:process";
 import { test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import { proxyFromEnv } from "../../src/http/proxy_env.ts";
-import { bypasses, parseIp, proxyServer } from "../../src/http/proxy_rules.ts";
+import { basicAuthorization, bypasses, parseIp, percentDecode, proxyServer } from "../../src/http/proxy_rules.ts";
+
+const latin1 = (bytes: Uint8Array) => String.fromCharCode(...bytes);
 
 test("proxyServer() reads schemes, ports and credentials", () => {
   const read = (text: string) => {
     const { scheme, hostname, port, username, password } = proxyServer(text);
-    return [scheme, hostname, port, username, password];
+    return [scheme, hostname, port, latin1(username), latin1(password)];
   };
   assertEquals(read("http://proxy"), ["http", "proxy", 80, "", ""]);
   assertEquals(read("proxy:3128"), ["http", "proxy", 3128, "", ""]);
@@ -17,6 +19,80 @@ test("proxyServer() reads schemes, ports and credentials", () => {
   assertEquals(read("socks5h://proxy:9"), ["socks5", "proxy", 9, "", ""]);
   assertEquals(proxyServer("http://u@proxy").authorization, `Basic ${btoa("u:")}`);
   assertEquals(proxyServer("http://proxy").authorization, null);
+});
+
+/** What URLs escape by themselves, broken escapes, and bytes that are no UTF-8. */
+const credentials: readonly (readonly [escaped: string, bytes: string])[] = [
+  ["u:100%%40home", "u:100%@home"],
+  ["u:5%^x", "u:5%^x"],
+  ["u:%E9", "u:\xe9"],
+  ["u:%c3%A9\xe9", "u:\xc3\xa9\xc3\xa9"],
+  ["u%zz:a%20b c", "u%zz:a b c"],
+  ["u:a|b%", "u:a|b%"],
+  ["u:50%2", "u:50%2"],
+  ["us%40er:p%3Aw", "us@er:p:w"],
+  ["%25:%2541", "%:%41"],
+  ["%00:%ff", "\0:\xff"],
+];
+
+test("percentDecode() decodes each valid escape by itself, to bytes, and leaves the rest (URL standard §1.3)", () => {
+  for (const [escaped, bytes] of credentials) {
+    const url = new URL(`http://${escaped}@proxy`);
+    const [username, password] = [percentDecode(url.username), percentDecode(url.password)];
+    assertEquals(`${latin1(username)}:${latin1(password)}`, bytes);
+    assertEquals(basicAuthorization(url), `Basic ${btoa(bytes)}`);
+    for (const scheme of ["http", "socks5"]) {
+      const proxy = proxyServer(`${scheme}://${escaped}@proxy`);
+      assertEquals([proxy.authorization, `${latin1(proxy.username)}:${latin1(proxy.password)}`], [
+        `Basic ${btoa(bytes)}`,
+        bytes,
+      ]);
+    }
+  }
+});
+
+test("noProxy: a rule that cannot be read exempts nothing", () => {
+  const rules = [
+    ...["10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/ ,x", "10.0.0.0/0x8", "10.0.0.0/1e0", "10.0.0.0/.5", "10.0.0.0/8.0"],
+    ...["10.0.0.0/+8", "10.0.0.0/33", "10.0.0.0/8/8", "10.0.0.0//", "/8", "/", "10.0.0/8", "010.0.0.0/8", "10.0.0.256"],
+    ...[
+      "fd00::/",
+      "[fd00::]/-8",
+      "[fd00::]/",
+      "fd00::/129",
+      "[fd00::/8]",
+      "[fd00::",
+      "fd00::]",
+      "[]",
+      "[]/0",
+      "fd00::1::/8",
+    ],
+    ...[
+      "::ffff:10.0.0.0/8",
+      "10.0.0.0/8:",
+      "10.0.0.0/8:x",
+      "10.0.0.1:",
+      "10.0.0.1:x",
+      ":80",
+      ":",
+      ".",
+      "..",
+      "*.",
+      "**",
+      "*:80",
+    ],
+  ];
+  const urls = [
+    "http://10.0.0.1/",
+    "http://192.0.2.7/",
+    "http://[fd00::1]/",
+    "http://[2001:db8::1]/",
+    "http://[::]/",
+    "http://a/",
+  ];
+  for (const rule of rules) {
+    assertEquals(urls.filter((url) => bypasses(new URL(url), rule)), [], rule);
+  }
 });
 
 test("proxyServer() refuses what is no proxy", () => {
@@ -57,6 +133,13 @@ test("noProxy: names mean subdomains, ports count, addresses and networks", () =
     ["fe80::/10", "http://[febf::1]/", true],
     ["fe80::/10", "http://[fec0::1]/", false],
     ["10.0.0.0/8", "http://[::ffff:10.0.0.1]/", true],
+    ["::ffff:10.0.0.0/104", "http://10.1.2.3/", true],
+    ["::ffff:10.0.0.0/104", "http://11.1.2.3/", false],
+    ["[fe80::]/10", "http://[febf::1]/", true],
+    ["[fe80::]/10:81", "http://[febf::1]/", false],
+    ["10.0.0.0/8:80", "http://10.1.2.3/", true],
+    ["10.1.2.3/32", "http://10.1.2.3/", true],
+    ["::/0", "http://[2001:db8::1]/", true],
   ];
   for (const [rule, url, expected] of rules) assertEquals(bypasses(new URL(url), rule), expected, `${rule} ${url}`);
 });
