@@ -19,6 +19,8 @@ import type { Upgraded } from "./upgraded.ts";
  * - `http10`: `Upgrade` came with HTTP/1.0, where it means nothing.
  * - `no-connection-token`: `Upgrade` came without `Connection: upgrade`.
  * - `refused`: the answer was another one; `status` says which.
+ * - `proxy-refused`: the proxy gave no tunnel, and the server was never asked; `proxy` says which proxy, `status` and
+ *   `response` what it answered. `cause` is what a SOCKS proxy said.
  * - `upgrade-body`: the answer had a body, which a switch cannot have.
  * - `request-body`: the request's body did not end within the limits.
  * - `timeout`: the answer was not decided in time.
@@ -28,6 +30,7 @@ import type { Upgraded } from "./upgraded.ts";
 export type UpgradeRejection =
   | NoProposal
   | "refused"
+  | "proxy-refused"
   | "upgrade-body"
   | "request-body"
   | "timeout"
@@ -42,8 +45,10 @@ export class UpgradeRejected extends Error {
   readonly reason: UpgradeRejection;
   /** The status of the answer, where there was one. */
   readonly status: number | undefined;
-  /** The answer itself with its body, on a client. */
+  /** The answer itself with its body, on a client: the server's, or with `proxy-refused` the proxy's. */
   readonly response: unknown;
+  /** The proxy that refused, `host:port`; `undefined` where the server did. */
+  readonly proxy: string | undefined;
 
   /**
    * Makes the error.
@@ -52,10 +57,11 @@ export class UpgradeRejected extends Error {
    * @param options What is known beyond that.
    */
   constructor(reason: UpgradeRejection, options: UpgradeRejectedOptions = {}) {
-    super(explain(reason, options.status), options.cause === undefined ? undefined : { cause: options.cause });
+    super(explain(reason, options), options.cause === undefined ? undefined : { cause: options.cause });
     this.reason = reason;
     this.status = options.status;
     this.response = options.response;
+    this.proxy = options.proxy;
   }
 }
 
@@ -65,11 +71,13 @@ export interface UpgradeRejectedOptions {
   readonly status?: number | undefined;
   /** The answer itself. */
   readonly response?: unknown;
+  /** The proxy that refused, `host:port`. */
+  readonly proxy?: string | undefined;
   /** What came before. */
   readonly cause?: unknown;
 }
 
-function explain(reason: UpgradeRejection, status: number | undefined): string {
+function explain(reason: UpgradeRejection, { status, proxy, cause }: UpgradeRejectedOptions): string {
   switch (reason) {
     case "not-requested":
       return "No upgrade: the message proposed none (RFC 9110 §7.8)";
@@ -79,6 +87,10 @@ function explain(reason: UpgradeRejection, status: number | undefined): string {
       return "No upgrade: Connection does not hold the option upgrade (RFC 9110 §7.8)";
     case "refused":
       return `No upgrade: the answer was ${status}`;
+    case "proxy-refused":
+      return `No tunnel: the proxy ${proxy} ${
+        status === undefined ? `refused: ${messageOf(cause)}` : `answered ${status}`
+      }`;
     case "upgrade-body":
       return `No upgrade: a body is not allowed with ${status}`;
     case "request-body":
@@ -92,6 +104,10 @@ function explain(reason: UpgradeRejection, status: number | undefined): string {
     default:
       return reason satisfies never;
   }
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** An upgrade that an exchange may come to. */

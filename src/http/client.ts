@@ -153,7 +153,8 @@ export class Client implements AsyncDisposable {
    * @throws {TypeError} The request cannot be sent, or a redirect cannot be followed.
    * @throws {TransportError} There is no connection, or it failed.
    * @throws {ProtocolError} The response breaks the protocol.
-   * @throws {UpgradeRejected} The proxy refused a tunnel; `response` is its answer.
+   * @throws {UpgradeRejected} `proxy-refused`: the proxy gave no tunnel, so that the server was never asked. `proxy` says
+   * which one, `response` is its answer.
    * @throws {StateError} `closed`: the client is.
    * @throws {unknown} The reason of the signal.
    */
@@ -218,7 +219,8 @@ export class Client implements AsyncDisposable {
    * @param input A URL of http or https, or a `Request`.
    * @param init The protocols, and the rest of the request.
    * @returns The connection, which is the caller's from then on; `protocol` says which one was taken.
-   * @throws {UpgradeRejected} Another answer came: `response` is a `Response` with its body. Or the proxy refused.
+   * @throws {UpgradeRejected} `refused`: the server gave another answer; `response` is a `Response` with its body. Or
+   * `proxy-refused`, as {@linkcode fetch} does.
    * @throws {unknown} What {@linkcode fetch} throws.
    */
   async upgrade(input: string | URL | Request, init: UpgradeInit): Promise<Upgraded> {
@@ -247,7 +249,7 @@ export class Client implements AsyncDisposable {
    * @param init The proxy, if not the client's own; fields; a signal.
    * @returns The tunnel, which is the caller's from then on. What the target says first is not lost.
    * @throws {TypeError} The authority is none, or there is no proxy to ask.
-   * @throws {UpgradeRejected} The proxy refused: `response` is its answer.
+   * @throws {UpgradeRejected} `proxy-refused`: `response` is the proxy's answer.
    * @throws {TransportError} The proxy cannot be reached.
    */
   async connect(authority: string, init: ConnectInit = {}): Promise<Upgraded> {
@@ -473,7 +475,7 @@ export class Client implements AsyncDisposable {
       },
       authority,
       fields: hasField(fields, "user-agent") ? fields : [...this.#defaults.filter(isUserAgent), ...fields],
-      authorization: proxy.authorization,
+      proxy,
       onProxyChallenge: this.#options.onProxyChallenge,
       signal,
     });

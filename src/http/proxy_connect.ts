@@ -11,6 +11,7 @@ import type { Upgraded } from "../connection/upgraded.ts";
 import { type Field, hasField } from "../http1/fields.ts";
 import type { ClientOptions } from "./client_options.ts";
 import { clientResponse } from "./client_response.ts";
+import type { ProxyServer } from "./proxy_rules.ts";
 
 /** What it takes to open a tunnel. */
 export interface TunnelRequest {
@@ -20,8 +21,8 @@ export interface TunnelRequest {
   readonly authority: string;
   /** Further field lines. */
   readonly fields: readonly Field[];
-  /** The credentials that are offered unasked, or `null`. */
-  readonly authorization: string | null;
+  /** Whom to ask. Its credentials, if it has any, are offered unasked. */
+  readonly proxy: ProxyServer;
   /** See the client's option. */
   readonly onProxyChallenge: ClientOptions["onProxyChallenge"];
   /** Gives up. */
@@ -31,11 +32,11 @@ export interface TunnelRequest {
 /**
  * Opens a tunnel. A 407 is answered on the same connection if that stays open, else on a new one.
  *
- * @throws {UpgradeRejected} The proxy refused; `response` is its answer, whose connection closes behind it.
+ * @throws {UpgradeRejected} `proxy-refused`; `response` is the proxy's answer, whose connection closes behind it.
  */
 export async function openTunnel(wanted: TunnelRequest): Promise<Upgraded> {
   let proxy = await wanted.open();
-  let response = await ask(proxy.sender, wanted, wanted.authorization, wanted.fields);
+  let response = await ask(proxy.sender, wanted, wanted.proxy.authorization, wanted.fields);
   if (response.status === 407 && wanted.onProxyChallenge !== undefined) {
     const answer = await wanted.onProxyChallenge(response.fields.getAll("proxy-authenticate"));
     if (answer !== null) {
@@ -50,7 +51,8 @@ export async function openTunnel(wanted: TunnelRequest): Promise<Upgraded> {
   if (response.ok) return await onUpgrade(response);
   // Exchanges end before the connection does; what was meant for the tunnel is never sent here (RFC 9931 §4).
   proxy.connection.gracefulShutdown();
-  throw new UpgradeRejected("refused", { status: response.status, response: answerOf(response, wanted) });
+  const answer = answerOf(response, wanted.proxy);
+  throw new UpgradeRejected("proxy-refused", { status: answer.status, response: answer, proxy: wanted.proxy.address });
 }
 
 async function ask(
@@ -66,7 +68,8 @@ async function ask(
   return await sender.send({ method: "CONNECT", target: authority, fields: [...fields, ...given] }, { signal });
 }
 
-function answerOf(response: IncomingResponse, { authority }: TunnelRequest): Response {
-  const url = new URL(`http://${authority}/`);
+/** It is the proxy's, and so is its URL; that has no credentials. */
+function answerOf(response: IncomingResponse, { scheme, address }: ProxyServer): Response {
+  const url = new URL(`${scheme}://${address}/`);
   return clientResponse(response, { url, redirected: false, bodiless: false, codings: [], signal: undefined });
 }

@@ -14,6 +14,8 @@ export interface ProxyServer {
   readonly hostname: string;
   /** From the URL, else 80, 443 or 1080. */
   readonly port: number;
+  /** Both, with brackets where needed: what errors call it. */
+  readonly address: string;
   /** Not percent-encoded: bytes, in any charset. Empty when the URL has none. */
   readonly username: Uint8Array;
   /** Not percent-encoded. */
@@ -77,7 +79,8 @@ function parseProxy(text: string): ProxyServer {
   const [username, password] = [percentDecode(url.username), percentDecode(url.password)];
   const authorization = username.length === 0 && password.length === 0 ? null : basicAuthorization(url);
   const key = `${scheme}://${url.username}:${url.password}@${url.hostname}:${port}`;
-  return { scheme, hostname: bareHost(url.hostname), port, username, password, authorization, key };
+  const address = `${url.hostname}:${port}`;
+  return { scheme, hostname: bareHost(url.hostname), port, address, username, password, authorization, key };
 }
 
 /** The credentials of a URL as the value of an authorization field (RFC 7617, in UTF-8 unless they are escaped bytes). */

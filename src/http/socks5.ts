@@ -4,6 +4,7 @@
  * @module
  */
 
+import { UpgradeRejected } from "../connection/upgrade.ts";
 import { Upgraded } from "../connection/upgraded.ts";
 import type { Duplex } from "../duplex/duplex.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
@@ -39,31 +40,32 @@ const REPLIES: readonly (readonly [code: TransportErrorCode, text: string])[] = 
  * @param target Where to.
  * @param proxy Whose credentials are offered.
  * @returns The connection to the target. What came with the proxy's answer comes first.
- * @throws {TransportError} The proxy refused, or broke the protocol (`reset`).
+ * @throws {UpgradeRejected} `proxy-refused`: it did; `cause` is a `TransportError` that says why.
+ * @throws {TransportError} It broke the protocol (`reset`), or the connection to it failed.
  */
 export async function socks5(
   io: Duplex,
   target: DialAddress,
-  proxy: Pick<ProxyServer, "username" | "password">,
+  proxy: ProxyServer,
 ): Promise<Upgraded> {
   const channel = holdChannel(io);
   try {
-    const answers = new Answers(channel);
+    const answers = new Answers(channel, proxy);
     const withPassword = proxy.username.length > 0 || proxy.password.length > 0;
     const methods = withPassword ? [NO_AUTHENTICATION, PASSWORD] : [NO_AUTHENTICATION];
     await channel.write(Uint8Array.of(VERSION, methods.length, ...methods));
     const [version, method] = await answers.take(2);
-    if (version !== VERSION) throw broken("it does not speak version 5");
+    if (version !== VERSION) throw broken(proxy, "it does not speak version 5");
     if (method === PASSWORD && withPassword) await authenticate(channel, answers, proxy);
     else if (method !== NO_AUTHENTICATION) {
-      throw new TransportError("refused", "The SOCKS proxy wants other credentials");
+      throw refusal(proxy, "refused", "it wants other credentials");
     }
     await channel.write(Uint8Array.of(VERSION, CONNECT, 0, ...targetBytes(target)));
     const head = await answers.take(4);
-    if (head[0] !== VERSION) throw broken("it does not speak version 5");
-    if (head[1] !== 0) throw refusal(head[1]!);
+    if (head[0] !== VERSION) throw broken(proxy, "it does not speak version 5");
+    if (head[1] !== 0) throw refusal(proxy, ...(REPLIES[head[1]!] ?? (["refused", `reply ${head[1]}`] as const)));
     const length = head[3] === IPV4 ? 4 : head[3] === IPV6 ? 16 : head[3] === NAME ? (await answers.take(1))[0]! : -1;
-    if (length === -1) throw broken("its address is of no known kind");
+    if (length === -1) throw broken(proxy, "its address is of no known kind");
     await answers.take(length + 2);
     return new Upgraded(io, answers.rest(), { protocol: null }, channel);
   } catch (error) {
@@ -75,7 +77,7 @@ export async function socks5(
 async function authenticate(
   channel: HeldChannel,
   answers: Answers,
-  proxy: Pick<ProxyServer, "username" | "password">,
+  proxy: ProxyServer,
 ): Promise<void> {
   const { username: name, password } = proxy;
   if (name.length > 255 || password.length > 255) {
@@ -83,7 +85,7 @@ async function authenticate(
   }
   await channel.write(Uint8Array.of(1, name.length, ...name, password.length, ...password));
   const [, status] = await answers.take(2);
-  if (status !== 0) throw new TransportError("refused", "The SOCKS proxy did not accept the credentials");
+  if (status !== 0) throw refusal(proxy, "refused", "it does not accept the credentials");
 }
 
 function targetBytes({ hostname, port }: DialAddress): number[] {
@@ -94,28 +96,32 @@ function targetBytes({ hostname, port }: DialAddress): number[] {
   return [...address, port >> 8, port & 0xff];
 }
 
-function refusal(reply: number): TransportError {
-  const [code, text] = REPLIES[reply] ?? ["refused", `reply ${reply}`];
-  return new TransportError(code, `The SOCKS proxy refused: ${text} (RFC 1928 §6)`);
+function refusal({ address }: ProxyServer, code: TransportErrorCode, text: string): UpgradeRejected {
+  return new UpgradeRejected("proxy-refused", {
+    proxy: address,
+    cause: new TransportError(code, `${text} (RFC 1928)`),
+  });
 }
 
-function broken(why: string): TransportError {
-  return new TransportError("reset", `Cannot use the SOCKS proxy: ${why} (RFC 1928)`);
+function broken({ address }: ProxyServer, why: string): TransportError {
+  return new TransportError("reset", `Cannot use the SOCKS proxy ${address}: ${why} (RFC 1928)`);
 }
 
 /** The proxy's answers, of which no byte beyond what was asked for is lost. */
 class Answers {
   readonly #channel: HeldChannel;
+  readonly #proxy: ProxyServer;
   #held: Uint8Array = new Uint8Array(0);
 
-  constructor(channel: HeldChannel) {
+  constructor(channel: HeldChannel, proxy: ProxyServer) {
     this.#channel = channel;
+    this.#proxy = proxy;
   }
 
   async take(length: number): Promise<Uint8Array> {
     while (this.#held.length < length) {
       const chunk = await this.#channel.read();
-      if (chunk === null) throw broken("it ended the connection");
+      if (chunk === null) throw broken(this.#proxy, "it ended the connection");
       const joined = new Uint8Array(this.#held.length + chunk.length);
       joined.set(this.#held);
       joined.set(chunk, this.#held.length);

@@ -3,6 +3,8 @@ import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/asse
 import { serveConnection } from "../../src/connection/server.ts";
 import { UpgradeRejected } from "../../src/connection/upgrade.ts";
 import { TransportError } from "../../src/duplex/transport_error.ts";
+import type { Client } from "../../src/http/client.ts";
+import { WebSocketStream } from "../../src/ws/web_socket_stream.ts";
 import { answer, type Dialed, dialing, rejection } from "../support/dialing.ts";
 import { everyCut, readUntil, turns, wire } from "../support/wire.ts";
 
@@ -119,7 +121,7 @@ test("connect() rejects with the proxy's answer and its body, and closes behind 
   await answer(far, "HTTP/1.1 403 Forbidden¶Content-Length: 6¶¶policy");
   const error = await rejection(connecting);
   assertInstanceOf(error, UpgradeRejected);
-  assertEquals([error.reason, error.status], ["refused", 403]);
+  assertEquals([error.reason, error.status, error.proxy], ["proxy-refused", 403, "proxy:80"]);
   assertEquals(await (error.response as Response).text(), "policy");
   await near.closed.catch(() => {});
   assertEquals(await far.read(), null);
@@ -136,6 +138,44 @@ test("fetch() rejects with the proxy's answer when there is no tunnel", async ()
   const error = await rejection(fetching);
   assert(error instanceof UpgradeRejected && error.status === 502, `${error}`);
   await client.close();
+});
+
+const asked: readonly (readonly [what: string, ask: (client: Client) => Promise<unknown>])[] = [
+  ["fetch()", (client) => client.fetch("https://api.example.com/")],
+  ["upgrade()", (client) => client.upgrade("http://api.example.com/", { protocol: "x" })],
+  ["connect()", (client) => client.connect("api.example.com:443")],
+  ["WebSocketStream", (client) => new WebSocketStream("wss://api.example.com/", { client }).opened],
+];
+for (const [what, ask] of asked) {
+  test(`${what} says that the proxy refused, which one, and with what; never its credentials`, async () => {
+    for (const status of [403, 407, 502]) {
+      const { client, connection } = dialing({ proxy: "http://us:secret@proxy:3128" });
+      const outcome = rejection(ask(client));
+      const { far } = await connection(0);
+      const said = await answer(far, `HTTP/1.1 ${status} No¶Content-Length: 9¶¶need auth`);
+      assert(said.startsWith("CONNECT api.example.com:"), said);
+      const error = await outcome;
+      assertInstanceOf(error, UpgradeRejected);
+      assertEquals([error.reason, error.status, error.proxy], ["proxy-refused", status, "proxy:3128"]);
+      assertEquals(error.message, `No tunnel: the proxy proxy:3128 answered ${status}`);
+      const response = error.response as Response;
+      assertEquals([response.url, await response.text()], ["http://proxy:3128/", "need auth"]);
+      await client.abort();
+    }
+  });
+}
+
+test("upgrade() through a tunnel says that the server refused, and no proxy", async () => {
+  const { client, connection } = dialing({ proxy: "http://proxy" });
+  const outcome = rejection(client.upgrade("http://a/", { protocol: "x" }));
+  const { far } = await connection(0);
+  await answer(far, "HTTP/1.1 200 OK¶¶");
+  await answer(far, "HTTP/1.1 407 No¶Content-Length: 2¶¶no");
+  const error = await outcome;
+  assertInstanceOf(error, UpgradeRejected);
+  assertEquals([error.reason, error.status, error.proxy], ["refused", 407, undefined]);
+  assertEquals((error.response as Response).url, "http://a/");
+  await client.abort();
 });
 
 test("connect() answers a 407 on the same connection where that stays open [F10]", async () => {
@@ -323,18 +363,18 @@ test("SOCKS5: fetch() with name and password, IPv4 and IPv6 targets", async () =
   }
 });
 
-test("SOCKS5: refusals are TransportErrors and cut the connection", async () => {
+test("SOCKS5: refusals say so, what breaks the protocol is a TransportError, and both cut the connection", async () => {
   const answers = [
-    { code: "refused", bytes: [[5, 0xff]] },
-    { code: "refused", bytes: [[5, 2]] },
+    { code: "refused", refused: true, bytes: [[5, 0xff]] },
+    { code: "refused", refused: true, bytes: [[5, 2]] },
     { code: "reset", bytes: [[4, 0]] },
-    { code: "refused", bytes: [[5, 0], [5, 5, 0, 1, 0, 0, 0, 0, 0, 0]] },
-    { code: "unreachable", bytes: [[5, 0], [5, 4, 0, 1, 0, 0, 0, 0, 0, 0]] },
-    { code: "refused", bytes: [[5, 0], [5, 99, 0, 1, 0, 0, 0, 0, 0, 0]] },
+    { code: "refused", refused: true, bytes: [[5, 0], [5, 5, 0, 1, 0, 0, 0, 0, 0, 0]] },
+    { code: "unreachable", refused: true, bytes: [[5, 0], [5, 4, 0, 1, 0, 0, 0, 0, 0, 0]] },
+    { code: "refused", refused: true, bytes: [[5, 0], [5, 99, 0, 1, 0, 0, 0, 0, 0, 0]] },
     { code: "reset", bytes: [[5, 0], [5, 0, 0, 9, 0, 0, 0, 0, 0, 0]] },
     { code: "reset", bytes: [[5]] },
   ];
-  for (const { code, bytes } of answers) {
+  for (const { code, refused = false, bytes } of answers) {
     const { client, connection } = dialing({ proxy: "socks5://proxy" });
     const outcome = rejection(client.fetch("http://a/"));
     const { far, near } = await connection(0);
@@ -344,7 +384,11 @@ test("SOCKS5: refusals are TransportErrors and cut the connection", async () => 
     }
     if (bytes[0]!.length === 1) await far.closeWrite();
     const error = await outcome;
-    assert(error instanceof TransportError && error.code === code, `${bytes}: ${error}`);
+    assertEquals(error instanceof UpgradeRejected, refused);
+    if (error instanceof UpgradeRejected) assertEquals([error.reason, error.proxy], ["proxy-refused", "proxy:1080"]);
+    const why = error instanceof UpgradeRejected ? error.cause : error;
+    assert(why instanceof TransportError && why.code === code, `${bytes}: ${error}`);
+    assert(String(error).includes("proxy:1080"), `${error}`);
     await near.closed.catch(() => {});
     assertEquals(client.connections, 0);
     await client.close();
