@@ -11,8 +11,8 @@ export interface TlsOptions {
   /** Protocols offered through ALPN, the preferred one first. */
   readonly alpnProtocols?: readonly string[];
   /**
-   * Certificates of the authorities to trust, PEM. On Node and Bun instead of the built-in ones; on Deno, which cannot
-   * leave those out, besides them.
+   * Certificates of the authorities to trust, PEM, instead of the built-in ones; besides them on Deno before 2.9.1, whose
+   * own TLS cannot leave those out.
    */
   readonly caCerts?: readonly string[];
   /** This side's certificate chain, PEM, when the server asks for one. */

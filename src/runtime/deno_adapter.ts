@@ -27,6 +27,7 @@ interface DenoTlsConn extends DenoConn {
 
 /** As much of Deno as is used. */
 interface DenoNet {
+  readonly version: { readonly deno: string };
   connect(options: object): Promise<DenoConn>;
   startTls(conn: DenoConn, options: object): Promise<DenoTlsConn>;
   listen(options: object): DenoListener;
@@ -75,7 +76,7 @@ async function listen(startTls: StartTls, at: SocketAddress, options: ListenOpti
   try {
     // Deno's TLS listener knows nothing of client certificates, nor of unix sockets.
     if (tls === undefined) return new PullListener(deno().listen(where), acceptPlain);
-    if ("path" in at || tls.requireClientCert === true) {
+    if (nodeTlsWillDo() || "path" in at || tls.requireClientCert === true) {
       const serverTls = { ...tls, isServer: true as const };
       return new PullListener(deno().listen(where), (conn) => startTls(acceptPlain(conn), serverTls, options));
     }
@@ -120,9 +121,22 @@ async function secure(
   }
 }
 
+/**
+ * Whether `node:tls` does what Deno's own TLS does, half-closing among it: since Deno 2.9.1.
+ *
+ * Then it does all the work, for Deno's own never closes a connection whose handshake does not get on (seen up to 2.9.6):
+ * `close()` returns, and the socket stays until the peer goes. Below `node:tls` there is a connection that can be closed.
+ */
+function nodeTlsWillDo(): boolean {
+  const [major = 0, minor = 0, patch = 0] = deno().version.deno.split(".").map((part) => Number.parseInt(part));
+  return major > 2 || (major === 2 && (minor > 9 || (minor === 9 && patch >= 1)));
+}
+
 /** Takes the connection out of a socket, if Deno can do the TLS that is asked for: as a client, without a certificate. */
 async function takePlainConn(transport: NetSocket, options: StartTlsOptions): Promise<DenoConn | null> {
-  if (options.isServer === true || options.cert !== undefined || transport.secureTransport === "on") return null;
+  if (
+    nodeTlsWillDo() || options.isServer === true || options.cert !== undefined || transport.secureTransport === "on"
+  ) return null;
   const { remote } = await transport.opened;
   await transport.written;
   if ("path" in remote || !transport.untouched) return null;

@@ -16,19 +16,22 @@ import { TransportError } from "../duplex/transport_error.ts";
 import { socketInfo } from "./address.ts";
 import { transportError } from "./errors.ts";
 import { NetSocket } from "./net_socket.ts";
-import { cutNodeSocket, NodeTransport } from "./node_transport.ts";
+import { type Below, cutNodeSocket, NodeTransport } from "./node_transport.ts";
+import { TlsRecords } from "./tls_records.ts";
 
 /** What the handshake runs over. */
-interface Under {
-  readonly stream: NodeDuplex;
+interface Under extends Below {
   readonly info: SocketInfo;
   cut(): void;
   /** Told which socket decrypts what is read, so that reading stops when that one is paused. */
   feeds(native: tls.TLSSocket): void;
 }
 
-/** 128 KiB that are read while nobody takes what is decrypted stop the reading: as much as a socket's own queue. */
-const MOST_READ_AHEAD_BYTES = 128 * 1024;
+/**
+ * 16 KiB, a record: so much is handed to TLS in one go, and read while nobody takes what is decrypted. Deno's holds 64 KiB
+ * at most, and never looks again at what came behind them (seen on 2.9.6: an end that is never told).
+ */
+const MOST_GIVEN_BYTES = 16 * 1024;
 
 const NOWHERE: SocketAddress = { path: "" };
 const UNKNOWN: SocketInfo = socketInfo(NOWHERE, NOWHERE, null);
@@ -56,7 +59,7 @@ export async function secureWithNode(
       native.destroy();
       under.cut();
     };
-    socket.attach(new NodeTransport(native, socket, cut, under.stream), socketInfo(remote, local, alpn));
+    socket.attach(new NodeTransport(native, socket, cut, under), socketInfo(remote, local, alpn));
     under.feeds(native);
   } catch (error) {
     under.stream.destroy(); // and not cut: the alert that tells the peer why must get through
@@ -77,25 +80,33 @@ async function underSocket(transport: NetSocket): Promise<Under> {
     throw new TransportError("tls", "Cannot handshake: the peer has ended its side");
   }
   if (readBuf.byteLength > 0) stream.unshift(readBuf);
-  return { stream, info, cut: () => cutNodeSocket(stream), feeds: ignore };
+  return { stream, truncated: false, info, cut: () => cutNodeSocket(stream), feeds: ignore };
 }
 
 function underChannel(channel: ByteChannel & { close(): Promise<void> }, info: SocketInfo): Under {
+  const records = "Deno" in globalThis ? new TlsRecords() : null;
   let fed: tls.TLSSocket | null = null;
+  let left: Uint8Array | null = null;
   let readAhead = 0;
   let waiting = false;
+  const give = (chunk: Uint8Array | null): void => {
+    const most = chunk?.subarray(0, MOST_GIVEN_BYTES) ?? null;
+    left = chunk !== null && chunk.byteLength > MOST_GIVEN_BYTES ? chunk.subarray(MOST_GIVEN_BYTES) : null;
+    readAhead += most?.byteLength ?? 0;
+    if (most === null) under.truncated = records?.truncated === true && fed?.readableEnded === false;
+    else records?.push(most);
+    stream.push(most);
+  };
   const pull = (): void => {
-    channel.read().then((chunk) => {
-      readAhead += chunk?.byteLength ?? 0;
-      stream.push(chunk);
-    }, (error) => stream.destroy(error));
+    if (left === null) channel.read().then(give, (error) => stream.destroy(error));
+    else give(left);
   };
   const stream = new NodeDuplex({
     allowHalfOpen: true,
     read(): void {
       // The TLS sockets of Deno and Bun go on asking for more while they are paused, and keep it where none can see it.
-      if (fed !== null && !fed.isPaused()) readAhead = 0;
-      if (readAhead >= MOST_READ_AHEAD_BYTES) waiting = true;
+      if (fed === null || !fed.isPaused()) readAhead = 0;
+      if (readAhead >= MOST_GIVEN_BYTES) waiting = true;
       else pull();
     },
     write(chunk, _encoding, done): void {
@@ -120,7 +131,8 @@ function underChannel(channel: ByteChannel & { close(): Promise<void> }, info: S
       pull();
     });
   };
-  return { stream, info, cut: () => channel.abort(), feeds };
+  const under = { stream, truncated: false, info, cut: () => channel.abort(), feeds };
+  return under;
 }
 
 function clientHandshake(stream: NodeDuplex, options: TlsOptions): Promise<tls.TLSSocket> {

@@ -13,6 +13,14 @@ import type { Transport, TransportSink } from "./transport.ts";
 
 const NOTHING = new Uint8Array(0);
 
+/** What is below TLS. */
+export interface Below {
+  /** What the encrypted bytes go to. */
+  readonly stream: Duplex;
+  /** Whether it has ended without `close_notify`, where that can be told. */
+  readonly truncated: boolean;
+}
+
 /** Reads from `data` events, writes straight through. */
 export class NodeTransport implements Transport {
   readonly native: NetSocketOfNode;
@@ -20,7 +28,7 @@ export class NodeTransport implements Transport {
   readonly tellsReset = false;
   sink: TransportSink;
   readonly #cut: () => void;
-  readonly #under: Duplex | null;
+  readonly #under: Below | null;
   #flowing = false;
   #over = false;
   #closing = false;
@@ -33,9 +41,9 @@ export class NodeTransport implements Transport {
    * @param native Made with `allowHalfOpen: true`.
    * @param sink Whom to tell.
    * @param cut Ends the connection abruptly.
-   * @param under For TLS, what the encrypted bytes go to.
+   * @param under What is below, for TLS.
    */
-  constructor(native: NetSocketOfNode, sink: TransportSink, cut: () => void, under: Duplex | null = null) {
+  constructor(native: NetSocketOfNode, sink: TransportSink, cut: () => void, under: Below | null = null) {
     this.native = native;
     this.sink = sink;
     this.#cut = cut;
@@ -120,7 +128,7 @@ export class NodeTransport implements Transport {
 
   /** Bun's TLS over a duplex takes everything at once and fills the duplex with it. */
   #whenRoom(resolve: () => void): void {
-    const under = this.#under;
+    const under = this.#under?.stream ?? null;
     if (under === null || !under.writableNeedDrain || under.destroyed) return resolve();
     const go = (): void => {
       under.off("drain", go);
@@ -138,7 +146,11 @@ export class NodeTransport implements Transport {
 
   readonly #onEnd = (): void => {
     // Bun tells of an end when we destroy the socket.
-    if (!this.#over && !this.#closing) this.sink.ended();
+    if (this.#over || this.#closing) return;
+    if (this.#under?.truncated !== true) return this.sink.ended();
+    // Whoever cuts a connection must not be able to shorten what has no length of its own (RFC 8446 §6.1).
+    this.#onError(new TransportError("tls", "Cannot read: the connection ended without close_notify"));
+    this.native.destroy();
   };
 
   readonly #onError = (error: Error): void => {
@@ -163,7 +175,9 @@ export class NodeTransport implements Transport {
  */
 export function cutNodeSocket(native: NetSocketOfNode): void {
   const ending = native.writableEnded && !native.writableFinished && native.writableLength === 0;
-  const resettable = !ending && native.remotePort !== undefined && typeof native.resetAndDestroy === "function";
+  const { encrypted = false } = native as { readonly encrypted?: boolean }; // TLS has no reset, and Node would throw
+  const resettable = !ending && !encrypted && native.remotePort !== undefined &&
+    typeof native.resetAndDestroy === "function";
   if (resettable && !native.destroyed) native.resetAndDestroy();
   else native.destroy();
 }

@@ -10,10 +10,10 @@ import { UpgradeRejected } from "../../src/connection/upgrade.ts";
 import { TransportError } from "../../src/duplex/transport_error.ts";
 import { Client } from "../../src/http/client.ts";
 import { tunnel } from "../../src/proxy/tunnel.ts";
-import { connect, listen, type ListenOptions, type Socket } from "../../src/runtime/mod.ts";
+import { connect, listen, type ListenOptions, type Socket, type TlsOptions } from "../../src/runtime/mod.ts";
 import { authority, otherAuthority, serverCert, serverKey } from "../support/certificates.ts";
 import { rejection } from "../support/dialing.ts";
-import { wire } from "../support/wire.ts";
+import { FakeClock, wire } from "../support/wire.ts";
 
 const serverTls = { cert: serverCert, key: serverKey };
 const clientTls = { caCerts: [authority] };
@@ -139,6 +139,42 @@ test("Client refuses a certificate of an authority that it does not trust, or fo
   await server.gone();
   await server[Symbol.asyncDispose]();
 });
+
+test("Client looks for the URL's host in the certificate where a server name is given as undefined", async () => {
+  const server = await peer(serving(hello), { tls: serverTls });
+  // Type-checked callers cannot write this; a settings object read from elsewhere can.
+  const tls = { ...clientTls, serverName: undefined } as unknown as TlsOptions;
+  const client = new Client({ tls });
+  const response = await client.fetch(`https://localhost:${server.port}/`);
+  assertEquals(await response.text(), `hello localhost:${server.port}`);
+  const wrong = new Client({ tls, dial: () => connect({ hostname: "127.0.0.1", port: server.port }) });
+  const error = await rejection(wrong.fetch("https://other.test/"));
+  assert(error instanceof TransportError && error.code === "tls", `${error}`);
+  await client.close();
+  await wrong.close();
+  await server[Symbol.asyncDispose]();
+});
+
+for (const how of ["its signal", "connectTimeoutMs", "abort()"] as const) {
+  test(`Client closes a connection whose TLS handshake does not get on, by ${how}`, async () => {
+    const listener = await listen({ hostname: "127.0.0.1" });
+    const clock = new FakeClock();
+    const client = new Client({ clock, connectTimeoutMs: 1000 });
+    const controller = new AbortController();
+    const { port } = listener.address as { readonly port: number };
+    const fetching = rejection(client.fetch(`https://127.0.0.1:${port}/`, { signal: controller.signal }));
+    const silent = (await listener.accept())!;
+    assert(await silent.read() !== null); // the ClientHello
+    if (how === "its signal") controller.abort();
+    else if (how === "abort()") client.abort();
+    else await clock.advance(1000);
+    assertEquals(await silent.read().catch(() => null), null);
+    await fetching;
+    await silent.close();
+    await client.close();
+    await listener.close();
+  });
+}
 
 test("Client fetches over a unix socket through dial", async () => {
   const path = join(tmpdir(), `http-upgrade-${process.pid}-${Date.now()}.sock`);

@@ -10,7 +10,6 @@ import type { Socket } from "../../src/duplex/socket.ts";
 import { serverCert, serverKey } from "../support/certificates.ts";
 import { rejection } from "../support/dialing.ts";
 import { dial, listening } from "../support/http_server.ts";
-import { runtimeName } from "../support/runtime.ts";
 import { FakeClock, readAll, readUntil, text, turns, wire } from "../support/wire.ts";
 
 const GET = "GET / HTTP/1.1¶Host: a¶¶";
@@ -92,8 +91,7 @@ test("serve({ headTimeoutMs }) limits TLS handshakes as well [C10]", async (t) =
   await server.passes(1000, () => assertEquals(server.server.connections, 1));
   await until(() => server.server.connections === 0);
   assertEquals(server.clock.pending, 0);
-  // Deno keeps the connection until the client leaves.
-  if (runtimeName !== "deno") await readAll(server.socket).catch(() => "");
+  await readAll(server.socket).catch(() => "");
 });
 
 test("serve({ idleTimeoutMs }) closes a connection that waits for another request, and not one that works [C10]", async (t) => {

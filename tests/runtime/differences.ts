@@ -20,13 +20,9 @@ const bunTlsOverDuplex: Readonly<Record<string, string>> = {
 /** `./bun`. */
 export const bunDiffers: Readonly<Record<string, string>> = bunTlsOverDuplex;
 
-const denoLingers = "A Deno.TlsConn that is closed before its handshake stays connected until the peer goes";
-
 /** `./deno`. */
 export const denoDiffers: Readonly<Record<string, string>> = {
   [sharing]: "Deno has it with --unstable-net only",
-  "TLS: a signal aborted during the handshake ends the connection": denoLingers,
-  "TLS: close() during the handshake ends the connection": denoLingers,
 };
 
 /** `./node`, which also runs on the other two. */

@@ -127,6 +127,36 @@ function overSocketCases(net: Subject): void {
     });
   });
 
+  for (const role of ["client", "server"] as const) {
+    test(`startTls(): abort() during the handshake of a ${role} closes the connection, and that below a TLS socket`, async () => {
+      const options = role === "client"
+        ? { ...clientTls, serverName: "localhost" }
+        : { ...serverTls, isServer: true as const };
+      await withPair(net, async ({ client, server }) => {
+        client.startTls(options).abort();
+        assertEquals(await server.read().catch(() => null), null);
+      });
+      await withPair(net, async ({ client, server }) => {
+        const secure = client.startTls(options);
+        if (role === "client") assert(await server.read() !== null); // the ClientHello
+        else await roundTrips(net, 20);
+        secure.abort();
+        assertEquals(await server.read().catch(() => null), null);
+      });
+      await withPair(net, async ({ client, server }) => {
+        const outer = client.startTls({ ...clientTls, serverName: "localhost" });
+        const outerServer = server.startTls({ ...serverTls, isServer: true });
+        await Promise.all([outer.opened, outerServer.opened]);
+        const inner = net.startTls(outer, options);
+        if (role === "client") assert(await outerServer.read() !== null);
+        else await roundTrips(net, 20);
+        inner.abort();
+        assertEquals(await outerServer.read().catch(() => null), null);
+        outerServer.abort();
+      });
+    });
+  }
+
   test("startTls() presents and demands client certificates", async () => {
     await withPair(net, async ({ client, server }) => {
       const identity = { cert: clientCert, key: clientKey };

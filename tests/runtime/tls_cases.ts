@@ -25,6 +25,7 @@ import {
   receivePattern,
   receiveSome,
   rejection,
+  roundTrips,
   sendPattern,
   serverTls,
   STUCK_PIECE,
@@ -238,6 +239,20 @@ function transferCases(net: Subject): void {
       await Promise.all([client.closed, server.closed]);
     }, tls());
   });
+
+  for (const length of [10, 70_000, 100_000, 300_000]) {
+    test(`TLS: ${length} bytes and the end behind them wait for a reader, whole`, async () => {
+      await withPair(net, async ({ client, server }) => {
+        await Promise.all([client.opened, server.opened]);
+        for (const [from, to] of [[server, client], [client, server]] as const) {
+          const sending = sendPattern(from, length, length);
+          await roundTrips(net, 20); // all that can be there is there
+          assertEquals(await receivePattern(to), length);
+          await sending;
+        }
+      }, tls());
+    });
+  }
 
   test("TLS: a reader that stalls stops the writer, and nothing is lost", async () => {
     await withPair(net, async ({ client, server }) => {
