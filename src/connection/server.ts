@@ -15,6 +15,7 @@ import { ProtocolError, StateError } from "../http1/errors.ts";
 import { type Field, fieldPairs, type FieldsInit } from "../http1/fields.ts";
 import { type RequestEvent, ServerMachine } from "../http1/server_machine.ts";
 import { Deadline, httpDate } from "./clock.ts";
+import { departed, isDeparture, statusOf } from "./failure.ts";
 import { handOver, releaseParts } from "./hand_over.ts";
 import { IncomingRequest, type RequestHost } from "./incoming.ts";
 import { bodyTruncated, IncomingBody } from "./incoming_body.ts";
@@ -39,8 +40,10 @@ import { Vigil } from "./vigil.ts";
 import { Wire } from "./wire.ts";
 
 /**
- * Answers a request. What it throws becomes a 500, or the status of the `ProtocolError` that it passes on, and closes
- * the connection.
+ * Answers a request. What it throws becomes a 500, and closes the connection; the failure of a server behind it that it
+ * passes on is a 502 (`TransportError`) or 504 (`timeout`, or the `TimeoutError` of `AbortSignal.timeout()`), a
+ * `ProtocolError` has a status of its own. If it passes on the reason of `request.signal`, because the client has ended its
+ * side, nothing is answered.
  */
 export type Handler = (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>;
 
@@ -450,7 +453,7 @@ export class ServerConnection implements AsyncDisposable {
 
   /** A response that cannot be completed must not look complete: its end is missing, or the connection is reset. */
   async #cutShort(error: unknown): Promise<Next> {
-    this.#report(error);
+    this.#report(this.#outlet.broken ? departed(error) : error);
     this.#stopped ??= { reason: "error", error };
     this.#controller?.abort(error);
     const flushed = this.#outlet.flush();
@@ -531,13 +534,14 @@ export class ServerConnection implements AsyncDisposable {
     this.#knownVigil?.end();
     this.#report(error);
     if (this.#stopped !== null) return "close";
-    const failure = this.#intake.error ?? error;
-    const status = failure instanceof ProtocolError && isRefusal(failure.status) ? failure.status : 500;
+    const status = statusOf(this.#intake.error ?? error);
     const bodied = error instanceof StateError && error.code === "upgrade-body";
     this.#pending?.reject(new UpgradeRejected(bodied ? "upgrade-body" : "canceled", { status, cause: error }));
     this.#controller?.abort(error);
     this.#stopped = { reason: "error", error };
-    if (!this.#machine.canRespond) return "close";
+    // A client that has ended its side made the handler give up: there is nothing to tell it.
+    const gone = isDeparture(error) && !(error instanceof ProtocolError);
+    if (!this.#machine.canRespond || gone) return "close";
     this.#refuse(status);
     const written = this.#outlet.flush();
     return written === undefined ? "close" : written.then(() => "close");
@@ -574,6 +578,7 @@ export class ServerConnection implements AsyncDisposable {
       this.#knownVigil?.requestCompleted();
       if (this.#controller !== null) this.#watch(this.#request!, this.#controller);
     } else if (error instanceof ProtocolError) {
+      if (error.code === "truncated") departed(error);
       this.#controller?.abort(error);
     } else {
       this.#transportFailed(error);
@@ -606,8 +611,8 @@ export class ServerConnection implements AsyncDisposable {
     return this.#knownVigil ??= new Vigil(this.#wire, this.#settings, {
       requestIsAll: () => machine.requestComplete && !machine.hasBuffered,
       mayReadAhead: () => machine.requestComplete && !machine.hasBuffered && !this.#undecided,
-      ended: (error) => this.#controller?.abort(error),
-      overdue: (error) => this.#lose(error),
+      ended: (error) => this.#controller?.abort(departed(error)),
+      overdue: (error) => this.#lose(departed(error)),
       lost: (error) => this.#transportFailed(error),
     });
   }
@@ -620,7 +625,7 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   #transportFailed(error: unknown): void {
-    this.#failure ??= error;
+    this.#failure ??= departed(error);
     this.#lose(error);
   }
 
@@ -690,10 +695,6 @@ export class ServerConnection implements AsyncDisposable {
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
   return typeof (value as Promise<T>).then === "function";
-}
-
-function isRefusal(status: number): boolean {
-  return Number.isInteger(status) && status >= 400 && status <= 599;
 }
 
 function pairsOf(fields: FieldsInit | undefined): readonly Field[] {

@@ -34,7 +34,11 @@ export interface ServeOptions
   readonly maxConnections?: number | undefined;
   /** After how many requests a connection closes. Unlimited. */
   readonly maxRequestsPerConnection?: number | undefined;
-  /** Told of what a handler threw, or a response that could not be sent; a response it returns is sent instead of 500. */
+  /**
+   * Told of what a handler threw, or a response that could not be sent; a response it returns is sent instead of the 500, or
+   * the 502 or 504 that stands for a `TransportError` or a timeout. Without it errors are printed, but for those that only say that a
+   * client has left; those of the network without a stack.
+   */
   readonly onError?:
     | ((error: unknown, request: Request | null) => Response | void | Promise<Response | void>)
     | undefined;

@@ -6,6 +6,7 @@
 
 import { checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { type Clock, Deadline, systemClock } from "../connection/clock.ts";
+import { departed, isDeparture, isPeersDoing, statusOf } from "../connection/failure.ts";
 import { closeWithFarewell } from "../connection/farewell.ts";
 import type { IncomingRequest } from "../connection/incoming.ts";
 import { type ServerConnectionOptions, serverSettings } from "../connection/options.ts";
@@ -165,7 +166,9 @@ export class Server implements AsyncDisposable {
     const { onResponse } = this.#options;
     return {
       ...this.#options,
-      onError: (error) => void this.#tell(error),
+      onError: (error) => {
+        if (!this.#reported.has(Object(error) as object)) this.#tell(error);
+      },
       onResponse: onResponse === undefined ? undefined : (incoming, head) => {
         onResponse(incoming === null ? null : this.#requests.get(incoming) ?? null, head);
       },
@@ -316,7 +319,7 @@ export class Server implements AsyncDisposable {
     try {
       await onSwitched(await onUpgrade(incoming));
     } catch (error) {
-      if (!this.#hasCaused(error)) this.#tell(error);
+      if (!this.#hasCaused(error)) this.#tell(isCut(error) ? departed(error) : error);
       upgraded.abort(error);
       giveUp(owns, error);
     }
@@ -338,9 +341,20 @@ export class Server implements AsyncDisposable {
   async #failed(exchange: Exchange, error: unknown): Promise<OutgoingResponse> {
     if (error instanceof ProtocolError) throw error;
     const response = await this.#report(error, exchange.request);
-    if (!(response instanceof Response)) return { status: 500, body: "Internal Server Error" };
-    return await this.#written(exchange, response);
+    if (response instanceof Response) return await this.#written(exchange, response);
+    if (isDeparture(error)) {
+      this.#reported.add(error as object);
+      throw error;
+    }
+    const status = statusOf(error);
+    return {
+      status,
+      body: status === 502 ? "Bad Gateway" : status === 504 ? "Gateway Timeout" : "Internal Server Error",
+    };
   }
+
+  /** What the connection need not tell again. */
+  readonly #reported: WeakSet<object> = new WeakSet();
 
   /** Reports what needs no answer. Whoever is told cannot change what happens. */
   async #tell(error: unknown): Promise<void> {
@@ -353,9 +367,18 @@ export class Server implements AsyncDisposable {
 
   #report(error: unknown, request: Request | null): Response | void | Promise<Response | void> {
     const { onError } = this.#options;
-    if (onError === undefined) return console.error(error);
-    return onError(error, request);
+    return onError === undefined ? print(error) : onError(error, request);
   }
+}
+
+/** What is said where nobody wants to be told: nothing of clients that have left, and no stack of what others did. */
+function print(error: unknown): void {
+  if (!isDeparture(error)) console.error(isPeersDoing(error) ? `${error}` : error);
+}
+
+/** Behind a switch either side may leave as it likes. */
+function isCut(error: unknown): boolean {
+  return error instanceof TransportError && (error.code === "reset" || error.code === "closed");
 }
 
 /** A 426 stands for the 101 that was accepted; a platform that can say 101 may say so itself. */

@@ -5,6 +5,7 @@ import { onUpgrade } from "../../src/connection/upgrade.ts";
 import type { Handler } from "../../src/connection/server.ts";
 import { serveConnection } from "../../src/connection/server.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
+import { TransportError } from "../../src/duplex/transport_error.ts";
 import { ProtocolError } from "../../src/http1/errors.ts";
 import { chunksOf, converse, conversing, expectConversation, streamOf } from "../support/serving.ts";
 import { OK, streamPair, transports } from "../support/switching.ts";
@@ -14,6 +15,15 @@ const GET = "GET / HTTP/1.1¶Host: a¶¶";
 const POST = "POST / HTTP/1.1¶Host: a¶Content-Length: 5¶¶hello";
 const FAILED = "HTTP/1.1 500 Internal Server Error¶content-length: 0¶connection: close¶¶";
 const ok: Handler = () => ({ status: 200, body: "ok" });
+
+/** What a handler that asks other servers may pass on. */
+const UPSTREAM: readonly (readonly [Error, string])[] = [
+  ...(["refused", "unreachable", "reset", "closed", "tls", "address"] as const).map((code) =>
+    [new TransportError(code, "no"), "502 Bad Gateway"] as const
+  ),
+  [new TransportError("timeout", "no"), "504 Gateway Timeout"],
+  [new DOMException("no", "TimeoutError"), "504 Gateway Timeout"],
+];
 
 /** Ways for a handler to fail. */
 const failing: readonly { readonly how: string; make(error: unknown): Handler }[] = [
@@ -62,6 +72,14 @@ for (const { how, make } of failing) {
     for (const status of [101, 100, 200, 0, 1000, NaN]) {
       const error = new ProtocolError("unexpected-message", "no", "RFC 9110 §15", status);
       assertEquals((await converse([wire(GET)], make(error))).output, FAILED, `${status}`);
+    }
+  });
+
+  test(`serveConnection() answers 502 or 504 for a server behind it when a handler ${how} (RFC 9110 §15.6.3, §15.6.5)`, async () => {
+    for (const [error, line] of UPSTREAM) {
+      const { output, closed } = await converse([wire(GET)], make(error));
+      assertEquals(output, `HTTP/1.1 ${line}¶content-length: 0¶connection: close¶¶`);
+      assertEquals(closed, { reason: "error", error });
     }
   });
 

@@ -254,3 +254,19 @@ test("takeOver() within a handler that is watched gives a transport that nobody 
   assertEquals(parts.readBuf.length, 0);
   assertEquals(here.requests[0]!.signal.aborted, false);
 });
+
+test("a handler that gives up because the client has ended its side answers nothing, and onError is told", async () => {
+  for (const wrap of [false, true]) {
+    const told: unknown[] = [];
+    const { client, connection, clock } = conversing(async ({ signal }) => {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      throw wrap ? new Error("gave up", { cause: signal.reason }) : signal.reason;
+    }, { onError: (error) => told.push(error) });
+    await client.write(wire(GET));
+    await client.closeWrite();
+    assertEquals(await readAll(client), "");
+    const closed = await connection.closed;
+    assert(closed.reason === "error");
+    assertEquals([told, clock.pending], [[closed.error], 0]);
+  }
+});
