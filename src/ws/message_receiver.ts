@@ -41,6 +41,8 @@ const LEAST_WAITING_BYTES = 65_536;
 const TURN_BYTES = 262_144;
 /** What an event costs besides its bytes: the work of a thousand of them is that of 128 KiB. */
 const EVENT_BYTES = 128;
+/** A Ping is answered by a write of its own, which takes as long as many events. */
+const PING_BYTES = 1024;
 /** A byte of what was compressed may take as long as some of what becomes of it. */
 const COMPRESSED_BYTE_COSTS = 4;
 
@@ -179,7 +181,10 @@ export class MessageReceiver implements ChunkTaker {
         } else if (event.type === "compressed") this.#inflate(event.kind, event.bytes);
         else if (event.type === "end") return this.#finish();
         else if (event.type === "close") this.#afterAnswers(() => this.#events.onControl(event));
-        else this.#events.onControl(event);
+        else {
+          if (event.type === "ping") this.#spentBytes += PING_BYTES;
+          this.#events.onControl(event);
+        }
         if (this.#over || this.#inflating || this.#held !== null) return;
       }
     } catch (error) {

@@ -70,6 +70,22 @@ test("how many messages are given out in one turn of the event loop is bounded, 
   }
 });
 
+test("how many Pings are answered in one turn of the event loop is bounded (RFC 6455 §5.5.3)", async () => {
+  for (const role of roles) {
+    const { io, peer } = withPeer(role);
+    void peer.send(...Array<FrameInit>(3000).fill({ opcode: ping, payload: "p" }), { opcode: text, payload: "last" });
+    const turns = new Turns();
+    const pongs = (async () => {
+      for (let frame = await peer.next(); frame === "pong 70"; frame = await peer.next()) turns.add(1);
+    })();
+    assertEquals(await io.read(), "last");
+    await io.write("done");
+    await pongs;
+    // The peer counts a bit later: it may see two turns as one.
+    assert(turns.most > 0 && turns.most <= 2 * 257, `${turns.most} in one turn`);
+  }
+});
+
 test("messages, Pings and the Close keep their order, however long it takes to inflate them (RFC 6455 §5.4, §5.5.1) [K3] [W16]", async () => {
   for (const role of roles) {
     const { io, peer } = withPeer(role, { extensions: PMD });
