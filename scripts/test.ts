@@ -30,6 +30,9 @@ const suiteNames: readonly RuntimeName[] = ["deno", "bun", "node", "node24", "no
 const leastNames: readonly RuntimeName[] = ["least-deno", "least-bun", "least-node"];
 const runtimeNames: readonly RuntimeName[] = [...suiteNames, ...leastNames, "doc", "npm"];
 
+/** More files at once than there are cores: some wait for times to run out. */
+const SPARE = 1;
+
 /** A file may take this long, a test half of it. */
 const defaultTimeoutSeconds = 60;
 
@@ -67,20 +70,20 @@ async function runAll(): Promise<void> {
   const smoke = suite.filter((file) => smokeFiles.includes(file));
   const imports = await importArguments();
   const runtimes = await prepareRuntimes();
+  // Takes as long as many test files, and its own come last.
+  const preparing = chosen.includes("npm") && packageFiles.length > 0 ? prepareArtefactIn(`${directory}/npm`) : null;
   const bundles = await bundlesFor(runtimes, suite, smoke, imports);
-  const artefact = chosen.includes("npm") && packageFiles.length > 0
-    ? await prepareArtefactIn(`${directory}/npm`)
-    : null;
 
   const jobs: (() => Promise<void>)[] = [];
   for (const runtime of runtimes) {
     const { name } = runtime;
-    const ofPackage = artefact === null ? [] : packageFiles;
-    const own = name === "doc" ? examples : name === "npm" ? ofPackage : isLeast(name) ? smoke : suite;
+    const own = name === "doc" ? examples : name === "npm" ? packageFiles : isLeast(name) ? smoke : suite;
     for (const [index, file] of own.entries()) {
       jobs.push(async () => {
         const target = bundles.get(name)?.get(file) ?? { entry: file };
         if ("error" in target) return record(name, file, failure("cannot be bundled", target.error));
+        const artefact = name === "npm" ? await preparing : null;
+        if (name === "npm" && artefact === null) return;
         const report = `${directory}/${name}-${index}.xml`;
         const limits = { timeoutMs, testTimeoutMs: timeoutMs / 2 };
         const job = { runtime, ...target, artefact: artefact?.file, importArguments: imports.usual, report, ...limits };
@@ -89,9 +92,9 @@ async function runAll(): Promise<void> {
     }
   }
   const progress = new Progress(jobs.length);
-  await runInParallel(jobs, availableParallelism(), () => progress.step());
+  await runInParallel(jobs, availableParallelism() + SPARE, () => progress.step());
   progress.stop();
-  await artefact?.remove();
+  await (await preparing)?.remove();
   // A filter may have meant the examples of a module.
   if (files.length > 0 || filters.length > 0 && examples.length > 0) return;
   for (const { name } of runtimes) record(name, "tests/", failure("no tests ran", ""));
