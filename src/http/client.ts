@@ -44,7 +44,7 @@ import { socketsPolled } from "./platform.ts";
 import { bareHost, proxyFor } from "./proxy_rules.ts";
 import { isRedirect, redirected } from "./redirect.ts";
 import { protocolId } from "./protocol_id.ts";
-import { type Route, routeTo } from "./route.ts";
+import { placeOf, type Route, routeTo } from "./route.ts";
 import { type Leave, Turnstile } from "./turnstile.ts";
 
 /** What an exchange needs besides the request. */
@@ -275,7 +275,7 @@ export class Client implements AsyncDisposable {
       ...this.#connector,
       openTunnel: (open, proxy, target, signal) => this.#openTunnel(open, proxy, target, fields, signal),
     };
-    const io = await this.#dial(init.signal ?? undefined, (signal) => openRoute(route, connector, signal));
+    const io = await this.#dial(route, init.signal ?? undefined, (signal) => openRoute(route, connector, signal));
     return io instanceof Upgraded ? io : new Upgraded(io, new Uint8Array(0), { protocol: null });
   }
 
@@ -438,7 +438,7 @@ export class Client implements AsyncDisposable {
 
   async #open(route: Route, signal: AbortSignal | undefined, leave: Leave): Promise<Pooled> {
     try {
-      return await this.#dial(signal, async (signal) => {
+      return await this.#dial(route, signal, async (signal) => {
         const io = await openRoute(route, this.#connector, signal);
         return this.#pool.add(route.key, handshake(io, this.#options), io);
       });
@@ -449,10 +449,10 @@ export class Client implements AsyncDisposable {
   }
 
   /** Keeps track of what is being opened, so that nothing is left when the client is closed. */
-  async #dial<T>(signal: AbortSignal | undefined, open: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #dial<T>(route: Route, signal: AbortSignal | undefined, open: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#aborted !== null) throw this.#aborted.reason;
     const controller = new AbortController();
-    const dialing = withinTime(this.#connector, controller, signal, open);
+    const dialing = withinTime(placeOf(route), this.#connector, controller, signal, open);
     this.#dialing.set(controller, dialing.then(() => {}, () => {}));
     try {
       return await dialing;

@@ -48,11 +48,13 @@ const STAGGER_MS = 250;
 /**
  * Runs `open` until it ends, `signal` or `controller` aborts, or time is up.
  *
+ * @param place Where `open` leads, for the message.
  * @param controller Its signal is what `open` gets.
  * @throws {TransportError} `timeout`.
  * @throws {unknown} The reason of a signal, or what `open` fails with.
  */
 export async function withinTime<T>(
+  place: string,
   { connectTimeoutMs, clock }: Pick<ConnectorSettings, "connectTimeoutMs" | "clock">,
   controller: AbortController,
   signal: AbortSignal | undefined,
@@ -63,7 +65,9 @@ export async function withinTime<T>(
   const onAbort = () => controller.abort(signal!.reason);
   signal?.addEventListener("abort", onAbort, { once: true });
   deadline.set(connectTimeoutMs, () => {
-    controller.abort(new TransportError("timeout", `Cannot connect: no connection within ${connectTimeoutMs} ms`));
+    controller.abort(
+      new TransportError("timeout", `Cannot connect to ${place}: no connection within ${connectTimeoutMs} ms`),
+    );
   });
   try {
     return await open(controller.signal);
@@ -135,8 +139,14 @@ async function openTcp({ hostname, port }: DialAddress, clock: Clock, signal: Ab
   } catch (error) {
     // A runtime with permissions may grant the name and not its addresses.
     if (error instanceof TransportError && error.code === "address" && !signal.aborted) return await direct();
-    throw error;
+    throw error instanceof TransportError ? namingHost(error, hostname, port) : error;
   }
+}
+
+/** The error of an attempt at one of a name's addresses; `ECONNREFUSED 127.0.0.1:80` tells little of `db.internal`. */
+function namingHost({ code, message, cause }: TransportError, hostname: string, port: number): TransportError {
+  const text = message.replace(/^Cannot connect to /, "");
+  return new TransportError(code, `Cannot connect to ${hostname}:${port} at ${text}`, { cause });
 }
 
 /** None where the resolver cannot be asked: then the platform resolves by itself, and says what is wrong. */

@@ -63,6 +63,11 @@ export function routeTo(url: URL, choice: RouteChoice): Route {
   };
 }
 
+/** Where a route leads, for messages. */
+export function placeOf({ authority, proxy }: Route): string {
+  return proxy === null ? authority : `${authority} through ${proxy.hostname}:${proxy.port}`;
+}
+
 const ids: WeakMap<object, number> = new WeakMap();
 let lastId = 0;
 

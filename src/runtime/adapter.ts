@@ -17,7 +17,7 @@ import type { SocketAddress } from "../duplex/socket.ts";
 import { checkConnectOptions, checkListenOptions, checkStartTlsOptions } from "../duplex/check_network.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
-import { parseAddress, placeOf } from "./address.ts";
+import { addressText, parseAddress, placeOf } from "./address.ts";
 import { transportError } from "./errors.ts";
 import { NetSocket, openInBackground, type StartTls } from "./net_socket.ts";
 
@@ -43,10 +43,15 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
     const complete = options.isServer === true ? options : withServerName(options, host);
     const transport = duplex instanceof NetSocket ? duplex.surrender() : holdChannel(duplex, "duplex");
     const socket = new NetSocket(startTls, "on", socketOptions);
+    const name = complete.isServer === true ? undefined : complete.serverName;
     socket.cancel = () => transport.abort();
+    socket.opening = { doing: "handshake", place: name ?? "a client" };
     return openInBackground(socket, options.signal, async () => {
       try {
-        if (transport instanceof NetSocket) await transport.opened;
+        if (transport instanceof NetSocket) {
+          const { remote } = await transport.opened;
+          socket.opening = { doing: "handshake", place: peerText(remote, name) };
+        }
       } catch (reason) {
         return socket.failed(reason);
       }
@@ -56,7 +61,7 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
         await adapter.secure(socket, transport, complete);
       } catch (error) {
         transport.close().catch(() => {});
-        throw transportError(error, "handshake");
+        throw error;
       }
     });
   }
@@ -68,22 +73,35 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
       const { tls, signal } = options;
       const host = "hostname" in to ? to.hostname : undefined;
       const secure = tls && withServerName({ ...tls, ...(signal === undefined ? {} : { signal }) }, host);
-      const socket = openInBackground(new NetSocket(startTls, "starttls", options), signal, async (socket) => {
+      const socket = new NetSocket(startTls, "starttls", options);
+      socket.host = host;
+      socket.opening = { doing: "connect", place: addressText(to) };
+      openInBackground(socket, signal, async () => {
         const adapter = await load();
         if (!socket.over) await adapter.connect(socket, to, options);
       });
-      socket.host = host;
       return secure === undefined ? socket : startTls(socket, secure, options);
     },
     async listen(options = {}) {
       checkListenOptions(options);
       const at = placeOf(options);
-      return (await load()).listen(startTls, at, options);
+      try {
+        return await (await load()).listen(startTls, at, options);
+      } catch (error) {
+        throw transportError(error, "listen", addressText(at));
+      }
     },
     startTls(duplex, options) {
       return startTls(duplex, options);
     },
   };
+}
+
+/** Who is at the other end, for messages; the end of a unix socket may have no name. */
+function peerText(remote: SocketAddress, name: string | undefined): string {
+  const address = addressText(remote);
+  if (address === "") return name ?? "a client";
+  return name === undefined || ("hostname" in remote && remote.hostname === name) ? address : `${name} at ${address}`;
 }
 
 /** The name to look for in the server's certificate: without one anybody's would do. */

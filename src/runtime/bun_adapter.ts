@@ -10,8 +10,6 @@ import type { HeldChannel } from "../duplex/stream_channel.ts";
 import type { Adapter } from "./adapter.ts";
 import { socketInfo } from "./address.ts";
 import { type BunHandlers, type BunSocket, BunTransport, passOn } from "./bun_transport.ts";
-import { TransportError } from "../duplex/transport_error.ts";
-import { transportError } from "./errors.ts";
 import { NetSocket, type StartTls } from "./net_socket.ts";
 import { DEFAULT_BACKLOG, PushListener } from "./listener.ts";
 
@@ -58,7 +56,7 @@ async function listen(startTls: StartTls, at: SocketAddress, options: ListenOpti
       listener.offer(socket);
     },
   };
-  const server = listenNow({ ...where, allowHalfOpen: true, socket: handlers });
+  const server = bun().listen({ ...where, allowHalfOpen: true, socket: handlers });
   const address = "path" in at ? at : { hostname: server.hostname, port: server.port };
   const listener = new PushListener(
     address,
@@ -67,14 +65,6 @@ async function listen(startTls: StartTls, at: SocketAddress, options: ListenOpti
     tls && ((socket) => startTls(socket, tls, options)),
   );
   return listener;
-}
-
-function listenNow(options: object): BunListener {
-  try {
-    return bun().listen(options);
-  } catch (error) {
-    throw transportError(error, "listen");
-  }
 }
 
 async function secure(
@@ -94,8 +84,7 @@ async function secure(
   const nameError = (tlsSocket: BunSocket): Error | undefined =>
     checkServerIdentity((options as TlsOptions).serverName ?? "", tlsSocket.getPeerCertificate!());
   const fail = (tlsSocket: BunSocket, error: unknown): void => {
-    const reason = error ?? new TransportError("tls", "Cannot handshake: the connection ended");
-    socket.failed(transportError(reason, "handshake"));
+    socket.cannotOpen(error ?? new Error("the connection ended"));
     tlsSocket.terminate();
   };
   native.resume();

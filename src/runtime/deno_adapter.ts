@@ -9,9 +9,8 @@ import type { Socket, SocketAddress } from "../duplex/socket.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import type { HeldChannel } from "../duplex/stream_channel.ts";
 import type { Adapter } from "./adapter.ts";
-import { socketInfo } from "./address.ts";
+import { addressText, socketInfo } from "./address.ts";
 import { type DenoAddr, type DenoConn, DenoTransport } from "./deno_transport.ts";
-import { transportError } from "./errors.ts";
 import { NetSocket, openInBackground, type StartTls } from "./net_socket.ts";
 import { acceptAll } from "./listener.ts";
 
@@ -73,19 +72,15 @@ async function listen(startTls: StartTls, at: SocketAddress, options: ListenOpti
     throw new TransportError("address", "Cannot listen: Deno shares ports with --unstable-net only"); // it would exit
   }
   const where = "path" in at ? { transport: "unix", ...at } : { ...at, reusePort, tcpBacklog: backlog };
-  try {
-    // Deno's TLS listener knows nothing of client certificates, nor of unix sockets.
-    if (tls === undefined) return new PullListener(deno().listen(where), acceptPlain);
-    if (nodeTlsWillDo() || "path" in at || tls.requireClientCert === true) {
-      const serverTls = { ...tls, isServer: true as const };
-      return new PullListener(deno().listen(where), (conn) => startTls(acceptPlain(conn), serverTls, options));
-    }
-    const { cert, key, alpnProtocols } = tls;
-    const alpn = alpnProtocols === undefined ? {} : { alpnProtocols: [...alpnProtocols] };
-    return new PullListener(deno().listenTls({ ...where, cert, key, ...alpn }), acceptTls);
-  } catch (error) {
-    throw transportError(error, "listen");
+  // Deno's TLS listener knows nothing of client certificates, nor of unix sockets.
+  if (tls === undefined) return new PullListener(deno().listen(where), acceptPlain);
+  if (nodeTlsWillDo() || "path" in at || tls.requireClientCert === true) {
+    const serverTls = { ...tls, isServer: true as const };
+    return new PullListener(deno().listen(where), (conn) => startTls(acceptPlain(conn), serverTls, options));
   }
+  const { cert, key, alpnProtocols } = tls;
+  const alpn = alpnProtocols === undefined ? {} : { alpnProtocols: [...alpnProtocols] };
+  return new PullListener(deno().listenTls({ ...where, cert, key, ...alpn }), acceptTls);
 
   function acceptPlain(conn: DenoConn): NetSocket {
     const socket = new NetSocket(startTls, "starttls", options);
@@ -95,6 +90,7 @@ async function listen(startTls: StartTls, at: SocketAddress, options: ListenOpti
 
   function acceptTls(conn: DenoConn): NetSocket {
     const socket = new NetSocket(startTls, "on", options);
+    socket.opening = { doing: "handshake", place: addressText(addressOf(conn.remoteAddr)) };
     return openInBackground(socket, undefined, () => handshake(socket, conn as DenoTlsConn, options));
   }
 }
@@ -117,7 +113,7 @@ async function secure(
     await handshake(socket, tlsConn, {});
   } catch (error) {
     closeQuietly(conn);
-    throw transportError(error, "handshake");
+    throw error;
   }
 }
 
@@ -152,7 +148,7 @@ async function handshake(socket: NetSocket, conn: DenoTlsConn, options: SocketOp
     attachConn(socket, conn, options, alpnProtocol ?? null);
   } catch (error) {
     closeQuietly(conn);
-    throw transportError(error, "handshake");
+    throw error;
   }
 }
 

@@ -67,18 +67,31 @@ const TLS_TEXT = /\btls\b|\bssl\b|certificate|handshake|close_notify/i;
 /** What was being done, for the message and for what the platform leaves unsaid. */
 export type Doing = "connect" | "listen" | "handshake" | "read" | "write";
 
+/** What stands between what was being done and the place. */
+const PREPOSITION: Readonly<Record<Doing, string>> = {
+  connect: "to",
+  listen: "at",
+  handshake: "with",
+  read: "from",
+  write: "to",
+};
+
 /**
  * Says what a platform's error means.
  *
- * @param error What the platform threw or told; a `TransportError` is returned as it is.
+ * @param error What the platform threw or told; a `TransportError` is returned as it is, unless a handshake was cut.
  * @param doing What was being done.
+ * @param place Where: `host:port`, a path or a name; for the message.
  * @returns An error whose `cause` is the platform's.
  */
-export function transportError(error: unknown, doing: Doing): TransportError {
-  if (error instanceof TransportError) return error;
+export function transportError(error: unknown, doing: Doing, place?: string): TransportError {
+  if (error instanceof TransportError && !(doing === "handshake" && error.code === "reset")) return error;
   const { code, name, message } = Object(error) as { code?: unknown; name?: unknown; message?: unknown };
   const text = typeof message === "string" && message !== "" ? message : String(error);
-  return new TransportError(codeOf(code, name, text, doing), `Cannot ${doing}: ${text}`, { cause: error });
+  const what = place === undefined ? doing : `${doing} ${PREPOSITION[doing]} ${place}`;
+  // Bun has sentences that do not say why.
+  const why = typeof code === "string" && !text.includes(code) ? `${text} (${code})` : text;
+  return new TransportError(codeOf(code, name, text, doing), `Cannot ${what}: ${why}`, { cause: error });
 }
 
 function codeOf(code: unknown, name: unknown, text: string, doing: Doing): TransportErrorCode {

@@ -24,7 +24,7 @@ import type { SocketOptions, StartTlsOptions } from "../duplex/network.ts";
 import type { ReleasedSocket, Socket, SocketInfo } from "../duplex/socket.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { StateError } from "../http1/errors.ts";
-import { transportError } from "./errors.ts";
+import { type Doing, transportError } from "./errors.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 
 /** A runtime's `startTls()`, which the method of the same name calls. */
@@ -45,6 +45,8 @@ export class NetSocket implements Socket, Shortcut, Withdrawable, Watchable, Tra
   readonly secureTransport: "on" | "starttls";
   /** The name or address that was connected to. */
   host: string | undefined = undefined;
+  /** What is being done while the socket is opening, and where: for {@linkcode cannotOpen}. */
+  opening: { readonly doing: Doing; readonly place?: string } = { doing: "connect" };
 
   #queue: ChunkQueue = new ChunkQueue();
   #transport: Transport | null = null;
@@ -267,6 +269,11 @@ export class NetSocket implements Socket, Shortcut, Withdrawable, Watchable, Tra
     return true;
   }
 
+  /** Ends a socket that is opening; the error names the place. */
+  cannotOpen(error: unknown): void {
+    this.#end(transportError(error, this.opening.doing, this.opening.place), true);
+  }
+
   // What the transport calls.
 
   lend(chunk: Uint8Array): boolean {
@@ -387,7 +394,7 @@ export function openInBackground(
     signal.addEventListener("abort", abort, { once: true });
     socket.opened.then(unlisten, unlisten);
   }
-  open(socket).catch((error) => socket.failed(transportError(error, "connect")));
+  open(socket).catch((error) => socket.cannotOpen(error));
   return socket;
 }
 

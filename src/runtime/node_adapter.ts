@@ -9,7 +9,6 @@ import type { Listener, ListenOptions, SocketOptions } from "../duplex/network.t
 import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
 import type { Adapter } from "./adapter.ts";
 import { socketInfo } from "./address.ts";
-import { transportError } from "./errors.ts";
 import { NetSocket, type StartTls } from "./net_socket.ts";
 import { secureWithNode } from "./node_tls.ts";
 import { cutNodeSocket, NodeTransport } from "./node_transport.ts";
@@ -27,7 +26,7 @@ function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): 
     keepAlive: options.keepAlive ?? false,
   });
   native.pause();
-  const onError = (error: Error): void => socket.failed(transportError(error, "connect"));
+  const onError = (error: Error): void => socket.cannotOpen(error);
   native.on("error", onError);
   socket.cancel = () => native.destroy();
   native.once("connect", () => {
@@ -51,7 +50,7 @@ function listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): 
   const where = "path" in at ? { path: at.path } : { host: at.hostname, port: at.port, reusePort };
   return new Promise((resolve, reject) => {
     // Stays on: later errors are those of single connections that could not be accepted.
-    server.on("error", (error) => reject(transportError(error, "listen")));
+    server.on("error", reject);
     server.listen(where, () => {
       const address = "path" in at ? at : boundAddress(server);
       const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));

@@ -12,9 +12,7 @@ import type { ByteChannel } from "../duplex/duplex.ts";
 import type { StartTlsOptions, TlsOptions, TlsServerOptions } from "../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
 import type { HeldChannel } from "../duplex/stream_channel.ts";
-import { TransportError } from "../duplex/transport_error.ts";
 import { socketInfo } from "./address.ts";
-import { transportError } from "./errors.ts";
 import { NetSocket } from "./net_socket.ts";
 import { type Below, cutNodeSocket, NodeTransport } from "./node_transport.ts";
 import { TlsRecords } from "./tls_records.ts";
@@ -63,7 +61,7 @@ export async function secureWithNode(
     under.feeds(native);
   } catch (error) {
     under.stream.destroy(); // and not cut: the alert that tells the peer why must get through
-    throw transportError(error, "handshake");
+    throw error;
   }
 }
 
@@ -77,7 +75,7 @@ async function underSocket(transport: NetSocket): Promise<Under> {
   stream.on("error", ignore);
   if (ended) {
     stream.destroy();
-    throw new TransportError("tls", "Cannot handshake: the peer has ended its side");
+    throw new Error("the peer has ended its side");
   }
   if (readBuf.byteLength > 0) stream.unshift(readBuf);
   return { stream, truncated: false, info, cut: () => cutNodeSocket(stream), feeds: ignore };
@@ -187,10 +185,7 @@ function checkedServerHandshake(stream: NodeDuplex, options: TlsServerOptions, a
       native.on("error", ignore);
       resolve(native);
     });
-    server.once(
-      "tlsClientError",
-      (error) => reject(new TransportError("tls", `Cannot handshake: ${error.message}`, { cause: error })),
-    );
+    server.once("tlsClientError", reject);
     server.emit("connection", stream);
   });
 }
@@ -205,8 +200,8 @@ function contextOptions({ cert, key, caCerts }: TlsServerOptions): tls.SecureCon
   return { cert, key, ...(caCerts === undefined ? {} : { ca: [...caCerts] }) };
 }
 
-function endOfHandshake(): TransportError {
-  return new TransportError("tls", "Cannot handshake: the connection ended");
+function endOfHandshake(): Error {
+  return new Error("the connection ended");
 }
 
 function ignore(): void {}

@@ -33,6 +33,7 @@ test("fetch() gives up after connectTimeoutMs, and leaves no timer", async () =>
   await clock.advance(100);
   const error = await fetching;
   assert(error instanceof TransportError && error.code === "timeout", `${error}`);
+  assertEquals(error.message, "Cannot connect to a:80: no connection within 100 ms");
   assertEquals(clock.pending, 0);
   await client.close();
 });

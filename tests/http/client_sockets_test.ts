@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { assert, assertEquals, assertInstanceOf } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { connectResponse, upgradeResponse } from "../../src/connection/respond.ts";
 import { type Handler, serveConnection } from "../../src/connection/server.ts";
 import { UpgradeRejected } from "../../src/connection/upgrade.ts";
@@ -153,6 +153,20 @@ test("Client looks for the URL's host in the certificate where a server name is 
   await client.close();
   await wrong.close();
   await server[Symbol.asyncDispose]();
+});
+
+test("Client names the host of the URL, and the address that was tried, where nobody listens", async () => {
+  const listener = await listen({ hostname: "127.0.0.1" });
+  await listener.close();
+  const { port } = listener.address as { readonly port: number };
+  const client = new Client();
+  const error = await rejection(client.fetch(`http://localhost:${port}/`)) as TransportError;
+  assertEquals(error.code, "refused");
+  assertMatch(
+    error.message,
+    new RegExp(`^Cannot connect to localhost:${port} at (127\\.0\\.0\\.1|\\[::1\\]):${port}: .`),
+  );
+  await client.close();
 });
 
 for (const how of ["its signal", "connectTimeoutMs", "abort()"] as const) {

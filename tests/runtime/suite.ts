@@ -9,6 +9,7 @@ import { skipUnless } from "../support/runtime.ts";
 import type { Subject } from "./fixture.ts";
 import { flowCases } from "./flow_cases.ts";
 import { listenCases } from "./listen_cases.ts";
+import { placeCases } from "./place_cases.ts";
 import { plainCases } from "./plain_cases.ts";
 import { startTlsCases } from "./start_tls_cases.ts";
 import { tlsCases } from "./tls_cases.ts";
@@ -29,4 +30,5 @@ export function networkSuite(subject: Subject, here: boolean): void {
   listenCases(subject);
   tlsCases(subject);
   startTlsCases(subject);
+  placeCases(subject);
 }
