@@ -35,6 +35,17 @@ export function checkOptions<Options extends object>(options: Options, kinds: Ki
   }
 }
 
+/** The same for what is given with every request: it costs as much as was given, and not as much as could be. */
+export function checkGiven<Options extends object>(options: Options, kinds: Kinds<Options>, name: string): void {
+  checkObject(options, name);
+  for (const key in options) {
+    const kind: Kind | undefined = kinds[key];
+    if (kind === undefined || kind === "any") continue;
+    const value = options[key];
+    if (value !== undefined) checkKind(value, kind, `${name}.${key}`);
+  }
+}
+
 /** Refuses a value of another kind. */
 export function checkKind(value: unknown, kind: Kind, name: string): void {
   if (typeof kind === "function") return kind(value, name);

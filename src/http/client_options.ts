@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkOneOf, checkOptions, checkSignal, type Kinds, wrongType } from "../bytes/arguments.ts";
+import { checkGiven, checkOneOf, checkOptions, checkSignal, type Kinds, wrongType } from "../bytes/arguments.ts";
 import { protocolList } from "../connection/respond.ts";
 import type { ClientConnectionOptions } from "../connection/options.ts";
 import { checkTrailers, type OutgoingTrailers } from "../connection/outgoing_body.ts";
@@ -213,12 +213,12 @@ export function checkClientOptions(options: ClientOptions): void {
 
 /** Refuses what `fetch()` does not take. */
 export function checkFetchInit(init: FetchInit): void {
-  checkOptions(init, FETCH, "init");
+  checkGiven(init, FETCH, "init");
 }
 
 /** Refuses what `upgrade()` does not take. */
 export function checkUpgradeInit(init: UpgradeInit): void {
-  checkOptions(init, UPGRADE, "init");
+  checkGiven(init, UPGRADE, "init");
   checkProtocol(init.protocol, "init.protocol");
 }
 
