@@ -32,7 +32,7 @@ export { serveConnection } from "./src/connection/server.ts";
 export { UpgradeRejected } from "./src/connection/upgrade.ts";
 export { Upgraded } from "./src/connection/upgraded.ts";
 export { duplexPair, type DuplexPairOptions, type PairEnd } from "./src/duplex/pair.ts";
-export { TransportError, type TransportErrorCode } from "./src/duplex/transport_error.ts";
+export { TransportError, type TransportErrorCode, type TransportErrorOptions } from "./src/duplex/transport_error.ts";
 export { ProtocolError, StateError } from "./src/http1/errors.ts";
 export { Fields } from "./src/http1/fields.ts";
 export { Client } from "./src/http/client.ts";

@@ -26,7 +26,14 @@ export function isDeparture(error: unknown): boolean {
  */
 export function isPeersDoing(error: unknown): boolean {
   const { name } = Object(error) as { readonly name?: unknown };
-  return name === "TransportError" || name === "ProtocolError" || name === "UnsentError" || name === "TimeoutError";
+  if (name === "TransportError" || name === "ProtocolError" || name === "UnsentError") return true;
+  return name === "TimeoutError" || isRejectedByPeer(error);
+}
+
+/** Whether a server or a proxy has refused to switch; only clients have its response. */
+function isRejectedByPeer(error: unknown): boolean {
+  const { name, response } = Object(error) as { readonly name?: unknown; readonly response?: unknown };
+  return name === "UpgradeRejected" && response !== undefined;
 }
 
 /**
@@ -38,6 +45,7 @@ export function statusOf(error: unknown): number {
   const { name, code, cause } = Object(error) as { readonly [key in "name" | "code" | "cause"]?: unknown };
   if (name === "TransportError") return code === "timeout" ? 504 : 502;
   if (name === "TimeoutError") return 504;
+  if (isRejectedByPeer(error)) return 502;
   return name === "UnsentError" && cause !== undefined ? statusOf(cause) : 500;
 }
 

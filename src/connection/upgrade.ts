@@ -20,7 +20,7 @@ import type { Upgraded } from "./upgraded.ts";
  * - `no-connection-token`: `Upgrade` came without `Connection: upgrade`.
  * - `refused`: the answer was another one; `status` says which.
  * - `proxy-refused`: the proxy gave no tunnel, and the server was never asked; `proxy` says which proxy, `status` and
- *   `response` what it answered. `cause` is what a SOCKS proxy said.
+ *   `response` what it answered. A SOCKS proxy's refusal is a `TransportError` with `proxy`.
  * - `upgrade-body`: the answer had a body, which a switch cannot have.
  * - `request-body`: the request's body did not end within the limits.
  * - `timeout`: the answer was not decided in time.
@@ -77,7 +77,7 @@ export interface UpgradeRejectedOptions {
   readonly cause?: unknown;
 }
 
-function explain(reason: UpgradeRejection, { status, proxy, cause }: UpgradeRejectedOptions): string {
+function explain(reason: UpgradeRejection, { status, proxy }: UpgradeRejectedOptions): string {
   switch (reason) {
     case "not-requested":
       return "No upgrade: the message proposed none (RFC 9110 §7.8)";
@@ -88,9 +88,7 @@ function explain(reason: UpgradeRejection, { status, proxy, cause }: UpgradeReje
     case "refused":
       return `No upgrade: the answer was ${status}`;
     case "proxy-refused":
-      return `No tunnel: the proxy ${proxy} ${
-        status === undefined ? `refused: ${messageOf(cause)}` : `answered ${status}`
-      }`;
+      return `No tunnel: the proxy ${proxy} answered ${status}`;
     case "upgrade-body":
       return `No upgrade: a body is not allowed with ${status}`;
     case "request-body":
@@ -104,10 +102,6 @@ function explain(reason: UpgradeRejection, { status, proxy, cause }: UpgradeReje
     default:
       return reason satisfies never;
   }
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /** An upgrade that an exchange may come to. */

@@ -23,6 +23,8 @@ export class TransportError extends Error {
   override readonly name = "TransportError";
   /** What happened. */
   readonly code: TransportErrorCode;
+  /** The SOCKS proxy that said so, `host:port`; `undefined` where this side has seen it. */
+  readonly proxy: string | undefined;
 
   /**
    * Makes the error.
@@ -31,8 +33,15 @@ export class TransportError extends Error {
    * @param message For people.
    * @param options `cause` carries the platform's own error.
    */
-  constructor(code: TransportErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: TransportErrorCode, message: string, options?: TransportErrorOptions) {
     super(message, options);
     this.code = code;
+    this.proxy = options?.proxy;
   }
+}
+
+/** What is known of a failure beyond its code. */
+export interface TransportErrorOptions extends ErrorOptions {
+  /** The SOCKS proxy that said so, `host:port`. */
+  readonly proxy?: string | undefined;
 }

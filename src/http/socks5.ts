@@ -4,7 +4,6 @@
  * @module
  */
 
-import { UpgradeRejected } from "../connection/upgrade.ts";
 import { Upgraded } from "../connection/upgraded.ts";
 import type { Duplex } from "../duplex/duplex.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
@@ -40,8 +39,8 @@ const REPLIES: readonly (readonly [code: TransportErrorCode, text: string])[] = 
  * @param target Where to.
  * @param proxy Whose credentials are offered.
  * @returns The connection to the target. What came with the proxy's answer comes first.
- * @throws {UpgradeRejected} `proxy-refused`: it did; `cause` is a `TransportError` that says why.
- * @throws {TransportError} It broke the protocol (`reset`), or the connection to it failed.
+ * @throws {TransportError} With `proxy`: it refused, cannot reach the target, or broke the protocol (`reset`). Without: the
+ * connection to it failed.
  */
 export async function socks5(
   io: Duplex,
@@ -96,15 +95,12 @@ function targetBytes({ hostname, port }: DialAddress): number[] {
   return [...address, port >> 8, port & 0xff];
 }
 
-function refusal({ address }: ProxyServer, code: TransportErrorCode, text: string): UpgradeRejected {
-  return new UpgradeRejected("proxy-refused", {
-    proxy: address,
-    cause: new TransportError(code, `${text} (RFC 1928)`),
-  });
+function refusal({ address }: ProxyServer, code: TransportErrorCode, text: string): TransportError {
+  return new TransportError(code, `The SOCKS proxy ${address} refused: ${text} (RFC 1928)`, { proxy: address });
 }
 
 function broken({ address }: ProxyServer, why: string): TransportError {
-  return new TransportError("reset", `Cannot use the SOCKS proxy ${address}: ${why} (RFC 1928)`);
+  return new TransportError("reset", `Cannot use the SOCKS proxy ${address}: ${why} (RFC 1928)`, { proxy: address });
 }
 
 /** The proxy's answers, of which no byte beyond what was asked for is lost. */

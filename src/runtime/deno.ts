@@ -41,7 +41,7 @@ export type {
   TlsServerOptions,
 } from "../duplex/network.ts";
 export type { ReleasedSocket, Socket, SocketAddress, SocketInfo } from "../duplex/socket.ts";
-export { TransportError, type TransportErrorCode } from "../duplex/transport_error.ts";
+export { TransportError, type TransportErrorCode, type TransportErrorOptions } from "../duplex/transport_error.ts";
 
 const network = networkOf(() => denoAdapter);
 

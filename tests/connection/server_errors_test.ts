@@ -5,6 +5,7 @@ import { onUpgrade } from "../../src/connection/upgrade.ts";
 import type { Handler } from "../../src/connection/server.ts";
 import { serveConnection } from "../../src/connection/server.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
+import { UpgradeRejected } from "../../src/connection/upgrade.ts";
 import { TransportError } from "../../src/duplex/transport_error.ts";
 import { ProtocolError } from "../../src/http1/errors.ts";
 import { chunksOf, converse, conversing, expectConversation, streamOf } from "../support/serving.ts";
@@ -23,6 +24,8 @@ const UPSTREAM: readonly (readonly [Error, string])[] = [
   ),
   [new TransportError("timeout", "no"), "504 Gateway Timeout"],
   [new DOMException("no", "TimeoutError"), "504 Gateway Timeout"],
+  [new UpgradeRejected("refused", { status: 200, response: new Response() }), "502 Bad Gateway"],
+  [new UpgradeRejected("proxy-refused", { status: 407, response: new Response(), proxy: "a:1" }), "502 Bad Gateway"],
 ];
 
 /** Ways for a handler to fail. */
