@@ -5,6 +5,7 @@ import { ProtocolError, StateError } from "../../src/http1/errors.ts";
 import { Client } from "../../src/http/client.ts";
 import type { ClientBody } from "../../src/http/client_options.ts";
 import { answer, dialing, dialingServed, rejection } from "../support/dialing.ts";
+import { isAtLeast, runtimeName, skipUnless } from "../support/runtime.ts";
 import { isPending } from "../support/switching.ts";
 import { everyCut, readUntil, turns, wire } from "../support/wire.ts";
 
@@ -273,7 +274,11 @@ for (const decompress of [false, true]) {
   const fields = decompress ? [["content-encoding", "deflate"]] as const : [];
   const body = decompress ? deflateSync("body") : "body";
 
-  test(`Response.body is locked once text() has read ${decompress ? "and decoded " : ""}it`, async () => {
+  const keepsLocks = skipUnless(
+    runtimeName !== "bun" || isAtLeast("1.4.0"),
+    "Bun before 1.4 lends a locked body again",
+  );
+  test(`Response.body is locked once text() has read ${decompress ? "and decoded " : ""}it`, keepsLocks, async () => {
     const { client } = dialingServed(() => ({ status: 200, body, fields }), { decompress });
     for (const before of [false, true]) {
       const response = await client.fetch("http://a/");
