@@ -5,7 +5,7 @@
  */
 
 import { checkFunction, checkKind, checkNumber, checkObject, checkSignal } from "../bytes/arguments.ts";
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { ClientMachine } from "../http1/client_machine.ts";
 import { StateError } from "../http1/errors.ts";
@@ -56,7 +56,7 @@ export interface ClientHandshake {
  * await connection.gracefulShutdown();
  * ```
  */
-export function handshake(io: Duplex, options: ClientConnectionOptions = {}): ClientHandshake {
+export function handshake(io: DuplexLike, options: ClientConnectionOptions = {}): ClientHandshake {
   const connection = new ClientConnection(io, clientSettings(options));
   return { sender: connection.sender, connection };
 }
@@ -152,7 +152,7 @@ export class ClientConnection implements AsyncDisposable {
    * @param io The transport.
    * @param settings The options, filled in.
    */
-  constructor(io: Duplex, settings: ClientSettings) {
+  constructor(io: DuplexLike, settings: ClientSettings) {
     this.#wire = new Wire(io);
     this.#machine = new ClientMachine(settings);
     this.#settings = settings;

@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { Duplex } from "../duplex/duplex.ts";
 import { StateError } from "../http1/errors.ts";
 import { type Clock, Deadline } from "./clock.ts";
 import type { Settled } from "./settled.ts";
@@ -69,7 +70,7 @@ export function handOver(
 /** The parts of a wire on which HTTP is over. */
 export function releaseParts(wire: Wire, trailing: Trailing): Parts {
   wire.channel.release();
-  return { io: wire.io, readBuf: trailing.bytes, ended: trailing.eof };
+  return { io: wire.io as Duplex, readBuf: trailing.bytes, ended: trailing.eof };
 }
 
 /** An upgrade that nobody asked for is parked: nobody reads, and it is closed when time is up. */

@@ -30,7 +30,7 @@
  * @module
  */
 
-export type { ByteChannel, Duplex } from "../duplex/duplex.ts";
+export type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
 export * from "../http1/mod.ts";
 export { type Clock } from "./clock.ts";
 export { ClientConnection, type ClientHandshake, handshake, Sender } from "./client.ts";

@@ -8,7 +8,7 @@
  */
 
 import { checkFunction, checkObject, wrongType } from "../bytes/arguments.ts";
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 import { accepted } from "../duplex/fast_path.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { ProtocolError, StateError } from "../http1/errors.ts";
@@ -74,7 +74,7 @@ type Next = "next" | "close" | "upgraded";
  * ```
  */
 export function serveConnection(
-  io: Duplex,
+  io: DuplexLike,
   handler: Handler,
   options?: ServerConnectionOptions,
 ): ServerConnection {
@@ -115,7 +115,7 @@ export class ServerConnection implements AsyncDisposable {
    * @param handler The handler.
    * @param settings The options, filled in.
    */
-  constructor(io: Duplex, handler: Handler, settings: ServerSettings) {
+  constructor(io: DuplexLike, handler: Handler, settings: ServerSettings) {
     this.#wire = new Wire(io);
     this.#machine = new ServerMachine(settings);
     this.#handler = handler;

@@ -7,7 +7,7 @@
 import { checkBytes, checkFunction, checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
 import { concat } from "../bytes/concat.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
-import type { ByteChannel, Duplex } from "../duplex/duplex.ts";
+import type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
 import type { FastPath, PeerWatcher } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 import { StateError } from "../http1/errors.ts";
@@ -54,7 +54,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   readonly protocol: string | null;
   /** The head that led here: the request's on a server, the response's on a client. */
   readonly head: RequestHead | ResponseHead;
-  readonly #io: Duplex;
+  readonly #io: DuplexLike;
   readonly #channel: HeldChannel;
   readonly #ended: boolean;
   #leftover: Uint8Array | null;
@@ -72,7 +72,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    * @param channel The channel over `io`, if its streams are locked by one already.
    * @throws {TypeError} `io` is no pair of streams, or one of them is locked; or the rest is of another kind.
    */
-  constructor(io: Duplex, readBuf: Uint8Array, agreed: Agreement, channel?: HeldChannel) {
+  constructor(io: DuplexLike, readBuf: Uint8Array, agreed: Agreement, channel?: HeldChannel) {
     checkBytes(readBuf, "readBuf");
     checkObject(agreed, "agreed");
     this.#io = io;
@@ -209,7 +209,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    */
   intoParts(): Parts {
     if (this.#taken) throw alreadyTaken();
-    return { io: this.#io, readBuf: this.#release(), ended: this.#ended };
+    return { io: this.#io as Duplex, readBuf: this.#release(), ended: this.#ended };
   }
 
   #release(): Uint8Array {

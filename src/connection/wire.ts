@@ -5,14 +5,14 @@
  * @module
  */
 
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 import { accepted, type FastPath, type PeerWatcher } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 
 /** See the module. */
 export class Wire implements PeerWatcher {
   /** The transport as the caller gave it. */
-  readonly io: Duplex;
+  readonly io: DuplexLike;
   readonly #channel: HeldChannel;
   #last: Promise<Uint8Array | null> = NO_READ;
   #ahead: Promise<Uint8Array | null> | null = null;
@@ -26,7 +26,7 @@ export class Wire implements PeerWatcher {
    * @param name What the caller knows it as.
    * @throws {TypeError} It is no pair of streams, or one of them is locked.
    */
-  constructor(io: Duplex, name = "io") {
+  constructor(io: DuplexLike, name = "io") {
     this.io = io;
     this.#channel = holdChannel(io, name);
   }

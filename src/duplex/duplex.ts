@@ -19,6 +19,35 @@ export interface Duplex {
 }
 
 /**
+ * As much of a {@linkcode Duplex} as is asked for of a transport: the streams of browsers, of Deno, of Bun and of
+ * `node:stream/web`, `Duplex.toWeb(socket)` among them, whose declarations do not fit each other.
+ */
+export interface DuplexLike {
+  /** The bytes that the peer sends. Its end is the peer's FIN. */
+  readonly readable: {
+    readonly locked: boolean;
+    getReader(): {
+      readonly closed: Promise<unknown>;
+      read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+      cancel(reason?: unknown): Promise<void>;
+      releaseLock(): void;
+    };
+  };
+  /** The bytes for the peer. Closing it sends our FIN and leaves `readable` as it is. */
+  readonly writable: {
+    readonly locked: boolean;
+    getWriter(): {
+      readonly closed: Promise<unknown>;
+      readonly ready: Promise<unknown>;
+      write(bytes: Uint8Array): Promise<void>;
+      close(): Promise<void>;
+      abort(reason?: unknown): Promise<void>;
+      releaseLock(): void;
+    };
+  };
+}
+
+/**
  * Reading and writing without streams, offered beside them by the sockets of this package, by `Upgraded` and by
  * `duplexPair()`. Use it or the streams, not both at once.
  */

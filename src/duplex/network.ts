@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Duplex } from "./duplex.ts";
+import type { DuplexLike } from "./duplex.ts";
 import type { Socket, SocketAddress } from "./socket.ts";
 import type { StartTlsOptions, TlsOptions, TlsServerOptions } from "./tls_options.ts";
 
@@ -89,5 +89,5 @@ export interface Network {
    * @param options Role, names, certificates.
    * @returns The socket to go on with, at once; its `opened` settles after the handshake.
    */
-  startTls(duplex: Duplex, options?: StartTlsOptions): Socket;
+  startTls(duplex: DuplexLike, options?: StartTlsOptions): Socket;
 }

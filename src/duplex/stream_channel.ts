@@ -6,7 +6,7 @@
 
 import { checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
 import { StateError } from "../http1/errors.ts";
-import type { ByteChannel, Duplex } from "./duplex.ts";
+import type { ByteChannel, DuplexLike } from "./duplex.ts";
 import {
   accepted,
   type FastPath,
@@ -31,7 +31,7 @@ export interface HeldChannel extends ByteChannel, Withdrawable, Watchable, Short
  * @param name What the caller knows the pair as.
  * @throws {TypeError} It is no pair of streams, or one of them is locked.
  */
-export function holdChannel(duplex: Duplex, name = "io"): HeldChannel {
+export function holdChannel(duplex: DuplexLike, name = "io"): HeldChannel {
   checkObject(duplex, name);
   if (offersChannel(duplex)) return new OwnChannel(duplex);
   checkStreams(duplex, name);
@@ -39,13 +39,13 @@ export function holdChannel(duplex: Duplex, name = "io"): HeldChannel {
 }
 
 /** Streams of other makers and realms will do: they are told by their methods. */
-function checkStreams({ readable, writable }: Partial<Duplex>, name: string): void {
+function checkStreams({ readable, writable }: Partial<DuplexLike>, name: string): void {
   if (typeof readable?.getReader !== "function") throw wrongType(`${name}.readable`, "a ReadableStream", readable);
   if (typeof writable?.getWriter !== "function") throw wrongType(`${name}.writable`, "a WritableStream", writable);
 }
 
 /** Whether the pair is a {@linkcode ByteChannel} as well. */
-export function offersChannel(duplex: object): duplex is Duplex & ByteChannel & { close?(): Promise<void> } {
+export function offersChannel(duplex: object): duplex is DuplexLike & ByteChannel & { close?(): Promise<void> } {
   const candidate = duplex as Partial<ByteChannel>;
   return typeof candidate.read === "function" && typeof candidate.write === "function" &&
     typeof candidate.closeWrite === "function" && typeof candidate.abort === "function";
@@ -115,11 +115,14 @@ class OwnChannel implements HeldChannel {
   }
 }
 
+type Reader = ReturnType<DuplexLike["readable"]["getReader"]>;
+type Writer = ReturnType<DuplexLike["writable"]["getWriter"]>;
+
 class StreamChannel implements HeldChannel {
   readonly fastPath: null = null;
-  readonly #duplex: Duplex & { close?(): unknown; closeWrite?(): unknown };
-  #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #duplex: DuplexLike & { close?(): unknown; closeWrite?(): unknown };
+  #reader: Reader;
+  readonly #writer: Writer;
   readonly #rejectPending: Set<(reason: unknown) => void> = new Set();
   #reading = false;
   #ended = false;
@@ -129,9 +132,9 @@ class StreamChannel implements HeldChannel {
   #writeEnded: Promise<void> | null = null;
   #watcher: PeerWatcher | null = null;
   /** The reader whose end is told. */
-  #watched: ReadableStreamDefaultReader<Uint8Array> | null = null;
+  #watched: Reader | null = null;
 
-  constructor(duplex: Duplex) {
+  constructor(duplex: DuplexLike) {
     this.#duplex = duplex;
     if (duplex.writable.locked) throw new TypeError("Cannot take the streams: the writable one is locked");
     this.#reader = duplex.readable.getReader();
@@ -162,7 +165,7 @@ class StreamChannel implements HeldChannel {
     throw new TypeError("Cannot read: a chunk is not a Uint8Array");
   }
 
-  async #nextChunk(reader: ReadableStreamDefaultReader<unknown>): Promise<unknown> {
+  async #nextChunk(reader: Reader): Promise<unknown> {
     while (true) {
       const { done, value } = await reader.read();
       this.#throwIfOver();

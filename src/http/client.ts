@@ -11,7 +11,7 @@ import type { IncomingResponse } from "../connection/incoming.ts";
 import { clientSettings } from "../connection/options.ts";
 import { attachUpgrade, onUpgrade, upgradeOf, UpgradeRejected } from "../connection/upgrade.ts";
 import { Upgraded } from "../connection/upgraded.ts";
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import { ProtocolError, StateError } from "../http1/errors.ts";
 import { type Field, hasField } from "../http1/fields.ts";
@@ -462,7 +462,7 @@ export class Client implements AsyncDisposable {
   }
 
   #openTunnel(
-    open: () => Promise<Duplex>,
+    open: () => Promise<DuplexLike>,
     proxy: NonNullable<Route["proxy"]>,
     authority: string,
     fields: readonly Field[],

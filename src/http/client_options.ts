@@ -9,7 +9,7 @@ import { protocolList } from "../connection/respond.ts";
 import type { ClientConnectionOptions } from "../connection/options.ts";
 import { checkTrailers, type OutgoingTrailers } from "../connection/outgoing_body.ts";
 import { checkTls } from "../duplex/check_network.ts";
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 import type { TlsOptions } from "../duplex/tls_options.ts";
 import type { ResponseHead } from "../http1/message.ts";
 
@@ -25,7 +25,10 @@ export interface DialAddress {
  * Opens the transport below a connection, without TLS: the client adds that. Called with where the connection is to
  * lead, and with a signal that aborts when nobody wants it any more.
  */
-export type Dial = (address: DialAddress, options: { readonly signal: AbortSignal }) => Duplex | Promise<Duplex>;
+export type Dial = (
+  address: DialAddress,
+  options: { readonly signal: AbortSignal },
+) => DuplexLike | Promise<DuplexLike>;
 
 /**
  * Which proxy a URL is reached through: `http://`, `https://` (TLS to the proxy itself) or `socks5://`, with `user:pw@`

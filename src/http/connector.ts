@@ -11,7 +11,7 @@
 
 import { checkObject } from "../bytes/arguments.ts";
 import { type Clock, Deadline } from "../connection/clock.ts";
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 import { holdChannel, offersChannel } from "../duplex/stream_channel.ts";
 import { TransportError } from "../duplex/transport_error.ts";
 import type { TlsOptions } from "../duplex/tls_options.ts";
@@ -24,11 +24,11 @@ import { socks5 } from "./socks5.ts";
 
 /** Opens a tunnel through an HTTP proxy, to which `open` connects. */
 export type OpenTunnel = (
-  open: () => Promise<Duplex>,
+  open: () => Promise<DuplexLike>,
   proxy: ProxyServer,
   authority: string,
   signal: AbortSignal,
-) => Promise<Duplex>;
+) => Promise<DuplexLike>;
 
 /** What a connector needs. */
 export interface ConnectorSettings {
@@ -80,7 +80,7 @@ export async function withinTime<T>(
 }
 
 /** Opens the way to an origin. `signal` gives up at any moment. */
-export async function openRoute(route: Route, settings: ConnectorSettings, signal: AbortSignal): Promise<Duplex> {
+export async function openRoute(route: Route, settings: ConnectorSettings, signal: AbortSignal): Promise<DuplexLike> {
   const { proxy } = route;
   const target = { hostname: route.hostname, port: route.port };
   const open = async () => {
@@ -93,12 +93,12 @@ export async function openRoute(route: Route, settings: ConnectorSettings, signa
 }
 
 async function tunneled(
-  open: () => Promise<Duplex>,
+  open: () => Promise<DuplexLike>,
   route: Route,
   proxy: ProxyServer,
   settings: ConnectorSettings,
   signal: AbortSignal,
-): Promise<Duplex> {
+): Promise<DuplexLike> {
   if (proxy.scheme !== "socks5") return await settings.openTunnel(open, proxy, route.authority, signal);
   const io = await open();
   return await givingUp(io, signal, () => socks5(io, route, proxy));
@@ -110,20 +110,20 @@ async function openTransport(
   dial: Dial | undefined,
   clock: Clock,
   signal: AbortSignal,
-): Promise<Duplex> {
+): Promise<DuplexLike> {
   const address = { hostname: to.hostname, port: to.port };
   if (dial === undefined) return await openTcp(address, clock, signal);
   return await unlessAborted(Promise.resolve(dial(address, { signal })).then(opened), signal);
 }
 
 /** Sockets exist before they are open. */
-async function opened<T extends Duplex>(io: T): Promise<T> {
+async function opened<T extends DuplexLike>(io: T): Promise<T> {
   checkObject(io, "what dial returns");
-  await (io as Duplex & { readonly opened?: Promise<unknown> }).opened;
+  await (io as DuplexLike & { readonly opened?: Promise<unknown> }).opened;
   return io;
 }
 
-async function openTcp({ hostname, port }: DialAddress, clock: Clock, signal: AbortSignal): Promise<Duplex> {
+async function openTcp({ hostname, port }: DialAddress, clock: Clock, signal: AbortSignal): Promise<DuplexLike> {
   const direct = () => opened(connect({ hostname, port }, { signal }));
   if (parseIp(hostname) !== null) return await direct();
   const addresses = await addressesOf(hostname, signal);
@@ -155,11 +155,11 @@ function addressesOf(hostname: string, signal: AbortSignal): Promise<string[]> {
 }
 
 async function secured(
-  io: Duplex,
+  io: DuplexLike,
   hostname: string,
   tls: TlsOptions | undefined,
   signal: AbortSignal,
-): Promise<Duplex> {
+): Promise<DuplexLike> {
   try {
     const { serverName = hostname, alpnProtocols = ["http/1.1"] } = tls ?? {};
     return await opened(startTls(io, { ...tls, serverName, alpnProtocols, signal }));
@@ -170,7 +170,7 @@ async function secured(
 }
 
 /** Runs a conversation that knows no signal; an abort cuts the connection below it. */
-async function givingUp<T>(io: Duplex, signal: AbortSignal, talk: () => Promise<T>): Promise<T> {
+async function givingUp<T>(io: DuplexLike, signal: AbortSignal, talk: () => Promise<T>): Promise<T> {
   const talking = talk();
   const cut = () => abandon(io, signal.reason);
   signal.addEventListener("abort", cut, { once: true });
@@ -182,7 +182,7 @@ async function givingUp<T>(io: Duplex, signal: AbortSignal, talk: () => Promise<
 }
 
 /** Gives up waiting when the signal aborts; a connection that comes later is closed. */
-async function unlessAborted(opening: Promise<Duplex>, signal: AbortSignal): Promise<Duplex> {
+async function unlessAborted(opening: Promise<DuplexLike>, signal: AbortSignal): Promise<DuplexLike> {
   opening.then((io) => {
     if (signal.aborted) abandon(io, signal.reason);
   }, () => {});
@@ -199,7 +199,7 @@ function settledBy<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
 }
 
 /** Cuts a connection that nobody wants. */
-export function abandon(io: Duplex, reason?: unknown): void {
+export function abandon(io: DuplexLike, reason?: unknown): void {
   if (offersChannel(io)) return io.abort(reason);
   if (io.readable.locked || io.writable.locked) return;
   holdChannel(io).abort(reason);

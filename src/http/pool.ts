@@ -6,7 +6,7 @@
 
 import type { ClientConnection, ClientHandshake, Sender } from "../connection/client.ts";
 import { type Clock, Deadline } from "../connection/clock.ts";
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 
 /** What a pool is told. */
 export interface PoolSettings {
@@ -70,7 +70,7 @@ export class Pool {
   }
 
   /** Takes a new connection in; it is at work until {@linkcode release}. */
-  add(key: string, { sender, connection }: ClientHandshake, io: Duplex): Pooled {
+  add(key: string, { sender, connection }: ClientHandshake, io: DuplexLike): Pooled {
     const pooled = { key, sender, connection, idle: new Deadline(this.#settings.clock), hintMs: Infinity };
     this.#open.set(pooled, connection.closed.then((closed) => this.#gone(pooled, io, closed.reason === "upgrade")));
     return pooled;
@@ -128,7 +128,7 @@ export class Pool {
     pooled.idle.set(waitMs, () => pooled.connection.gracefulShutdown());
   }
 
-  async #gone(pooled: Pooled, io: Duplex, switched: boolean): Promise<void> {
+  async #gone(pooled: Pooled, io: DuplexLike, switched: boolean): Promise<void> {
     pooled.idle.stop();
     const waiting = this.#waiting.get(pooled.key);
     const at = waiting?.indexOf(pooled) ?? -1;
@@ -140,9 +140,9 @@ export class Pool {
 }
 
 /** Waits for the end of a transport that can tell; the connection has closed it. */
-async function closed(io: Duplex): Promise<void> {
+async function closed(io: DuplexLike): Promise<void> {
   try {
-    await (io as Duplex & { close?(): Promise<void> }).close?.();
+    await (io as DuplexLike & { close?(): Promise<void> }).close?.();
   } catch {
     return;
   }

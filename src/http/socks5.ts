@@ -5,7 +5,7 @@
  */
 
 import { Upgraded } from "../connection/upgraded.ts";
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 import { TransportError, type TransportErrorCode } from "../duplex/transport_error.ts";
 import type { DialAddress } from "./client_options.ts";
@@ -43,7 +43,7 @@ const REPLIES: readonly (readonly [code: TransportErrorCode, text: string])[] = 
  * connection to it failed.
  */
 export async function socks5(
-  io: Duplex,
+  io: DuplexLike,
   target: DialAddress,
   proxy: ProxyServer,
 ): Promise<Upgraded> {

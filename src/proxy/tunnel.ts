@@ -15,7 +15,7 @@ import { checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { type Clock, Deadline, systemClock } from "../connection/clock.ts";
 import { type Settled, settled } from "../connection/settled.ts";
 import { checkClock } from "../connection/options.ts";
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 import { accepted } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 import { TransportError } from "../duplex/transport_error.ts";
@@ -85,7 +85,7 @@ export interface TunnelBytes {
  * await io.close();
  * ```
  */
-export async function tunnel(a: Duplex, b: Duplex, options: TunnelOptions = {}): Promise<TunnelBytes> {
+export async function tunnel(a: DuplexLike, b: DuplexLike, options: TunnelOptions = {}): Promise<TunnelBytes> {
   checkOptions(options, OPTIONS);
   const near = holdChannel(a, "a");
   let far: HeldChannel;
@@ -130,7 +130,7 @@ class Tunnel {
   }
 
   /** Where a side tells its failure of itself, that counts also while nobody reads from it or writes to it. */
-  watch(a: Duplex, b: Duplex): void {
+  watch(a: DuplexLike, b: DuplexLike): void {
     failureOf(a)?.catch((error) => this.#gone(this.#there, error));
     failureOf(b)?.catch((error) => this.#gone(this.#back, error));
   }
@@ -225,7 +225,7 @@ class Tunnel {
 }
 
 /** The promise of sockets, of `duplexPair()` and of others that rejects when they fail (WinterTC). */
-function failureOf(side: Duplex & { readonly closed?: unknown }): Promise<unknown> | null {
+function failureOf(side: DuplexLike & { readonly closed?: unknown }): Promise<unknown> | null {
   return side.closed instanceof Promise ? side.closed : null;
 }
 

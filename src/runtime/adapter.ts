@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 import type {
   Listener,
   ListenOptions,
@@ -37,7 +37,7 @@ export interface Adapter {
  * @param load Gives the runtime's adapter, when it is first needed and every time after.
  */
 export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
-  function startTls(duplex: Duplex, options: StartTlsOptions = {}, socketOptions: SocketOptions = {}): NetSocket {
+  function startTls(duplex: DuplexLike, options: StartTlsOptions = {}, socketOptions: SocketOptions = {}): NetSocket {
     checkStartTlsOptions(options);
     const host = duplex instanceof NetSocket ? duplex.host : undefined;
     const complete = options.isServer === true ? options : withServerName(options, host);

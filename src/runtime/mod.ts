@@ -21,12 +21,12 @@
  * @module
  */
 
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 import type { ConnectOptions, Listener, ListenOptions, StartTlsOptions } from "../duplex/network.ts";
 import type { Socket, SocketAddress } from "../duplex/socket.ts";
 import { type Adapter, networkOf } from "./adapter.ts";
 
-export type { ByteChannel, Duplex } from "../duplex/duplex.ts";
+export type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
 export type {
   ConnectOptions,
   Listener,
@@ -85,6 +85,6 @@ export function listen(options?: ListenOptions): Promise<Listener> {
  * another kind.
  * @throws {StateError} A socket of ours is closed or was given away.
  */
-export function startTls(duplex: Duplex, options?: StartTlsOptions): Socket {
+export function startTls(duplex: DuplexLike, options?: StartTlsOptions): Socket {
   return network.startTls(duplex, options);
 }

@@ -21,7 +21,7 @@
  */
 
 export * from "../websocket/mod.ts";
-export type { ByteChannel, Duplex } from "../duplex/duplex.ts";
+export type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
 export { type CloseOptions, type WebSocketClosed, WebSocketConnection, type WebSocketState } from "./connection.ts";
 export type { Message } from "./message_receiver.ts";
 export type { MessageOptions, MessageParts, OutgoingMessage } from "./message_sender.ts";

@@ -7,7 +7,7 @@
 import { checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { setFarewell } from "../connection/farewell.ts";
 import { Wire } from "../connection/wire.ts";
-import type { Duplex } from "../duplex/duplex.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
 import { GOING_AWAY } from "../websocket/close_code.ts";
 import { type Role, ROLES } from "../websocket/frame.ts";
 import { agreedDeflate, checkDeflateOptions, type DeflateOptions } from "../websocket/permessage_deflate.ts";
@@ -60,7 +60,7 @@ const OPTIONS: Kinds<OverOptions> = {
  * near.abort();
  * ```
  */
-export function webSocketOver(duplex: Duplex, options: OverOptions): WebSocketConnection {
+export function webSocketOver(duplex: DuplexLike, options: OverOptions): WebSocketConnection {
   checkOptions(options, OPTIONS);
   checkOneOf(options.role, "options.role", ROLES);
   const { extensions = "" } = options;
@@ -73,7 +73,11 @@ export function webSocketOver(duplex: Duplex, options: OverOptions): WebSocketCo
 }
 
 /** Begins to speak WebSocket. */
-export function openWebSocket(duplex: Duplex, agreed: WebSocketAgreement, readBuf: Uint8Array): WebSocketConnection {
+export function openWebSocket(
+  duplex: DuplexLike,
+  agreed: WebSocketAgreement,
+  readBuf: Uint8Array,
+): WebSocketConnection {
   const connection = new WebSocketConnection(new Wire(duplex, "duplex"), agreed, readBuf);
   setFarewell(duplex, () => connection.close({ closeCode: GOING_AWAY }));
   return connection;

@@ -298,9 +298,9 @@ export class WebSocket extends EventTarget {
     this.#handle("message", handler);
   }
 
-  /** Called when it failed. */
-  get onerror(): ((event: WebSocketErrorEvent) => unknown) | null {
-    return this.#handlers.error ?? null;
+  /** Called when it failed. What is read has the platform's type, so that this fits wherever the platform's `WebSocket` does. */
+  get onerror(): ((event: Event) => unknown) | null {
+    return this.#handlers.error as ((event: Event) => unknown) | null | undefined ?? null;
   }
 
   set onerror(handler: ((event: WebSocketErrorEvent) => unknown) | null) {

@@ -15,6 +15,44 @@ const examples = readmeExamples().map((code, index) => {
   return name;
 });
 
+/** Streams of the platform's own types, where a transport is asked for; chunks that are no bytes are refused. */
+writeFileSync(
+  `${artefact.project}/web_streams.mts`,
+  `import { handshake, WebSocket } from "http-upgrade";
+const there = new TransformStream<Uint8Array, Uint8Array>();
+handshake({ readable: there.readable, writable: there.writable });
+// @ts-expect-error these chunks are text
+handshake({ readable: new ReadableStream<string>(), writable: there.writable });
+// @ts-expect-error and so are these
+handshake({ readable: there.readable, writable: new WritableStream<string>() });
+// @ts-expect-error half of a pair
+handshake({ readable: there.readable });
+const standard: typeof globalThis.WebSocket = WebSocket;
+const socket: globalThis.WebSocket = new WebSocket("ws://localhost/");
+new WebSocket("ws://localhost/").onerror = ({ message }) => console.log(message, standard, socket);
+`,
+);
+writeFileSync(
+  `${artefact.project}/node_streams.mts`,
+  `import net from "node:net";
+import { Duplex } from "node:stream";
+import { ReadableStream, TransformStream } from "node:stream/web";
+import { Client, handshake, serveConnection } from "http-upgrade";
+import { startTls } from "http-upgrade/net";
+import { tunnel } from "http-upgrade/proxy";
+const socket = Duplex.toWeb(net.connect(1));
+handshake(socket);
+serveConnection(socket, () => ({ status: 200 }));
+startTls(socket, { serverName: "localhost" });
+tunnel(socket, Duplex.toWeb(net.connect(2)));
+new Client({ dial: () => Duplex.toWeb(net.connect(1)) });
+const there = new TransformStream<Uint8Array, Uint8Array>();
+handshake({ readable: there.readable, writable: there.writable });
+// @ts-expect-error these chunks are text
+handshake({ readable: new ReadableStream<string>(), writable: there.writable });
+`,
+);
+
 /** Declarations of the package are checked too, as nothing is skipped. */
 const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "es2022"];
 const nodenext = ["--module", "nodenext", "--moduleResolution", "nodenext"];
@@ -35,6 +73,25 @@ for (const { name, compiler, options } of cases) {
     assert(examples.length > 10);
     const args = [...strict, ...options, "all.mts", "consumer.mts", ...examples];
     assertSaid(await tool(`${compiler}/bin/tsc`, args), "");
+  });
+}
+
+const both = ["--lib", "es2022,dom", ...node.slice(2)];
+const pairs = [
+  { name: "TypeScript and its DOM alone", compiler: "typescript", options: web, files: ["web_streams.mts"] },
+  { name: "TypeScript 5.2 and its DOM alone", compiler: "typescript-5", options: web, files: ["web_streams.mts"] },
+  { name: "@types/node without the DOM", compiler: "typescript", options: node, files: ["node_streams.mts"] },
+  {
+    name: "the DOM and @types/node together",
+    compiler: "typescript",
+    options: both,
+    files: ["web_streams.mts", "node_streams.mts"],
+  },
+];
+
+for (const { name, compiler, options, files } of pairs) {
+  test(`streams and WebSockets of the platform's types fit with ${name}`, async () => {
+    assertSaid(await tool(`${compiler}/bin/tsc`, [...strict, ...nodenext, ...options, ...files]), "");
   });
 }
 

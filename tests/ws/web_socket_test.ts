@@ -8,6 +8,7 @@ import type { WebSocketConnection } from "../../src/ws/connection.ts";
 import { pendingWebSocket } from "../../src/ws/pending.ts";
 import { upgradeWebSocket } from "../../src/ws/upgrade.ts";
 import { WebSocket, type WebSocketInit } from "../../src/ws/web_socket.ts";
+import type { WebSocketEventMap } from "../../src/ws/web_socket_events.ts";
 import { withPeer } from "../support/frame_peer.ts";
 import { OPCODES } from "../support/frames.ts";
 
@@ -32,8 +33,8 @@ const silent: Speak = async (socket) => {
   while (await socket.read() !== null);
 };
 
-function next<Name extends "open" | "message" | "error" | "close">(socket: WebSocket, name: Name) {
-  return new Promise<Parameters<NonNullable<WebSocket[`on${Name}`]>>[0]>((resolve) => {
+function next<Name extends keyof WebSocketEventMap>(socket: WebSocket, name: Name) {
+  return new Promise<WebSocketEventMap[Name]>((resolve) => {
     socket.addEventListener(name, (event) => resolve(event as never), { once: true });
   });
 }
