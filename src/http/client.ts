@@ -374,7 +374,7 @@ export class Client implements AsyncDisposable {
     }
     const { onProxyChallenge } = this.#options;
     if (response.status === 407 && route.forward && onProxyChallenge !== undefined && isReplayable(request.body)) {
-      const answer = await onProxyChallenge(response.fields.getAll("proxy-authenticate"));
+      const answer = await challenged(response, onProxyChallenge);
       if (answer !== null) {
         await discard(exchanged);
         return await this.#send(withoutField(request, "proxy-authorization"), route, sending, answer);
@@ -492,6 +492,19 @@ export class Client implements AsyncDisposable {
     const pending = upgradeOf(incoming);
     if (pending !== undefined) attachUpgrade(response, pending);
     return response;
+  }
+}
+
+/** What is answered to a 407; if the answer fails, the connection is free again. */
+async function challenged(
+  { body, fields }: IncomingResponse,
+  onProxyChallenge: NonNullable<ClientOptions["onProxyChallenge"]>,
+): Promise<string | null> {
+  try {
+    return await onProxyChallenge(fields.getAll("proxy-authenticate"));
+  } catch (error) {
+    body.cancel(error);
+    throw error;
   }
 }
 

@@ -13,10 +13,16 @@ import type { ClientOptions } from "./client_options.ts";
 import { clientResponse } from "./client_response.ts";
 import type { ProxyServer } from "./proxy_rules.ts";
 
+/** A connection to the proxy. */
+interface OpenProxy {
+  readonly sender: Sender;
+  readonly connection: ClientConnection;
+}
+
 /** What it takes to open a tunnel. */
 export interface TunnelRequest {
   /** Opens a connection to the proxy. */
-  open(): Promise<{ readonly sender: Sender; readonly connection: ClientConnection }>;
+  open(): Promise<OpenProxy>;
   /** The target: `host:port`. */
   readonly authority: string;
   /** Further field lines. */
@@ -35,24 +41,35 @@ export interface TunnelRequest {
  * @throws {UpgradeRejected} `proxy-refused`; `response` is the proxy's answer, whose connection closes behind it.
  */
 export async function openTunnel(wanted: TunnelRequest): Promise<Upgraded> {
-  let proxy = await wanted.open();
-  let response = await ask(proxy.sender, wanted, wanted.proxy.authorization, wanted.fields);
-  if (response.status === 407 && wanted.onProxyChallenge !== undefined) {
-    const answer = await wanted.onProxyChallenge(response.fields.getAll("proxy-authenticate"));
-    if (answer !== null) {
-      response.body.cancel();
-      const open = await proxy.sender.ready().then(() => true, () => false);
-      wanted.signal.throwIfAborted();
-      if (!open) proxy = await wanted.open();
-      const others = wanted.fields.filter(([name]) => name.toLowerCase() !== "proxy-authorization");
-      response = await ask(proxy.sender, wanted, answer, others);
-    }
-  }
+  const { proxy, response } = await answered(wanted);
   if (response.ok) return await onUpgrade(response);
   // Exchanges end before the connection does; what was meant for the tunnel is never sent here (RFC 9931 §4).
   proxy.connection.gracefulShutdown();
   const answer = answerOf(response, wanted.proxy);
   throw new UpgradeRejected("proxy-refused", { status: answer.status, response: answer, proxy: wanted.proxy.address });
+}
+
+/** What the proxy says in the end. A failure on the way, one of `onProxyChallenge` among them, ends the connection. */
+async function answered(wanted: TunnelRequest): Promise<{ proxy: OpenProxy; response: IncomingResponse }> {
+  let proxy = await wanted.open();
+  try {
+    let response = await ask(proxy.sender, wanted, wanted.proxy.authorization, wanted.fields);
+    if (response.status === 407 && wanted.onProxyChallenge !== undefined) {
+      const answer = await wanted.onProxyChallenge(response.fields.getAll("proxy-authenticate"));
+      if (answer !== null) {
+        response.body.cancel();
+        const open = await proxy.sender.ready().then(() => true, () => false);
+        wanted.signal.throwIfAborted();
+        if (!open) proxy = await wanted.open();
+        const others = wanted.fields.filter(([name]) => name.toLowerCase() !== "proxy-authorization");
+        response = await ask(proxy.sender, wanted, answer, others);
+      }
+    }
+    return { proxy, response };
+  } catch (error) {
+    proxy.connection.abort(error);
+    throw error;
+  }
 }
 
 async function ask(

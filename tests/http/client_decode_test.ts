@@ -86,7 +86,12 @@ test("Client with an Accept-Encoding of its own sends that, and no second one", 
 });
 
 test("fetch() leaves alone what it does not know, and what it is not to decode", async () => {
-  for (const [coding, decompress] of [["zstd", true], ["gzip, zstd", true], ["gzip", false]] as const) {
+  for (
+    const [coding, decompress] of [["zstd", true], ["gzip, zstd", true], ["constructor", true], [
+      "gzip",
+      false,
+    ]] as const
+  ) {
     const fields = [["content-encoding", coding]] as const;
     const { client } = dialingServed(() => ({ status: 200, body: "raw", fields }), { decompress });
     const response = await client.fetch("http://a/");

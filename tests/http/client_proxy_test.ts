@@ -231,6 +231,25 @@ test("fetch() answers a 407 to absolute-form on the same connection", async () =
   await client.close();
 });
 
+test("an onProxyChallenge that fails, or answers what cannot be sent, leaves no connection busy [F10]", async () => {
+  const failing = (): never => {
+    throw new RangeError("no credentials");
+  };
+  for (const onProxyChallenge of [failing, () => "two¶lines".replace("¶", "\r\n")]) {
+    for (const proxyTunnel of ["https", "always"] as const) {
+      const { client, connection } = dialing({ proxy: "http://proxy", proxyTunnel, onProxyChallenge });
+      const fetching = client.fetch("http://a/");
+      const { far } = await connection(0);
+      await answer(far, `${CHALLENGED}Content-Length: 4¶¶body`);
+      const error = await rejection(fetching);
+      assertInstanceOf(error, onProxyChallenge === failing ? RangeError : TypeError);
+      void client.close();
+      await turns();
+      assertEquals(client.connections, 0, `${proxyTunnel} ${error}`);
+    }
+  }
+});
+
 test("fetch() gives a 407 to absolute-form to whoever has no answer to it", async () => {
   const { client, connection } = dialing({ proxy: "http://proxy" });
   const fetching = client.fetch("http://a/");
