@@ -79,7 +79,7 @@ export function connectWebSocket(
         dial,
       }),
     );
-  const opening = dial === undefined ? inLine(client, parsed.host, giveUp.signal, connect) : connect();
+  const opening = dial === undefined ? inLine(client, addressOf(parsed), giveUp.signal, connect) : connect();
   if (unlisten !== null) opening.then(unlisten, unlisten);
   return { url: parsed, opening };
 }
@@ -90,6 +90,11 @@ function abortWith(controller: AbortController, signal: AbortSignal): () => void
   if (signal.aborted) abort();
   else signal.addEventListener("abort", abort, { once: true });
   return () => signal.removeEventListener("abort", abort);
+}
+
+/** Host and port: `host` leaves out the port that is the default of a scheme. */
+function addressOf({ hostname, port, protocol }: URL): string {
+  return `${hostname}:${port || (protocol === "wss:" ? "443" : "80")}`;
 }
 
 /** The URL of a WebSocket, as the constructors of the platforms take it. */

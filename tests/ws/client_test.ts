@@ -335,3 +335,16 @@ test("WebSockets to one host and port wait until those before them are open or h
   assertMatch(await readUntil((await dialed.connection(5)).far, "¶¶"), /^GET \/4 /);
   last.close();
 });
+
+test("ws and wss to one host go to two ports, and do not wait for each other (RFC 6455 §3, §4.1)", async () => {
+  const { client, connection, dialed } = dialing();
+  const sockets = ["ws://a/", "wss://a/", "ws://a:443/", "wss://a:80/"].map((url) =>
+    new WebSocketStream(url, { client })
+  );
+  await connection(1);
+  await turns();
+  assertEquals(dialed.map(({ address }) => address.port), [80, 443]);
+  for (const socket of sockets) socket.close();
+  for (const socket of sockets) await assertRejects(() => socket.opened, DOMException);
+  await client.abort();
+});
