@@ -30,7 +30,7 @@ export type Kinds<Options> = { readonly [Name in keyof Options]-?: Kind };
  */
 export function checkOptions<Options extends object>(options: Options, kinds: Kinds<Options>, name = "options"): void {
   checkObject(options, name);
-  for (const key in kinds) {
+  for (const key of Object.keys(kinds) as (keyof Options & string)[]) {
     if (kinds[key] !== "any" && options[key] !== undefined) checkKind(options[key], kinds[key], `${name}.${key}`);
   }
 }
@@ -39,8 +39,10 @@ export function checkOptions<Options extends object>(options: Options, kinds: Ki
 export function checkGiven<Options extends object>(options: Options, kinds: Kinds<Options>, name: string): void {
   checkObject(options, name);
   for (const key in options) {
-    const kind: Kind | undefined = kinds[key];
-    if (kind === undefined || kind === "any") continue;
+    // An options object may have a "constructor" or "valueOf" that can be enumerated; those of `kinds` are no kinds.
+    if (!Object.hasOwn(kinds, key)) continue;
+    const kind = kinds[key];
+    if (kind === "any") continue;
     const value = options[key];
     if (value !== undefined) checkKind(value, kind, `${name}.${key}`);
   }
