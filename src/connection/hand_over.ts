@@ -73,15 +73,19 @@ export function releaseParts(wire: Wire, trailing: Trailing): Parts {
   return { io: wire.io as Duplex, readBuf: trailing.bytes, ended: trailing.eof };
 }
 
-/** An upgrade that nobody asked for is parked: nobody reads, and it is closed when time is up. */
+/**
+ * An upgrade that nobody asked for is parked: nobody reads, and it is closed when time is up. If it ends before, because a
+ * server that shuts down closes it for example, there is nothing to wait for.
+ */
 function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, limits: HandOverLimits): void {
   const { clock, unclaimedUpgradeTimeoutMs } = limits;
   const deadline = new Deadline(clock);
   pending.onClaim(() => deadline.stop());
   deadline.set(unclaimedUpgradeTimeoutMs, () => {
+    upgraded.abort(new StateError("canceled", `Nobody claimed the upgrade within ${unclaimedUpgradeTimeoutMs} ms`));
+  });
+  upgraded.closed.then(() => {
     deadline.stop();
-    const error = new StateError("canceled", `Nobody claimed the upgrade within ${unclaimedUpgradeTimeoutMs} ms`);
-    upgraded.abort(error);
-    pending.abandon(error);
+    pending.abandon(new StateError("canceled", "The upgrade ended before anybody claimed it"));
   });
 }

@@ -82,7 +82,10 @@ export class NodeTransport implements Transport {
   }
 
   probe(): void {
-    if (!this.#over && !this.writing && !this.native.writableEnded) this.native.write(NOTHING);
+    if (this.#over || this.writing || this.native.writableEnded) return;
+    this.native.write(NOTHING);
+    // A `TLSSocket` keeps a write of no bytes to itself (seen on Node 20 to 26), what is below it does not.
+    if (this.#under?.stream.writable === true) this.#under.stream.write(NOTHING);
   }
 
   closeWrite(): Promise<void> {

@@ -4,7 +4,8 @@ import type { Owned } from "../../src/connection/owned.ts";
 import { connectResponse, type OutgoingResponse, upgradeResponse } from "../../src/connection/respond.ts";
 import type { Handler } from "../../src/connection/server.ts";
 import { StateError } from "../../src/http1/errors.ts";
-import { onUpgrade } from "../../src/connection/upgrade.ts";
+import { onUpgrade, upgradeOf } from "../../src/connection/upgrade.ts";
+import type { Upgraded } from "../../src/connection/upgraded.ts";
 import { conversing } from "../support/serving.ts";
 import { CONNECT, isPending, UPGRADE } from "../support/switching.ts";
 import { readAll, readUntil, turns, wire } from "../support/wire.ts";
@@ -118,6 +119,23 @@ for (const [name, head, accept] of proposals) {
       if (upgraded !== null) assertEquals(await isPending(upgraded), false);
       client.abort();
     }
+  });
+
+  test(`${name} aborts what it owns when its upgrade ends before anybody claims it, and leaves no timer`, async () => {
+    const { target, reasons } = opened();
+    let upgraded: Upgraded | undefined;
+    const { client, clock } = conversing((request) => {
+      upgradeOf(request)?.onSwitched((switched) => void (upgraded = switched));
+      return accept(request, target);
+    });
+    await client.write(wire(head));
+    await readUntil(client, "¶¶");
+    await turns();
+    assertEquals([reasons, clock.pending], [[], 1]);
+    upgraded?.abort();
+    await turns();
+    assertEquals(reasons.map((reason) => (reason as StateError).code), ["canceled"]);
+    assertEquals(clock.pending, 0);
   });
 
   test(`${name} aborts what it owns when it throws, and refuses what cannot be aborted`, () => {

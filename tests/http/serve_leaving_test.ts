@@ -2,7 +2,8 @@ import { test } from "node:test";
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { Socket } from "../../src/duplex/socket.ts";
 import type { ServeOptions } from "../../src/http/serve_options.ts";
-import { connect } from "../../src/runtime/node.ts";
+import { connect, startTls } from "../../src/runtime/node.ts";
+import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { listening, say } from "../support/http_server.ts";
 import { FakeClock, turns, wire } from "../support/wire.ts";
 
@@ -51,24 +52,36 @@ for (const how of ["cuts the connection", "closes it"] as const) {
   }
 }
 
-test("serve() notices that a client has cut the connection behind a body that nobody reads, and reads no more than it must", async () => {
-  const { server, port, clock, asked } = await withOnePlace({});
-  const client = dial(port);
-  const handled = asked();
-  await client.write(wire("POST /wait HTTP/1.1¶Host: a¶Content-Length: 90000000¶¶"));
-  await handled;
-  let taken = 0;
-  const writing = (async () => {
-    for (; taken < 90; taken++) await client.write(new Uint8Array(1_000_000));
-  })().catch(() => {});
-  await clock.advance(500);
-  for (let before = -1; before < taken;) {
-    before = taken;
-    for (let i = 0; i < 100; i++) await turns();
-  }
-  client.abort();
-  await writing;
-  while (server.connections > 0) await clock.advance(1000);
-  assertEquals(taken < 90, true, "all of it was taken");
-  await server.shutdown();
-});
+/** The same with TLS on it, where that is asked for; the connection below is cut, too. */
+async function dialWith(tls: boolean, port: number): Promise<Pick<Socket, "write" | "abort">> {
+  const below = dial(port);
+  if (!tls) return below;
+  const { readable, writable } = below;
+  const above = startTls({ readable, writable }, { serverName: "localhost", caCerts: [authority] });
+  await above.opened;
+  return { write: (bytes) => above.write(bytes), abort: (reason) => below.abort(reason) };
+}
+
+for (const [over, options] of [["TCP", {}], ["TLS", { tls: { cert: serverCert, key: serverKey } }]] as const) {
+  test(`serve() notices that a client has cut the connection behind a body that nobody reads, and reads no more than it must, over ${over}`, async () => {
+    const { server, port, clock, asked } = await withOnePlace(options);
+    const client = await dialWith(over === "TLS", port);
+    const handled = asked();
+    await client.write(wire("POST /wait HTTP/1.1¶Host: a¶Content-Length: 90000000¶¶"));
+    await handled;
+    let taken = 0;
+    const writing = (async () => {
+      for (; taken < 90; taken++) await client.write(new Uint8Array(1_000_000));
+    })().catch(() => {});
+    await clock.advance(500);
+    for (let before = -1; before < taken;) {
+      before = taken;
+      for (let i = 0; i < 100; i++) await turns();
+    }
+    client.abort();
+    await writing;
+    while (server.connections > 0) await clock.advance(1000);
+    assertEquals(taken < 90, true, "all of it was taken");
+    await server.shutdown();
+  });
+}

@@ -8,7 +8,7 @@ import { connectResponse, upgradeResponse } from "../../src/http/switch.ts";
 import { tunnel } from "../../src/proxy/mod.ts";
 import { rejection } from "../support/dialing.ts";
 import { dial, listening } from "../support/http_server.ts";
-import { readAll, readUntil, text, turns, wire } from "../support/wire.ts";
+import { FakeClock, readAll, readUntil, text, turns, wire } from "../support/wire.ts";
 
 const GET = "GET / HTTP/1.1¶Host: a¶¶";
 const UPGRADE = "GET / HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: echo¶¶";
@@ -171,6 +171,25 @@ test("server.shutdown({ upgraded: close }) ends tunnels of CONNECT, too", async 
   await socket.close();
   await finished;
 });
+
+for (const how of ["closes", "cuts"] as const) {
+  test(`server.shutdown() that ${how} an upgrade that nobody has claimed leaves no timer, and what it owns ends`, async () => {
+    const clock = new FakeClock();
+    let aborted = 0;
+    const owns = { abort: () => void aborted++ };
+    const { server, port } = await listening((request) => upgradeResponse(request, "echo", { owns }).response, {
+      clock,
+    });
+    const socket = dial(port);
+    await socket.write(wire(UPGRADE));
+    await readUntil(socket, "¶¶");
+    while (clock.pending === 0) await turns();
+    await server.shutdown(how === "closes" ? { upgraded: "close" } : { signal: AbortSignal.abort(new Error("cut")) });
+    await turns();
+    assertEquals([clock.pending, aborted], [0, 1]);
+    socket.abort();
+  });
+}
 
 test("server.shutdown() a second time may be less patient", async () => {
   const { server, port } = await listening(echoing);
