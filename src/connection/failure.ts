@@ -16,8 +16,18 @@ export function departed<Failure>(error: Failure): Failure {
 
 /** Whether an error, or what caused it, says no more than that the client has left. */
 export function isDeparture(error: unknown): boolean {
-  if (typeof error !== "object" || error === null) return false;
-  return departures.has(error) || isDeparture((error as { readonly cause?: unknown }).cause);
+  return causesOf(error).some((each) => departures.has(each));
+}
+
+/** An error, what caused it, what caused that, and so on: each of them once, as they may go round in a circle. */
+function causesOf(error: unknown): object[] {
+  const causes = new Set<object>();
+  let each = error;
+  while (typeof each === "object" && each !== null && !causes.has(each)) {
+    causes.add(each);
+    each = (each as { readonly cause?: unknown }).cause;
+  }
+  return [...causes];
 }
 
 /**
@@ -41,12 +51,12 @@ function isRejectedByPeer(error: unknown): boolean {
  * 9110 §15.6.3, §15.6.5), the status of a `ProtocolError` if it is a refusal, else 500.
  */
 export function statusOf(error: unknown): number {
-  if (error instanceof ProtocolError) return isRefusal(error.status) ? error.status : 500;
-  const { name, code, cause } = Object(error) as { readonly [key in "name" | "code" | "cause"]?: unknown };
+  const failure = causesOf(error).find((each) => (each as { readonly name?: unknown }).name !== "UnsentError");
+  if (failure instanceof ProtocolError) return isRefusal(failure.status) ? failure.status : 500;
+  const { name, code } = Object(failure) as { readonly [key in "name" | "code"]?: unknown };
   if (name === "TransportError") return code === "timeout" ? 504 : 502;
   if (name === "TimeoutError") return 504;
-  if (isRejectedByPeer(error)) return 502;
-  return name === "UnsentError" && cause !== undefined ? statusOf(cause) : 500;
+  return isRejectedByPeer(failure) ? 502 : 500;
 }
 
 function isRefusal(status: number): boolean {

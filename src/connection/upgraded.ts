@@ -59,6 +59,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   readonly #ended: boolean;
   #leftover: Uint8Array | null;
   #taken = false;
+  #finished = false;
   #over: Settled<void> | null = null;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
@@ -92,7 +93,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
     const over = this.#over = settled<void>();
     const { closed } = this.#io as { readonly closed?: unknown };
     if (closed instanceof Promise) closed.then(() => over.resolve(), () => over.resolve());
-    if (this.#taken) over.resolve();
+    if (this.#taken || this.#finished) over.resolve();
     return over.promise;
   }
 
@@ -158,13 +159,19 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   /** Sends what is written, ends both sides and releases the transport. Idempotent. */
   close(): Promise<void> {
     if (this.#taken) return Promise.resolve();
-    return this.#channel.close().finally(() => this.#over?.resolve());
+    return this.#channel.close().finally(() => this.#finish());
   }
 
   /** Ends both sides at once. Idempotent. */
   abort(reason?: unknown): void {
     if (this.#taken) return;
     this.#channel.abort(reason);
+    this.#finish();
+  }
+
+  /** Tells whoever waits, and whoever will. */
+  #finish(): void {
+    this.#finished = true;
     this.#over?.resolve();
   }
 
@@ -175,7 +182,9 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    * platform's own object below it.
    * @returns The parts, after which this object is of no use; or this object. A read that is pending is taken back and
    * rejects with a `StateError` `canceled`; what arrives later is for whoever has the parts.
-   * @throws {StateError} `already-taken`; or `busy`, where the platform's object cannot be given now.
+   * @throws {StateError} `already-taken`; or `busy`, where the platform's object cannot be given now. On Deno it cannot
+   * while a read of it is under way, which cannot be stopped there: also behind a handler that took half a second or more,
+   * until the peer has sent something.
    *
    * @example
    * ```ts

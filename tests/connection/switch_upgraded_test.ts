@@ -192,6 +192,17 @@ for (const how of ["close()", "abort()", "intoParts()", "both ends"] as const) {
   });
 }
 
+for (const how of ["close()", "abort()"] as const) {
+  test(`Upgraded.closed resolves where it is asked for behind ${how}, over streams that tell nothing`, async () => {
+    const [near] = duplexPair();
+    const { readable, writable } = near;
+    const io = new Upgraded({ readable, writable }, new Uint8Array(0), { protocol: "x" });
+    if (how === "close()") await io.close();
+    else io.abort();
+    assertEquals(await isPending(io.closed), false);
+  });
+}
+
 test("Upgraded.closeWrite() asks a transport that can end its side alone, behind what is written (Deno.Conn)", async () => {
   const [near] = streamPair();
   const order: string[] = [];

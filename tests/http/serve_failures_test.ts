@@ -42,6 +42,15 @@ test("serve() prints the error of a handler that has a bug as it is, and answers
   assertEquals(lines, [bug]);
 });
 
+test("serve() answers 500 for an error whose causes go round in a circle (RFC 9110 §15.6.1)", async () => {
+  const [first, second] = [new Error("the first"), new Error("the second")];
+  first.cause = second;
+  second.cause = first;
+  const { server, port } = await listening(() => Promise.reject(first));
+  assertMatch(await say(port, GET), /^HTTP\/1\.1 500 /);
+  await server.shutdown();
+});
+
 test("serve() says and answers nothing where a handler gives up because its client has ended its side", async (t) => {
   const lines = printed(t);
   const { server, port } = await listening(async ({ signal }) => {
