@@ -32,12 +32,17 @@ const CONNECT: Kinds<ConnectOptions> = { ...SOCKET, tls: checkTls, signal: "sign
 export const LISTEN: Kinds<ListenOptions> = {
   ...SOCKET,
   hostname: checkHost,
-  port: (value, name) => checkInteger(value, name, 0, 65_535),
+  port: (value, name) => checkInteger(isDigits(value) ? Number(value) : value, name, 0, 65_535),
   path: checkPath,
   tls: checkServerTls,
   reusePort: "boolean",
   backlog: "number",
 };
+
+/** All platforms take the port that JavaScript programs hand over from the environment (`process.env.PORT`) as it is. */
+function isDigits(value: unknown): boolean {
+  return typeof value === "string" && /^[0-9]+$/.test(value);
+}
 
 const NOT_IN_HOST = /[\0-\x20\x7f]/;
 

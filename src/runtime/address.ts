@@ -40,12 +40,12 @@ function checkAddress(address: SocketAddress): SocketAddress {
 }
 
 /**
- * Where to listen, by options that have been checked.
+ * Where to listen, by options that have been checked; the port may still be a text of digits.
  *
  * @throws {RangeError} The path is too long.
  */
 export function placeOf({ hostname = "0.0.0.0", port = 0, path }: ListenOptions): SocketAddress {
-  if (path === undefined) return { hostname: withoutBrackets(hostname), port };
+  if (path === undefined) return { hostname: withoutBrackets(hostname), port: Number(port) };
   checkPathLength(path, "options.path");
   return { path };
 }

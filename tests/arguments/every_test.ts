@@ -38,6 +38,7 @@ const INTERNAL: ReadonlySet<string> = new Set([
   "ended",
   "failed",
   "gone",
+  "cannotOpen",
   "offer",
 ]);
 

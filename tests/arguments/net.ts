@@ -63,7 +63,9 @@ export function wrongListenOptions(call: (options: unknown) => unknown, name = "
   return [
     ["a number for options", () => call(8080), name],
     ["null for options", () => call(null), name],
-    ["a text for a port", () => call({ port: "8080" }), `${name}.port`],
+    ["a text that is no number for a port", () => call({ port: "8080/" }), `${name}.port`],
+    ["an empty text for a port", () => call({ port: "" }), `${name}.port`],
+    ["a text of too many digits for a port", () => call({ port: "65536" }), `${name}.port`, "RangeError"],
     ["a port below 0", () => call({ port: -1 }), `${name}.port`, "RangeError"],
     ["a port above 65,535", () => call({ port: 65_536 }), `${name}.port`, "RangeError"],
     ["NaN for a port", () => call({ port: NaN }), `${name}.port`, "RangeError"],

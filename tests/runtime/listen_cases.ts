@@ -21,6 +21,15 @@ export function listenCases(net: Subject): void {
     await listener.close();
   });
 
+  test("listen() takes a port in digits, as it is in the environment", async () => {
+    const chosen = await net.listen({ hostname: "127.0.0.1", port: "0" as unknown as number });
+    const { port } = chosen.address as { port: number };
+    await chosen.close();
+    const listener = await net.listen({ hostname: "127.0.0.1", port: String(port) as unknown as number });
+    assertEquals(listener.address, { hostname: "127.0.0.1", port });
+    await listener.close();
+  });
+
   test("listen() rejects with address when the port is taken", async () => {
     const listener = await net.listen({ hostname: "127.0.0.1" });
     const { port } = listener.address as { port: number };
