@@ -39,7 +39,7 @@ import { type ClientResponse, clientResponse } from "./client_response.ts";
 import { type ConnectorSettings, openRoute, withinTime } from "./connector.ts";
 import { ACCEPTED_CODINGS, codingsOf } from "./decode.ts";
 import { Pool, type Pooled } from "./pool.ts";
-import { openTunnel } from "./proxy_connect.ts";
+import { answerTo, openTunnel } from "./proxy_connect.ts";
 import { socketsPolled } from "./platform.ts";
 import { bareHost, proxyFor } from "./proxy_rules.ts";
 import { isRedirect, redirected } from "./redirect.ts";
@@ -374,7 +374,7 @@ export class Client implements AsyncDisposable {
     }
     const { onProxyChallenge } = this.#options;
     if (response.status === 407 && route.forward && onProxyChallenge !== undefined && isReplayable(request.body)) {
-      const answer = await challenged(response, onProxyChallenge);
+      const answer = await challenged(response, onProxyChallenge, sending.signal);
       if (answer !== null) {
         await discard(exchanged);
         return await this.#send(withoutField(request, "proxy-authorization"), route, sending, answer);
@@ -497,13 +497,14 @@ export class Client implements AsyncDisposable {
 
 /** What is answered to a 407; if the answer fails, the connection is free again. */
 async function challenged(
-  { body, fields }: IncomingResponse,
+  response: IncomingResponse,
   onProxyChallenge: NonNullable<ClientOptions["onProxyChallenge"]>,
+  signal: AbortSignal | undefined,
 ): Promise<string | null> {
   try {
-    return await onProxyChallenge(fields.getAll("proxy-authenticate"));
+    return await answerTo(response, onProxyChallenge, signal);
   } catch (error) {
-    body.cancel(error);
+    response.body.cancel(error);
     throw error;
   }
 }

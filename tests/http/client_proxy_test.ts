@@ -250,6 +250,30 @@ test("an onProxyChallenge that fails, or answers what cannot be sent, leaves no 
   }
 });
 
+test("a request that is given up does not wait for onProxyChallenge, nor does abort() of the client [F10]", async () => {
+  for (const proxyTunnel of ["https", "always"] as const) {
+    for (const how of ["signal", "client"] as const) {
+      let asked = (): void => {};
+      const challenged = new Promise<void>((resolve) => asked = resolve);
+      const onProxyChallenge = () => {
+        asked();
+        return new Promise<null>(() => {});
+      };
+      const { client, connection } = dialing({ proxy: "http://proxy", proxyTunnel, onProxyChallenge });
+      const controller = new AbortController();
+      const failure = rejection(client.fetch("http://a/", { signal: controller.signal }));
+      await answer((await connection(0)).far, `${CHALLENGED}Content-Length: 4¶¶body`);
+      await challenged;
+      if (how === "signal") controller.abort(new Error("enough"));
+      else void client.abort(new Error("enough"));
+      await turns();
+      assertEquals(client.connections, 0);
+      if (how === "signal" || proxyTunnel === "always") assertEquals((await failure as Error).message, "enough");
+      await client.abort();
+    }
+  }
+});
+
 test("fetch() gives a 407 to absolute-form to whoever has no answer to it", async () => {
   const { client, connection } = dialing({ proxy: "http://proxy" });
   const fetching = client.fetch("http://a/");
