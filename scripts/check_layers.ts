@@ -27,6 +27,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** The doors from ring 1 up to ring 2, each in a file of its own: whoever calls `serve()` brings no socket. */
 const doors: Readonly<Record<string, readonly string[]>> = {
+  "src/connection/platform.ts": ["src/runtime/turns.ts"],
   "src/http/platform.ts": [
     "src/runtime/decompress.ts",
     "src/runtime/environment.ts",

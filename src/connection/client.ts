@@ -21,6 +21,7 @@ import { type OutgoingRequest, type SendOptions, UnsentError } from "./outgoing_
 import { Outlet } from "./outlet.ts";
 import { type ContinueWait, type RequestOwner, RequestPump } from "./request_pump.ts";
 import { type Settled, settled } from "./settled.ts";
+import { MESSAGE_COST, PART_COST } from "./turn.ts";
 import { attachUpgrade, PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
 import type { Parts } from "./upgraded.ts";
 import { Wire } from "./wire.ts";
@@ -250,6 +251,7 @@ export class ClientConnection implements AsyncDisposable {
         case "informational":
           if (event.head.status === 100) exchange.pump.proceed();
           exchange.options.onInformational?.(event.head);
+          if (this.#wire.turn.spend(MESSAGE_COST)) await this.#rest();
           break;
         case "response":
           return this.#answered(exchange, event.head, event.framing);
@@ -263,6 +265,12 @@ export class ClientConnection implements AsyncDisposable {
 
   async #receive(): Promise<void> {
     this.#received(await this.#wire.read());
+  }
+
+  /** Others have their turn, however much the server has sent. */
+  async #rest(): Promise<void> {
+    await this.#wire.turn.rest();
+    if (this.#closed !== null) throw bodyTruncated(this.#closedError());
   }
 
   #received(chunk: Uint8Array | null): void {
@@ -314,6 +322,7 @@ export class ClientConnection implements AsyncDisposable {
   async #pullBody(): Promise<Uint8Array | Fields> {
     const exchange = this.#exchange;
     try {
+      if (this.#wire.turn.spend(PART_COST)) await this.#rest();
       while (true) {
         const event = this.#machine.next();
         if (event.type === "data") return event.bytes;

@@ -6,6 +6,7 @@
  */
 
 import { type Clock, Deadline } from "./clock.ts";
+import { PART_COST } from "./turn.ts";
 import type { Wire } from "./wire.ts";
 
 /** What the peer may still send into nothing, where nobody says how much. 1 MiB. */
@@ -77,6 +78,7 @@ class Hearing {
     for (let chunk = await this.#wire.lastRead; chunk !== null && left > 0; chunk = await this.#wire.read()) {
       left -= chunk.length;
       this.#onChunk?.();
+      if (this.#wire.turn.spend(PART_COST)) await this.#wire.turn.rest();
     }
   }
 

@@ -12,6 +12,7 @@ import type { ServerMachine } from "../http1/server_machine.ts";
 import { type Clock, Deadline } from "./clock.ts";
 import type { BodySource, IncomingBody } from "./incoming_body.ts";
 import type { Outlet } from "./outlet.ts";
+import { PART_COST } from "./turn.ts";
 import type { Wire } from "./wire.ts";
 
 /** How much of a body is taken in, and for how long. */
@@ -85,6 +86,7 @@ export class RequestIntake implements BodySource {
   /** The next part of the request's body. */
   async pull(): Promise<Uint8Array | Fields> {
     try {
+      if (this.#wire.turn.spend(PART_COST)) await this.#wire.turn.rest();
       while (true) {
         if (this.#closed) throw this.#owner.truncated();
         const event = this.#machine.next();

@@ -34,6 +34,7 @@ import { Outlet } from "./outlet.ts";
 import { RequestIntake } from "./request_intake.ts";
 import type { OutgoingResponse } from "./respond.ts";
 import { type Settled, settled } from "./settled.ts";
+import { headCost, MESSAGE_COST } from "./turn.ts";
 import { attachUpgrade, PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
 import type { Parts } from "./upgraded.ts";
 import { Vigil } from "./vigil.ts";
@@ -260,6 +261,7 @@ export class ServerConnection implements AsyncDisposable {
         this.#waiting = false;
         if (this.#stopped !== null) return this.#stopped;
         this.#receive(chunk);
+        if (chunk !== null) this.#wire.turn.spend(headCost(chunk.length));
       } else if (event.type === "request") {
         const outcome = this.#exchange(event);
         const next = typeof outcome === "string" ? outcome : await outcome;
@@ -268,10 +270,19 @@ export class ServerConnection implements AsyncDisposable {
         if (next === "close" || this.#stopped !== null) return this.#stopped ?? { reason: "shutdown" };
         this.#request = null;
         this.#controller = null;
+        if (!this.#wire.turn.spend(MESSAGE_COST)) continue;
+        await this.#rest();
+        if (this.#stopped !== null) return this.#stopped;
       } else {
         return { reason: "eof" };
       }
     }
+  }
+
+  /** Other connections have their turn, however many requests have come. What was answered need not wait for that. */
+  async #rest(): Promise<void> {
+    await this.#outlet.flush();
+    await this.#wire.turn.rest();
   }
 
   #timeHead(): void {

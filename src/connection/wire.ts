@@ -8,11 +8,14 @@
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { accepted, type FastPath, type PeerWatcher } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
+import { Turn } from "./turn.ts";
 
 /** See the module. */
 export class Wire implements PeerWatcher {
   /** The transport as the caller gave it. */
   readonly io: DuplexLike;
+  /** What its reader does within a turn of the event loop. */
+  readonly turn: Turn = new Turn();
   readonly #channel: HeldChannel;
   #last: Promise<Uint8Array | null> = NO_READ;
   #ahead: Promise<Uint8Array | null> | null = null;
@@ -69,6 +72,12 @@ export class Wire implements PeerWatcher {
       this.#ahead = null;
       return ahead;
     }
+    return this.#beginRead();
+  }
+
+  /** Of a pair of streams nobody knows whether it waits. */
+  #beginRead(): Promise<Uint8Array | null> {
+    if (this.#channel.fastPath?.empty === true) this.turn.renew();
     return this.#last = this.#channel.read();
   }
 
@@ -86,7 +95,7 @@ export class Wire implements PeerWatcher {
     if (this.#ahead === null) {
       this.#reading = true;
       this.#arrived = undefined;
-      this.#ahead = this.#last = this.#channel.read();
+      this.#ahead = this.#beginRead();
       this.#ahead.then((chunk) => {
         this.#reading = false;
         this.#arrived = chunk;

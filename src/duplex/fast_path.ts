@@ -71,6 +71,8 @@ export interface ChunkTaker {
 
 /** Reading without a promise for each chunk, straight from a socket of this package. */
 export interface FastPath {
+  /** Whether the next chunk has to be waited for. */
+  readonly empty: boolean;
   /** Takes the next chunk if it is there; `null` at the end, `undefined` if it has to be waited for. */
   takeChunk(): Uint8Array | null | undefined;
   /** Tells `taker` of the next chunk, the end or a failure, once. Counts as a `read()` that is pending. */

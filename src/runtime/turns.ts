@@ -24,7 +24,8 @@ export function nextTurn(act: () => void): void {
 
 function schedule(): void {
   due = true;
-  if (setImmediate === undefined || (isDeno && ++immediates > IMMEDIATES_IN_A_ROW)) {
+  const setImmediate = immediate();
+  if (setImmediate === null || (isDeno && ++immediates > IMMEDIATES_IN_A_ROW)) {
     immediates = 0;
     setTimeout(takeTurn, 0);
   } else setImmediate(takeTurn);
@@ -42,5 +43,14 @@ function takeTurn(): void {
  * millisecond or more on all runtimes.
  */
 const isDeno = "Deno" in globalThis;
-const setImmediate = (builtinModule("node:timers") as { setImmediate(act: () => void): void } | undefined)
-  ?.setImmediate;
+
+type SetImmediate = (act: () => void) => void;
+
+let known: SetImmediate | null | undefined = undefined;
+
+/** Looked up when it is first needed: most connections never do, and on Deno it changes when messages of ports are told (2.9.6). */
+function immediate(): SetImmediate | null {
+  if (known !== undefined) return known;
+  const timers = builtinModule("node:timers") as { readonly setImmediate: SetImmediate } | undefined;
+  return known = timers?.setImmediate ?? null;
+}

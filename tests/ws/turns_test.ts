@@ -3,13 +3,13 @@
  */
 
 import { test } from "node:test";
-import { setImmediate } from "node:timers";
 import { deflateRawSync } from "node:zlib";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { WebSocketProtocolError } from "../../src/websocket/errors.ts";
 import { withPeer } from "../support/frame_peer.ts";
 import { bytesOf, closePayload, type FrameInit, OPCODES, roles } from "../support/frames.ts";
 import { pattern } from "../support/switching.ts";
+import { nextImmediate, Turns } from "../support/turns.ts";
 
 const { text, binary, close, ping } = OPCODES;
 const PMD = "permessage-deflate; client_no_context_takeover; server_no_context_takeover";
@@ -18,23 +18,6 @@ const PMD = "permessage-deflate; client_no_context_takeover; server_no_context_t
 function compressed(opcode: number, bytes: Uint8Array): FrameInit {
   const payload = new Uint8Array(deflateRawSync(bytes, { finishFlush: 2 })).subarray(0, -4);
   return { opcode, rsv: 4, payload };
-}
-
-/** Counts what happens within a turn of the event loop. */
-class Turns {
-  /** The most that has happened in one. */
-  most = 0;
-  #count = 0;
-
-  add(count: number): void {
-    if (this.#count === 0) {
-      const next = (): void => void (this.#count = 0);
-      setImmediate(next);
-      setTimeout(next, 0);
-    }
-    this.#count += count;
-    this.most = Math.max(this.most, this.#count);
-  }
 }
 
 test("what messages are inflated to is bounded for each turn of the event loop, however they come [K6]", async () => {
@@ -143,7 +126,7 @@ test("a WebSocket that is aborted while it inflates ends there [K6]", async () =
     const { io, peer } = withPeer(role, { extensions: PMD });
     void peer.send(compressed(binary, new Uint8Array(8_000_000)), { opcode: text, payload: "behind it" });
     const read = io.read();
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await nextImmediate();
     io.abort(new Error("enough"));
     await assertRejects(() => read, Error, "enough");
     await assertRejects(() => io.read(), Error, "enough");
