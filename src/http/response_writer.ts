@@ -55,35 +55,36 @@ export function fieldsOf(headers: HeadersInit): Field[] {
   return Symbol.iterator in headers ? [...headers as Iterable<Field>] : Object.entries(headers);
 }
 
-/** How many turns of the microtask queue a body may take to say that it is over. */
+/** How many turns of the microtask queue a chunk that is there already, or an end, may take. */
 const TURNS = 8;
 
+type Chunk = ReadableStreamReadResult<Uint8Array>;
+
+/** A body that is over with its first chunk goes out with the head; the head waits for nothing that is yet to come. */
 async function firstChunk(head: OutgoingResponse, body: ReadableStream<Uint8Array>): Promise<OutgoingResponse> {
   const reader = body.getReader();
-  const first = await reader.read();
-  if (first.done) return { ...head, body: new Uint8Array(0) };
+  const first = reader.read();
+  if (!await comesSoon(first)) return { ...head, body: rest(reader, [first]) };
+  const { done, value } = await first;
+  if (done) return { ...head, body: new Uint8Array(0) };
   const second = reader.read();
-  let over: boolean | null = null;
-  second.then(({ done }) => over = done, () => over = false);
-  for (let turn = 0; turn < TURNS && over === null; turn++) await null;
-  if (over === true && first.value instanceof Uint8Array) return { ...head, body: first.value };
-  return { ...head, body: rest(reader, first.value, second) };
+  const over = await comesSoon(second) && (await second.catch(() => null))?.done === true;
+  return { ...head, body: over && value instanceof Uint8Array ? value : rest(reader, [first, second]) };
 }
 
-/** A body of which two reads have begun already. */
-function rest(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  first: Uint8Array,
-  second: Promise<ReadableStreamReadResult<Uint8Array>>,
-): OutgoingBody {
-  let begun = false;
+async function comesSoon(chunk: Promise<Chunk>): Promise<boolean> {
+  let came = false;
+  const mark = (): void => void (came = true);
+  chunk.then(mark, mark);
+  for (let turn = 0; turn < TURNS && !came; turn++) await null;
+  return came;
+}
+
+/** A body of which the first reads have begun already. */
+function rest(reader: ReadableStreamDefaultReader<Uint8Array>, begun: Promise<Chunk>[]): OutgoingBody {
   return new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(first);
-    },
     async pull(controller) {
-      const { done, value } = await (begun ? reader.read() : second);
-      begun = true;
+      const { done, value } = await (begun.shift() ?? reader.read());
       if (done) controller.close();
       else controller.enqueue(value);
     },

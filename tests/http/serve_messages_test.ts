@@ -50,6 +50,21 @@ test("serve() answers HTTP/1.0 with a length or the end of the connection, and k
   assert((await output("GET / HTTP/1.0¶¶", (request) => LightResponse.of(request.url))).endsWith("http://localhost/"));
 });
 
+test("serve() sends the head of a response before its first chunk is there, as event streams want it", async (t) => {
+  let source: ReadableStreamDefaultController<Uint8Array> | null = null;
+  const body = () => new ReadableStream<Uint8Array>({ start: (controller) => void (source = controller) });
+  const served = await listening(() => new Response(body(), { headers: { "content-type": "text/event-stream" } }));
+  t.after(() => served[Symbol.asyncDispose]());
+  const client = dial(served.port);
+  await client.write(wire(GET));
+  assertMatch(await readUntil(client, "¶¶"), /^HTTP\/1\.1 200 OK¶.*text\/event-stream¶/);
+  source!.enqueue(wire("data: 1"));
+  assertStringIncludes(await readUntil(client, "data: 1¶"), "7¶data: 1¶");
+  source!.close();
+  assertStringIncludes(await readUntil(client, "0¶¶"), "0¶¶");
+  await client.close();
+});
+
 test("serve() sends 100 when the body is read, and only then [D1]", async (t) => {
   const head = "POST / HTTP/1.1¶Host: a¶Expect: 100-continue¶Content-Length: 2¶¶";
   const served = await listening(async (request) => {
