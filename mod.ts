@@ -23,19 +23,19 @@
  * @module
  */
 
-export type * from "./src/connection/mod.ts";
-export type * from "./src/runtime/mod.ts";
-export { handshake } from "./src/connection/client.ts";
-export { UnsentError } from "./src/connection/outgoing_request.ts";
-export { IncomingRequest, IncomingResponse } from "./src/connection/incoming.ts";
-export { serveConnection } from "./src/connection/server.ts";
-export { UpgradeRejected } from "./src/connection/upgrade.ts";
-export { Upgraded } from "./src/connection/upgraded.ts";
+export type * from "./src/http1/mod.ts";
+export type * from "./src/net/mod.ts";
+export { handshake } from "./src/http1/client_connection.ts";
+export { UnsentError } from "./src/http1/outgoing_request.ts";
+export { IncomingRequest, IncomingResponse } from "./src/http1/incoming.ts";
+export { serveConnection } from "./src/http1/server_connection.ts";
+export { UpgradeRejected } from "./src/http1/upgrade.ts";
+export { Upgraded } from "./src/http1/upgraded.ts";
 export { duplexPair, type DuplexPairOptions, type PairEnd } from "./src/duplex/pair.ts";
-export { TransportError, type TransportErrorCode, type TransportErrorOptions } from "./src/duplex/transport_error.ts";
-export { ProtocolError, StateError } from "./src/http1/errors.ts";
-export { Fields } from "./src/http1/fields.ts";
-export { Client } from "./src/http/client.ts";
+export { TransportError, type TransportErrorCode, type TransportErrorOptions } from "./src/errors/transport_error.ts";
+export { ProtocolError, StateError } from "./src/errors/protocol_error.ts";
+export { Fields } from "./src/semantics/fields.ts";
+export { Client } from "./src/http/client/client.ts";
 export type {
   ClientBody,
   ClientOptions,
@@ -46,15 +46,15 @@ export type {
   ProxyChoice,
   RouteOptions,
   UpgradeInit,
-} from "./src/http/client_options.ts";
-export type { ClientResponse } from "./src/http/client_response.ts";
-export { ConnectRequest } from "./src/http/connect_request.ts";
-export { LightResponse } from "./src/http/light_response.ts";
-export { type ProxyEnvironment, proxyFromEnv } from "./src/http/proxy_env.ts";
-export { serve } from "./src/http/serve.ts";
-export type { ServeInfo } from "./src/http/serve_info.ts";
-export type { ConnectHandler, SentResponse, ServeHandler, ServeOptions } from "./src/http/serve_options.ts";
-export type { Server, ServerAddress, ShutdownOptions } from "./src/http/server.ts";
+} from "./src/http/client/client_options.ts";
+export type { ClientResponse } from "./src/http/client/client_response.ts";
+export { ConnectRequest } from "./src/http/server/connect_request.ts";
+export { LightResponse } from "./src/http/server/light_response.ts";
+export { type ProxyEnvironment, proxyFromEnv } from "./src/http/client/way/proxy_env.ts";
+export { serve } from "./src/http/server/serve.ts";
+export type { ServeInfo } from "./src/http/server/serve_info.ts";
+export type { ConnectHandler, SentResponse, ServeHandler, ServeOptions } from "./src/http/server/serve_options.ts";
+export type { Server, ServerAddress, ShutdownOptions } from "./src/http/server/server.ts";
 export {
   connectResponse,
   offeredProtocols,
@@ -65,12 +65,12 @@ export {
   upgradeResponse,
   wantsUpgrade,
 } from "./src/http/switch.ts";
-export { type WebSocketClosed, WebSocketConnection } from "./src/ws/connection.ts";
-export { webSocketOver } from "./src/ws/over.ts";
-export { upgradeWebSocket } from "./src/ws/upgrade.ts";
-export type { WebSocketStreamOptions } from "./src/ws/connect.ts";
-export { type BinaryType, WebSocket, type WebSocketInit } from "./src/ws/web_socket.ts";
-export type { WebSocketCloseEvent, WebSocketErrorEvent, WebSocketEventMap } from "./src/ws/web_socket_events.ts";
-export { WebSocketStream } from "./src/ws/web_socket_stream.ts";
-export { WebSocketProtocolError } from "./src/websocket/errors.ts";
-export type * from "./src/ws/mod.ts";
+export { type WebSocketClosed, WebSocketConnection } from "./src/websocket/connection.ts";
+export { webSocketOver } from "./src/websocket/over.ts";
+export { upgradeWebSocket } from "./src/websocket/upgrade.ts";
+export type { WebSocketStreamOptions } from "./src/websocket/connect.ts";
+export { type BinaryType, WebSocket, type WebSocketInit } from "./src/websocket/web_socket.ts";
+export type { WebSocketCloseEvent, WebSocketErrorEvent, WebSocketEventMap } from "./src/websocket/web_socket_events.ts";
+export { WebSocketStream } from "./src/websocket/web_socket_stream.ts";
+export { WebSocketProtocolError } from "./src/errors/web_socket_protocol_error.ts";
+export type * from "./src/websocket/mod.ts";

@@ -27,20 +27,20 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** The doors from ring 1 up to ring 2, each in a file of its own: whoever calls `serve()` brings no socket. */
 const doors: Readonly<Record<string, readonly string[]>> = {
-  "src/connection/platform.ts": ["src/runtime/turns.ts"],
+  "src/duplex/platform.ts": ["src/platform/turns.ts"],
   "src/http/platform.ts": [
-    "src/runtime/decompress.ts",
-    "src/runtime/environment.ts",
-    "src/runtime/lookup.ts",
-    "src/runtime/mod.ts",
-    "src/runtime/socket_poll.ts",
+    "src/platform/decompress.ts",
+    "src/platform/environment.ts",
+    "src/platform/lookup.ts",
+    "src/net/mod.ts",
+    "src/platform/socket_poll.ts",
   ],
-  "src/proxy/platform.ts": ["src/runtime/mod.ts"],
-  "src/ws/platform.ts": [
-    "src/runtime/buffer_module.ts",
-    "src/runtime/deflate.ts",
-    "src/runtime/turns.ts",
-    "src/runtime/zlib.ts",
+  "src/proxy/platform.ts": ["src/net/mod.ts"],
+  "src/websocket/platform.ts": [
+    "src/platform/buffer_module.ts",
+    "src/platform/deflate.ts",
+    "src/platform/turns.ts",
+    "src/platform/zlib.ts",
   ],
 };
 

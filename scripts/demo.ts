@@ -13,8 +13,8 @@ import {
   serveConnection,
   upgradeResponse,
   wantsUpgrade,
-} from "../src/connection/mod.ts";
-import { connect, type Duplex, listen, type Listener } from "../src/runtime/mod.ts";
+} from "../src/http1/mod.ts";
+import { connect, type Duplex, listen, type Listener } from "../src/net/mod.ts";
 import { startProxy } from "./examples/forward_proxy.ts";
 import { headline, type Line, overheard, tell } from "./examples/transcript.ts";
 

@@ -31,7 +31,7 @@ test("checkLayers() refuses an import upwards, types and dynamic imports include
       "src/duplex/c.ts": 'export { D } from "../connection/d.ts";\nimport "../http1/errors.ts";',
       "src/connection/d.ts": 'export const d = () => import("../runtime/e.ts");',
       "src/runtime/e.ts": 'import * as mod from "../../mod.ts";',
-      "src/http1/errors.ts": "",
+      "src/errors/protocol_error.ts": "",
       "mod.ts": "",
     }),
     [
@@ -50,7 +50,7 @@ test("checkLayers() lets imports point down", () => {
     "src/http1/b.ts": 'import { a } from "../bytes/a.ts";',
     "src/duplex/d.ts": "",
     "src/connection/c.ts": 'import "../http1/b.ts";\nimport { d } from "../duplex/d.ts";',
-    "src/runtime/node.ts": 'import net from "node:net";\nimport { c } from "../connection/c.ts";\nprocess.exit();',
+    "src/net/node/mod.ts": 'import net from "node:net";\nimport { c } from "../connection/c.ts";\nprocess.exit();',
     "mod.ts": 'export { c } from "./src/connection/c.ts";',
   });
   assertEquals(problems, []);
@@ -59,8 +59,8 @@ test("checkLayers() lets imports point down", () => {
 test("checkLayers() lets only the doors lead from ring 1 to ring 2", () => {
   const door = 'export { connect } from "../runtime/mod.ts";';
   assertEquals(
-    check({ "src/http/platform.ts": door, "src/http/serve.ts": door, "src/runtime/mod.ts": "" }),
-    ["src/http/serve.ts must not import src/runtime/mod.ts"],
+    check({ "src/http/platform.ts": door, "src/http/server/serve.ts": door, "src/net/mod.ts": "" }),
+    ["src/http/server/serve.ts must not import src/net/mod.ts"],
   );
 });
 

@@ -12,13 +12,13 @@ const { exports } = JSON.parse(readFileSync(projectFile("deno.json"), "utf8")) a
 
 const modules: Record<string, () => Promise<object>> = {
   ".": () => import("../mod.ts"),
-  "./http1": () => import("../src/connection/mod.ts"),
-  "./websocket": () => import("../src/ws/mod.ts"),
+  "./http1": () => import("../src/http1/mod.ts"),
+  "./websocket": () => import("../src/websocket/mod.ts"),
   "./proxy": () => import("../src/proxy/mod.ts"),
-  "./net": () => import("../src/runtime/mod.ts"),
-  "./deno": () => import("../src/runtime/deno.ts"),
-  "./bun": () => import("../src/runtime/bun.ts"),
-  "./node": () => import("../src/runtime/node.ts"),
+  "./net": () => import("../src/net/mod.ts"),
+  "./deno": () => import("../src/net/deno/mod.ts"),
+  "./bun": () => import("../src/net/bun/mod.ts"),
+  "./node": () => import("../src/net/node/mod.ts"),
 };
 
 test("surface.json and this file know every entry point of deno.json", () => {

@@ -5,7 +5,7 @@
  */
 
 import { Client, handshake } from "../../mod.ts";
-import { startTls, type TlsOptions } from "../../src/runtime/mod.ts";
+import { startTls, type TlsOptions } from "../../src/net/mod.ts";
 
 /**
  * Fetches through a tunnel, step by step: CONNECT, TLS, HTTP.

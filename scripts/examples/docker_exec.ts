@@ -7,7 +7,7 @@
 
 import { LimitedBytesTransformStream } from "@std/streams";
 import { Client } from "../../mod.ts";
-import { connect } from "../../src/runtime/mod.ts";
+import { connect } from "../../src/net/mod.ts";
 
 /** What a command said. */
 export interface Output {

@@ -21,9 +21,9 @@ import {
   type ServerConnection,
   type Upgraded,
   upgradeResponse,
-} from "../../src/connection/mod.ts";
+} from "../../src/http1/mod.ts";
 import { forwardedFields, tunnel } from "../../src/proxy/mod.ts";
-import { connect, listen, type Socket, TransportError } from "../../src/runtime/mod.ts";
+import { connect, listen, type Socket, TransportError } from "../../src/net/mod.ts";
 import { authorityOf, covers, hopsLeft, Refusal, refusalOf } from "./proxy_rules.ts";
 
 /** What the proxy can be told. Times are in milliseconds. */

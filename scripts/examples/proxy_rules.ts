@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Authority, type IncomingRequest, parseAuthority, ProtocolError } from "../../src/connection/mod.ts";
-import { TransportError } from "../../src/runtime/mod.ts";
+import { type Authority, type IncomingRequest, parseAuthority, ProtocolError } from "../../src/http1/mod.ts";
+import { TransportError } from "../../src/net/mod.ts";
 
 /** A request that is not carried out, with the reason for people and for programs (Proxy-Status, RFC 9209 §2.3). */
 export class Refusal extends Error {

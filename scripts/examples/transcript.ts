@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ByteChannel, Duplex } from "../../src/runtime/mod.ts";
+import type { ByteChannel, Duplex } from "../../src/net/mod.ts";
 
 const WIDTH = 9;
 

@@ -15,8 +15,8 @@ import {
   type Upgraded,
   upgradeResponse,
   wantsUpgrade,
-} from "../../src/connection/mod.ts";
-import { connect, listen } from "../../src/runtime/mod.ts";
+} from "../../src/http1/mod.ts";
+import { connect, listen } from "../../src/net/mod.ts";
 import { headline, overheard, tell } from "./transcript.ts";
 
 // The protocol, the same for both sides: lines of text.

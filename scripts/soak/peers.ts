@@ -17,7 +17,7 @@ import {
   wantsUpgrade,
 } from "../../mod.ts";
 import { tunnel } from "../../src/proxy/mod.ts";
-import { connect, listen, type Listener, type Socket } from "../../src/runtime/mod.ts";
+import { connect, listen, type Listener, type Socket } from "../../src/net/mod.ts";
 
 /** Both servers, on loopback. */
 export interface Peers extends AsyncDisposable {

@@ -5,7 +5,7 @@
  */
 
 import type { Client } from "../../mod.ts";
-import { connect, type Socket } from "../../src/runtime/mod.ts";
+import { connect, type Socket } from "../../src/net/mod.ts";
 import { pause } from "./peers.ts";
 
 /** What a thing is done with. */

@@ -7,16 +7,16 @@
 
 /** From the project's root. */
 export const smokeFiles: readonly string[] = [
-  "tests/http/client_fetch_test.ts",
-  "tests/http/client_proxy_test.ts",
-  "tests/http/client_upgrade_test.ts",
-  "tests/http/serve_switch_test.ts",
+  "tests/http/client/client_fetch_test.ts",
+  "tests/http/client/client_proxy_test.ts",
+  "tests/http/client/client_upgrade_test.ts",
+  "tests/http/server/serve_switch_test.ts",
   "tests/proxy/tunnel_test.ts",
   "tests/readme/claims_test.ts",
   "tests/readme/stories_test.ts",
   "tests/smoke/abort_test.ts",
   "tests/smoke/deflate_test.ts",
   "tests/smoke/tls_test.ts",
-  "tests/ws/client_test.ts",
-  "tests/ws/messages_test.ts",
+  "tests/websocket/client_test.ts",
+  "tests/websocket/messages_test.ts",
 ];

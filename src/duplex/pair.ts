@@ -5,11 +5,11 @@
  */
 
 import { checkOptions, isBytes, wrongType } from "../bytes/arguments.ts";
-import { StateError } from "../http1/errors.ts";
+import { StateError } from "../errors/protocol_error.ts";
 import { readableOf, writableOf } from "./channel_streams.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
 import { accepted, type PeerWatcher, type Watchable, type Withdrawable } from "./fast_path.ts";
-import { TransportError } from "./transport_error.ts";
+import { TransportError } from "../errors/transport_error.ts";
 
 /** How a pair behaves; the same in both directions. */
 export interface DuplexPairOptions {

@@ -5,7 +5,7 @@
  */
 
 import { checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
-import { StateError } from "../http1/errors.ts";
+import { StateError } from "../errors/protocol_error.ts";
 import type { ByteChannel, DuplexLike } from "./duplex.ts";
 import {
   accepted,
@@ -15,7 +15,7 @@ import {
   type Watchable,
   type Withdrawable,
 } from "./fast_path.ts";
-import { TransportError } from "./transport_error.ts";
+import { TransportError } from "../errors/transport_error.ts";
 
 /** A byte channel that can end itself, and give back the pair it was made from. */
 export interface HeldChannel extends ByteChannel, Withdrawable, Watchable, Shortcut {

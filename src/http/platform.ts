@@ -4,8 +4,8 @@
  * @module
  */
 
-export { connect, listen, startTls } from "../runtime/mod.ts";
-export { environment } from "../runtime/environment.ts";
-export { lookup } from "../runtime/lookup.ts";
-export { type Coding, CodingError, decompress } from "../runtime/decompress.ts";
-export { socketsPolled } from "../runtime/socket_poll.ts";
+export { connect, listen, startTls } from "../net/mod.ts";
+export { environment } from "../platform/environment.ts";
+export { lookup } from "../platform/lookup.ts";
+export { type Coding, CodingError, decompress } from "../platform/decompress.ts";
+export { socketsPolled } from "../platform/socket_poll.ts";

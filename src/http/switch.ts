@@ -9,8 +9,8 @@
  */
 
 import { checkFunction, checkObject, checkString, wrongType } from "../bytes/arguments.ts";
-import { inThisContext } from "../connection/async_context.ts";
-import type { IncomingRequest } from "../connection/incoming.ts";
+import { inThisContext } from "../duplex/async_context.ts";
+import type { IncomingRequest } from "../http1/incoming.ts";
 import {
   connectResponse as tunnel,
   PossibleSwitch,
@@ -19,13 +19,13 @@ import {
   type SwitchInit,
   upgradeResponse as upgrade,
   wantsUpgrade as wants,
-} from "../connection/respond.ts";
-import type { Owned } from "../connection/owned.ts";
-import { onUpgrade as claim } from "../connection/upgrade.ts";
-import type { Upgraded } from "../connection/upgraded.ts";
-import type { Proposal } from "../http1/switching.ts";
-import { ConnectRequest } from "./connect_request.ts";
-import { LightRequest } from "./light_request.ts";
+} from "../http1/respond.ts";
+import type { Owned } from "../http1/owned.ts";
+import { onUpgrade as claim } from "../http1/upgrade.ts";
+import type { Upgraded } from "../http1/upgraded.ts";
+import type { Proposal } from "../semantics/switching.ts";
+import { ConnectRequest } from "./server/connect_request.ts";
+import { LightRequest } from "./server/light_request.ts";
 
 /** A platform response that switches, and what it leads to. */
 export interface ResponseSwitch {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { IncomingBody } from "../connection/incoming_body.ts";
-import { unattended } from "../connection/settled.ts";
+import type { IncomingBody } from "../http1/incoming_body.ts";
+import { unattended } from "../duplex/deferred.ts";
 
 /** The fields behind a body, once it was read to its end. A rejection needs no handler. */
 export function trailerHeaders(body: IncomingBody): Promise<Headers> {

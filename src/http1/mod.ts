@@ -1,29 +1,55 @@
 /**
- * The sans-IO machines and what they are made of.
+ * HTTP/1.1 over any pair of byte streams, with exact control of what goes on the wire, and the state machines below it.
+ *
+ * @example Both ends of a connection that switches to another protocol
+ * ```ts
+ * import { duplexPair } from "@http-upgrade/http-upgrade";
+ * import { handshake, onUpgrade, serveConnection, upgradeResponse } from "@http-upgrade/http-upgrade/http1";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [near, far] = duplexPair(); // or two sockets
+ * serveConnection(far, (request) => {
+ *   const { response, upgraded } = upgradeResponse(request, "echo");
+ *   upgraded.then((io) => io.readable.pipeTo(io.writable)).catch(console.error);
+ *   return response;
+ * });
+ *
+ * const { sender, connection } = handshake(near);
+ * const response = await sender.send({
+ *   method: "GET",
+ *   target: "/",
+ *   fields: [["Host", "a"], ["Connection", "upgrade"], ["Upgrade", "echo"]],
+ * });
+ * const io = await onUpgrade(response);
+ * await io.write(new TextEncoder().encode("hello"));
+ * assertEquals(new TextDecoder().decode((await io.read())!), "hello");
+ * assertEquals((await connection.closed).reason, "upgrade");
+ * await io.close();
+ * ```
  *
  * @module
  */
 
+export type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
+export * from "./machine/mod.ts";
+export { type Clock } from "../duplex/clock.ts";
+export { ClientConnection, type ClientHandshake, handshake, Sender } from "./client_connection.ts";
+export { IncomingRequest, IncomingResponse } from "./incoming.ts";
+export { IncomingBody } from "./incoming_body.ts";
+export type { ClientConnectionOptions, Closed, ConnectionOptions, ServerConnectionOptions } from "./options.ts";
+export type { ByteSource, OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
+export { type OutgoingRequest, type SendOptions, UnsentError } from "./outgoing_request.ts";
+export type { Owned } from "./owned.ts";
 export {
-  type ClientEvent,
-  ClientMachine,
-  type ClientMachineOptions,
-  type OutgoingRequestHead,
-} from "./client_machine.ts";
-export { ProtocolError, type ProtocolErrorCode, StateError, type StateErrorCode } from "./errors.ts";
-export { type Field, Fields, type FieldsInit } from "./fields.ts";
-export { type BodyFraming, isPersistent, requestFraming, responseFraming } from "./framing.ts";
-export { DEFAULT_LIMITS, type Http1Limits, HYPER_LENIENCY, type Leniency } from "./limits.ts";
-export type { RequestHead, ResponseHead, Version } from "./message.ts";
-export {
-  type RequestEvent,
-  type ResponseOutcome,
-  type ServerEvent,
-  ServerMachine,
-  type ServerMachineOptions,
-} from "./server_machine.ts";
-export { type BodySize } from "./send_framing.ts";
-export { type NoProposal, opensTunnel, type Proposal, proposalOf } from "./switching.ts";
-export { type Authority, formatAuthority, parseAuthority, parseTarget, type RequestTarget } from "./target.ts";
-export { type NameCase } from "./write_head.ts";
-export type { OutgoingResponseHead } from "./write_response.ts";
+  connectResponse,
+  type OutgoingResponse,
+  type ProposingRequest,
+  type Switch,
+  type SwitchInit,
+  type SwitchResponse,
+  upgradeResponse,
+  wantsUpgrade,
+} from "./respond.ts";
+export { type Handler, serveConnection, ServerConnection } from "./server_connection.ts";
+export { onUpgrade, UpgradeRejected, type UpgradeRejectedOptions, type UpgradeRejection } from "./upgrade.ts";
+export { type Agreement, type Parts, Upgraded } from "./upgraded.ts";

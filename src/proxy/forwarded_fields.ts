@@ -5,8 +5,8 @@
  */
 
 import { checkString } from "../bytes/arguments.ts";
-import { Fields } from "../http1/fields.ts";
-import { checkHead, type Version } from "../http1/message.ts";
+import { Fields } from "../semantics/fields.ts";
+import { checkHead, type Version } from "../semantics/message.ts";
 
 /** What is meant for one connection only, whether Connection names it or not (RFC 9110 §7.6.1, §11.7). */
 const HOP_BY_HOP: readonly string[] = [

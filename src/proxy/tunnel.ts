@@ -12,13 +12,13 @@
  */
 
 import { checkOptions, type Kinds } from "../bytes/arguments.ts";
-import { type Clock, Deadline, systemClock } from "../connection/clock.ts";
-import { type Settled, settled } from "../connection/settled.ts";
-import { checkClock } from "../connection/options.ts";
+import { type Clock, Deadline, systemClock } from "../duplex/clock.ts";
+import { type Settled, settled } from "../duplex/deferred.ts";
+import { checkClock } from "../http1/options.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { accepted } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
-import { TransportError } from "../duplex/transport_error.ts";
+import { TransportError } from "../errors/transport_error.ts";
 
 /** What {@linkcode tunnel} can be told. */
 export interface TunnelOptions {

@@ -1,38 +1,38 @@
 /**
- * The WebSocket protocol (RFC 6455, RFC 7692) as state machines: bytes in, events out.
+ * WebSockets over any pair of byte streams: the server's side, the client's without its sockets, and the state machines
+ * below. `WebSocketStream` and `WebSocket`, which connect, are in the main entry.
+ *
+ * @example
+ * ```ts
+ * import { upgradeWebSocket } from "@http-upgrade/http-upgrade/websocket";
+ * import { type Duplex, serveConnection } from "@http-upgrade/http-upgrade/http1";
+ *
+ * function echo(io: Duplex) {
+ *   return serveConnection(io, (request) => {
+ *     const { response, socket } = upgradeWebSocket(request);
+ *     socket.opened.then(({ readable, writable }) => readable.pipeTo(writable)).catch(console.error);
+ *     return response;
+ *   });
+ * }
+ * console.log(typeof echo);
+ * ```
  *
  * @module
  */
 
-export { type CloseInfo, MAX_REASON_BYTES, mayBeSent } from "./close_code.ts";
-export { type WebSocketErrorCode, WebSocketProtocolError } from "./errors.ts";
-export { type Extension, readExtensions, writeExtension } from "./extensions.ts";
-export type { Role } from "./frame.ts";
+export * from "./machine/mod.ts";
+export type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
+export { type CloseOptions, type WebSocketClosed, WebSocketConnection, type WebSocketState } from "./connection.ts";
+export type { Message } from "./message_receiver.ts";
+export type { MessageOptions, MessageParts, OutgoingMessage } from "./message_sender.ts";
+export type { WebSocketHandshakeOptions } from "./client_handshake.ts";
+export type { WebSocketOptions } from "./options.ts";
+export { type OverOptions, webSocketOver } from "./over.ts";
+export type { PendingWebSocket } from "./pending.ts";
 export {
-  acceptOf,
-  type BadWebSocketRequest,
-  checkWebSocketResponse,
-  type HandshakeHead,
-  keyOf,
-  readWebSocketRequest,
-  type WebSocketRequest,
-} from "./handshake.ts";
-export {
-  acceptDeflate,
-  type AcceptedDeflate,
-  agreedDeflate,
-  type DeflateAgreement,
-  type DeflateDirection,
-  deflateOffer,
-  type DeflateOptions,
-} from "./permessage_deflate.ts";
-export type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
-export {
-  type ClientWebSocketMachineOptions,
-  DEFAULT_MAX_MESSAGE_BYTES,
-  type MessagePart,
-  type ServerWebSocketMachineOptions,
-  WebSocketMachine,
-  type WebSocketMachineLimits,
-  type WebSocketMachineOptions,
-} from "./web_socket_machine.ts";
+  type CheckOrigin,
+  type OnOpen,
+  upgradeWebSocket,
+  type UpgradeWebSocketOptions,
+  type WebSocketUpgrade,
+} from "./upgrade.ts";

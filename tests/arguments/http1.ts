@@ -1,4 +1,4 @@
-import * as http1 from "../../src/connection/mod.ts";
+import * as http1 from "../../src/http1/mod.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { forwardedFields, tunnel } from "../../src/proxy/mod.ts";
 import { wrongWrites } from "./net.ts";

@@ -1,7 +1,7 @@
-import * as bun from "../../src/runtime/bun.ts";
-import * as deno from "../../src/runtime/deno.ts";
-import * as net from "../../src/runtime/mod.ts";
-import * as node from "../../src/runtime/node.ts";
+import * as bun from "../../src/net/bun/mod.ts";
+import * as deno from "../../src/net/deno/mod.ts";
+import * as net from "../../src/net/mod.ts";
+import * as node from "../../src/net/node/mod.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { type Calls, MADE_HERE, type Table, TAKES_ANYTHING, TAKES_NOTHING, type Wrong } from "./wrong.ts";
 

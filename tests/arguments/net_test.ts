@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { Upgraded } from "../../src/connection/upgraded.ts";
+import { Upgraded } from "../../src/http1/upgraded.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { networks, sockets, wrongWrites } from "./net.ts";
 import { testWrongCalls } from "./wrong.ts";

@@ -1,6 +1,6 @@
-import * as websocket from "../../src/ws/mod.ts";
+import * as websocket from "../../src/websocket/mod.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import { Fields } from "../../src/http1/fields.ts";
+import { Fields } from "../../src/semantics/fields.ts";
 import { wrongDuplexes } from "./http1.ts";
 import { CONSTANT, MADE_HERE, type Table, TAKES_ANYTHING, TAKES_NOTHING, type Wrong } from "./wrong.ts";
 

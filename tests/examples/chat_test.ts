@@ -2,11 +2,11 @@ import { test, type TestContext } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type ChatOptions, type RunningChat, startChat } from "../../scripts/examples/chat/server.ts";
 import type { RoomEvent } from "../../scripts/examples/chat/room.ts";
-import { Client } from "../../src/http/client.ts";
-import { UpgradeRejected } from "../../src/connection/upgrade.ts";
-import type { WebSocketConnection } from "../../src/ws/connection.ts";
-import type { WebSocketStreamOptions } from "../../src/ws/connect.ts";
-import { WebSocketStream } from "../../src/ws/web_socket_stream.ts";
+import { Client } from "../../src/http/client/client.ts";
+import { UpgradeRejected } from "../../src/http1/upgrade.ts";
+import type { WebSocketConnection } from "../../src/websocket/connection.ts";
+import type { WebSocketStreamOptions } from "../../src/websocket/connect.ts";
+import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
 
 async function started(t: TestContext, options: Partial<ChatOptions> = {}): Promise<RunningChat> {
   const chat = await startChat({ page: "<!doctype html>the page", ...options });

@@ -8,11 +8,11 @@ import { echo } from "../../scripts/examples/client_upgrade.ts";
 import { fetchByHand, fetchThrough } from "../../scripts/examples/client_tunnel.ts";
 import { dockerExec } from "../../scripts/examples/docker_exec.ts";
 import { startProxy } from "../../scripts/examples/forward_proxy.ts";
-import type { IncomingRequest } from "../../src/connection/incoming.ts";
-import { upgradeResponse } from "../../src/connection/respond.ts";
-import { type Handler, serveConnection } from "../../src/connection/server.ts";
-import type { Upgraded } from "../../src/connection/upgraded.ts";
-import { listen, type ListenOptions } from "../../src/runtime/mod.ts";
+import type { IncomingRequest } from "../../src/http1/incoming.ts";
+import { upgradeResponse } from "../../src/http1/respond.ts";
+import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
+import type { Upgraded } from "../../src/http1/upgraded.ts";
+import { listen, type ListenOptions } from "../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { wire } from "../support/wire.ts";
 

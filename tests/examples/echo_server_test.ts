@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
 import { echoServer } from "../../scripts/examples/echo_server.ts";
-import { Client } from "../../src/http/client.ts";
+import { Client } from "../../src/http/client/client.ts";
 import { text, wire } from "../support/wire.ts";
 
 test("examples/echo_server.ts answers ordinary requests and switches where it is asked to", async () => {

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { connect, listen } from "../../src/runtime/mod.ts";
+import { connect, listen } from "../../src/net/mod.ts";
 import { projectFile, runtimeMajor, runtimeName, skipUnless, spawn } from "../support/runtime.ts";
 import { readAll, wire } from "../support/wire.ts";
 

@@ -1,9 +1,9 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { authorityOf, covers, Refusal, refusalOf } from "../../scripts/examples/proxy_rules.ts";
-import { TransportError } from "../../src/duplex/transport_error.ts";
-import { ProtocolError } from "../../src/http1/errors.ts";
-import { parseAuthority } from "../../src/http1/target.ts";
+import { TransportError } from "../../src/errors/transport_error.ts";
+import { ProtocolError } from "../../src/errors/protocol_error.ts";
+import { parseAuthority } from "../../src/semantics/target.ts";
 
 test("covers() knows hosts, ports, suffixes and everything [F8]", () => {
   const rules: Readonly<Record<string, { readonly yes: readonly string[]; readonly no: readonly string[] }>> = {

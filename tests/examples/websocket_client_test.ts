@@ -7,11 +7,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startProxy } from "../../scripts/examples/forward_proxy.ts";
-import { serve } from "../../src/http/serve.ts";
-import type { ServeOptions } from "../../src/http/serve_options.ts";
+import { serve } from "../../src/http/server/serve.ts";
+import type { ServeOptions } from "../../src/http/server/serve_options.ts";
 import { tunnel } from "../../src/proxy/mod.ts";
-import { connect, listen } from "../../src/runtime/mod.ts";
-import { upgradeWebSocket } from "../../src/ws/upgrade.ts";
+import { connect, listen } from "../../src/net/mod.ts";
+import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { type Finished, projectFile, runtimeMajor, runtimeName, skipUnless, spawn } from "../support/runtime.ts";
 

@@ -5,9 +5,9 @@ import { test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { playCases } from "../../scripts/examples/websocket_echo_client.ts";
 import { webSocketEchoServer } from "../../scripts/examples/websocket_echo_server.ts";
-import type { WebSocketConnection } from "../../src/ws/connection.ts";
-import { upgradeWebSocket } from "../../src/ws/upgrade.ts";
-import { WebSocketStream } from "../../src/ws/web_socket_stream.ts";
+import type { WebSocketConnection } from "../../src/websocket/connection.ts";
+import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
+import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
 import { type Listening, listening } from "../support/http_server.ts";
 import { projectFile, runtimeMajor, runtimeName, skipUnless, spawn } from "../support/runtime.ts";
 

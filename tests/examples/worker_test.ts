@@ -46,9 +46,9 @@ test(
   "./http1, ./websocket and all that they import is free of other modules, those of a platform too",
   onDeno,
   async () => {
-    assert(importsOf(await bundled("src/runtime/node.ts")).includes("node:net"), "an import would be seen");
-    assertEquals(importsOf(await bundled("src/connection/mod.ts")), []);
-    assertEquals(importsOf(await bundled("src/ws/mod.ts")), []);
+    assert(importsOf(await bundled("src/net/node/mod.ts")).includes("node:net"), "an import would be seen");
+    assertEquals(importsOf(await bundled("src/http1/mod.ts")), []);
+    assertEquals(importsOf(await bundled("src/websocket/mod.ts")), []);
     assertEquals(importsOf(await bundled(`${folder}/worker.ts`)), ["cloudflare:sockets"]);
   },
 );

@@ -1,10 +1,10 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
-import { upgradeResponse } from "../../src/connection/respond.ts";
-import { type Handler, serveConnection } from "../../src/connection/server.ts";
-import { UpgradeRejected } from "../../src/connection/upgrade.ts";
-import { Client } from "../../src/http/client.ts";
-import { listen, type ListenOptions } from "../../src/runtime/mod.ts";
+import { upgradeResponse } from "../../src/http1/respond.ts";
+import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
+import { UpgradeRejected } from "../../src/http1/upgrade.ts";
+import { Client } from "../../src/http/client/client.ts";
+import { listen, type ListenOptions } from "../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { rejection } from "../support/dialing.ts";
 import { proxies } from "../support/proxies.ts";

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { assertEquals } from "@std/assert";
-import { Client } from "../../src/http/client.ts";
+import { Client } from "../../src/http/client/client.ts";
 import { daemon } from "../support/daemon.ts";
 import { skipUnless, which } from "../support/runtime.ts";
 import { wire } from "../support/wire.ts";

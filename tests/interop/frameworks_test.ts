@@ -8,7 +8,7 @@ import { cors } from "hono/cors";
 import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import { upgradeResponse } from "../../src/http/switch.ts";
-import type { Upgraded } from "../../src/connection/upgraded.ts";
+import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { listening, say } from "../support/http_server.ts";
 
 const UPGRADE =

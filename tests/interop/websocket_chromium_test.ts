@@ -4,8 +4,8 @@
 
 import { after, test } from "node:test";
 import { assertEquals } from "@std/assert";
-import type { ServeHandler, ServeOptions } from "../../src/http/serve_options.ts";
-import type { UpgradeWebSocketOptions } from "../../src/ws/upgrade.ts";
+import type { ServeHandler, ServeOptions } from "../../src/http/server/serve_options.ts";
+import type { UpgradeWebSocketOptions } from "../../src/websocket/upgrade.ts";
 import { serverCert, serverKey } from "../support/certificates.ts";
 import { type Browser, chromium, startChromium } from "../support/chromium.ts";
 import { type Listening, listening } from "../support/http_server.ts";

@@ -5,8 +5,8 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { WebSocket as UndiciWebSocket } from "undici";
-import type { UpgradeWebSocketOptions } from "../../src/ws/upgrade.ts";
-import { WebSocket as OurWebSocket } from "../../src/ws/web_socket.ts";
+import type { UpgradeWebSocketOptions } from "../../src/websocket/upgrade.ts";
+import { WebSocket as OurWebSocket } from "../../src/websocket/web_socket.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { listening } from "../support/http_server.ts";
 import { pythonWithWebSockets } from "../support/peers.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { startProxy } from "../../scripts/examples/forward_proxy.ts";
-import { connect } from "../../src/runtime/mod.ts";
+import { connect } from "../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { type Daemon, daemon, freePort } from "../support/daemon.ts";
 import { listening } from "../support/http_server.ts";

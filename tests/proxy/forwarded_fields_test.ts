@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { type Field, Fields } from "../../src/http1/fields.ts";
+import { type Field, Fields } from "../../src/semantics/fields.ts";
 import { forwardedFields } from "../../src/proxy/forwarded_fields.ts";
 import { timesAsLong } from "../support/growth.ts";
 

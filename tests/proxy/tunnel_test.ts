@@ -1,9 +1,9 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { Upgraded } from "../../src/connection/upgraded.ts";
+import { Upgraded } from "../../src/http1/upgraded.ts";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
-import { TransportError } from "../../src/duplex/transport_error.ts";
+import { TransportError } from "../../src/errors/transport_error.ts";
 import { tunnel, type TunnelBytes, type TunnelOptions } from "../../src/proxy/tunnel.ts";
 import { digest, sendNoise } from "../support/noise.ts";
 import { isAtLeast, runtimeName, skipUnless } from "../support/runtime.ts";

@@ -2,7 +2,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import { duplexPair, handshake, onUpgrade, serve, webSocketOver, WebSocketStream } from "../../mod.ts";
-import { connect, listen, TransportError } from "../../src/runtime/mod.ts";
+import { connect, listen, TransportError } from "../../src/net/mod.ts";
 import { wire } from "../support/wire.ts";
 
 test("README: promises that tell how something went need no handler", async () => {

@@ -11,10 +11,10 @@
 import { readFileSync } from "node:fs";
 import { assert } from "@std/assert";
 import * as main from "../../mod.ts";
-import * as http1 from "../../src/connection/mod.ts";
-import * as net from "../../src/runtime/mod.ts";
+import * as http1 from "../../src/http1/mod.ts";
+import * as net from "../../src/net/mod.ts";
 import * as proxy from "../../src/proxy/mod.ts";
-import type { Server } from "../../src/http/server.ts";
+import type { Server } from "../../src/http/server/server.ts";
 import { projectFile } from "../support/runtime.ts";
 
 /** The whole text. */

@@ -17,7 +17,7 @@ import {
   WebSocketStream,
 } from "../../mod.ts";
 import { tunnel } from "../../src/proxy/mod.ts";
-import { connect, listen } from "../../src/runtime/mod.ts";
+import { connect, listen } from "../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { deflates, unlessNoTlsOverStreams } from "../support/runtime.ts";
 import { play, type Running, type Scene, type Snippet, snippets } from "./readme.ts";

@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { DEFAULT_LIMITS, HYPER_LENIENCY, type Leniency } from "../../src/http1/limits.ts";
-import { clientSettings, serverSettings } from "../../src/connection/options.ts";
-import { webSocketSettings } from "../../src/ws/options.ts";
+import { DEFAULT_LIMITS, HYPER_LENIENCY, type Leniency } from "../../src/http1/machine/limits.ts";
+import { clientSettings, serverSettings } from "../../src/http1/options.ts";
+import { webSocketSettings } from "../../src/websocket/options.ts";
 import type { Surface } from "../../scripts/surface.ts";
 import { leastVersions } from "../../scripts/testing/least_versions.ts";
 import { projectFile } from "../support/runtime.ts";
@@ -22,14 +22,14 @@ function unionIn(path: string, name: string): string[] {
 }
 
 const unions: Readonly<Record<string, readonly string[]>> = {
-  ProtocolError: unionIn("src/http1/errors.ts", "ProtocolErrorCode"),
-  StateError: unionIn("src/http1/errors.ts", "StateErrorCode"),
-  TransportError: unionIn("src/duplex/transport_error.ts", "TransportErrorCode"),
+  ProtocolError: unionIn("src/errors/protocol_error.ts", "ProtocolErrorCode"),
+  StateError: unionIn("src/errors/protocol_error.ts", "StateErrorCode"),
+  TransportError: unionIn("src/errors/transport_error.ts", "TransportErrorCode"),
   UpgradeRejected: [
-    ...unionIn("src/http1/switching.ts", "NoProposal"),
-    ...unionIn("src/connection/upgrade.ts", "UpgradeRejection"),
+    ...unionIn("src/semantics/switching.ts", "NoProposal"),
+    ...unionIn("src/http1/upgrade.ts", "UpgradeRejection"),
   ],
-  WebSocketProtocolError: unionIn("src/websocket/errors.ts", "WebSocketErrorCode"),
+  WebSocketProtocolError: unionIn("src/errors/web_socket_protocol_error.ts", "WebSocketErrorCode"),
 };
 
 for (const [name, codes] of Object.entries(unions)) {
@@ -132,7 +132,7 @@ test("README: the security defaults are those of the sources", () => {
 });
 
 test("README: the leniencies are those of the sources, and so is what hyper accepts", () => {
-  const [, members] = /^export interface Leniency \{([\s\S]*?)^\}/m.exec(read("src/http1/limits.ts"))!;
+  const [, members] = /^export interface Leniency \{([\s\S]*?)^\}/m.exec(read("src/http1/machine/limits.ts"))!;
   const names = [...members!.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name! as keyof Leniency);
   assert(names.length > 10);
   const rows = rowsOf(sectionOf("## Security defaults")).filter(([, , hyper]) => hyper === "yes" || hyper === "no");

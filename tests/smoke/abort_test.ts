@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertStrictEquals } from "@std/assert";
-import { connect, listen } from "../../src/runtime/mod.ts";
+import { connect, listen } from "../../src/net/mod.ts";
 import { rejection } from "../support/dialing.ts";
 import { isPending } from "../support/switching.ts";
 

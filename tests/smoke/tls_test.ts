@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import { Client, serve, upgradeWebSocket, WebSocketStream } from "../../mod.ts";
-import { connect, listen, TransportError } from "../../src/runtime/mod.ts";
+import { connect, listen, TransportError } from "../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { unlessTlsIsRefused } from "../support/runtime.ts";
 import { readAll, wire } from "../support/wire.ts";

@@ -8,8 +8,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { WebSocketStream } from "../../src/ws/web_socket_stream.ts";
-import type { WebSocketConnection } from "../../src/ws/connection.ts";
+import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
+import type { WebSocketConnection } from "../../src/websocket/connection.ts";
 import { which } from "./runtime.ts";
 
 /** The program, where there is one. */

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { type ClientConnection, handshake, type Sender } from "../../src/connection/client.ts";
-import type { OutgoingRequest } from "../../src/connection/outgoing_request.ts";
-import type { IncomingResponse } from "../../src/connection/incoming.ts";
-import type { ClientConnectionOptions, Closed } from "../../src/connection/options.ts";
+import { type ClientConnection, handshake, type Sender } from "../../src/http1/client_connection.ts";
+import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
+import type { IncomingResponse } from "../../src/http1/incoming.ts";
+import type { ClientConnectionOptions, Closed } from "../../src/http1/options.ts";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { type HeldChannel, holdChannel } from "../../src/duplex/stream_channel.ts";

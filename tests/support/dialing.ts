@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { ServerConnectionOptions } from "../../src/connection/options.ts";
-import { type Handler, serveConnection } from "../../src/connection/server.ts";
+import type { ServerConnectionOptions } from "../../src/http1/options.ts";
+import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
 import { duplexPair, type PairEnd } from "../../src/duplex/pair.ts";
-import { Client } from "../../src/http/client.ts";
-import type { ClientOptions, DialAddress } from "../../src/http/client_options.ts";
+import { Client } from "../../src/http/client/client.ts";
+import type { ClientOptions, DialAddress } from "../../src/http/client/client_options.ts";
 import { readUntil, wire } from "./wire.ts";
 
 /** One connection that the client has opened. */

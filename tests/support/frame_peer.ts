@@ -5,9 +5,9 @@
  */
 
 import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
-import type { Role } from "../../src/websocket/frame.ts";
-import type { WebSocketConnection } from "../../src/ws/connection.ts";
-import { type OverOptions, webSocketOver } from "../../src/ws/over.ts";
+import type { Role } from "../../src/websocket/machine/frame.ts";
+import type { WebSocketConnection } from "../../src/websocket/connection.ts";
+import { type OverOptions, webSocketOver } from "../../src/websocket/over.ts";
 import { closePayload, type FrameInit, frameText, OPCODES, type ParsedFrame, parseFrame, toward } from "./frames.ts";
 import { joined } from "./switching.ts";
 import { FakeClock, turns } from "./wire.ts";

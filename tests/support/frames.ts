@@ -5,10 +5,10 @@
  * @module
  */
 
-import { WebSocketProtocolError } from "../../src/websocket/errors.ts";
-import type { Role } from "../../src/websocket/frame.ts";
-import type { WebSocketEvent } from "../../src/websocket/web_socket_event.ts";
-import { WebSocketMachine, type WebSocketMachineLimits } from "../../src/websocket/web_socket_machine.ts";
+import { WebSocketProtocolError } from "../../src/errors/web_socket_protocol_error.ts";
+import type { Role } from "../../src/websocket/machine/frame.ts";
+import type { WebSocketEvent } from "../../src/websocket/machine/web_socket_event.ts";
+import { WebSocketMachine, type WebSocketMachineLimits } from "../../src/websocket/machine/web_socket_machine.ts";
 import { joined } from "./switching.ts";
 
 /** The two ends that are tested. */

@@ -8,13 +8,13 @@ import { assert } from "@std/assert";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
 import { type HeldChannel, holdChannel } from "../../src/duplex/stream_channel.ts";
-import type { OutgoingResponse } from "../../src/connection/respond.ts";
-import { onUpgrade, UpgradeRejected, type UpgradeRejection } from "../../src/connection/upgrade.ts";
-import { type ClientConnection, handshake, type Sender } from "../../src/connection/client.ts";
-import type { OutgoingRequest } from "../../src/connection/outgoing_request.ts";
-import type { ClientConnectionOptions, ServerConnectionOptions } from "../../src/connection/options.ts";
-import type { Handler } from "../../src/connection/server.ts";
-import type { Upgraded } from "../../src/connection/upgraded.ts";
+import type { OutgoingResponse } from "../../src/http1/respond.ts";
+import { onUpgrade, UpgradeRejected, type UpgradeRejection } from "../../src/http1/upgrade.ts";
+import { type ClientConnection, handshake, type Sender } from "../../src/http1/client_connection.ts";
+import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
+import type { ClientConnectionOptions, ServerConnectionOptions } from "../../src/http1/options.ts";
+import type { Handler } from "../../src/http1/server_connection.ts";
+import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { FakeClock, readUntil, type Served, serving as servingInRealTime, text, turns, wire } from "./wire.ts";
 
 /** A request that offers `foobar`, as hyper's own tests spell it. */

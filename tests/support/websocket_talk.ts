@@ -10,13 +10,13 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { TransportError } from "../../src/duplex/transport_error.ts";
-import { UpgradeRejected } from "../../src/connection/upgrade.ts";
-import type { ServeHandler } from "../../src/http/serve_options.ts";
-import type { WebSocketStreamOptions } from "../../src/ws/connect.ts";
-import type { WebSocketConnection } from "../../src/ws/connection.ts";
-import { upgradeWebSocket, type UpgradeWebSocketOptions } from "../../src/ws/upgrade.ts";
-import { WebSocketStream } from "../../src/ws/web_socket_stream.ts";
+import { TransportError } from "../../src/errors/transport_error.ts";
+import { UpgradeRejected } from "../../src/http1/upgrade.ts";
+import type { ServeHandler } from "../../src/http/server/serve_options.ts";
+import type { WebSocketStreamOptions } from "../../src/websocket/connect.ts";
+import type { WebSocketConnection } from "../../src/websocket/connection.ts";
+import { upgradeWebSocket, type UpgradeWebSocketOptions } from "../../src/websocket/upgrade.ts";
+import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
 
 /** What `!parts` sends, each part in a frame. */
 export const PARTS: readonly string[] = ["one, ", "two, ", "thré€ 💬"];

@@ -5,9 +5,9 @@
  */
 
 import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
-import { type Handler, serveConnection, type ServerConnection } from "../../src/connection/server.ts";
-import type { Closed, ServerConnectionOptions } from "../../src/connection/options.ts";
-import type { Clock } from "../../src/connection/clock.ts";
+import { type Handler, serveConnection, type ServerConnection } from "../../src/http1/server_connection.ts";
+import type { Closed, ServerConnectionOptions } from "../../src/http1/options.ts";
+import type { Clock } from "../../src/duplex/clock.ts";
 import { text, wire } from "./bytes.ts";
 
 export { everyCut, text, wire } from "./bytes.ts";

@@ -1,263 +1,152 @@
 /**
- * Properties of the WebSocket machines, on messages and bytes that nobody chose: RFC 6455 §5.
+ * Properties of open WebSockets, over transports and with extensions that nobody chose.
  */
 
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { WebSocketProtocolError } from "../../src/websocket/errors.ts";
-import { readExtensions, writeExtension } from "../../src/websocket/extensions.ts";
-import { acceptDeflate, agreedDeflate } from "../../src/websocket/permessage_deflate.ts";
-import { Utf8Validator } from "../../src/websocket/utf8.ts";
-import { WebSocketMachine } from "../../src/websocket/web_socket_machine.ts";
-import {
-  bytesOf,
-  closePayload,
-  eventText,
-  hex,
-  machineOf,
-  OPCODES,
-  received,
-  roles,
-  toward,
-} from "../support/frames.ts";
-import { timesAsLongAtOnce } from "../support/growth.ts";
+import { allMessages, bothEnds, withPeer } from "../support/frame_peer.ts";
+import { bytesOf, closePayload, hex, OPCODES, roles, toward, unhex } from "../support/frames.ts";
 import { joined } from "../support/switching.ts";
 
-const runs = { numRuns: 400 };
+const PMD = "permessage-deflate";
+const windows = fc.constantFrom("", "=9", "=10", "=12", "=15");
 
-/** Bytes, and the same in chunks. */
-function chunksOf(bytes: Uint8Array): fc.Arbitrary<Uint8Array[]> {
-  return fc.array(fc.integer({ min: 0, max: bytes.length }), { maxLength: 12 }).map((cuts) => {
-    const ends = [...new Set([...cuts, bytes.length])].filter((cut) => cut > 0).sort((a, b) => a - b);
-    return ends.map((end, i) => bytes.slice(ends[i - 1] ?? 0, end));
-  });
-}
-
-const role = fc.constantFrom(...roles);
-const word = fc.oneof(fc.string({ unit: "grapheme", maxLength: 40 }), fc.string({ unit: "binary", maxLength: 300 }));
-const bytes = fc.oneof(
-  fc.uint8Array({ maxLength: 300 }),
-  fc.constantFrom(new Uint8Array(65_536).fill(7), new Uint8Array(126)),
-);
-
-/** What an end may be told to send. */
-const action = fc.oneof(
-  fc.record({ type: fc.constant("text" as const), text: word }),
-  fc.record({ type: fc.constant("binary" as const), bytes }),
-  fc.record({ type: fc.constant("parts" as const), parts: fc.array(word, { minLength: 1, maxLength: 4 }) }),
-  fc.record({ type: fc.constant("ping" as const), payload: fc.uint8Array({ maxLength: 125 }) }),
-);
-
-test("any messages, parts and Pings arrive as they were sent, however they are cut (RFC 6455 §5) [W17]", () => {
-  fc.assert(
-    fc.property(
-      role,
-      fc.array(action, { maxLength: 12 }),
-      fc.nat(),
-      fc.infiniteStream(fc.nat()),
-      (from, actions, key, cuts) => {
-        const sender = from === "client"
-          ? new WebSocketMachine({ role: "client", maskingKey: () => (key = Math.imul(key, 69_069) + 1 | 0) })
-          : machineOf("server");
-        const expected: string[] = [];
-        for (const act of actions) {
-          if (act.type === "text") {
-            sender.send(act.text);
-            expected.push(eventText({ type: "text", text: wellFormed(act.text) }));
-          } else if (act.type === "binary") {
-            sender.send(act.bytes);
-            expected.push(eventText({ type: "binary", bytes: act.bytes }));
-          } else if (act.type === "ping") {
-            sender.ping(act.payload);
-            expected.push(eventText({ type: "ping", payload: act.payload }));
-          } else {
-            for (const [i, part] of act.parts.entries()) {
-              sender.send(part, { fin: i === act.parts.length - 1, compressed: false });
-            }
-            expected.push(eventText({ type: "text", text: act.parts.map(wellFormed).join("") }));
-          }
-        }
-        sender.close(1000, "end");
-        expected.push('close 1000 "end"', "end");
-        const wire = joined(...sender.take());
-        const chunks: Uint8Array[] = [];
-        for (let at = 0; at < wire.length;) {
-          const size = 1 + cuts.next().value % (wire.length > 2000 ? 5000 : 50);
-          chunks.push(wire.slice(at, at += size));
-        }
-        const to = from === "client" ? "server" : "client";
-        assertEquals(received(to, chunks), expected);
-        assertEquals(received(to, chunks, { lent: true }), expected);
-      },
-    ),
-    runs,
-  );
-});
-
-/** The text as UTF-8 can say it. */
-function wellFormed(text: string): string {
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytesOf(text));
-}
-
-/** Frames that are right, nearly right and wrong. */
-const frameInit = fc.record({
-  fin: fc.boolean(),
-  rsv: fc.constantFrom(0, 0, 0, 0, 0, 4, 1),
-  opcode: fc.constantFrom(0, 0, 1, 1, 2, 8, 9, 10, 3, 11),
-  payload: fc.oneof(
-    fc.uint8Array({ maxLength: 20 }),
-    fc.string({ unit: "grapheme", maxLength: 10 }).map(bytesOf),
-    fc.integer({ min: 990, max: 1016 }).map((code) => closePayload(code, "x")),
-    fc.constant(new Uint8Array(130)),
-  ),
-}, { requiredKeys: ["opcode", "payload"] });
-
-const traffic = role.chain((role) =>
+const extensions = fc.oneof(
+  fc.constant(""),
   fc.record({
-    role: fc.constant(role),
-    bytes: fc.oneof(
-      fc.array(frameInit, { maxLength: 8 }).map((frames) => joined(...frames.map((init) => toward(role, init)))),
-      fc.uint8Array({ maxLength: 60 }),
-    ),
-    options: fc.record({
-      mayCompress: fc.boolean(),
-      maxMessageBytes: fc.constantFrom(0, 5, 20, 1_000_000),
-      eof: fc.boolean(),
-    }),
+    server: windows,
+    client: windows,
+    forgets: fc.constantFrom("", "; server_no_context_takeover", "; client_no_context_takeover"),
   })
+    .map(({ server, client, forgets }) =>
+      PMD + forgets + (server === "" ? "" : `; server_max_window_bits${server}`) +
+      (client === "" ? "" : `; client_max_window_bits${client}`)
+    ),
 );
 
-test("WebSocketMachine makes the same of any bytes however they are cut, and fails only as it may [W10] [W13]", () => {
-  fc.assert(
-    fc.property(
-      traffic.chain((given) => fc.record({ given: fc.constant(given), chunks: chunksOf(given.bytes) })),
-      ({ given: { role, bytes, options }, chunks }) => {
-        const whole = received(role, [bytes], options);
-        assertEquals(received(role, chunks, options), whole);
-        assertEquals(received(role, chunks, { ...options, lent: true }), whole);
-        assertEquals(received(role, Array.from(bytes, (_, i) => bytes.slice(i, i + 1)), options), whole);
-      },
-    ),
-    { numRuns: 2000 },
-  );
-});
-
-/** Right traffic, of which one byte was changed, added or taken. */
-const mutants = role.chain((role) => {
-  const right = joined(
-    toward(role, { opcode: OPCODES.text, payload: "κόσμε" }),
-    toward(role, { opcode: OPCODES.text, fin: false, payload: "be" }),
-    toward(role, { opcode: OPCODES.ping, payload: "p" }),
-    toward(role, { opcode: OPCODES.continuation, payload: "gun" }),
-    toward(role, { opcode: OPCODES.binary, payload: new Uint8Array(130) }),
-    toward(role, { opcode: OPCODES.close, payload: closePayload(1000, "bye") }),
-  );
-  return fc.record({
-    role: fc.constant(role),
-    at: fc.nat({ max: right.length - 1 }),
-    byte: fc.nat({ max: 255 }),
-    how: fc.constantFrom("change", "add", "take"),
-  }).map(({ role, at, byte, how }) => ({
-    role,
-    bytes: joined(
-      right.slice(0, at),
-      how === "take" ? new Uint8Array() : new Uint8Array([byte]),
-      right.slice(how === "add" ? at : at + 1),
-    ),
-  }));
-});
-
-test("traffic with one wrong byte gives messages, or fails as it may; never anything else [W10]", () => {
-  fc.assert(
-    fc.property(mutants, fc.boolean(), ({ role, bytes }, mayCompress) => {
-      const whole = received(role, [bytes], { mayCompress, eof: true });
-      assert(/^(?:end|fail [a-z0-9-]+ (?:1002|1007|1009))$/.test(whole.at(-1)!), whole.at(-1));
-      assertEquals(
-        received(role, Array.from(bytes, (_, i) => bytes.slice(i, i + 1)), { mayCompress, eof: true }),
-        whole,
-      );
-    }),
-    { numRuns: 2000 },
-  );
-});
-
-test("Utf8Validator agrees with the platform's decoder on any bytes, however they are cut (RFC 3629)", () => {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  const near = fc.array(
-    fc.oneof(
-      fc.string({ unit: "binary", maxLength: 3 }).map(bytesOf),
-      fc.constantFrom(0x80, 0xbf, 0xc0, 0xc2, 0xe0, 0xa0, 0xed, 0x9f, 0xf0, 0x90, 0xf4, 0x8f, 0xff, 0x41).map((byte) =>
-        new Uint8Array([byte])
-      ),
-    ),
-    { maxLength: 12 },
-  ).map((parts) => joined(...parts));
-  fc.assert(
-    fc.property(near, fc.nat(), (bytes, cut) => {
-      let right = true;
-      try {
-        decoder.decode(bytes);
-      } catch {
-        right = false;
-      }
-      const at = bytes.length === 0 ? 0 : cut % bytes.length;
-      const validator = new Utf8Validator();
-      const accepted = validator.accepts(bytes, 0, at) && validator.accepts(bytes, at, bytes.length);
-      assertEquals(accepted && validator.complete, right, hex(bytes));
-    }),
-    { numRuns: 3000 },
-  );
-});
-
-const hostile = fc.string({
-  unit: fc.constantFrom(
-    "a",
-    "b",
-    "1",
-    "0",
-    ";",
-    ",",
-    "=",
-    '"',
-    "\\",
-    " ",
-    "\t",
-    "é",
-    "permessage-deflate",
-    "server_max_window_bits",
-    "client_no_context_takeover",
-    "; ",
-    "=10",
+const message = fc.oneof(
+  fc.string({ unit: "grapheme", maxLength: 60 }),
+  fc.string({ unit: "grapheme", minLength: 1, maxLength: 4 }).chain((unit) =>
+    fc.nat({ max: 4000 }).map((times) => unit.repeat(times))
   ),
-  maxLength: 30,
-});
+  fc.uint8Array({ maxLength: 300 }),
+  fc.constantFrom(new Uint8Array(140_000), new Uint8Array(70_000).map((_, i) => (i * i) >> 3)),
+);
 
-test("readExtensions() and what reads on from it take any text: null, or what can be written and read again [K1]", () => {
-  fc.assert(
-    fc.property(hostile, (value) => {
-      const extensions = readExtensions(value);
-      const accepted = acceptDeflate(value, {});
-      if (extensions === null) assertEquals(accepted, null);
-      else assertEquals(readExtensions(extensions.map(writeExtension).join(", ")), extensions);
-      if (accepted !== null) assertEquals(agreedDeflate(accepted.field, {}), accepted.agreement);
-      try {
-        agreedDeflate(value, {});
-      } catch (error) {
-        assert(error instanceof WebSocketProtocolError && error.code === "handshake-extension");
-      }
+const action = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ type: fc.constant("write" as const), message }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant("parts" as const),
+      parts: fc.array(fc.string({ unit: "grapheme", maxLength: 200 }), { minLength: 1, maxLength: 4 }),
     }),
-    { numRuns: 3000 },
+  },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("ping" as const), message: fc.constant("") }) },
+);
+const actions = fc.array(action, { maxLength: 8 });
+
+/** A message so that it can be compared. */
+function spelled(message: string | Uint8Array): string {
+  return `${typeof message} ${hex(bytesOf(message))}`;
+}
+
+test("whatever both ends send arrives in order, over any transport, with any extension [W17] [L3]", async () => {
+  const scenario = fc.record({
+    extensions,
+    thresholdBytes: fc.constantFrom(0, 100, 1024),
+    capacityBytes: fc.constantFrom(1, 100, 65_536, 10_000_000),
+    fromClient: actions,
+    fromServer: actions,
+    waits: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(scenario, async ({ extensions, thresholdBytes, capacityBytes, fromClient, fromServer, waits }) => {
+      const { client, server, clock } = bothEnds({ extensions, deflate: { thresholdBytes } }, { capacityBytes });
+      const expected = { client: expectedOf(fromClient), server: expectedOf(fromServer) };
+      const received = { client: allMessages(server), server: allMessages(client) };
+      const speak = async (io: typeof client, acts: typeof fromClient) => {
+        for (const act of acts) {
+          const done = act.type === "ping"
+            ? io.ping()
+            : act.type === "write"
+            ? io.write(act.message)
+            : io.writeParts((async function* () {
+              for (const part of act.parts) yield part;
+            })());
+          if (waits) await done;
+        }
+      };
+      await Promise.all([speak(client, fromClient), speak(server, fromServer)]);
+      const closed = await Promise.all([client.close({ closeCode: 1000 }), server.close({ closeCode: 1000 })]);
+      assertEquals((await received.client).map(spelled), expected.client);
+      assertEquals((await received.server).map(spelled), expected.server);
+      assertEquals(closed.map(({ closeCode, wasClean }) => [closeCode, wasClean]), [[1000, true], [1000, true]]);
+      assertEquals([client.bufferedAmount, server.bufferedAmount, clock.pending], [0, 0, 0]);
+    }),
+    { numRuns: 120 },
   );
 });
 
-test("readExtensions() takes linear time", () => {
-  const units = [";", ",", " ", "\t", "a;", "a;b,", '"', 'a;b="', "\\", 'a;b="\\a', "a ", "a; ", "a=", "a;b=c;"];
-  for (const unit of units) {
-    const times = timesAsLongAtOnce((count) => {
-      const value = `a;b${unit.repeat(count)}`;
-      return [readExtensions(value), acceptDeflate(value, {})];
-    }, 1000);
-    assert(times < 8, `${JSON.stringify(unit)}: ${times} times as long at once as in parts`);
+type Action = typeof action extends fc.Arbitrary<infer Value> ? Value : never;
+
+function expectedOf(acts: readonly Action[]): string[] {
+  const expected: string[] = [];
+  for (const act of acts) {
+    if (act.type === "write") expected.push(spelled(wellFormed(act.message)));
+    else if (act.type === "parts") {
+      const text = act.parts.join("");
+      expected.push(text === "" ? spelled(act.parts.length > 0 ? "" : new Uint8Array()) : spelled(text));
+    }
   }
+  return expected;
+}
+
+function wellFormed(message: string | Uint8Array): string | Uint8Array {
+  return typeof message === "string" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytesOf(message)) : message;
+}
+
+test("traffic with one wrong byte ends in messages and an outcome, never in anything else [W10] [K6]", async () => {
+  const scenario = fc.constantFrom(...roles).chain((role) => {
+    const right = joined(
+      toward(role, { opcode: OPCODES.text, payload: "plain" }),
+      toward(role, { opcode: OPCODES.text, rsv: 4, payload: unhex("f2 48 cd c9 c9 07 00") }),
+      toward(role, { opcode: OPCODES.text, rsv: 4, fin: false, payload: unhex("f2 00 11") }),
+      toward(role, { opcode: OPCODES.ping, payload: "p" }),
+      toward(role, { opcode: OPCODES.continuation, payload: unhex("00 00") }),
+      toward(role, { opcode: OPCODES.close, payload: closePayload(1000, "bye") }),
+    );
+    return fc.record({
+      role: fc.constant(role),
+      right: fc.constant(right),
+      at: fc.nat({ max: right.length - 1 }),
+      byte: fc.nat({ max: 255 }),
+      how: fc.constantFrom("change", "add", "take", "stop"),
+    });
+  });
+  await fc.assert(
+    fc.asyncProperty(scenario, async ({ role, right, at, byte, how }) => {
+      const { io, peer, clock } = withPeer(role, { extensions: PMD, maxMessageBytes: 1000 });
+      const bytes = how === "stop" ? right.slice(0, at) : joined(
+        right.slice(0, at),
+        how === "take" ? new Uint8Array() : new Uint8Array([byte]),
+        right.slice(how === "add" ? at : at + 1),
+      );
+      const reading = allMessages(io).then(() => "end", (error: Error) => error.name);
+      const frames = peer.all();
+      await peer.end.write(bytes);
+      await peer.end.closeWrite();
+      const outcome = await reading;
+      const { closeCode, wasClean } = await io.closed;
+      await frames;
+      if (outcome === "end") assertEquals(wasClean, true);
+      else {
+        assert(/^(?:WebSocketProtocolError|TransportError)$/.test(outcome), outcome);
+        assertEquals([closeCode, wasClean], [1006, false]);
+      }
+      assertEquals(clock.pending, 0);
+    }),
+    { numRuns: 600 },
+  );
 });

@@ -5,9 +5,9 @@
  */
 
 import { Agent, request } from "node:http";
-import { type ClientConnection, handshake } from "../../../src/connection/client.ts";
-import { Client } from "../../../src/http/client.ts";
-import { connect } from "../../../src/runtime/mod.ts";
+import { type ClientConnection, handshake } from "../../../src/http1/client_connection.ts";
+import { Client } from "../../../src/http/client/client.ts";
+import { connect } from "../../../src/net/mod.ts";
 import { CONNECTIONS, type Load } from "../load/load.ts";
 
 const headers = { "User-Agent": "bench/1.0", Accept: "*/*" };

@@ -5,10 +5,10 @@
  */
 
 import { createServer } from "node:http";
-import { serveConnection } from "../../../src/connection/server.ts";
-import { LightResponse } from "../../../src/http/light_response.ts";
-import { serve as serveRequests } from "../../../src/http/serve.ts";
-import { listen } from "../../../src/runtime/mod.ts";
+import { serveConnection } from "../../../src/http1/server_connection.ts";
+import { LightResponse } from "../../../src/http/server/light_response.ts";
+import { serve as serveRequests } from "../../../src/http/server/serve.ts";
+import { listen } from "../../../src/net/mod.ts";
 import { bun, deno } from "./platform.ts";
 import { portOf } from "./ports.ts";
 

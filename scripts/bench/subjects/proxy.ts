@@ -7,10 +7,10 @@
 import { createServer } from "node:http";
 import net from "node:net";
 import type { Duplex } from "node:stream";
-import { connectResponse } from "../../../src/connection/respond.ts";
-import { serveConnection } from "../../../src/connection/server.ts";
+import { connectResponse } from "../../../src/http1/respond.ts";
+import { serveConnection } from "../../../src/http1/server_connection.ts";
 import { tunnel } from "../../../src/proxy/tunnel.ts";
-import { connect, listen } from "../../../src/runtime/mod.ts";
+import { connect, listen } from "../../../src/net/mod.ts";
 import { portOf } from "./ports.ts";
 
 /** Ours. */

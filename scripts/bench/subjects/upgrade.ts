@@ -6,10 +6,10 @@
 
 import { createServer } from "node:http";
 import type { Duplex as NodeDuplex } from "node:stream";
-import { upgradeResponse } from "../../../src/connection/respond.ts";
-import { serveConnection } from "../../../src/connection/server.ts";
-import type { Upgraded } from "../../../src/connection/upgraded.ts";
-import { listen } from "../../../src/runtime/mod.ts";
+import { upgradeResponse } from "../../../src/http1/respond.ts";
+import { serveConnection } from "../../../src/http1/server_connection.ts";
+import type { Upgraded } from "../../../src/http1/upgraded.ts";
+import { listen } from "../../../src/net/mod.ts";
 import { portOf } from "./ports.ts";
 
 /** Ours, with `read()` and `write()`. */

@@ -5,10 +5,10 @@
  */
 
 import { createServer } from "node:http";
-import { serve } from "../../../src/http/serve.ts";
-import type { WebSocketConnection } from "../../../src/ws/connection.ts";
-import { upgradeWebSocket } from "../../../src/ws/upgrade.ts";
-import { WebSocket } from "../../../src/ws/web_socket.ts";
+import { serve } from "../../../src/http/server/serve.ts";
+import type { WebSocketConnection } from "../../../src/websocket/connection.ts";
+import { upgradeWebSocket } from "../../../src/websocket/upgrade.ts";
+import { WebSocket } from "../../../src/websocket/web_socket.ts";
 import { bun, deno } from "./platform.ts";
 import { portOf } from "./ports.ts";
 

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { Client } from "../../../src/http/client.ts";
-import { serve } from "../../../src/http/serve.ts";
-import type { Server } from "../../../src/http/server.ts";
+import { Client } from "../../../src/http/client/client.ts";
+import { serve } from "../../../src/http/server/serve.ts";
+import type { Server } from "../../../src/http/server/server.ts";
 import { connectResponse, onUpgrade, upgradeResponse, wantsUpgrade } from "../../../src/http/switch.ts";
-import { UpgradeRejected } from "../../../src/connection/upgrade.ts";
-import type { Upgraded } from "../../../src/connection/upgraded.ts";
+import { UpgradeRejected } from "../../../src/http1/upgrade.ts";
+import type { Upgraded } from "../../../src/http1/upgraded.ts";
 import { tunnel } from "../../../src/proxy/tunnel.ts";
-import { connect } from "../../../src/runtime/mod.ts";
+import { connect } from "../../../src/net/mod.ts";
 import type { ClientUnderTest, Outcome, ServerUnderTest } from "../probe.ts";
 
 /** `serve`. */

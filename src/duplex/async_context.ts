@@ -1,0 +1,26 @@
+/**
+ * Callbacks that are kept run in the async context in which they were handed over: that of `AsyncLocalStorage`.
+ *
+ * No runtime has to be asked for it. Promises carry the context everywhere: what `then()` is given runs in that of the
+ * call to `then()`.
+ *
+ * @module
+ */
+
+import { settled } from "./deferred.ts";
+
+/**
+ * Keeps a callback, and the context of this call, for one call later.
+ *
+ * @returns Runs the callback in that context, a moment later, wherever it is called from; fails as the callback does.
+ */
+export function inThisContext<Argument, Result>(
+  callback: (argument: Argument) => Result | Promise<Result>,
+): (argument: Argument) => Promise<Result> {
+  const called = settled<Argument>();
+  const result = called.promise.then(callback);
+  return (argument) => {
+    called.resolve(argument);
+    return result;
+  };
+}

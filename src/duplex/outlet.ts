@@ -1,0 +1,108 @@
+/**
+ * What a connection sends: the bytes that its machine has ready, and the time limit for a peer that does not take them.
+ *
+ * @module
+ */
+
+import { accepted } from "./fast_path.ts";
+import { TransportError } from "../errors/transport_error.ts";
+import { type Clock, Deadline } from "./clock.ts";
+import type { Wire } from "./wire.ts";
+
+/** A machine, as far as its bytes go. */
+export interface Sending {
+  /** Takes the bytes that are to be sent, in order. */
+  take(): Uint8Array[];
+  /** Lets go of the memory of what was taken; nobody else holds it any more if it may be used `again`. */
+  recycle(again: boolean): void;
+}
+
+/** How long the peer may take nothing. */
+export interface OutletLimits {
+  /** In milliseconds; 0 or `Infinity` waits without end. */
+  readonly writeTimeoutMs: number;
+  /** Where time comes from. */
+  readonly clock: Clock;
+}
+
+/** See the module. */
+export class Outlet {
+  readonly #machine: Sending;
+  readonly #wire: Wire;
+  readonly #timeoutMs: number;
+  readonly #deadline: Deadline;
+  readonly #expired: (error: TransportError) => void;
+  #unwritten = 0;
+  #broken = false;
+
+  /**
+   * Sends nothing yet.
+   *
+   * @param machine Has the bytes.
+   * @param wire Takes them.
+   * @param limits For how long to wait.
+   * @param expired Called when the peer has taken nothing for that long; it ends the connection.
+   */
+  constructor(machine: Sending, wire: Wire, limits: OutletLimits, expired: (error: TransportError) => void) {
+    this.#machine = machine;
+    this.#wire = wire;
+    this.#timeoutMs = limits.writeTimeoutMs;
+    this.#deadline = new Deadline(limits.clock);
+    this.#expired = expired;
+  }
+
+  /** Whether the transport has bytes that it did not accept yet. */
+  get writing(): boolean {
+    return this.#unwritten > 0;
+  }
+
+  /** Whether the transport has refused bytes that it could not take on the spot. */
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /**
+   * Gives what the machine has ready to the transport.
+   *
+   * @returns Resolves when the transport has room again; `undefined` if it took everything on the spot.
+   */
+  flush(): Promise<void> | undefined {
+    const parts = this.#machine.take();
+    if (parts.length === 0) return undefined;
+    const written = this.#wire.write(parts, this.#onProgress);
+    if (written !== accepted) return this.#awaitWritten(written);
+    if (this.#unwritten === 0) this.#machine.recycle(true);
+    return undefined;
+  }
+
+  /** Leaves no timer behind until something is sent again. */
+  rest(): void {
+    this.#deadline.rest();
+  }
+
+  /** No time limit counts any more. */
+  stop(): void {
+    this.#deadline.stop();
+  }
+
+  /** The peer has taken something: the time limit begins anew. */
+  readonly #onProgress = (): void => this.#deadline.set(this.#timeoutMs, this.#onExpired);
+
+  readonly #onExpired = (): void => {
+    this.#expired(new TransportError("timeout", "The peer did not take our bytes in time"));
+  };
+
+  async #awaitWritten(written: Promise<void>): Promise<void> {
+    this.#onProgress();
+    this.#unwritten++;
+    try {
+      await written;
+    } catch (error) {
+      this.#broken = true;
+      throw error;
+    } finally {
+      if (--this.#unwritten === 0) this.#deadline.clear();
+    }
+    if (this.#unwritten === 0 && !this.#broken) this.#machine.recycle(this.#wire.returnsMemory);
+  }
+}

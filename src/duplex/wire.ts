@@ -1,0 +1,196 @@
+/**
+ * The transport of one connection, with the one rule that keeps it losable by nobody: a single reader, whose read may
+ * have begun ahead, is never forgotten.
+ *
+ * @module
+ */
+
+import type { DuplexLike } from "./duplex.ts";
+import { accepted, type FastPath, type PeerWatcher } from "./fast_path.ts";
+import { type HeldChannel, holdChannel } from "./stream_channel.ts";
+import { Turn } from "./turn.ts";
+
+/** See the module. */
+export class Wire implements PeerWatcher {
+  /** The transport as the caller gave it. */
+  readonly io: DuplexLike;
+  /** What its reader does within a turn of the event loop. */
+  readonly turn: Turn = new Turn();
+  readonly #channel: HeldChannel;
+  #last: Promise<Uint8Array | null> = NO_READ;
+  #ahead: Promise<Uint8Array | null> | null = null;
+  #arrived: Uint8Array | null | undefined = undefined;
+  #reading = false;
+  #ended = false;
+
+  /**
+   * Takes the transport.
+   *
+   * @param name What the caller knows it as.
+   * @throws {TypeError} It is no pair of streams, or one of them is locked.
+   */
+  constructor(io: DuplexLike, name = "io") {
+    this.io = io;
+    this.#channel = holdChannel(io, name);
+  }
+
+  /** The channel, for the owner that follows. */
+  get channel(): HeldChannel {
+    return this.#channel;
+  }
+
+  /** The way past promises, if there is one now; not while a read that began ahead has bytes for somebody. */
+  get fastPath(): FastPath | null {
+    return this.#ahead === null ? this.#channel.fastPath : null;
+  }
+
+  /** Whether bytes are the caller's again once `write()` has resolved; of a pair of streams nobody knows. */
+  get returnsMemory(): boolean {
+    return this.#channel.fastPath !== null;
+  }
+
+  /** Whether a read that began ahead is pending: then the transport cannot be handed over. */
+  get reading(): boolean {
+    return this.#reading;
+  }
+
+  /** Whether our side was ended: then there is nothing to hand over. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Takes a pending read back, if the transport can do that; its bytes are kept for the next reader. */
+  withdraw(): boolean {
+    this.#ahead = null;
+    return this.#channel.withdrawRead();
+  }
+
+  /** Waits for the next bytes, or goes on with the read that began ahead. */
+  read(): Promise<Uint8Array | null> {
+    const ahead = this.#ahead;
+    if (ahead !== null) {
+      this.#ahead = null;
+      return ahead;
+    }
+    return this.#beginRead();
+  }
+
+  /** Of a pair of streams nobody knows whether it waits. */
+  #beginRead(): Promise<Uint8Array | null> {
+    if (this.#channel.fastPath?.empty === true) this.turn.renew();
+    return this.#last = this.#channel.read();
+  }
+
+  /** The read that began last, by whomever; whoever reads on after somebody else waits for it first. */
+  get lastRead(): Promise<Uint8Array | null> {
+    return this.#last;
+  }
+
+  /**
+   * Begins the next read before anybody needs its bytes, to notice a peer that leaves.
+   *
+   * @returns The bytes; they are given to the next `read()` as well. Needs no handler.
+   */
+  readAhead(): Promise<Uint8Array | null> {
+    if (this.#ahead === null) {
+      this.#reading = true;
+      this.#arrived = undefined;
+      this.#ahead = this.#beginRead();
+      this.#ahead.then((chunk) => {
+        this.#reading = false;
+        this.#arrived = chunk;
+      }, () => {
+        this.#reading = false;
+      });
+    }
+    return this.#ahead;
+  }
+
+  /**
+   * Tells `watcher` how the peer leaves. Where the transport cannot tell of an end unless it is read, a read begins ahead if
+   * that is allowed; else only failures are told. Calling it again with more allowed is in order.
+   *
+   * @param watcher Nobody else is told any more.
+   * @param mayRead Whether nobody else reads, and what comes next is ours.
+   */
+  watch(watcher: PeerWatcher, mayRead: boolean): void {
+    this.#watcher = watcher;
+    if (this.#channel.watchPeer(this) || !mayRead || this.#ahead !== null) return;
+    this.readAhead().then((chunk) => {
+      if (chunk === null) this.onPeerEnd(false);
+    }, (error) => this.onPeerFailure(error));
+  }
+
+  /** What the channel tells. Bytes that were read ahead are unread as well. */
+  onPeerEnd(unread: boolean): void {
+    this.#watcher?.onPeerEnd(unread || (this.#ahead !== null && this.#arrived !== null));
+  }
+
+  /** What the channel tells. */
+  onPeerFailure(error: unknown): void {
+    this.#watcher?.onPeerFailure(error);
+  }
+
+  /** Tells nobody any more. */
+  unwatch(): void {
+    this.#watcher = null;
+    this.#channel.watchPeer(null);
+  }
+
+  /**
+   * Finds out whether the peer has cut the connection, where nothing tells so by itself.
+   *
+   * @returns Whether that may be of use another time.
+   */
+  probe(): boolean {
+    return this.#channel.probePeer();
+  }
+
+  #watcher: PeerWatcher | null = null;
+
+  /** What a read that began ahead has brought and nobody has taken: bytes, the end, or `undefined` for nothing. */
+  takeArrived(): Uint8Array | null | undefined {
+    if (this.#ahead === null) return undefined;
+    this.#ahead = null;
+    return this.#arrived;
+  }
+
+  /**
+   * Sends the parts in order; resolves when the transport has room again.
+   *
+   * @param onProgress Called when some of it was taken and the rest must wait.
+   */
+  write(parts: readonly Uint8Array[], onProgress: () => void): Promise<void> {
+    if (parts.length === 1) return this.#channel.write(parts[0]!);
+    return this.#writeAll(parts, onProgress);
+  }
+
+  async #writeAll(parts: readonly Uint8Array[], onProgress: () => void): Promise<void> {
+    for (const part of parts) {
+      const written = this.#channel.write(part);
+      if (written === accepted) continue;
+      await written;
+      onProgress();
+    }
+  }
+
+  /** Ends our side. */
+  closeWrite(): Promise<void> {
+    this.#ended = true;
+    return this.#channel.closeWrite();
+  }
+
+  /** Sends what is written and ends both sides. A failure has no more meaning and is swallowed. */
+  close(): Promise<void> {
+    this.#ended = true;
+    return this.#channel.close().catch(() => {});
+  }
+
+  /** Ends both sides at once. */
+  abort(reason?: unknown): void {
+    this.#ended = true;
+    this.#channel.abort(reason);
+  }
+}
+
+const NO_READ: Promise<Uint8Array | null> = Promise.resolve(new Uint8Array(0));

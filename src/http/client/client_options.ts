@@ -1,0 +1,258 @@
+/**
+ * What a client can be told, for good or for one request.
+ *
+ * @module
+ */
+
+import { checkGiven, checkOneOf, checkOptions, checkSignal, type Kinds, wrongType } from "../../bytes/arguments.ts";
+import { protocolList } from "../../http1/respond.ts";
+import type { ClientConnectionOptions } from "../../http1/options.ts";
+import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.ts";
+import { checkTls } from "../../duplex/check_network.ts";
+import type { DuplexLike } from "../../duplex/duplex.ts";
+import type { TlsOptions } from "../../duplex/tls_options.ts";
+import type { ResponseHead } from "../../semantics/message.ts";
+
+/** Where a connection is to lead: the server itself, or the proxy in front of it. */
+export interface DialAddress {
+  /** A name or an IP address, without brackets. */
+  readonly hostname: string;
+  /** 1–65535. */
+  readonly port: number;
+}
+
+/**
+ * Opens the transport below a connection, without TLS: the client adds that. Called with where the connection is to
+ * lead, and with a signal that aborts when nobody wants it any more.
+ */
+export type Dial = (
+  address: DialAddress,
+  options: { readonly signal: AbortSignal },
+) => DuplexLike | Promise<DuplexLike>;
+
+/**
+ * Which proxy a URL is reached through: `http://`, `https://` (TLS to the proxy itself) or `socks5://`, with `user:pw@`
+ * where the proxy asks for that; `null` for none. A function is asked for each URL.
+ */
+export type ProxyChoice = string | URL | null | ((url: URL) => string | URL | null);
+
+/** What decides over which connection a request goes. */
+export interface RouteOptions {
+  /** The proxy; none by default. The environment is only asked through `proxyFromEnv()`. */
+  readonly proxy?: ProxyChoice | undefined;
+  /**
+   * What is reached without the proxy, separated by commas: names (`example.com` means its subdomains as well), IP
+   * addresses, networks (`10.0.0.0/8`), each with or without a port, or `*`.
+   */
+  readonly noProxy?: string | undefined;
+  /** TLS to the server, for `https:`. */
+  readonly tls?: TlsOptions | undefined;
+  /** Opens transports; TCP by default. What it gives is the client's from then on. */
+  readonly dial?: Dial | undefined;
+}
+
+/** What a client can be told. All time limits are in milliseconds; 0 switches one off. */
+export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
+  /** TLS to an `https:` proxy. */
+  readonly proxyTls?: TlsOptions | undefined;
+  /**
+   * What goes through a tunnel (CONNECT) of an HTTP proxy: `"https"`, the default, asks the proxy itself for `http:` URLs;
+   * `"always"` tunnels these too. Upgrades are tunneled in any case.
+   */
+  readonly proxyTunnel?: "https" | "always" | undefined;
+  /**
+   * Answers a 407 that came in spite of the credentials in the proxy's URL, or without any: given the values of
+   * `Proxy-Authenticate`, returns a `Proxy-Authorization`, or `null` to give up. Asked once for each request.
+   */
+  readonly onProxyChallenge?:
+    | ((challenges: readonly string[]) => string | null | Promise<string | null>)
+    | undefined;
+  /**
+   * Fields of every request that does not have them itself. When a redirect leaves the origin, credentials and `Host` among
+   * them are left out, as those of the request are. A function is asked for each URL, those of redirects among them, and
+   * decides by itself which of them gets what.
+   */
+  readonly headers?: HeadersInit | ((url: URL) => HeadersInit) | undefined;
+  /** Whether connections are used again. True. */
+  readonly keepAlive?: boolean | undefined;
+  /** How many connections to one place wait for another request. 6, as browsers. */
+  readonly maxIdlePerOrigin?: number | undefined;
+  /**
+   * How many connections to one place may be at work or wait; further requests wait in their order. Unlimited, as with
+   * undici and hyper. Upgraded ones do not count. A response that nobody reads keeps its place.
+   */
+  readonly maxConnectionsPerOrigin?: number | undefined;
+  /**
+   * How long a connection waits for another request. 15,000; less if the server's `Keep-Alive: timeout=` says so, minus
+   * a second for the way.
+   */
+  readonly idleTimeoutMs?: number | undefined;
+  /** How long connecting may take, the handshakes with proxy and TLS included. 10,000, as undici and curl's neighbours. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Whether bodies in gzip, deflate and br are asked for and decoded. True. */
+  readonly decompress?: boolean | undefined;
+  /** How many redirects are followed. 20 (Fetch standard). */
+  readonly maxRedirects?: number | undefined;
+}
+
+/** What a request's body may be: what `fetch()` takes, and anything that yields bytes by and by. */
+export type ClientBody = NonNullable<ConstructorParameters<typeof Response>[0]> | AsyncIterable<Uint8Array>;
+
+/** What `client.fetch()` takes besides the URL: what `fetch()` takes, and more. */
+export interface FetchInit extends RouteOptions {
+  /** `GET` when left out. */
+  readonly method?: string | undefined;
+  /** The fields; `Host` may be among them. */
+  readonly headers?: HeadersInit | undefined;
+  /** The body. A stream cannot be sent twice, as some redirects need. */
+  readonly body?: ClientBody | null | undefined;
+  /** Gives up, at any moment until the body of the response is read. */
+  readonly signal?: AbortSignal | null | undefined;
+  /** `"follow"` by default; `"manual"` gives the redirect itself; `"error"` rejects. */
+  readonly redirect?: "follow" | "manual" | "error" | undefined;
+  /** Fields behind the body, which must be announced in `Trailer`. */
+  readonly trailers?: OutgoingTrailers | undefined;
+  /** Called with each 1xx but 101. */
+  readonly onInformational?: ((head: ResponseHead) => void) | undefined;
+  /** Asks the server before the body is sent (`Expect: 100-continue`), and sends it after this time in any case. */
+  readonly expectContinueTimeoutMs?: number | undefined;
+  /** As the client's option, for this request. */
+  readonly decompress?: boolean | undefined;
+  /** `"half"`, as `fetch()` wants it for streams. Not needed here. */
+  readonly duplex?: "half" | undefined;
+}
+
+/** What `client.upgrade()` takes besides the URL. */
+export interface UpgradeInit extends RouteOptions {
+  /** What is offered, the preferred one first; the server takes one of them. */
+  readonly protocol: string | readonly string[];
+  /** `GET` when left out. */
+  readonly method?: string | undefined;
+  /** The fields. `Connection` and `Upgrade` are added. */
+  readonly headers?: HeadersInit | undefined;
+  /** The body, sent completely before the connection can switch. */
+  readonly body?: ClientBody | null | undefined;
+  /** Gives up, until the connection has switched. */
+  readonly signal?: AbortSignal | null | undefined;
+  /** Called with each 1xx but 101. */
+  readonly onInformational?: ((head: ResponseHead) => void) | undefined;
+  /**
+   * Takes a 200 of no announced length for the switch, as old Docker daemons mean it. Off by default: bytes of a body
+   * would be taken for those of the protocol.
+   */
+  readonly hijack?: boolean | undefined;
+}
+
+/** What `client.connect()` takes besides the authority. */
+export interface ConnectInit {
+  /** The proxy to ask; the client's own by default. */
+  readonly proxy?: ProxyChoice | undefined;
+  /** Further fields of the CONNECT request. */
+  readonly headers?: HeadersInit | undefined;
+  /**
+   * The ALPN identifiers of what will be spoken in the tunnel, `h2` or `http/1.1`, for proxies that decide by them: the
+   * field `ALPN` (RFC 7639). Not sent when left out.
+   */
+  readonly alpn?: readonly string[] | undefined;
+  /** Gives up, until the tunnel stands. */
+  readonly signal?: AbortSignal | null | undefined;
+}
+
+/** What a way is checked for, wherever it is described. */
+export const ROUTE: Kinds<RouteOptions> = { proxy: checkProxy, noProxy: "string", tls: checkTls, dial: "function" };
+
+/** The options of its connections are checked with those. */
+const CLIENT: Kinds<Omit<ClientOptions, keyof ClientConnectionOptions>> = {
+  ...ROUTE,
+  proxyTls: checkTls,
+  proxyTunnel: (value, name) => checkOneOf(value, name, ["https", "always"]),
+  onProxyChallenge: "function",
+  headers: checkClientHeaders,
+  keepAlive: "boolean",
+  maxIdlePerOrigin: "number",
+  maxConnectionsPerOrigin: "number",
+  idleTimeoutMs: "number",
+  connectTimeoutMs: "number",
+  decompress: "boolean",
+  maxRedirects: "number",
+};
+
+const FETCH: Kinds<FetchInit> = {
+  ...ROUTE,
+  method: "string",
+  headers: checkHeaders,
+  body: "any",
+  signal: checkSignalOrNull,
+  redirect: (value, name) => checkOneOf(value, name, ["follow", "manual", "error"]),
+  trailers: (value, name) => checkTrailers(value as OutgoingTrailers, name),
+  onInformational: "function",
+  expectContinueTimeoutMs: "number",
+  decompress: "boolean",
+  duplex: "any",
+};
+
+const UPGRADE: Kinds<UpgradeInit> = {
+  ...ROUTE,
+  protocol: checkProtocol,
+  method: "string",
+  headers: checkHeaders,
+  body: "any",
+  signal: checkSignalOrNull,
+  onInformational: "function",
+  hijack: "boolean",
+};
+
+const CONNECT: Kinds<ConnectInit> = {
+  proxy: checkProxy,
+  headers: checkHeaders,
+  alpn: "strings",
+  signal: checkSignalOrNull,
+};
+
+/** Refuses wrong options of a client. */
+export function checkClientOptions(options: ClientOptions): void {
+  checkOptions<Omit<ClientOptions, keyof ClientConnectionOptions>>(options, CLIENT);
+}
+
+/** Refuses what `fetch()` does not take. */
+export function checkFetchInit(init: FetchInit): void {
+  checkGiven(init, FETCH, "init");
+}
+
+/** Refuses what `upgrade()` does not take. */
+export function checkUpgradeInit(init: UpgradeInit): void {
+  checkGiven(init, UPGRADE, "init");
+  checkProtocol(init.protocol, "init.protocol");
+}
+
+/** Refuses what `connect()` does not take. */
+export function checkConnectInit(init: ConnectInit): void {
+  checkOptions(init, CONNECT, "init");
+}
+
+/** Refuses what are no headers. Names and values are checked when they are written. */
+export function checkHeaders(value: unknown, name: string): void {
+  if (typeof value !== "object" || value === null) throw wrongType(name, "Headers, pairs or a record", value);
+  if (!Array.isArray(value)) return;
+  for (const pair of value) {
+    if (!Array.isArray(pair) || pair.length !== 2) throw wrongType(name, "made of pairs [name, value]", value);
+  }
+}
+
+function checkClientHeaders(value: unknown, name: string): void {
+  if (typeof value !== "function") checkHeaders(value, name);
+}
+
+function checkProxy(value: unknown, name: string): void {
+  if (value === null || value instanceof URL || typeof value === "string" || typeof value === "function") return;
+  throw wrongType(name, "a URL, null or a function", value);
+}
+
+function checkSignalOrNull(value: unknown, name: string): void {
+  if (value !== null) checkSignal(value, name);
+}
+
+function checkProtocol(value: unknown, name: string): void {
+  const protocols = protocolList(value as string | readonly string[], name);
+  if (protocols.length === 0 || protocols.includes("")) throw wrongType(name, "a protocol, or several", value);
+}

@@ -1,0 +1,149 @@
+/**
+ * The connections of a client: those that wait for another request, by route, and those at work.
+ *
+ * @module
+ */
+
+import type { ClientConnection, ClientHandshake, Sender } from "../../http1/client_connection.ts";
+import { type Clock, Deadline } from "../../duplex/clock.ts";
+import type { DuplexLike } from "../../duplex/duplex.ts";
+
+/** What a pool is told. */
+export interface PoolSettings {
+  /** The most connections of one route that wait. */
+  readonly maxIdlePerOrigin: number;
+  /** How long one waits, in milliseconds. */
+  readonly idleTimeoutMs: number;
+  /** The source of time. */
+  readonly clock: Clock;
+}
+
+/** One connection. */
+export interface Pooled {
+  /** Where it waits. */
+  readonly key: string;
+  /** Sends. */
+  readonly sender: Sender;
+  /** Ends. */
+  readonly connection: ClientConnection;
+  /** When it has waited long enough. */
+  readonly idle: Deadline;
+  /** What the server said about how long it waits, in milliseconds; `Infinity` if nothing. */
+  hintMs: number;
+}
+
+/** See the module. */
+export class Pool {
+  readonly #settings: PoolSettings;
+  readonly #waiting: Map<string, Pooled[]> = new Map();
+  /** Everything that is not closed, with a promise for the moment when its transport is. */
+  readonly #open: Map<Pooled, Promise<unknown>> = new Map();
+  #closing = false;
+
+  /** Makes an empty pool. */
+  constructor(settings: PoolSettings) {
+    this.#settings = settings;
+  }
+
+  /** How many connections are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** How many of them wait. */
+  get idle(): number {
+    let count = 0;
+    for (const waiting of this.#waiting.values()) count += waiting.length;
+    return count;
+  }
+
+  /** The connection of this route that was used last and can be used again, or `null`. */
+  take(key: string): Pooled | null {
+    const waiting = this.#waiting.get(key);
+    if (waiting === undefined) return null;
+    for (let pooled = waiting.pop(); pooled !== undefined; pooled = waiting.pop()) {
+      pooled.idle.clear();
+      if (pooled.sender.isReady) return pooled;
+    }
+    this.#waiting.delete(key);
+    return null;
+  }
+
+  /** Takes a new connection in; it is at work until {@linkcode release}. */
+  add(key: string, { sender, connection }: ClientHandshake, io: DuplexLike): Pooled {
+    const pooled = { key, sender, connection, idle: new Deadline(this.#settings.clock), hintMs: Infinity };
+    this.#open.set(pooled, connection.closed.then((closed) => this.#gone(pooled, io, closed.reason === "upgrade")));
+    return pooled;
+  }
+
+  /**
+   * Says that no further request is begun on it now: it waits as soon as its exchange is over.
+   *
+   * @param done Called when it waits, or is closed.
+   */
+  release(pooled: Pooled, done: () => void): void {
+    const wait = (): void => {
+      this.#wait(pooled);
+      done();
+    };
+    if (pooled.sender.isReady) wait();
+    else if (pooled.sender.isClosed) done();
+    else pooled.sender.ready().then(wait, done);
+  }
+
+  /** Lets what is under way end and closes the rest; resolves when everything is closed. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const waiting of this.#waiting.values()) {
+      for (const { connection } of waiting) connection.gracefulShutdown();
+    }
+    await this.#allGone();
+  }
+
+  /** Ends everything at once. */
+  async abort(reason: unknown): Promise<void> {
+    this.#closing = true;
+    for (const { connection, sender } of this.#open.keys()) {
+      if (sender.isReady) connection.gracefulShutdown();
+      else connection.abort(reason);
+    }
+    await this.#allGone();
+  }
+
+  async #allGone(): Promise<void> {
+    while (this.#open.size > 0) await Promise.all(this.#open.values());
+  }
+
+  #wait(pooled: Pooled): void {
+    const { maxIdlePerOrigin, idleTimeoutMs } = this.#settings;
+    let waiting = this.#waiting.get(pooled.key);
+    if (waiting === undefined) this.#waiting.set(pooled.key, waiting = []);
+    const waitMs = idleTimeoutMs > 0 ? Math.min(idleTimeoutMs, pooled.hintMs) : pooled.hintMs;
+    if (this.#closing || waiting.length >= maxIdlePerOrigin || waitMs <= 0) {
+      if (waiting.length === 0) this.#waiting.delete(pooled.key);
+      pooled.connection.gracefulShutdown();
+      return;
+    }
+    waiting.push(pooled);
+    pooled.idle.set(waitMs, () => pooled.connection.gracefulShutdown());
+  }
+
+  async #gone(pooled: Pooled, io: DuplexLike, switched: boolean): Promise<void> {
+    pooled.idle.stop();
+    const waiting = this.#waiting.get(pooled.key);
+    const at = waiting?.indexOf(pooled) ?? -1;
+    if (at !== -1) waiting!.splice(at, 1);
+    if (waiting?.length === 0) this.#waiting.delete(pooled.key);
+    if (!switched) await closed(io);
+    this.#open.delete(pooled);
+  }
+}
+
+/** Waits for the end of a transport that can tell; the connection has closed it. */
+async function closed(io: DuplexLike): Promise<void> {
+  try {
+    await (io as DuplexLike & { close?(): Promise<void> }).close?.();
+  } catch {
+    return;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Where a redirect leads and what is sent there (Fetch standard, "HTTP-redirect fetch").
+ *
+ * @module
+ */
+
+import type { Field } from "../../semantics/fields.ts";
+import { checkUrl, type ClientRequest, isReplayable } from "./client_request.ts";
+
+const BODY_FIELDS: ReadonlySet<string> = new Set([
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-location",
+  "content-type",
+  "expect",
+  "trailer",
+  "transfer-encoding",
+]);
+/** What was meant for the origin that the request was made for. */
+const CREDENTIAL_FIELDS: ReadonlySet<string> = new Set(["authorization", "cookie", "host", "proxy-authorization"]);
+
+/** Whether the status is one of a redirect. */
+export function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+/**
+ * The request that follows. Credentials that are gone once stay so, also where the redirects lead back.
+ *
+ * @param locations The values of `Location`. Some servers send the same one twice.
+ * @throws {TypeError} It leads to no URL of HTTP, or to several, or the body would have to be sent again and cannot.
+ */
+export function redirected(request: ClientRequest, status: number, locations: readonly string[]): ClientRequest {
+  const [location = ""] = locations;
+  if (locations.some((other) => other !== location)) {
+    throw new TypeError("Cannot follow the redirect: it leads to several places");
+  }
+  let url: URL;
+  try {
+    url = checkUrl(new URL(utf8(location), request.url));
+  } catch (cause) {
+    throw new TypeError(`Cannot follow the redirect: it leads nowhere`, { cause });
+  }
+  if (url.hash === "") url.hash = request.url.hash;
+  url.username = url.password = "";
+  let { method, fields, body } = request;
+  const rewritten = status === 303 ? method !== "GET" && method !== "HEAD" : status < 303 && method === "POST";
+  if (rewritten) {
+    method = "GET";
+    body = null;
+    fields = without(fields, BODY_FIELDS);
+  } else if (!isReplayable(body)) {
+    throw new TypeError("Cannot follow the redirect: the body is a stream and was sent already");
+  }
+  if (url.origin !== request.url.origin) fields = without(fields, CREDENTIAL_FIELDS);
+  return { url, method, fields, body, signal: request.signal };
+}
+
+function without(fields: readonly Field[], names: ReadonlySet<string>): Field[] {
+  return fields.filter(([name]) => !names.has(name.toLowerCase()));
+}
+
+/** Field values are bytes; servers that send a URL with characters beyond ASCII mean UTF-8. */
+function utf8(value: string): string {
+  const bytes = Uint8Array.from(value, (character) => character.charCodeAt(0));
+  return new TextDecoder().decode(bytes);
+}

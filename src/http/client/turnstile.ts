@@ -1,0 +1,79 @@
+/**
+ * How many may go on at the same time, for each key; the others wait in their order.
+ *
+ * @module
+ */
+
+import { type Settled, settled } from "../../duplex/deferred.ts";
+
+/** Says that whoever went in is out again. */
+export type Leave = () => void;
+
+/** What is known of one key. */
+interface Gate {
+  inside: number;
+  readonly waiting: Set<Settled<void>>;
+}
+
+/** See the module. */
+export class Turnstile {
+  readonly #most: number;
+  readonly #gates: Map<string, Gate> = new Map();
+
+  /** Lets `most` in for each key. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /**
+   * Goes in.
+   *
+   * @param signal Gives up waiting.
+   * @returns To be called once, when done; a promise of it where one has to wait.
+   */
+  enter(key: string, signal: AbortSignal | undefined): Leave | Promise<Leave> {
+    if (this.#most === Infinity) return nobodyWaits;
+    let gate = this.#gates.get(key);
+    if (gate === undefined) this.#gates.set(key, gate = { inside: 0, waiting: new Set() });
+    if (gate.inside >= this.#most) return this.#wait(key, gate, signal);
+    gate.inside++;
+    return () => this.#leave(key, gate);
+  }
+
+  /** Turns everybody away who waits. */
+  close(reason: unknown): void {
+    for (const { waiting } of this.#gates.values()) {
+      for (const turn of waiting) turn.reject(reason);
+      waiting.clear();
+    }
+  }
+
+  async #wait(key: string, gate: Gate, signal: AbortSignal | undefined): Promise<Leave> {
+    const turn = settled<void>();
+    const onAbort = (): void => {
+      gate.waiting.delete(turn);
+      turn.reject(signal!.reason);
+    };
+    gate.waiting.add(turn);
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      await turn.promise;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+    return () => this.#leave(key, gate);
+  }
+
+  /** The place goes to whoever has waited longest. */
+  #leave(key: string, gate: Gate): void {
+    const [next] = gate.waiting;
+    if (next !== undefined) {
+      gate.waiting.delete(next);
+      next.resolve();
+    } else if (--gate.inside === 0) {
+      this.#gates.delete(key);
+    }
+  }
+}
+
+function nobodyWaits(): void {}

@@ -1,0 +1,206 @@
+/**
+ * Opens what HTTP is spoken over: TCP or what the caller dials, TLS with an `https:` proxy, the tunnel, TLS with the
+ * server. Whatever fails on the way, or is given up, leaves nothing open.
+ *
+ * ```text
+ *  dial ─▶ [TLS with the proxy] ─▶ [CONNECT or SOCKS5] ─▶ [TLS with the server]
+ * ```
+ *
+ * @module
+ */
+
+import { checkObject } from "../../../bytes/arguments.ts";
+import { type Clock, Deadline } from "../../../duplex/clock.ts";
+import type { DuplexLike } from "../../../duplex/duplex.ts";
+import { holdChannel, offersChannel } from "../../../duplex/stream_channel.ts";
+import { TransportError } from "../../../errors/transport_error.ts";
+import type { TlsOptions } from "../../../duplex/tls_options.ts";
+import type { Dial, DialAddress } from "../client_options.ts";
+import { alternate, race } from "./happy_eyeballs.ts";
+import { connect, lookup, startTls } from "../../platform.ts";
+import { parseIp, type ProxyServer } from "./proxy_rules.ts";
+import type { Route } from "./route.ts";
+import { socks5 } from "./socks5.ts";
+
+/** Opens a tunnel through an HTTP proxy, to which `open` connects. */
+export type OpenTunnel = (
+  open: () => Promise<DuplexLike>,
+  proxy: ProxyServer,
+  authority: string,
+  signal: AbortSignal,
+) => Promise<DuplexLike>;
+
+/** What a connector needs. */
+export interface ConnectorSettings {
+  /** TLS with an `https:` proxy. */
+  readonly proxyTls: TlsOptions | undefined;
+  /** How long it may take, in milliseconds. */
+  readonly connectTimeoutMs: number;
+  /** The source of time. */
+  readonly clock: Clock;
+  /** CONNECT. */
+  readonly openTunnel: OpenTunnel;
+}
+
+/** RFC 8305 §8: the recommended delay. */
+const STAGGER_MS = 250;
+
+/**
+ * Runs `open` until it ends, `signal` or `controller` aborts, or time is up.
+ *
+ * @param place Where `open` leads, for the message.
+ * @param controller Its signal is what `open` gets.
+ * @throws {TransportError} `timeout`.
+ * @throws {unknown} The reason of a signal, or what `open` fails with.
+ */
+export async function withinTime<T>(
+  place: string,
+  { connectTimeoutMs, clock }: Pick<ConnectorSettings, "connectTimeoutMs" | "clock">,
+  controller: AbortController,
+  signal: AbortSignal | undefined,
+  open: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  const deadline = new Deadline(clock);
+  const onAbort = () => controller.abort(signal!.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  deadline.set(connectTimeoutMs, () => {
+    controller.abort(
+      new TransportError("timeout", `Cannot connect to ${place}: no connection within ${connectTimeoutMs} ms`),
+    );
+  });
+  try {
+    return await open(controller.signal);
+  } catch (error) {
+    throw controller.signal.aborted ? controller.signal.reason : error;
+  } finally {
+    deadline.stop();
+    signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+/** Opens the way to an origin. `signal` gives up at any moment. */
+export async function openRoute(route: Route, settings: ConnectorSettings, signal: AbortSignal): Promise<DuplexLike> {
+  const { proxy } = route;
+  const target = { hostname: route.hostname, port: route.port };
+  const open = async () => {
+    const io = await openTransport(proxy ?? target, route.dial, settings.clock, signal);
+    return proxy?.scheme === "https" ? await secured(io, proxy.hostname, settings.proxyTls, signal) : io;
+  };
+  if (route.forward) return await open();
+  const io = proxy === null ? await open() : await tunneled(open, route, proxy, settings, signal);
+  return route.secure ? await secured(io, route.hostname, route.tls, signal) : io;
+}
+
+async function tunneled(
+  open: () => Promise<DuplexLike>,
+  route: Route,
+  proxy: ProxyServer,
+  settings: ConnectorSettings,
+  signal: AbortSignal,
+): Promise<DuplexLike> {
+  if (proxy.scheme !== "socks5") return await settings.openTunnel(open, proxy, route.authority, signal);
+  const io = await open();
+  return await givingUp(io, signal, () => socks5(io, route, proxy));
+}
+
+/** Opens a transport without TLS: the caller's, or TCP. */
+async function openTransport(
+  to: DialAddress,
+  dial: Dial | undefined,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<DuplexLike> {
+  const address = { hostname: to.hostname, port: to.port };
+  if (dial === undefined) return await openTcp(address, clock, signal);
+  return await unlessAborted(Promise.resolve(dial(address, { signal })).then(opened), signal);
+}
+
+/** Sockets exist before they are open. */
+async function opened<T extends DuplexLike>(io: T): Promise<T> {
+  checkObject(io, "what dial returns");
+  await (io as DuplexLike & { readonly opened?: Promise<unknown> }).opened;
+  return io;
+}
+
+async function openTcp({ hostname, port }: DialAddress, clock: Clock, signal: AbortSignal): Promise<DuplexLike> {
+  const direct = () => opened(connect({ hostname, port }, { signal }));
+  if (parseIp(hostname) !== null) return await direct();
+  const addresses = await addressesOf(hostname, signal);
+  if (addresses.length === 0) return await direct();
+  try {
+    return await race(alternate(addresses), {
+      attempt: (address, signal) => opened(connect({ hostname: address, port }, { signal })),
+      discard: abandon,
+      staggerMs: STAGGER_MS,
+      clock,
+      signal,
+    });
+  } catch (error) {
+    // A runtime with permissions may grant the name and not its addresses.
+    if (error instanceof TransportError && error.code === "address" && !signal.aborted) return await direct();
+    throw error instanceof TransportError ? namingHost(error, hostname, port) : error;
+  }
+}
+
+/** The error of an attempt at one of a name's addresses; `ECONNREFUSED 127.0.0.1:80` tells little of `db.internal`. */
+function namingHost({ code, message, cause }: TransportError, hostname: string, port: number): TransportError {
+  const text = message.replace(/^Cannot connect to /, "");
+  return new TransportError(code, `Cannot connect to ${hostname}:${port} at ${text}`, { cause });
+}
+
+/** None where the resolver cannot be asked: then the platform resolves by itself, and says what is wrong. */
+function addressesOf(hostname: string, signal: AbortSignal): Promise<string[]> {
+  return settledBy(lookup(hostname).catch(() => []), signal);
+}
+
+async function secured(
+  io: DuplexLike,
+  hostname: string,
+  tls: TlsOptions | undefined,
+  signal: AbortSignal,
+): Promise<DuplexLike> {
+  try {
+    const { serverName = hostname, alpnProtocols = ["http/1.1"] } = tls ?? {};
+    return await opened(startTls(io, { ...tls, serverName, alpnProtocols, signal }));
+  } catch (error) {
+    abandon(io);
+    throw error;
+  }
+}
+
+/** Runs a conversation that knows no signal; an abort cuts the connection below it. */
+async function givingUp<T>(io: DuplexLike, signal: AbortSignal, talk: () => Promise<T>): Promise<T> {
+  const talking = talk();
+  const cut = () => abandon(io, signal.reason);
+  signal.addEventListener("abort", cut, { once: true });
+  try {
+    return await talking;
+  } finally {
+    signal.removeEventListener("abort", cut);
+  }
+}
+
+/** Gives up waiting when the signal aborts; a connection that comes later is closed. */
+async function unlessAborted(opening: Promise<DuplexLike>, signal: AbortSignal): Promise<DuplexLike> {
+  opening.then((io) => {
+    if (signal.aborted) abandon(io, signal.reason);
+  }, () => {});
+  return await settledBy(opening, signal);
+}
+
+function settledBy<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) return onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/** Cuts a connection that nobody wants. */
+export function abandon(io: DuplexLike, reason?: unknown): void {
+  if (offersChannel(io)) return io.abort(reason);
+  if (io.readable.locked || io.writable.locked) return;
+  holdChannel(io).abort(reason);
+}

@@ -1,0 +1,108 @@
+/**
+ * A tunnel through an HTTP proxy: CONNECT, and a second one when the proxy wants other credentials.
+ *
+ * @module
+ */
+
+import type { ClientConnection, Sender } from "../../../http1/client_connection.ts";
+import type { IncomingResponse } from "../../../http1/incoming.ts";
+import { onUpgrade, UpgradeRejected } from "../../../http1/upgrade.ts";
+import type { Upgraded } from "../../../http1/upgraded.ts";
+import { type Field, hasField } from "../../../semantics/fields.ts";
+import type { ClientOptions } from "../client_options.ts";
+import { clientResponse } from "../client_response.ts";
+import type { ProxyServer } from "./proxy_rules.ts";
+
+/** A connection to the proxy. */
+interface OpenProxy {
+  readonly sender: Sender;
+  readonly connection: ClientConnection;
+}
+
+/** What it takes to open a tunnel. */
+export interface TunnelRequest {
+  /** Opens a connection to the proxy. */
+  open(): Promise<OpenProxy>;
+  /** The target: `host:port`. */
+  readonly authority: string;
+  /** Further field lines. */
+  readonly fields: readonly Field[];
+  /** Whom to ask. Its credentials, if it has any, are offered unasked. */
+  readonly proxy: ProxyServer;
+  /** See the client's option. */
+  readonly onProxyChallenge: ClientOptions["onProxyChallenge"];
+  /** Gives up. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Opens a tunnel. A 407 is answered on the same connection if that stays open, else on a new one.
+ *
+ * @throws {UpgradeRejected} `proxy-refused`; `response` is the proxy's answer, whose connection closes behind it.
+ */
+export async function openTunnel(wanted: TunnelRequest): Promise<Upgraded> {
+  const { proxy, response } = await answered(wanted);
+  if (response.ok) return await onUpgrade(response);
+  // Exchanges end before the connection does; what was meant for the tunnel is never sent here (RFC 9931 §4).
+  proxy.connection.gracefulShutdown();
+  const answer = answerOf(response, wanted.proxy);
+  throw new UpgradeRejected("proxy-refused", { status: answer.status, response: answer, proxy: wanted.proxy.address });
+}
+
+/** What the proxy says in the end. A failure on the way, one of `onProxyChallenge` among them, ends the connection. */
+async function answered(wanted: TunnelRequest): Promise<{ proxy: OpenProxy; response: IncomingResponse }> {
+  let proxy = await wanted.open();
+  try {
+    let response = await ask(proxy.sender, wanted, wanted.proxy.authorization, wanted.fields);
+    if (response.status === 407 && wanted.onProxyChallenge !== undefined) {
+      const answer = await answerTo(response, wanted.onProxyChallenge, wanted.signal);
+      if (answer !== null) {
+        response.body.cancel();
+        const open = await proxy.sender.ready().then(() => true, () => false);
+        wanted.signal.throwIfAborted();
+        if (!open) proxy = await wanted.open();
+        const others = wanted.fields.filter(([name]) => name.toLowerCase() !== "proxy-authorization");
+        response = await ask(proxy.sender, wanted, answer, others);
+      }
+    }
+    return { proxy, response };
+  } catch (error) {
+    proxy.connection.abort(error);
+    throw error;
+  }
+}
+
+/** What a program answers to a 407; it is not waited for any more when the signal gives up. */
+export function answerTo(
+  { fields }: IncomingResponse,
+  onProxyChallenge: NonNullable<ClientOptions["onProxyChallenge"]>,
+  signal: AbortSignal | undefined,
+): Promise<string | null> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(signal!.reason);
+    const unlisten = (): void => signal?.removeEventListener("abort", giveUp);
+    if (signal?.aborted === true) return giveUp();
+    signal?.addEventListener("abort", giveUp, { once: true });
+    const answering = (async () => await onProxyChallenge(fields.getAll("proxy-authenticate")))();
+    answering.then(resolve, reject).finally(unlisten);
+  });
+}
+
+async function ask(
+  sender: Sender,
+  { authority, signal }: TunnelRequest,
+  authorization: string | null,
+  given: readonly Field[],
+): Promise<IncomingResponse> {
+  const fields: Field[] = hasField(given, "host") ? [] : [["host", authority]];
+  if (authorization !== null && !hasField(given, "proxy-authorization")) {
+    fields.push(["proxy-authorization", authorization]);
+  }
+  return await sender.send({ method: "CONNECT", target: authority, fields: [...fields, ...given] }, { signal });
+}
+
+/** It is the proxy's, and so is its URL; that has no credentials. */
+function answerOf(response: IncomingResponse, { scheme, address }: ProxyServer): Response {
+  const url = new URL(`${scheme}://${address}/`);
+  return clientResponse(response, { url, redirected: false, bodiless: false, codings: [], signal: undefined });
+}

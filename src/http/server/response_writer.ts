@@ -1,0 +1,93 @@
+/**
+ * A handler's `Response` as a message of the connection below.
+ *
+ * @module
+ */
+
+import type { IncomingRequest } from "../../http1/incoming.ts";
+import type { OutgoingBody, OutgoingTrailers } from "../../http1/outgoing_body.ts";
+import type { OutgoingResponse } from "../../http1/respond.ts";
+import { type Field, fieldPairs, hasField } from "../../semantics/fields.ts";
+import { type GivenResponse, LightResponse } from "./light_response.ts";
+
+const TEXT: Field = ["content-type", "text/plain;charset=UTF-8"];
+
+/**
+ * Turns a response into what the connection sends. Text and bytes of a `LightResponse` go out with the head in one
+ * write; so does the body of a platform response that is over with its first chunk.
+ *
+ * @throws {TypeError} The body was used already.
+ */
+export function outgoing(response: Response): OutgoingResponse | Promise<OutgoingResponse> {
+  const given = LightResponse.given(response);
+  if (given !== null) return outgoingGiven(given);
+  const real = LightResponse.real(response);
+  const { status, statusText } = real;
+  const head = { status, reason: statusText === "" ? undefined : statusText, fields: fieldsOf(real.headers) };
+  if (real.body === null) return head;
+  if (real.bodyUsed || real.body.locked) throw new TypeError("Cannot send the response: its body was used");
+  return real.headers.has("content-length") ? { ...head, body: real.body } : firstChunk(head, real.body);
+}
+
+/** Adds trailers, for which the body goes out in chunks where the client takes them. */
+export async function withTrailers(
+  request: IncomingRequest,
+  response: OutgoingResponse | Promise<OutgoingResponse>,
+  trailers: OutgoingTrailers,
+): Promise<OutgoingResponse> {
+  const message = await response;
+  const fields = [...fieldPairs(message.fields ?? [])];
+  const wanted = request.fields.hasToken("te", "trailers") && hasField(fields, "trailer");
+  if (wanted && !hasField(fields, "transfer-encoding")) fields.push(["transfer-encoding", "chunked"]);
+  return { ...message, fields, trailers };
+}
+
+function outgoingGiven(given: GivenResponse): OutgoingResponse {
+  const fields = given.headers === undefined ? [] : fieldsOf(given.headers);
+  if (typeof given.body === "string" && !hasField(fields, "content-type")) fields.push(TEXT);
+  const reason = given.statusText === "" ? undefined : given.statusText;
+  return { status: given.status, reason, fields, body: given.body };
+}
+
+/** The lines of a header list; `Headers` keeps several `set-cookie` apart by itself. */
+export function fieldsOf(headers: HeadersInit): Field[] {
+  if (headers instanceof Headers) return [...headers];
+  return Symbol.iterator in headers ? [...headers as Iterable<Field>] : Object.entries(headers);
+}
+
+/** How many turns of the microtask queue a chunk that is there already, or an end, may take. */
+const TURNS = 8;
+
+type Chunk = ReadableStreamReadResult<Uint8Array>;
+
+/** A body that is over with its first chunk goes out with the head; the head waits for nothing that is yet to come. */
+async function firstChunk(head: OutgoingResponse, body: ReadableStream<Uint8Array>): Promise<OutgoingResponse> {
+  const reader = body.getReader();
+  const first = reader.read();
+  if (!await comesSoon(first)) return { ...head, body: rest(reader, [first]) };
+  const { done, value } = await first;
+  if (done) return { ...head, body: new Uint8Array(0) };
+  const second = reader.read();
+  const over = await comesSoon(second) && (await second.catch(() => null))?.done === true;
+  return { ...head, body: over && value instanceof Uint8Array ? value : rest(reader, [first, second]) };
+}
+
+async function comesSoon(chunk: Promise<Chunk>): Promise<boolean> {
+  let came = false;
+  const mark = (): void => void (came = true);
+  chunk.then(mark, mark);
+  for (let turn = 0; turn < TURNS && !came; turn++) await null;
+  return came;
+}
+
+/** A body of which the first reads have begun already. */
+function rest(reader: ReadableStreamDefaultReader<Uint8Array>, begun: Promise<Chunk>[]): OutgoingBody {
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await (begun.shift() ?? reader.read());
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  }, { highWaterMark: 0 });
+}

@@ -1,0 +1,82 @@
+/**
+ * What `serve` is told.
+ *
+ * @module
+ */
+
+import { checkObject, checkOptions, type Kinds, wrongType } from "../../bytes/arguments.ts";
+import { checkListenOptions, LISTEN } from "../../duplex/check_network.ts";
+import type { ServerConnectionOptions } from "../../http1/options.ts";
+import type { ListenOptions } from "../../duplex/network.ts";
+import type { ConnectRequest } from "./connect_request.ts";
+import type { ServeInfo } from "./serve_info.ts";
+
+/** Answers a request; `app.fetch` of the usual frameworks fits. What it throws goes to `onError`. */
+export type ServeHandler = (request: Request, info: ServeInfo) => Response | Promise<Response>;
+
+/** Answers a CONNECT: with `connectResponse`, or with a refusal, after which the connection closes (RFC 9931). */
+export type ConnectHandler = (request: ConnectRequest, info: ServeInfo) => Response | Promise<Response>;
+
+/** The head of a response that was sent. */
+export interface SentResponse {
+  /** The final status: 101 for an upgrade that was accepted, also 4xx and 5xx that the server answered by itself. */
+  readonly status: number;
+}
+
+/** What `serve` can be told: where to listen, what holds for each connection, and what is asked of you. */
+export interface ServeOptions
+  extends Omit<ListenOptions, "keepAlive">, Omit<ServerConnectionOptions, "onError" | "onResponse"> {
+  /** Several places to listen at, instead of `hostname`, `port`, `path` and `tls` above. */
+  readonly listen?: readonly ListenOptions[] | undefined;
+  /** Answers CONNECT; without it: 405, and the connection closes. */
+  readonly connect?: ConnectHandler | undefined;
+  /** How many connections may be open, upgraded ones included; further ones wait in the backlog. Unlimited. */
+  readonly maxConnections?: number | undefined;
+  /** After how many requests a connection closes. Unlimited. */
+  readonly maxRequestsPerConnection?: number | undefined;
+  /**
+   * Told of what a handler threw, or a response that could not be sent; a response it returns is sent instead of the 500, or
+   * the 502 or 504 that stands for a `TransportError` or a timeout. Without it errors are printed, but for those that only say that a
+   * client has left; those of the network without a stack.
+   */
+  readonly onError?:
+    | ((error: unknown, request: Request | null) => Response | void | Promise<Response | void>)
+    | undefined;
+  /** Told of each final response head; the request is `null` where none could be read. */
+  readonly onResponse?: ((request: Request | null, response: SentResponse) => void) | undefined;
+  /** Shuts the server down. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The options of connections are checked where those begin. */
+type ServersOwn = Omit<ServeOptions, Exclude<keyof ServerConnectionOptions, "onError" | "onResponse">>;
+
+const SERVE: Kinds<ServersOwn> = {
+  ...LISTEN,
+  listen: checkPlaces,
+  connect: "function",
+  maxConnections: "number",
+  maxRequestsPerConnection: "number",
+  onError: "function",
+  onResponse: "function",
+  signal: "signal",
+};
+
+/**
+ * Refuses what `serve()` does not take.
+ *
+ * @throws {TypeError} An argument is missing or in the wrong place, or an option is of another kind.
+ * @throws {RangeError} A number is out of range.
+ */
+export function checkServe(options: ServeOptions, handler: ServeHandler): void {
+  const asIn = "as in serve({ port: 8080 }, handler)";
+  if (typeof options === "function") throw wrongType("options", `an object, ${asIn}`, options);
+  checkObject(options, "options");
+  if (typeof handler !== "function") throw wrongType("handler", `a function, ${asIn}`, handler);
+  checkOptions<ServersOwn>(options, SERVE);
+}
+
+function checkPlaces(value: unknown, name: string): void {
+  if (!Array.isArray(value) || value.length === 0) throw wrongType(name, "an array of places to listen at", value);
+  value.forEach((place, i) => checkListenOptions(place, `${name}[${i}]`));
+}

@@ -1,0 +1,132 @@
+/**
+ * The messages that are received.
+ *
+ * @module
+ */
+
+import { wrongType } from "../bytes/arguments.ts";
+import type { Field, Fields, FieldsInit } from "../semantics/fields.ts";
+import { fieldPairs } from "../semantics/fields.ts";
+import type { RequestHead, ResponseHead, Version } from "../semantics/message.ts";
+import type { Proposal } from "../semantics/switching.ts";
+import type { IncomingBody } from "./incoming_body.ts";
+
+/** What a request needs of the connection it came on. */
+export interface RequestHost {
+  /** Writes a 1xx. */
+  sendInformational(request: IncomingRequest, status: number, fields: readonly Field[]): Promise<void>;
+  /** Begins to watch for a peer that leaves. */
+  watch(request: IncomingRequest, controller: AbortController): void;
+}
+
+/** A request that a server received. */
+export class IncomingRequest implements RequestHead {
+  /** Case-sensitive. */
+  readonly method: string;
+  /** Exactly as received: origin-form, absolute-form, authority-form or `*`. */
+  readonly target: string;
+  /** The version that the client speaks. */
+  readonly version: Version;
+  /** The field lines. */
+  readonly fields: Fields;
+  /** Whether the client proposes a switch, and to what. */
+  readonly proposal: Proposal;
+  /** The body; empty where the client announced none. The first read sends the 100 that the client may wait for. */
+  readonly body: IncomingBody;
+  readonly #host: RequestHost;
+  #controller: AbortController | null = null;
+
+  /**
+   * Connections make these.
+   *
+   * @param head The head.
+   * @param proposal What it proposes.
+   * @param body The body.
+   * @param host The connection.
+   */
+  constructor(head: RequestHead, proposal: Proposal, body: IncomingBody, host: RequestHost) {
+    this.method = head.method;
+    this.target = head.target;
+    this.version = head.version;
+    this.fields = head.fields;
+    this.proposal = proposal;
+    this.body = body;
+    this.#host = host;
+  }
+
+  /**
+   * Aborts when the client leaves or the connection fails before the response is sent: at once if the client cuts the
+   * connection, or ends its side right behind the request (not with `allowHalfClose`); after `halfCloseTimeoutMs` if it
+   * ends it behind more than that. Touching it makes the connection watch from then on, if the request is complete and
+   * proposes no switch. Else it begins half a second after the handler did, as it does when nobody touches this. While a
+   * switch is undecided nothing of the new protocol is lost: what arrives is kept, and streams that are no sockets of this
+   * package are not read at all, so that only their failure is noticed.
+   */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      this.#host.watch(this, this.#controller);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The host that the request is for: of an absolute-form target, of CONNECT, else of `Host` (RFC 9112 §3.3). */
+  get authority(): string {
+    if (this.method === "CONNECT") return this.target;
+    const absolute = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?]*)/.exec(this.target);
+    return absolute?.[1] ?? this.fields.get("host") ?? "";
+  }
+
+  /**
+   * Sends a 1xx response before the final one: 103 with links, 102, or a 100 on purpose.
+   *
+   * @param status 100 or 102–199.
+   * @param fields Its fields.
+   * @throws {StateError} The final response is on its way, the client speaks HTTP/1.0, or the status is none of those.
+   */
+  sendInformational(status: number, fields: FieldsInit = []): Promise<void> {
+    if (typeof status !== "number") throw wrongType("status", "a number", status);
+    return this.#host.sendInformational(this, status, [...fieldPairs(fields)]);
+  }
+}
+
+/** A response that a client received. */
+export class IncomingResponse implements ResponseHead, AsyncDisposable {
+  /** 100–999; 101 only for a switch that was asked for. */
+  readonly status: number;
+  /** As received, possibly empty. */
+  readonly reason: string;
+  /** The version that the server speaks. */
+  readonly version: Version;
+  /** The field lines. */
+  readonly fields: Fields;
+  /** The body; empty where there is none. Read it to its end or cancel it: the connection is busy until then. */
+  readonly body: IncomingBody;
+  readonly #dispose: () => Promise<void>;
+
+  /**
+   * Connections make these.
+   *
+   * @param head The head.
+   * @param body The body.
+   * @param dispose Gives up what is left of it.
+   */
+  constructor(head: ResponseHead, body: IncomingBody, dispose: () => Promise<void>) {
+    this.status = head.status;
+    this.reason = head.reason;
+    this.version = head.version;
+    this.fields = head.fields;
+    this.body = body;
+    this.#dispose = dispose;
+  }
+
+  /** Whether the status is 200–299. */
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  /** Cancels the body; after a switch that nobody claimed, closes the connection. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#dispose();
+  }
+}

@@ -1,0 +1,419 @@
+/**
+ * The client's side of one HTTP/1.1 connection, without a connection: messages in, bytes out; bytes in, events out.
+ *
+ * The twin of `server_machine.ts`; one exchange at a time, nothing is pipelined.
+ *
+ * @module
+ */
+
+import { checkBytes, checkObject, checkOneOf, checkOptions, type Kinds, wrongType } from "../../bytes/arguments.ts";
+import { equalsIgnoringCase } from "../../bytes/ascii.ts";
+import { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
+import { SendBuffer } from "../../bytes/send_buffer.ts";
+import { ProtocolError, StateError } from "../../errors/protocol_error.ts";
+import { type Field, Fields } from "../../semantics/fields.ts";
+import { type BodyFraming, isPersistent, responseFraming } from "./framing.ts";
+import { checkLeniency, type Http1Limits, type Leniency, limitsOf } from "./limits.ts";
+import type { RequestHead, ResponseHead, Version } from "../../semantics/message.ts";
+import { HeadParser } from "./parse_head.ts";
+import { type BodyDecoder, bodyDecoder } from "./read_body.ts";
+import {
+  announcedTrailers,
+  type BodySize,
+  checkBodySize,
+  requestSendFraming,
+  type SendFraming,
+} from "./send_framing.ts";
+import { acceptedBy, agreedProtocol, type Proposal, proposalOf } from "../../semantics/switching.ts";
+import { BodyEncoder } from "./write_body.ts";
+import { inspectFields, listHas, NAME_CASES, type NameCase, writeField, writeRequestLine } from "./write_head.ts";
+
+/**
+ * What {@linkcode ClientMachine.next} finds.
+ *
+ * - `informational`: a 1xx but 101; the final response is still to come.
+ * - `response`: the head of the final response. Without a body (`none`, or a length of 0) it is complete; else `data`,
+ *   a view of what was received, and `end` follow.
+ * - `switched`: a 101, with its protocol, or a 2xx to CONNECT; what is left is that of `takeTrailing()`.
+ * - `need-data`: call `receive()` or `receiveEof()`, then `next()` again.
+ * - `paused`: nothing is read until `nextCycle()`; or, once it switched, at all.
+ * - `closed`: the peer ended its side between two exchanges, or broke the protocol before.
+ */
+export type ClientEvent =
+  | { readonly type: "informational"; readonly head: ResponseHead }
+  | { readonly type: "response"; readonly head: ResponseHead; readonly framing: BodyFraming }
+  | { readonly type: "switched"; readonly head: ResponseHead; readonly protocol: string | null }
+  | { readonly type: "data"; readonly bytes: Uint8Array }
+  | { readonly type: "end"; readonly trailers: Fields }
+  | { readonly type: "need-data" }
+  | { readonly type: "paused"; readonly until: "next-cycle" | "switch-taken" }
+  | { readonly type: "closed" };
+
+/** The head of a request that is to be sent. It goes on the wire as it is; only the framing of its body is added. */
+export interface OutgoingRequestHead {
+  /** Case-sensitive. */
+  readonly method: string;
+  /** Any of the four forms; not looked at. */
+  readonly target: string;
+  /** 1.1 by default. */
+  readonly version?: Version | undefined;
+  /** The field lines. `Host` is the caller's. */
+  readonly fields: readonly Field[];
+  /** Whether a 200 of no announced length switches as well, as old Docker daemons mean it. Only with an `Upgrade`. */
+  readonly hijack?: boolean | undefined;
+}
+
+/** What a machine can be told beforehand. */
+export interface ClientMachineOptions {
+  /** Bounds; see {@linkcode DEFAULT_LIMITS}. */
+  readonly limits?: Partial<Http1Limits> | undefined;
+  /** What is let pass; nothing by default. */
+  readonly leniency?: Leniency | undefined;
+  /** How field names are written. As given by default. */
+  readonly nameCase?: NameCase | undefined;
+}
+
+const OPTIONS: Kinds<ClientMachineOptions> = {
+  limits: "object",
+  leniency: checkLeniency,
+  nameCase: (value, name) => checkOneOf(value, name, NAME_CASES),
+};
+
+type Reading = "idle" | "head" | "body" | "complete" | "switched" | "broken";
+type Writing = "idle" | "body" | "done";
+
+const NEED_DATA: ClientEvent = { type: "need-data" };
+const CLOSED: ClientEvent = { type: "closed" };
+const SWITCH_TAKEN: ClientEvent = { type: "paused", until: "switch-taken" };
+const NEXT_CYCLE: ClientEvent = { type: "paused", until: "next-cycle" };
+const NO_PROPOSAL: Proposal = { type: "none", why: "not-requested" };
+
+/**
+ * The client's machine.
+ *
+ * @example A CONNECT, and the bytes behind its answer
+ * ```ts
+ * import { ClientMachine } from "@http-upgrade/http-upgrade/http1";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const machine = new ClientMachine();
+ * machine.sendRequest({ method: "CONNECT", target: "a:22", fields: [["Host", "a:22"]] }, "none");
+ * machine.sendEnd(null);
+ * machine.receive(new TextEncoder().encode("HTTP/1.1 200 OK\r\n\r\nSSH-2.0"));
+ * assertEquals(machine.next().type, "switched");
+ * assertEquals(new TextDecoder().decode(machine.takeTrailing().bytes), "SSH-2.0");
+ * ```
+ */
+export class ClientMachine {
+  readonly #limits: Http1Limits;
+  readonly #leniency: Leniency;
+  readonly #nameCase: NameCase;
+  readonly #parser: HeadParser;
+  readonly #in: ReceiveBuffer = new ReceiveBuffer();
+  readonly #out: SendBuffer = new SendBuffer();
+  #reading: Reading = "idle";
+  #writing: Writing = "idle";
+  #eof = false;
+  #persistent = true;
+  #asksToClose = false;
+  #decoder: BodyDecoder | null = null;
+  #encoder: BodyEncoder | null = null;
+  #proposal: Proposal = NO_PROPOSAL;
+  #method = "";
+  #informational = 0;
+  /** The version that the server has last answered with: one of 1.0 gets no chunks (RFC 9112 §6.1). */
+  #peer: Version = "1.1";
+  #announced: string | null = null;
+  #hijack = false;
+
+  /**
+   * Makes a machine that waits for a first request.
+   *
+   * @param options What to do differently.
+   * @throws {TypeError} An option is of another kind.
+   * @throws {RangeError} A limit is below 0.
+   */
+  constructor(options: ClientMachineOptions = {}) {
+    checkOptions(options, OPTIONS);
+    this.#limits = limitsOf(options.limits);
+    this.#leniency = options.leniency ?? {};
+    this.#nameCase = options.nameCase ?? "as-given";
+    this.#parser = new HeadParser("response", this.#limits, this.#leniency);
+  }
+
+  /** Whether a request may be sent. Not while bytes wait that answer none: they would be taken for its response. */
+  get idle(): boolean {
+    return this.#writing === "idle" && this.#reading === "idle" && this.#in.length === 0 && !this.#eof;
+  }
+
+  /** Whether the connection may go on after this exchange, as far as is known now. */
+  get persistent(): boolean {
+    return this.#persistent && this.#reading !== "broken";
+  }
+
+  /**
+   * Whether the server will not take the rest of a request that it has answered with `status`: it closes a connection
+   * that the request would have kept, or it closes on an error (RFC 9112 §9.5).
+   */
+  refusesRest(status: number): boolean {
+    if (typeof status !== "number") throw wrongType("status", "a number", status);
+    return !this.persistent && (!this.#asksToClose || status >= 400);
+  }
+
+  /** Whether the request is sent completely. */
+  get requestSent(): boolean {
+    return this.#writing !== "body";
+  }
+
+  /** Whether the response has come completely. */
+  get responseComplete(): boolean {
+    return this.#reading === "complete";
+  }
+
+  /** What the request that was sent last proposes. */
+  get proposal(): Proposal {
+    return this.#proposal;
+  }
+
+  /** Adds received bytes; the machine may keep them. It holds as much as it is given: give it more on `need-data`. */
+  receive(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
+    this.#in.push(bytes);
+  }
+
+  /** Says that nothing more will come. */
+  receiveEof(): void {
+    this.#eof = true;
+  }
+
+  /**
+   * Writes the head of a request. `sendData()`, and `sendEnd()` in any case, follow.
+   *
+   * @param head Goes on the wire as it is.
+   * @param body The size of what follows.
+   * @throws {StateError} `not-ready`: an exchange is going on; `body-length`; `upgrade-body`. Nothing is written then.
+   * @throws {TypeError} Method, target or a field cannot be sent. Nothing is written then.
+   */
+  sendRequest(head: OutgoingRequestHead, body: BodySize): void {
+    checkObject(head, "head");
+    checkBodySize(body);
+    if (!this.idle) throw new StateError("not-ready", "Cannot send a request: the connection is not ready for one");
+    const version = head.version ?? "1.1";
+    const sent = inspectFields(head.fields);
+    const plan = requestSendFraming(head.method, version === "1.1" ? this.#peer : version, body, sent);
+    const mark = this.#out.mark();
+    try {
+      writeRequestLine(this.#out, head.method, head.target, version);
+      this.#writeFields(head.fields, plan);
+      this.#out.text("\r\n");
+    } catch (error) {
+      this.#out.rewind(mark);
+      throw error;
+    }
+    this.#method = head.method;
+    const proposes = head.method === "CONNECT" || sent.upgrade !== null;
+    this.#proposal = proposes ? sentProposal(head, version, this.#leniency) : NO_PROPOSAL;
+    this.#persistent = !listHas(sent.connection, "close") &&
+      (version === "1.1" || listHas(sent.connection, "keep-alive"));
+    this.#asksToClose = !this.#persistent;
+    this.#announced = sent.trailer;
+    this.#hijack = head.hijack ?? false;
+    this.#encoder = new BodyEncoder(plan.framing);
+    this.#writing = "body";
+    this.#reading = "head";
+    this.#informational = 0;
+  }
+
+  #writeFields(fields: readonly Field[], plan: SendFraming): void {
+    for (let i = 0; i < fields.length; i++) {
+      const name = fields[i]![0];
+      if (plan.dropLength && equalsIgnoringCase(name, "content-length")) continue;
+      if (plan.dropCoding && equalsIgnoringCase(name, "transfer-encoding")) continue;
+      writeField(this.#out, name, fields[i]![1], this.#nameCase);
+    }
+    if (plan.add !== null) writeField(this.#out, plan.add[0], plan.add[1], this.#nameCase);
+  }
+
+  /**
+   * Writes body data.
+   *
+   * @throws {StateError} `body-length`, or `done` when no body is being sent.
+   */
+  sendData(bytes: Uint8Array): void {
+    if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
+    if (this.#writing !== "body") throw new StateError("done", "Cannot send data: no request body is being sent");
+    this.#encoder!.data(this.#out, bytes);
+  }
+
+  /**
+   * Ends the request.
+   *
+   * @param trailers Sent if the body is chunked and `Trailer` announced them.
+   * @throws {StateError} `body-length`: the body is shorter than announced; `done` when no body is being sent.
+   */
+  sendEnd(trailers: Fields | null): void {
+    if (trailers !== null) checkObject(trailers, "trailers");
+    if (this.#writing !== "body") throw new StateError("done", "Cannot end the request: none is being sent");
+    const kept = trailers === null ? null : announcedTrailers(trailers, this.#announced);
+    this.#encoder!.end(this.#out, kept, this.#nameCase);
+    this.#encoder = null;
+    this.#writing = "done";
+  }
+
+  /** Gives up the rest of the request body: the connection is not used again. */
+  abandonRequest(): void {
+    this.#persistent = false;
+    this.#encoder = null;
+    this.#writing = "done";
+  }
+
+  /** Takes the bytes that are to be sent, in order. */
+  take(): Uint8Array[] {
+    return this.#out.take();
+  }
+
+  /**
+   * Lets go of the memory of what was taken. Never needed, but cheaper.
+   *
+   * @param again Whether it is used again: nobody holds it any more. True by default.
+   */
+  recycle(again = true): void {
+    this.#out.recycle(again);
+  }
+
+  /**
+   * Goes one step on in what was received.
+   *
+   * @throws {ProtocolError} The peer broke the protocol; reading is over. Its status is 502: what a gateway answers.
+   */
+  next(): ClientEvent {
+    try {
+      return this.#next();
+    } catch (error) {
+      this.#reading = "broken";
+      throw error instanceof ProtocolError ? Object.assign(error, { status: 502 }) : error;
+    }
+  }
+
+  #next(): ClientEvent {
+    switch (this.#reading) {
+      case "idle":
+        return this.#unasked();
+      case "head":
+        return this.#head();
+      case "body":
+        return this.#body();
+      case "complete":
+        return NEXT_CYCLE;
+      case "switched":
+        return SWITCH_TAKEN;
+      case "broken":
+        return CLOSED;
+      default:
+        return this.#reading satisfies never;
+    }
+  }
+
+  #unasked(): ClientEvent {
+    if (this.#in.length > 0) {
+      throw new ProtocolError("unexpected-message", "Cannot take bytes that answer no request", "RFC 9112 §9.2");
+    }
+    if (!this.#eof) return NEED_DATA;
+    this.#reading = "broken";
+    return CLOSED;
+  }
+
+  #head(): ClientEvent {
+    const buffer = this.#in;
+    const { start } = buffer;
+    const end = buffer.length === 0 ? -1 : this.#parser.parse(buffer.bytes, start, buffer.end);
+    if (end === -1) {
+      if (!this.#eof) return NEED_DATA;
+      throw new ProtocolError("truncated", "Cannot read the response: the connection ended", "RFC 9112 §8");
+    }
+    const head = this.#parser.responseHead(buffer.bytes, start, end);
+    buffer.start = end;
+    this.#parser.reset();
+    return head.status < 200 && head.status !== 101 ? this.#count(head) : this.#final(head);
+  }
+
+  #count(head: ResponseHead): ClientEvent {
+    if (++this.#informational > this.#limits.maxInformational) {
+      throw new ProtocolError(
+        "too-many-informational",
+        `Cannot take more than ${this.#limits.maxInformational} informational responses`,
+        "RFC 9110 §15.2",
+      );
+    }
+    return { type: "informational", head };
+  }
+
+  #final(head: ResponseHead): ClientEvent {
+    if (acceptedBy(this.#proposal, head, this.#leniency) || this.#hijacks(head)) {
+      this.#reading = "switched";
+      return { type: "switched", head, protocol: head.status === 101 ? agreedProtocol(head.fields) : null };
+    }
+    this.#peer = head.version;
+    const framing = responseFraming(head, this.#method);
+    const conflicting = framing.type === "chunked" && head.fields.has("content-length");
+    if (!isPersistent(head) || conflicting || framing.type === "until-close") this.#persistent = false;
+    this.#decoder = bodyDecoder(framing, this.#limits, this.#leniency);
+    this.#reading = this.#decoder === null ? "complete" : "body";
+    return { type: "response", head, framing };
+  }
+
+  /** What Docker did before it knew 101: the answer looks like one whose body ends with the connection. */
+  #hijacks(head: ResponseHead): boolean {
+    return this.#hijack && this.#proposal.type === "upgrade" && head.status === 200 &&
+      responseFraming(head, this.#method).type === "until-close";
+  }
+
+  #body(): ClientEvent {
+    const part = this.#decoder!.next(this.#in, this.#eof);
+    if (part.type === "end") {
+      this.#decoder = null;
+      this.#reading = "complete";
+    }
+    return part;
+  }
+
+  /**
+   * Begins the next exchange. Call `next()` then: it fails if bytes came already, which answer no request.
+   *
+   * @returns False if the connection must close instead.
+   * @throws {StateError} `busy`: the request or the response is not complete.
+   */
+  nextCycle(): boolean {
+    if (!this.persistent) return false;
+    if (this.#reading !== "complete" || this.#writing !== "done") {
+      throw new StateError("busy", "Cannot begin an exchange: the one before is not over");
+    }
+    this.#in.release();
+    this.#reading = "idle";
+    this.#writing = "idle";
+    return true;
+  }
+
+  /**
+   * Takes the bytes that were received and belong to no message of this machine: after a switch, those of the new
+   * protocol. The machine is of no use afterwards.
+   *
+   * @returns The bytes, and whether the peer has ended its side behind them.
+   */
+  takeTrailing(): { readonly bytes: Uint8Array; readonly eof: boolean } {
+    this.#reading = "broken";
+    return { bytes: this.#in.takeAll(), eof: this.#eof };
+  }
+}
+
+function sentProposal(head: OutgoingRequestHead, version: Version, leniency: Leniency): Proposal {
+  const { method, target } = head;
+  const sent: RequestHead = { method, target, version, fields: new Fields(head.fields) };
+  return method === "CONNECT" ? connectProposal(target) : proposalOf(sent, leniency);
+}
+
+/** The target of a CONNECT is the caller's to spell, also where it is no authority: what answers it decides. */
+function connectProposal(target: string): Proposal {
+  const port = /:([0-9]{1,5})$/.exec(target)?.[1];
+  return { type: "connect", authority: { hostname: target.replace(/:[0-9]*$/, ""), port: Number(port ?? 0) } };
+}

@@ -1,0 +1,35 @@
+/**
+ * The sans-IO machines and what they are made of.
+ *
+ * @module
+ */
+
+export {
+  type ClientEvent,
+  ClientMachine,
+  type ClientMachineOptions,
+  type OutgoingRequestHead,
+} from "./client_machine.ts";
+export { ProtocolError, type ProtocolErrorCode, StateError, type StateErrorCode } from "../../errors/protocol_error.ts";
+export { type Field, Fields, type FieldsInit } from "../../semantics/fields.ts";
+export { type BodyFraming, isPersistent, requestFraming, responseFraming } from "./framing.ts";
+export { DEFAULT_LIMITS, type Http1Limits, HYPER_LENIENCY, type Leniency } from "./limits.ts";
+export type { RequestHead, ResponseHead, Version } from "../../semantics/message.ts";
+export {
+  type RequestEvent,
+  type ResponseOutcome,
+  type ServerEvent,
+  ServerMachine,
+  type ServerMachineOptions,
+} from "./server_machine.ts";
+export { type BodySize } from "./send_framing.ts";
+export { type NoProposal, opensTunnel, type Proposal, proposalOf } from "../../semantics/switching.ts";
+export {
+  type Authority,
+  formatAuthority,
+  parseAuthority,
+  parseTarget,
+  type RequestTarget,
+} from "../../semantics/target.ts";
+export { type NameCase } from "./write_head.ts";
+export type { OutgoingResponseHead } from "./write_response.ts";

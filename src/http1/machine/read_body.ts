@@ -1,0 +1,197 @@
+/**
+ * Bytes to body parts, one decoder a framing.
+ *
+ * Data comes out as views of what was received. A decoder takes from the receive buffer what belongs to the body and
+ * not a byte more: the rest is the next message, or the next protocol.
+ *
+ * @module
+ */
+
+import { CR, LF } from "../../bytes/ascii.ts";
+import type { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
+import { ChunkLine } from "./chunk_line.ts";
+import { ProtocolError } from "../../errors/protocol_error.ts";
+import { Fields } from "../../semantics/fields.ts";
+import type { BodyFraming } from "./framing.ts";
+import type { Http1Limits, Leniency } from "./limits.ts";
+import { HeadParser } from "./parse_head.ts";
+
+/** What a decoder finds. */
+export type BodyPart =
+  | { readonly type: "data"; readonly bytes: Uint8Array }
+  | { readonly type: "end"; readonly trailers: Fields }
+  | { readonly type: "need-data" };
+
+/** A decoder holds what it needs to know of the body that is being read, and nothing of the connection. */
+export interface BodyDecoder {
+  /**
+   * The next part.
+   *
+   * @param buffer Taken from.
+   * @param eof Whether nothing will be added to `buffer`.
+   * @throws {ProtocolError} The framing is broken, or `truncated`.
+   */
+  next(buffer: ReceiveBuffer, eof: boolean): BodyPart;
+}
+
+const NEED_DATA: BodyPart = { type: "need-data" };
+
+/** The decoder for a framing; `null` without a body. */
+export function bodyDecoder(framing: BodyFraming, limits: Http1Limits, leniency: Leniency): BodyDecoder | null {
+  switch (framing.type) {
+    case "none":
+      return null;
+    case "length":
+      return framing.bytes === 0 ? null : new LengthDecoder(framing.bytes);
+    case "chunked":
+      return new ChunkedDecoder(limits, leniency);
+    case "until-close":
+      return new UntilCloseDecoder();
+    default:
+      return framing satisfies never;
+  }
+}
+
+class LengthDecoder implements BodyDecoder {
+  #left: number;
+
+  constructor(bytes: number) {
+    this.#left = bytes;
+  }
+
+  next(buffer: ReceiveBuffer, eof: boolean): BodyPart {
+    if (this.#left === 0) return { type: "end", trailers: new Fields() };
+    if (buffer.length === 0) return starve(eof);
+    const bytes = buffer.take(this.#left);
+    this.#left -= bytes.length;
+    return { type: "data", bytes };
+  }
+}
+
+class UntilCloseDecoder implements BodyDecoder {
+  next(buffer: ReceiveBuffer, eof: boolean): BodyPart {
+    if (buffer.length > 0) return { type: "data", bytes: buffer.takeAll() };
+    return eof ? { type: "end", trailers: new Fields() } : NEED_DATA;
+  }
+}
+
+type ChunkStep = "line" | "data" | "data-cr" | "data-lf" | "trailers" | "end";
+
+/** RFC 9112 §7.1. */
+class ChunkedDecoder implements BodyDecoder {
+  readonly #chunkLine: ChunkLine;
+  readonly #trailerParser: HeadParser;
+  #step: ChunkStep = "line";
+  #left = 0;
+  #trailers: Fields | null = null;
+
+  constructor(limits: Http1Limits, leniency: Leniency) {
+    this.#chunkLine = new ChunkLine(limits, leniency);
+    this.#trailerParser = new HeadParser("trailers", limits, leniency);
+  }
+
+  next(buffer: ReceiveBuffer, eof: boolean): BodyPart {
+    while (true) {
+      if (this.#step === "end") return { type: "end", trailers: this.#trailers! };
+      if (buffer.length === 0) return starve(eof);
+      if (this.#step === "data") return this.#data(buffer);
+      if (this.#step === "trailers") {
+        if (!this.#readTrailers(buffer)) return starve(eof);
+      } else {
+        this.#betweenData(buffer);
+      }
+    }
+  }
+
+  #data(buffer: ReceiveBuffer): BodyPart {
+    const bytes = buffer.take(this.#left);
+    this.#left -= bytes.length;
+    if (this.#left === 0) this.#step = "data-cr";
+    return { type: "data", bytes };
+  }
+
+  /** The bytes between data: each is looked at once and gone, unless it is the one that breaks the grammar. */
+  #betweenData(buffer: ReceiveBuffer): void {
+    const { bytes, end } = buffer;
+    while (buffer.start < end && this.#step !== "data" && this.#step !== "trailers") {
+      this.#byte(bytes[buffer.start]!);
+      buffer.start++;
+    }
+  }
+
+  #byte(byte: number): void {
+    if (this.#step === "line") {
+      if (!this.#chunkLine.push(byte)) return;
+      this.#left = this.#chunkLine.size;
+      this.#step = this.#left === 0 ? "trailers" : "data";
+    } else if (this.#step === "data-cr") {
+      if (byte !== CR) throw badEnd();
+      this.#step = "data-lf";
+    } else {
+      if (byte !== LF) throw badEnd();
+      this.#step = "line";
+    }
+  }
+
+  #readTrailers(buffer: ReceiveBuffer): boolean {
+    const end = this.#trailerParser.parse(buffer.bytes, buffer.start, buffer.end);
+    if (end === -1) return false;
+    const trailers = this.#trailerParser.trailers(buffer.bytes, buffer.start, end);
+    buffer.start = end;
+    this.#trailers = allowedTrailers(trailers);
+    this.#step = "end";
+    return true;
+  }
+}
+
+const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
+  "age",
+  "authorization",
+  "cache-control",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-range",
+  "content-type",
+  "cookie",
+  "date",
+  "expect",
+  "expires",
+  "host",
+  "keep-alive",
+  "location",
+  "max-forwards",
+  "pragma",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "range",
+  "retry-after",
+  "set-cookie",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "vary",
+  "warning",
+  "www-authenticate",
+]);
+
+/** Whether a trailer with this name may be sent or believed: none for framing, routing or access (RFC 9110 §6.5.1). */
+export function isAllowedTrailer(name: string): boolean {
+  return !FORBIDDEN_TRAILERS.has(name.toLowerCase());
+}
+
+function allowedTrailers(trailers: Fields): Fields {
+  if (trailers.size === 0) return trailers;
+  return new Fields([...trailers].filter(([name]) => isAllowedTrailer(name)));
+}
+
+function starve(eof: boolean): BodyPart {
+  if (eof) throw new ProtocolError("truncated", "Cannot read the body: the connection ended before it", "RFC 9112 §8");
+  return NEED_DATA;
+}
+
+function badEnd(): ProtocolError {
+  return new ProtocolError("bad-chunk-end", "Cannot read a chunk: no CRLF follows its data", "RFC 9112 §7.1");
+}

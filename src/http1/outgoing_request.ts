@@ -1,0 +1,61 @@
+/**
+ * What a client is asked to send, and the error that says that nothing of it was sent.
+ *
+ * @module
+ */
+
+import type { FieldsInit } from "../semantics/fields.ts";
+import type { ResponseHead, Version } from "../semantics/message.ts";
+import type { OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
+
+/** A request to be sent. Target and fields go on the wire untouched; only the framing of the body is added. */
+export interface OutgoingRequest {
+  /** Case-sensitive. */
+  readonly method: string;
+  /** Any of the four forms: `/path`, `http://host/path`, `host:port`, `*`. */
+  readonly target: string;
+  /** 1.1 when left out. */
+  readonly version?: Version | undefined;
+  /** The field lines, `Host` among them. */
+  readonly fields?: FieldsInit | undefined;
+  /**
+   * The body; none when left out. With `Expect: 100-continue` it waits for the server's word. A final response instead
+   * cancels it, but for a 417: then it is left untouched, to be sent again without the expectation.
+   */
+  readonly body?: OutgoingBody | null | undefined;
+  /** Sent behind a chunked body, if the field `Trailer` announces them. */
+  readonly trailers?: OutgoingTrailers | undefined;
+  /** Whether a 200 of no announced length switches the connection as well, as old Docker daemons mean it. */
+  readonly hijack?: boolean | undefined;
+}
+
+/** What sending can be told. */
+export interface SendOptions {
+  /** Gives up the exchange. HTTP/1.1 has no other way than to end the connection, which then fails with the reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with each 1xx response but 101. */
+  readonly onInformational?: ((head: ResponseHead) => void) | undefined;
+  /** How long `Expect: 100-continue` holds back the body; the connection's `continueTimeoutMs` when left out. */
+  readonly continueTimeoutMs?: number | undefined;
+}
+
+/** A request that never reached the wire: it can be sent again elsewhere without a second thought. */
+export class UnsentError extends Error {
+  /** The name, for logs. */
+  override readonly name = "UnsentError";
+  /** What can be checked without `instanceof`. */
+  readonly code = "unsent";
+  /** The request, its body untouched. */
+  readonly request: OutgoingRequest;
+
+  /**
+   * Makes the error.
+   *
+   * @param request The request.
+   * @param cause Why it was not sent.
+   */
+  constructor(request: OutgoingRequest, cause: unknown) {
+    super("The request was not sent", { cause });
+    this.request = request;
+  }
+}

@@ -1,0 +1,233 @@
+/**
+ * The promise of an upgrade: one for Upgrade and CONNECT, on client and server.
+ *
+ * It belongs to one exchange and is settled when that exchange's final response head is decided, never later.
+ *
+ * @module
+ */
+
+import { checkObject } from "../bytes/arguments.ts";
+import type { NoProposal } from "../semantics/switching.ts";
+import { giveUp, type Owned } from "./owned.ts";
+import { type Settled, settled } from "../duplex/deferred.ts";
+import type { Upgraded } from "./upgraded.ts";
+
+/**
+ * Why there is no upgrade.
+ *
+ * - `not-requested`: the message proposed none.
+ * - `http10`: `Upgrade` came with HTTP/1.0, where it means nothing.
+ * - `no-connection-token`: `Upgrade` came without `Connection: upgrade`.
+ * - `refused`: the answer was another one; `status` says which.
+ * - `proxy-refused`: the proxy gave no tunnel, and the server was never asked; `proxy` says which proxy, `status` and
+ *   `response` what it answered. A SOCKS proxy's refusal is a `TransportError` with `proxy`.
+ * - `upgrade-body`: the answer had a body, which a switch cannot have.
+ * - `request-body`: the request's body did not end within the limits.
+ * - `timeout`: the answer was not decided in time.
+ * - `low-level`: `withoutShutdown()` took the transport.
+ * - `canceled`: the connection ended before; `cause` says why.
+ */
+export type UpgradeRejection =
+  | NoProposal
+  | "refused"
+  | "proxy-refused"
+  | "upgrade-body"
+  | "request-body"
+  | "timeout"
+  | "low-level"
+  | "canceled";
+
+/** The connection stays what it was, or is gone: no upgrade. */
+export class UpgradeRejected extends Error {
+  /** The name, for logs. */
+  override readonly name = "UpgradeRejected";
+  /** Why. */
+  readonly reason: UpgradeRejection;
+  /** The status of the answer, where there was one. */
+  readonly status: number | undefined;
+  /** The answer itself with its body, on a client: the server's, or with `proxy-refused` the proxy's. */
+  readonly response: unknown;
+  /** The proxy that refused, `host:port`; `undefined` where the server did. */
+  readonly proxy: string | undefined;
+
+  /**
+   * Makes the error.
+   *
+   * @param reason Why.
+   * @param options What is known beyond that.
+   */
+  constructor(reason: UpgradeRejection, options: UpgradeRejectedOptions = {}) {
+    super(explain(reason, options), options.cause === undefined ? undefined : { cause: options.cause });
+    this.reason = reason;
+    this.status = options.status;
+    this.response = options.response;
+    this.proxy = options.proxy;
+  }
+}
+
+/** What is known of a rejection beyond its reason. */
+export interface UpgradeRejectedOptions {
+  /** The status of the answer. */
+  readonly status?: number | undefined;
+  /** The answer itself. */
+  readonly response?: unknown;
+  /** The proxy that refused, `host:port`. */
+  readonly proxy?: string | undefined;
+  /** What came before. */
+  readonly cause?: unknown;
+}
+
+function explain(reason: UpgradeRejection, { status, proxy }: UpgradeRejectedOptions): string {
+  switch (reason) {
+    case "not-requested":
+      return "No upgrade: the message proposed none (RFC 9110 §7.8)";
+    case "http10":
+      return "No upgrade: Upgrade means nothing in HTTP/1.0 (RFC 9110 §7.8)";
+    case "no-connection-token":
+      return "No upgrade: Connection does not hold the option upgrade (RFC 9110 §7.8)";
+    case "refused":
+      return `No upgrade: the answer was ${status}`;
+    case "proxy-refused":
+      return `No tunnel: the proxy ${proxy} answered ${status}`;
+    case "upgrade-body":
+      return `No upgrade: a body is not allowed with ${status}`;
+    case "request-body":
+      return "No upgrade: the body of the request did not end within the limits";
+    case "timeout":
+      return "No upgrade: the answer was not decided in time";
+    case "low-level":
+      return "No upgrade: withoutShutdown() took the transport";
+    case "canceled":
+      return "No upgrade: the connection ended before";
+    default:
+      return reason satisfies never;
+  }
+}
+
+/** An upgrade that an exchange may come to. */
+export class PendingUpgrade {
+  #claimed = false;
+  #onClaim: (() => void) | null = null;
+  #onSwitched: ((upgraded: Upgraded) => void) | null = null;
+  #outcome: Settled<Upgraded> | null = null;
+  #early: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected } | null = null;
+  #owned: Owned[] | null = null;
+
+  /** Whether somebody has asked for it. */
+  get claimed(): boolean {
+    return this.#claimed;
+  }
+
+  /** The promise; the same one at every call. Its rejection needs no handler. */
+  claim(): Promise<Upgraded> {
+    this.#claimed = true;
+    if (this.#early !== null) this.#owned = null;
+    this.#onClaim?.();
+    this.#onClaim = null;
+    if (this.#outcome === null) {
+      this.#outcome = settled<Upgraded>();
+      if (this.#early !== null) this.#settle(this.#early);
+    }
+    return this.#outcome.promise;
+  }
+
+  /** Takes something over that ends if there is no switch, or nobody claims it. After that it is the claimer's. */
+  own(owned: Owned): void {
+    if (this.#early === null) (this.#owned ??= []).push(owned);
+    else if ("rejected" in this.#early) giveUp(owned, this.#early.rejected);
+  }
+
+  /** Nobody has claimed it in time. */
+  abandon(reason: unknown): void {
+    const owned = this.#owned ?? [];
+    this.#owned = null;
+    for (const each of owned) giveUp(each, reason);
+  }
+
+  /** Calls back when somebody asks for it first. */
+  onClaim(callback: () => void): void {
+    this.#onClaim = callback;
+  }
+
+  /** Calls back when the switch has happened, which asks for nothing: it may still be unclaimed. */
+  onSwitched(callback: (upgraded: Upgraded) => void): void {
+    this.#onSwitched = callback;
+  }
+
+  /** The switch has happened. */
+  resolve(upgraded: Upgraded): void {
+    if (this.#early !== null) return;
+    this.#settle(this.#early = { upgraded });
+    if (this.#claimed) this.#owned = null;
+    this.#onSwitched?.(upgraded);
+  }
+
+  /** There will be no switch. Without effect once settled. */
+  reject(rejected: UpgradeRejected): void {
+    if (this.#early !== null) return;
+    this.#settle(this.#early = { rejected });
+    if (this.#owned !== null) this.abandon(rejected);
+  }
+
+  #settle(outcome: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected }): void {
+    if ("upgraded" in outcome) this.#outcome?.resolve(outcome.upgraded);
+    else this.#outcome?.reject(outcome.rejected);
+  }
+}
+
+/** Where a message keeps its pending upgrade; a WeakMap would make every garbage collection dearer. */
+const pendingKey: unique symbol = Symbol("pendingUpgrade");
+
+interface Upgradable {
+  [pendingKey]?: PendingUpgrade;
+}
+
+/** Ties a pending upgrade to the message that people will ask with. */
+export function attachUpgrade(message: object, pending: PendingUpgrade): void {
+  (message as Upgradable)[pendingKey] = pending;
+}
+
+/** The pending upgrade of a message. */
+export function upgradeOf(message: object): PendingUpgrade | undefined {
+  return (message as Upgradable)[pendingKey];
+}
+
+const notRequested = settled<Upgraded>();
+notRequested.reject(new UpgradeRejected("not-requested"));
+
+/**
+ * The connection behind a message, once it has switched protocols: after a 101, or a 2xx to CONNECT, on either side.
+ *
+ * @param message A request that a server received, or a response that a client received.
+ * @returns Always the same promise for the same message. It rejects with {@linkcode UpgradeRejected} as soon as another
+ * answer is decided; that needs no handler, but what `then()` makes of it does: a peer may leave at any time. Upgrades
+ * that nobody asks for are closed after `unclaimedUpgradeTimeoutMs`.
+ * @throws {TypeError} It is no object.
+ *
+ * @example
+ * ```ts
+ * import { duplexPair, handshake, onUpgrade, serveConnection, upgradeResponse } from "@http-upgrade/http-upgrade";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [near, far] = duplexPair();
+ * serveConnection(far, (request) => {
+ *   const { response, upgraded } = upgradeResponse(request, "echo");
+ *   upgraded.then((io) => io.readable.pipeTo(io.writable)).catch(console.error);
+ *   return response;
+ * });
+ * const { sender } = handshake(near);
+ * const response = await sender.send({
+ *   method: "GET",
+ *   target: "/",
+ *   fields: [["Host", "a"], ["Connection", "upgrade"], ["Upgrade", "echo"]],
+ * });
+ * const io = await onUpgrade(response);
+ * await io.write(new TextEncoder().encode("hello"));
+ * assertEquals(new TextDecoder().decode((await io.read())!), "hello");
+ * await io.close();
+ * ```
+ */
+export function onUpgrade(message: object): Promise<Upgraded> {
+  checkObject(message, "message");
+  return (message as Upgradable)[pendingKey]?.claim() ?? notRequested.promise;
+}

@@ -1,0 +1,254 @@
+/**
+ * A connection after the switch: the transport, with the bytes that came along in front.
+ *
+ * @module
+ */
+
+import { checkBytes, checkFunction, checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
+import { concat } from "../bytes/concat.ts";
+import { readableOf, writableOf } from "../duplex/channel_streams.ts";
+import type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
+import type { FastPath, PeerWatcher } from "../duplex/fast_path.ts";
+import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
+import { StateError } from "../errors/protocol_error.ts";
+import { Fields } from "../semantics/fields.ts";
+import type { RequestHead, ResponseHead } from "../semantics/message.ts";
+import { type Settled, settled } from "../duplex/deferred.ts";
+
+/** A transport that is given back, and what was read from it already. */
+export interface Parts<Io extends object = Duplex> {
+  /** The transport, exactly the object that was handed in. */
+  readonly io: Io;
+  /** The bytes that were read and not used: they come before all that `io` will give. Possibly empty. */
+  readonly readBuf: Uint8Array;
+  /** Whether the peer had ended its side right behind `readBuf`: leftover and end travel together. */
+  readonly ended: boolean;
+}
+
+/** What was agreed when a connection switched. */
+export interface Agreement {
+  /** The protocol of the 101, as the answer spells it; `null` for a CONNECT tunnel. */
+  readonly protocol: string | null;
+  /** The request, on a server. */
+  readonly request?: RequestHead | undefined;
+  /** The response, on a client. */
+  readonly response?: ResponseHead | undefined;
+  /** Whether the peer has ended its side right behind the bytes that were read. False when left out. */
+  readonly ended?: boolean | undefined;
+}
+
+/** What a transport of this package can do besides: give its platform's own object, and the bytes it holds. */
+interface Releasable {
+  readonly native: unknown;
+  release(): { readonly native: unknown; readonly readBuf: Uint8Array; readonly ended: boolean };
+}
+
+/**
+ * A connection that does not speak HTTP any more, to read from and to write to.
+ *
+ * Reading gives first what came together with the switch. Half-open: each side ends on its own. Use `read()` and
+ * `write()`, which cost least, or the streams, which are made when they are touched. No time limit of HTTP applies.
+ */
+export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
+  /** The protocol that was agreed on, as the 101 spells it; `null` for a CONNECT tunnel. */
+  readonly protocol: string | null;
+  /** The head that led here: the request's on a server, the response's on a client. */
+  readonly head: RequestHead | ResponseHead;
+  readonly #io: DuplexLike;
+  readonly #channel: HeldChannel;
+  readonly #ended: boolean;
+  #leftover: Uint8Array | null;
+  #taken = false;
+  #finished = false;
+  #over: Settled<void> | null = null;
+  #readable: ReadableStream<Uint8Array> | null = null;
+  #writable: WritableStream<Uint8Array> | null = null;
+
+  /**
+   * Takes over a transport on which HTTP is over. For tests and for other people's HTTP; connections make their own.
+   *
+   * @param io The transport.
+   * @param readBuf What was already read from it.
+   * @param agreed What was agreed on.
+   * @param channel The channel over `io`, if its streams are locked by one already.
+   * @throws {TypeError} `io` is no pair of streams, or one of them is locked; or the rest is of another kind.
+   */
+  constructor(io: DuplexLike, readBuf: Uint8Array, agreed: Agreement, channel?: HeldChannel) {
+    checkBytes(readBuf, "readBuf");
+    checkObject(agreed, "agreed");
+    this.#io = io;
+    this.#ended = agreed.ended ?? false;
+    this.#channel = channel ?? holdChannel(io);
+    this.#leftover = readBuf.length > 0 ? readBuf : null;
+    this.protocol = agreed.protocol;
+    this.head = agreed.request ?? agreed.response ?? NO_HEAD;
+  }
+
+  /**
+   * Resolves when the connection is over: closed or aborted here, given back, or ended on both sides, as far as the
+   * transport tells (the sockets of this package do, by a `closed` promise of their own). Never rejects.
+   */
+  get closed(): Promise<void> {
+    if (this.#over !== null) return this.#over.promise;
+    const over = this.#over = settled<void>();
+    const { closed } = this.#io as { readonly closed?: unknown };
+    if (closed instanceof Promise) closed.then(() => over.resolve(), () => over.resolve());
+    if (this.#taken || this.#finished) over.resolve();
+    return over.promise;
+  }
+
+  /** What the peer sends, leftover bytes first. */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= readableOf(this);
+  }
+
+  /** What the peer gets. Closing it ends our side only. */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= writableOf(this);
+  }
+
+  /**
+   * Leads past this object to the socket, once what was left over has been read. Internal.
+   *
+   * @ignore
+   */
+  get fastPath(): FastPath | null {
+    return this.#leftover === null ? this.#channel.fastPath : null;
+  }
+
+  /**
+   * Tells how the peer leaves, for HTTP that runs in here. Internal.
+   *
+   * @ignore
+   */
+  watchPeer(watcher: PeerWatcher | null): boolean {
+    return this.#channel.watchPeer(watcher);
+  }
+
+  /**
+   * See `watchPeer`. Internal.
+   *
+   * @ignore
+   */
+  probePeer(): boolean {
+    return this.#channel.probePeer();
+  }
+
+  /** See {@linkcode ByteChannel.read}. */
+  read(): Promise<Uint8Array | null> {
+    const leftover = this.#leftover;
+    if (leftover === null) return this.#channel.read();
+    if (this.#taken) return Promise.reject(alreadyTaken());
+    this.#leftover = null;
+    return Promise.resolve(leftover);
+  }
+
+  /** See {@linkcode ByteChannel.write}. */
+  write(bytes: Uint8Array): Promise<void> {
+    if (!isBytes(bytes)) return Promise.reject(wrongType("bytes", "a Uint8Array", bytes));
+    if (this.#taken) return Promise.reject(alreadyTaken());
+    return this.#channel.write(bytes);
+  }
+
+  /** Ends our side; the peer sees the end of the stream and may go on sending. Idempotent. */
+  closeWrite(): Promise<void> {
+    if (this.#taken) return Promise.reject(alreadyTaken());
+    return this.#channel.closeWrite();
+  }
+
+  /** Sends what is written, ends both sides and releases the transport. Idempotent. */
+  close(): Promise<void> {
+    if (this.#taken) return Promise.resolve();
+    return this.#channel.close().finally(() => this.#finish());
+  }
+
+  /** Ends both sides at once. Idempotent. */
+  abort(reason?: unknown): void {
+    if (this.#taken) return;
+    this.#channel.abort(reason);
+    this.#finish();
+  }
+
+  /** Tells whoever waits, and whoever will. */
+  #finish(): void {
+    this.#finished = true;
+    this.#over?.resolve();
+  }
+
+  /**
+   * Gives back the transport if it is of the wanted kind, else this connection itself, unharmed.
+   *
+   * @param guard Is asked about the object that was handed in, then, if that is a socket of this package, about the
+   * platform's own object below it.
+   * @returns The parts, after which this object is of no use; or this object. A read that is pending is taken back and
+   * rejects with a `StateError` `canceled`; what arrives later is for whoever has the parts.
+   * @throws {StateError} `already-taken`; or `busy`, where the platform's object cannot be given now. On Deno it cannot
+   * while a read of it is under way, which cannot be stopped there: also behind a handler that took half a second or more,
+   * until the peer has sent something.
+   *
+   * @example
+   * ```ts
+   * import { duplexPair, Upgraded } from "@http-upgrade/http-upgrade";
+   * import { assert } from "@std/assert";
+   *
+   * const [io] = duplexPair();
+   * const upgraded = new Upgraded(io, new Uint8Array([1]), { protocol: "echo" });
+   * const isPair = (candidate: object): candidate is typeof io => candidate === io;
+   * const parts = upgraded.downcast(isPair);
+   * assert(!(parts instanceof Upgraded) && parts.io === io && parts.readBuf[0] === 1);
+   * ```
+   */
+  downcast<Io extends object>(guard: (candidate: object) => candidate is Io): Parts<Io> | Upgraded {
+    checkFunction(guard, "guard");
+    if (this.#taken) throw alreadyTaken();
+    const io: object = this.#io;
+    if (guard(io)) return { io, readBuf: this.#release(), ended: this.#ended };
+    if (!isReleasable(io) || typeof io.native !== "object" || io.native === null || !guard(io.native)) return this;
+    const below = io.native;
+    this.#channel.withdrawRead();
+    const { readBuf, ended } = io.release();
+    return { io: below, readBuf: joinBytes(this.#release(), readBuf), ended };
+  }
+
+  /**
+   * Gives back the transport and the bytes that were read from it. This object is of no use afterwards. A read that is
+   * pending is taken back and rejects with a `StateError` `canceled`.
+   *
+   * @throws {StateError} `already-taken`.
+   */
+  intoParts(): Parts {
+    if (this.#taken) throw alreadyTaken();
+    return { io: this.#io as Duplex, readBuf: this.#release(), ended: this.#ended };
+  }
+
+  #release(): Uint8Array {
+    this.#channel.withdrawRead();
+    this.#channel.release();
+    this.#taken = true;
+    this.#over?.resolve();
+    const leftover = this.#leftover ?? new Uint8Array(0);
+    this.#leftover = new Uint8Array(0);
+    return leftover;
+  }
+
+  /** `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+const NO_HEAD: RequestHead = { method: "GET", target: "/", version: "1.1", fields: new Fields() };
+
+function isReleasable(io: object): io is Releasable {
+  return "native" in io && typeof (io as Partial<Releasable>).release === "function";
+}
+
+function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
+  if (first.length === 0) return second;
+  if (second.length === 0) return first;
+  return concat([first, second]);
+}
+
+function alreadyTaken(): StateError {
+  return new StateError("already-taken", "Cannot use the connection: its transport was taken back");
+}

@@ -1,0 +1,124 @@
+/**
+ * What differs between the runtimes, and the network that the rest makes of it.
+ *
+ * @module
+ */
+
+import type { DuplexLike } from "../duplex/duplex.ts";
+import type {
+  Listener,
+  ListenOptions,
+  Network,
+  SocketOptions,
+  StartTlsOptions,
+  TlsOptions,
+} from "../duplex/network.ts";
+import type { SocketAddress } from "../duplex/socket.ts";
+import { checkConnectOptions, checkListenOptions, checkStartTlsOptions } from "../duplex/check_network.ts";
+import { TransportError } from "../errors/transport_error.ts";
+import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
+import { addressText, parseAddress, placeOf } from "./address.ts";
+import { transportError } from "./errors.ts";
+import { NetSocket, openInBackground, type StartTls } from "./net_socket.ts";
+
+/** One runtime. */
+export interface Adapter {
+  /** Connects a socket that is opening, without TLS: ends with its `attach()` or `failed()`, or throws. */
+  connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): void | Promise<void>;
+  /** Listens; the sockets' own `startTls()` is handed in. */
+  listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): Promise<Listener>;
+  /** Opens a TLS socket over a transport that is its own, and that may still be opening. */
+  secure(socket: NetSocket, transport: NetSocket | HeldChannel, options: StartTlsOptions): Promise<void>;
+}
+
+/**
+ * Makes the three functions of a runtime.
+ *
+ * @param load Gives the runtime's adapter, when it is first needed and every time after.
+ */
+export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
+  function startTls(duplex: DuplexLike, options: StartTlsOptions = {}, socketOptions: SocketOptions = {}): NetSocket {
+    checkStartTlsOptions(options);
+    const host = duplex instanceof NetSocket ? duplex.host : undefined;
+    const complete = options.isServer === true ? options : withServerName(options, host);
+    const transport = duplex instanceof NetSocket ? duplex.surrender() : holdChannel(duplex, "duplex");
+    const socket = new NetSocket(startTls, "on", socketOptions);
+    const name = complete.isServer === true ? undefined : complete.serverName;
+    socket.cancel = () => transport.abort();
+    socket.opening = { doing: "handshake", place: name ?? "a client" };
+    return openInBackground(socket, options.signal, async () => {
+      try {
+        if (transport instanceof NetSocket) {
+          const { remote } = await transport.opened;
+          socket.opening = { doing: "handshake", place: peerText(remote, name) };
+        }
+      } catch (reason) {
+        return socket.failed(reason);
+      }
+      try {
+        refuseUnsafeTls();
+        const adapter = await load();
+        await adapter.secure(socket, transport, complete);
+      } catch (error) {
+        transport.close().catch(() => {});
+        throw error;
+      }
+    });
+  }
+
+  return {
+    connect(address, options = {}) {
+      const to = parseAddress(address);
+      checkConnectOptions(options);
+      const { tls, signal } = options;
+      const host = "hostname" in to ? to.hostname : undefined;
+      const secure = tls && withServerName({ ...tls, ...(signal === undefined ? {} : { signal }) }, host);
+      const socket = new NetSocket(startTls, "starttls", options);
+      socket.host = host;
+      socket.opening = { doing: "connect", place: addressText(to) };
+      openInBackground(socket, signal, async () => {
+        const adapter = await load();
+        if (!socket.over) await adapter.connect(socket, to, options);
+      });
+      return secure === undefined ? socket : startTls(socket, secure, options);
+    },
+    async listen(options = {}) {
+      checkListenOptions(options);
+      const at = placeOf(options);
+      try {
+        return await (await load()).listen(startTls, at, options);
+      } catch (error) {
+        throw transportError(error, "listen", addressText(at));
+      }
+    },
+    startTls(duplex, options) {
+      return startTls(duplex, options);
+    },
+  };
+}
+
+/** Who is at the other end, for messages; the end of a unix socket may have no name. */
+function peerText(remote: SocketAddress, name: string | undefined): string {
+  const address = addressText(remote);
+  if (address === "") return name ?? "a client";
+  return name === undefined || ("hostname" in remote && remote.hostname === name) ? address : `${name} at ${address}`;
+}
+
+/** The name to look for in the server's certificate: without one anybody's would do. */
+function withServerName<Options extends TlsOptions>(options: Options, host: string | undefined): Options {
+  const serverName = options.serverName ?? host;
+  if (serverName === undefined) throw new TypeError("Cannot start TLS: serverName is missing");
+  return { ...options, serverName };
+}
+
+/**
+ * Bun before 1.4 calls a certificate from an authority that is not trusted `authorized` (tried on 1.2.23 and 1.3.14), and
+ * plays the server over `upgradeTLS()` or a duplex only to hang or to crash.
+ */
+function refuseUnsafeTls(): void {
+  const { Bun } = globalThis as { Bun?: { readonly version: string } };
+  if (Bun === undefined) return;
+  const [major = 0, minor = 0] = Bun.version.split(".").map(Number);
+  if (major > 1 || (major === 1 && minor >= 4)) return;
+  throw new TransportError("tls", "Cannot start TLS: Bun checks certificates since 1.4 only");
+}

@@ -1,0 +1,234 @@
+/**
+ * From events to reads: a source pushes chunks in, one reader at a time takes them out. Knows neither sockets nor
+ * streams; asks its source to pause when too much waits.
+ *
+ * @module
+ */
+
+import { concat } from "../bytes/concat.ts";
+import type { ChunkTaker, FastPath, Withdrawable } from "../duplex/fast_path.ts";
+import { StateError } from "../errors/protocol_error.ts";
+
+/** Where chunks come from. */
+export interface ChunkSource {
+  /**
+   * A reader waits and nothing is queued, or the queue that made the source pause has been worked off. Called for
+   * every read that has to wait, so it must cost nothing when chunks are coming already.
+   */
+  resume(): void;
+  /** Too much is queued. Chunks that come nevertheless are kept. */
+  pause(): void;
+}
+
+/** 128 KiB: two of the 64 KiB chunks that libuv and Bun read at most at once, so that bulk data does not stop and go. */
+const HIGH_WATER_BYTES = 128 * 1024;
+/** 32 KiB: the source is asked to go on while there is still something for the reader to do. */
+const LOW_WATER_BYTES = 32 * 1024;
+/** What a chunk counts for at least. A peer that sends single bytes must not queue a hundred thousand objects. */
+const LEAST_CHUNK_BYTES = 512;
+
+const END: Promise<null> = Promise.resolve(null);
+const NOTHING = new Uint8Array(0);
+
+type Settle<Value> = (value: Value) => void;
+
+let lastResolve: Settle<Uint8Array | null>;
+let lastReject: Settle<unknown>;
+/** One executor for all promises: none is allocated per read. */
+function keepSettlers(resolve: Settle<Uint8Array | null>, reject: Settle<unknown>): void {
+  lastResolve = resolve;
+  lastReject = reject;
+}
+
+/** Chunks in the order of their arrival, then the end or an error. */
+export class ChunkQueue implements FastPath, Withdrawable {
+  #source: ChunkSource | null;
+  #chunks: Uint8Array[] = [];
+  #next = 0;
+  #queuedBytes = 0;
+  #paused = false;
+  #resolve: Settle<Uint8Array | null> | null = null;
+  #reject: Settle<unknown> | null = null;
+  /** Who waits instead of a promise. */
+  #taker: ChunkTaker | null = null;
+  #ended = false;
+  #failed = false;
+  #reason: unknown = undefined;
+
+  /**
+   * Makes an empty queue.
+   *
+   * @param source Asked to resume and to pause; `null` until {@linkcode attach}.
+   */
+  constructor(source: ChunkSource | null = null) {
+    this.#source = source;
+  }
+
+  /** Whether a `read()` is pending. */
+  get waiting(): boolean {
+    return this.#resolve !== null || this.#taker !== null;
+  }
+
+  /** Whether nothing is queued. */
+  get empty(): boolean {
+    return this.#next === this.#chunks.length;
+  }
+
+  /** Whether `end()` was called. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Sets or takes away the source. A read that waits already resumes it. */
+  attach(source: ChunkSource | null): void {
+    this.#source = source;
+    this.#paused = false;
+    if (this.waiting) source?.resume();
+  }
+
+  /** Whether so much is queued that the source was asked to pause. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Lets the source go on although nobody reads, while there is room. */
+  readAhead(): void {
+    if (!this.#paused && !this.#ended && !this.#failed) this.#source?.resume();
+  }
+
+  /** See `ByteChannel.read()`. */
+  read(): Promise<Uint8Array | null> {
+    if (this.waiting) return Promise.reject(busy());
+    if (this.#next < this.#chunks.length) return Promise.resolve(this.#shift());
+    if (this.#ended) return END;
+    if (this.#failed) return Promise.reject(this.#reason);
+    const promise = new Promise<Uint8Array | null>(keepSettlers);
+    this.#resolve = lastResolve;
+    this.#reject = lastReject;
+    this.#source?.resume();
+    return promise;
+  }
+
+  /** See `FastPath`. */
+  takeChunk(): Uint8Array | null | undefined {
+    if (this.#next < this.#chunks.length) return this.#shift();
+    return this.#ended ? null : undefined;
+  }
+
+  /** See `FastPath`. Nothing may be queued. */
+  awaitChunk(taker: ChunkTaker): void {
+    if (this.waiting) return failLater(taker, busy());
+    if (this.#failed) return failLater(taker, this.#reason);
+    this.#taker = taker;
+    this.#source?.resume();
+  }
+
+  /** See `Withdrawable`. */
+  withdrawRead(): boolean {
+    return this.#refuse(new StateError("canceled", "The read was withdrawn"));
+  }
+
+  /** Refuses the pending read, if there is one. */
+  #refuse(reason: unknown): boolean {
+    const reject = this.#reject;
+    const taker = this.#taker;
+    this.#resolve = this.#reject = this.#taker = null;
+    reject?.(reason);
+    if (taker !== null) failLater(taker, reason);
+    return reject !== null || taker !== null;
+  }
+
+  /**
+   * Takes a chunk whose memory the source uses again.
+   *
+   * @returns Whether somebody was waiting who has read it by now; else it has not been taken.
+   */
+  lend(chunk: Uint8Array): boolean {
+    const taker = this.#taker;
+    if (taker === null) return false;
+    this.#taker = null;
+    taker.onChunk(chunk, true);
+    return true;
+  }
+
+  /** Takes a chunk, which must not be empty. After the end or a failure it is dropped. */
+  push(chunk: Uint8Array): void {
+    const resolve = this.#resolve;
+    if (resolve !== null) {
+      this.#resolve = this.#reject = null;
+      resolve(chunk);
+      return;
+    }
+    const taker = this.#taker;
+    if (taker !== null) {
+      this.#taker = null;
+      taker.onChunk(chunk, false);
+      return;
+    }
+    if (this.#ended || this.#failed) return;
+    this.#chunks.push(chunk);
+    this.#queuedBytes += Math.max(chunk.byteLength, LEAST_CHUNK_BYTES);
+    if (this.#queuedBytes >= HIGH_WATER_BYTES && !this.#paused) {
+      this.#paused = true;
+      this.#source?.pause();
+    }
+  }
+
+  /** Says that no chunk follows. Nothing happens when it has ended or failed before. */
+  end(): void {
+    if (this.#ended || this.#failed) return;
+    this.#ended = true;
+    const resolve = this.#resolve;
+    const taker = this.#taker;
+    this.#resolve = this.#reject = this.#taker = null;
+    resolve?.(null);
+    if (taker !== null) queueMicrotask(() => taker.onEnd());
+  }
+
+  /** Says that no chunk follows because of an error, which is told behind the queued chunks. */
+  fail(reason: unknown): void {
+    if (this.#ended || this.#failed) return;
+    this.#failed = true;
+    this.#reason = reason;
+    this.#refuse(reason);
+  }
+
+  /**
+   * Takes everything that is queued, for whoever goes on with the source.
+   *
+   * @returns One array, which is empty when nothing was queued.
+   */
+  takeAll(): Uint8Array {
+    const chunks = this.#next === 0 ? this.#chunks : this.#chunks.slice(this.#next);
+    this.#chunks = [];
+    this.#next = 0;
+    this.#queuedBytes = 0;
+    return chunks.length < 2 ? chunks[0] ?? NOTHING : concat(chunks);
+  }
+
+  #shift(): Uint8Array {
+    const chunk = this.#chunks[this.#next++]!;
+    if (this.#next === this.#chunks.length) {
+      this.#chunks.length = 0;
+      this.#next = 0;
+    } else if (this.#next === 64) {
+      this.#chunks.splice(0, 64);
+      this.#next = 0;
+    }
+    this.#queuedBytes -= Math.max(chunk.byteLength, LEAST_CHUNK_BYTES);
+    if (this.#paused && this.#queuedBytes <= LOW_WATER_BYTES) {
+      this.#paused = false;
+      this.#source?.resume();
+    }
+    return chunk;
+  }
+}
+
+/** As a promise does it: whoever ends the connection is not told in the middle of that. */
+function failLater(taker: ChunkTaker, reason: unknown): void {
+  queueMicrotask(() => taker.onReadFailure(reason));
+}
+
+function busy(): StateError {
+  return new StateError("busy", "Cannot read: another read is pending");
+}

@@ -1,0 +1,200 @@
+/**
+ * A `Deno.Conn` as a transport.
+ *
+ * @module
+ */
+
+import { transportError } from "../errors.ts";
+import type { Transport, TransportSink } from "../transport.ts";
+
+/** An address of Deno's. */
+export type DenoAddr = {
+  readonly transport: "tcp";
+  readonly hostname: string;
+  readonly port: number;
+} | {
+  readonly transport: "unix";
+  readonly path: string | null;
+};
+
+/** As much of `Deno.Conn` as is used. */
+export interface DenoConn {
+  readonly localAddr: DenoAddr;
+  readonly remoteAddr: DenoAddr;
+  read(into: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
+  setNoDelay?(on: boolean): void;
+  setKeepAlive?(on: boolean): void;
+}
+
+const NOTHING = new Uint8Array(0);
+/** 8 KiB, as in hyper: what a connection that waits for a request costs. */
+const FIRST_BUFFER_BYTES = 8 * 1024;
+/** 64 KiB and a header: once a read has filled its buffer, until one brings less than fits into the first. */
+const BULK_BUFFER_BYTES = 65 * 1024;
+/** A chunk that is smaller than this part of its buffer is copied out of it. */
+const COPIED_PART = 1 / 4;
+
+/** Before 2.9.5 a write that the peer does not take stays pending in Deno when its connection is closed (2.1 to 2.9.3). */
+const closeEndsWrites = isAtLeast([2, 9, 5]);
+
+function isAtLeast(wanted: readonly number[]): boolean {
+  const { Deno } = globalThis as { Deno?: { readonly version: { readonly deno: string } } };
+  const own = (Deno?.version.deno ?? "").split(".").map((part) => Number.parseInt(part));
+  const differs = wanted.findIndex((part, index) => part !== own[index]);
+  return differs < 0 || own[differs]! > wanted[differs]!;
+}
+
+/** Reads one chunk when one is asked for, writes one after the other. */
+export class DenoTransport implements Transport {
+  readonly native: DenoConn;
+  sink: TransportSink;
+  reading = false;
+  readonly tellsReset = false;
+  #over = false;
+  #ended = false;
+  #abortReason: unknown = undefined;
+  #buffer: Uint8Array | null = null;
+  #bufferBytes = FIRST_BUFFER_BYTES;
+  #writes = 0;
+  #bytes: Uint8Array | null = null;
+  #lastWrite: Promise<void> = Promise.resolve();
+  #giveUpWrite: ((reason: unknown) => void) | null = null;
+
+  /** Takes over a connection that nobody reads from. */
+  constructor(native: DenoConn, sink: TransportSink) {
+    this.native = native;
+    this.sink = sink;
+  }
+
+  get writing(): boolean {
+    return this.#writes > 0;
+  }
+
+  resume(): void {
+    if (this.reading || this.#ended || this.#over) return;
+    this.reading = true;
+    this.#buffer ??= new Uint8Array(this.#bufferBytes);
+    this.native.read(this.#buffer).then(this.#onRead, this.#onReadError);
+  }
+
+  pause(): void {}
+
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.#writes++ === 0) return this.#lastWrite = this.#writeNow(bytes);
+    return this.#lastWrite = this.#lastWrite.then(() => this.#writeNow(bytes), this.#onWriteError);
+  }
+
+  probe(): void {
+    if (!this.#over && !this.writing) this.native.write(NOTHING).catch(this.#fail);
+  }
+
+  async closeWrite(): Promise<void> {
+    await this.#lastWrite;
+    try {
+      await this.native.closeWrite();
+    } catch (error) {
+      throw this.#failure(error);
+    }
+  }
+
+  close(): void {
+    if (this.#over) return;
+    this.#closeNative();
+    this.sink.gone();
+  }
+
+  abort(reason: unknown): void {
+    if (this.#over) return;
+    this.#abortReason = reason;
+    this.#closeNative();
+  }
+
+  detach(): void {
+    this.#over = true;
+  }
+
+  #closeNative(): void {
+    this.#over = true;
+    try {
+      this.native.close();
+    } catch {
+      // Deno has closed it already.
+    }
+    this.#giveUpWrite?.(this.#abortReason);
+  }
+
+  #writeNow(bytes: Uint8Array): Promise<void> {
+    this.#bytes = bytes;
+    const written = this.native.write(bytes);
+    return (closeEndsWrites ? written : this.#untilClosed(written)).then(this.#onWritten, this.#onWriteError);
+  }
+
+  #untilClosed(written: Promise<number>): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#giveUpWrite = reject;
+      written.then(resolve, reject);
+    });
+  }
+
+  #failure(error: unknown): unknown {
+    return this.#abortReason === undefined ? transportError(error, "write") : this.#abortReason;
+  }
+
+  readonly #onWritten = (count: number): Promise<void> | void => {
+    const bytes = this.#bytes!;
+    if (count < bytes.byteLength) return this.#writeNow(bytes.subarray(count));
+    this.#bytes = null;
+    this.#writes--;
+  };
+
+  readonly #onWriteError = (error: unknown): never => {
+    this.#writes--;
+    throw this.#failure(error);
+  };
+
+  readonly #onRead = (count: number | null): void => {
+    this.reading = false;
+    if (this.#over) return;
+    if (count === null) {
+      this.#ended = true;
+      this.sink.ended();
+    } else if (count === 0) {
+      this.resume();
+    } else {
+      this.#give(count);
+    }
+  };
+
+  /** The buffer is lent to whoever reads at once, and may be used for the next read from within. */
+  #give(count: number): void {
+    const buffer = this.#buffer!;
+    if (count === buffer.length) this.#bufferBytes = BULK_BUFFER_BYTES;
+    else if (count < FIRST_BUFFER_BYTES) this.#bufferBytes = FIRST_BUFFER_BYTES;
+    if (buffer.length !== this.#bufferBytes) this.#buffer = null;
+    if (!this.sink.lend(buffer.subarray(0, count))) this.sink.received(this.#chunkOf(buffer, count));
+  }
+
+  /**
+   * The bytes read, in an array buffer that is theirs alone: whoever gets a chunk may transfer it, which would take every
+   * other chunk of a shared buffer along.
+   */
+  #chunkOf(buffer: Uint8Array, count: number): Uint8Array {
+    if (count < buffer.length * COPIED_PART) return buffer.slice(0, count);
+    this.#buffer = null;
+    return buffer.subarray(0, count);
+  }
+
+  readonly #onReadError = (error: unknown): void => {
+    this.reading = false;
+    this.#fail(error);
+  };
+
+  readonly #fail = (error: unknown): void => {
+    if (this.#over) return;
+    this.#closeNative();
+    this.sink.failed(transportError(error, "read"));
+  };
+}

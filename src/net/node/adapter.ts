@@ -1,0 +1,85 @@
+/**
+ * Sockets over `node:net` and `node:tls`.
+ *
+ * @module
+ */
+
+import net from "node:net";
+import type { Listener, ListenOptions, SocketOptions } from "../../duplex/network.ts";
+import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
+import type { Adapter } from "../adapter.ts";
+import { socketInfo } from "../address.ts";
+import { NetSocket, type StartTls } from "../net_socket.ts";
+import { secureWithNode } from "./tls.ts";
+import { cutNodeSocket, NodeTransport } from "./transport.ts";
+import { DEFAULT_BACKLOG, PushListener } from "../listener.ts";
+
+/** Node; and Deno and Bun, through their versions of its modules. */
+export const nodeAdapter: Adapter = { connect, listen, secure: secureWithNode };
+
+function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): void {
+  const where = "path" in to ? { path: to.path } : { host: to.hostname, port: to.port };
+  const native = net.connect({
+    ...where,
+    allowHalfOpen: true,
+    noDelay: options.noDelay ?? true,
+    keepAlive: options.keepAlive ?? false,
+  });
+  native.pause();
+  const onError = (error: Error): void => socket.cannotOpen(error);
+  native.on("error", onError);
+  socket.cancel = () => native.destroy();
+  native.once("connect", () => {
+    const transport = new NodeTransport(native, socket, () => cutNodeSocket(native));
+    native.off("error", onError);
+    socket.attach(transport, infoOf(native, to));
+  });
+}
+
+function listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): Promise<Listener> {
+  const { backlog = DEFAULT_BACKLOG, reusePort = false } = options;
+  const tls = options.tls && { ...options.tls, isServer: true as const };
+  const server = net.createServer({
+    allowHalfOpen: true,
+    pauseOnConnect: true,
+    noDelay: options.noDelay ?? true,
+    keepAlive: options.keepAlive ?? false,
+  });
+  // Its callback would wait for the accepted connections, which live on.
+  const stop = async (): Promise<void> => void server.close();
+  const where = "path" in at ? { path: at.path } : { host: at.hostname, port: at.port, reusePort };
+  return new Promise((resolve, reject) => {
+    // Stays on: later errors are those of single connections that could not be accepted.
+    server.on("error", reject);
+    server.listen(where, () => {
+      const address = "path" in at ? at : boundAddress(server);
+      const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));
+      server.on("connection", (native) => {
+        const socket = new NetSocket(startTls, "starttls", options);
+        socket.attach(new NodeTransport(native, socket, () => cutNodeSocket(native)), acceptedInfo(native, address));
+        listener.offer(socket);
+      });
+      resolve(listener);
+    });
+  });
+}
+
+function boundAddress(server: net.Server): SocketAddress {
+  const { address, port } = server.address() as net.AddressInfo;
+  return { hostname: address, port };
+}
+
+/** Asking the system costs as much as parsing a request: what the listener's own address tells is not asked. */
+function acceptedInfo(native: net.Socket, bound: SocketAddress): SocketInfo {
+  if ("path" in bound || net.isIP(bound.hostname) === 0 || /^[0:.]+$/.test(bound.hostname)) {
+    return infoOf(native, bound);
+  }
+  const { remoteAddress = "", remotePort = 0 } = native;
+  return socketInfo({ hostname: remoteAddress, port: remotePort }, bound, null);
+}
+
+function infoOf(native: net.Socket, known: SocketAddress): SocketInfo {
+  if ("path" in known) return socketInfo(known, known, null);
+  const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = native;
+  return socketInfo({ hostname: remoteAddress, port: remotePort }, { hostname: localAddress, port: localPort }, null);
+}

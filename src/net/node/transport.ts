@@ -1,0 +1,186 @@
+/**
+ * A `net.Socket` or `tls.TLSSocket` as a transport, on any runtime that has them.
+ *
+ * @module
+ */
+
+import type { Socket as NetSocketOfNode } from "node:net";
+import type { Duplex } from "node:stream";
+import { accepted } from "../../duplex/fast_path.ts";
+import { TransportError } from "../../errors/transport_error.ts";
+import { transportError } from "../errors.ts";
+import type { Transport, TransportSink } from "../transport.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** What is below TLS. */
+export interface Below {
+  /** What the encrypted bytes go to. */
+  readonly stream: Duplex;
+  /** Whether it has ended without `close_notify`, where that can be told. */
+  readonly truncated: boolean;
+}
+
+/** Reads from `data` events, writes straight through. */
+export class NodeTransport implements Transport {
+  readonly native: NetSocketOfNode;
+  readonly reading = false;
+  readonly tellsReset = false;
+  sink: TransportSink;
+  readonly #cut: () => void;
+  readonly #under: Below | null;
+  #flowing = false;
+  #over = false;
+  #closing = false;
+  /** Why it is over; `undefined` when it ended as it should. */
+  #reason: unknown = undefined;
+
+  /**
+   * Takes over a connected socket that nobody reads from.
+   *
+   * @param native Made with `allowHalfOpen: true`.
+   * @param sink Whom to tell.
+   * @param cut Ends the connection abruptly.
+   * @param under What is below, for TLS.
+   */
+  constructor(native: NetSocketOfNode, sink: TransportSink, cut: () => void, under: Below | null = null) {
+    this.native = native;
+    this.sink = sink;
+    this.#cut = cut;
+    this.#under = under;
+    native.pause();
+    native.on("data", this.#onData);
+    native.on("end", this.#onEnd);
+    native.on("error", this.#onError);
+    native.on("close", this.#onClose);
+  }
+
+  get writing(): boolean {
+    return this.native.writableLength > 0;
+  }
+
+  resume(): void {
+    if (this.#flowing) return;
+    this.#flowing = true;
+    this.native.resume();
+  }
+
+  pause(): void {
+    this.#flowing = false;
+    this.native.pause();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    const native = this.native;
+    if (this.#under !== null) return this.#writeAndWait(bytes);
+    native.write(bytes);
+    // The kernel has taken it all: the usual case, and no callback has been set up for it.
+    if (native.writableLength === 0 && native.errored === null) return accepted;
+    // Else an empty write tells when everything before it is out of the caller's buffer. `drain` would not do: it says
+    // nothing as long as less than the high-water mark waits.
+    return this.#writeAndWait(NOTHING);
+  }
+
+  probe(): void {
+    if (this.#over || this.writing || this.native.writableEnded) return;
+    this.native.write(NOTHING);
+    // A `TLSSocket` keeps a write of no bytes to itself (seen on Node 20 to 26), what is below it does not.
+    if (this.#under?.stream.writable === true) this.#under.stream.write(NOTHING);
+  }
+
+  closeWrite(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.native.end((error?: Error | null) => this.#settle(error, resolve, reject));
+    });
+  }
+
+  close(): void {
+    this.#closing = true;
+    this.native.destroy();
+  }
+
+  abort(reason: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#reason = reason;
+    this.#cut();
+  }
+
+  detach(): void {
+    const native = this.native;
+    this.#over = true;
+    native.pause();
+    native.off("data", this.#onData);
+    native.off("end", this.#onEnd);
+    native.off("error", this.#onError);
+    native.off("close", this.#onClose);
+  }
+
+  #writeAndWait(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.native.write(bytes, (error) => this.#settle(error, () => this.#whenRoom(resolve), reject));
+    });
+  }
+
+  /** Node reports success for the write that was under way when the socket was destroyed. */
+  #settle(error: Error | null | undefined, resolve: () => void, reject: (reason: unknown) => void): void {
+    if (this.#over) reject(this.#reason ?? new TransportError("closed", "Cannot write: the socket is closed"));
+    else if (error) reject(transportError(error, "write"));
+    else resolve();
+  }
+
+  /** Bun's TLS over a duplex takes everything at once and fills the duplex with it. */
+  #whenRoom(resolve: () => void): void {
+    const under = this.#under?.stream ?? null;
+    if (under === null || !under.writableNeedDrain || under.destroyed) return resolve();
+    const go = (): void => {
+      under.off("drain", go);
+      under.off("close", go);
+      resolve();
+    };
+    under.on("drain", go);
+    under.on("close", go);
+  }
+
+  readonly #onData = (chunk: Uint8Array): void => {
+    if (this.#over) return;
+    this.sink.received(new Uint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength));
+  };
+
+  readonly #onEnd = (): void => {
+    // Bun tells of an end when we destroy the socket.
+    if (this.#over || this.#closing) return;
+    if (this.#under?.truncated !== true) return this.sink.ended();
+    // Whoever cuts a connection must not be able to shorten what has no length of its own (RFC 8446 §6.1).
+    this.#onError(new TransportError("tls", "Cannot read: the connection ended without close_notify"));
+    this.native.destroy();
+  };
+
+  readonly #onError = (error: Error): void => {
+    if (this.#over) return;
+    this.#over = true;
+    this.#reason = transportError(error, "read");
+    this.sink.failed(this.#reason);
+  };
+
+  readonly #onClose = (): void => {
+    if (this.#over) return;
+    this.#over = true;
+    this.sink.gone();
+  };
+}
+
+/**
+ * Ends a TCP connection with a reset, and anything else at once.
+ *
+ * While the FIN is on its way, Node's `resetAndDestroy()` fails with EINVAL and never closes the handle. Then all bytes
+ * have left, and an ordinary end tells the peer nothing wrong.
+ */
+export function cutNodeSocket(native: NetSocketOfNode): void {
+  const ending = native.writableEnded && !native.writableFinished && native.writableLength === 0;
+  const { encrypted = false } = native as { readonly encrypted?: boolean }; // TLS has no reset, and Node would throw
+  const resettable = !ending && !encrypted && native.remotePort !== undefined &&
+    typeof native.resetAndDestroy === "function";
+  if (resettable && !native.destroyed) native.resetAndDestroy();
+  else native.destroy();
+}

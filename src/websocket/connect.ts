@@ -1,0 +1,115 @@
+/**
+ * The way of a client's WebSocket to its server.
+ *
+ * @module
+ */
+
+import { checkFunction, checkObject, checkOptions, type Kinds, wrongType } from "../bytes/arguments.ts";
+import { Client } from "../http/client/client.ts";
+import { ROUTE, type RouteOptions } from "../http/client/client_options.ts";
+import { clientHandshake, HANDSHAKE, type WebSocketHandshakeOptions } from "./client_handshake.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import { inLine } from "./line.ts";
+import type { PendingWebSocket } from "./pending.ts";
+
+/** What a `WebSocketStream` can be told. */
+export interface WebSocketStreamOptions extends WebSocketHandshakeOptions, RouteOptions {
+  /** Gives up the handshake. Without effect once the WebSocket is open. */
+  readonly signal?: AbortSignal | undefined;
+  /** The client whose connections are used, with its proxy and TLS. One without options by default. */
+  readonly client?: Client | undefined;
+}
+
+const CONNECT: Kinds<WebSocketStreamOptions> = {
+  ...HANDSHAKE,
+  ...ROUTE,
+  signal: "signal",
+  client: (value, name) => {
+    checkObject(value, name);
+    checkFunction((value as Client).upgrade, `${name}.upgrade`);
+  },
+};
+
+/** A WebSocket on its way. */
+export interface Connecting {
+  /** Where to, of the scheme ws or wss. */
+  readonly url: URL;
+  /** The open WebSocket. */
+  readonly opening: Promise<WebSocketConnection>;
+}
+
+/** Keeps no connection: those that were refused are not used again. */
+let ownClient: Client | null = null;
+
+/**
+ * Connects: one after the other where several go to the same host and port (RFC 6455 §4.1). Where a `dial` leads is not known,
+ * and those that have one wait for nobody.
+ *
+ * @param url Of the schemes ws and wss, or http and https.
+ * @param options Of the handshake, and the way.
+ * @param giveUp Gives up; the signal of the options aborts it as well.
+ * @param given A WebSocket that is there already: then nothing is connected.
+ * @throws {DOMException} `SyntaxError`: the URL cannot be used.
+ * @throws {TypeError} There is no URL, or an option is of another kind.
+ * @throws {unknown} What `clientHandshake()` throws.
+ */
+export function connectWebSocket(
+  url: string | URL,
+  options: WebSocketStreamOptions,
+  giveUp: AbortController,
+  given?: PendingWebSocket,
+): Connecting {
+  if (url === undefined) throw wrongType("url", "a URL", url);
+  checkOptions(options, CONNECT);
+  const parsed = webSocketUrl(url);
+  if (given !== undefined) return { url: parsed, opening: given.opened };
+  const handshake = clientHandshake(options);
+  const client = options.client ?? (ownClient ??= new Client({ maxIdlePerOrigin: 0 }));
+  const { proxy, noProxy, tls, dial, signal } = options;
+  const unlisten = signal === undefined ? null : abortWith(giveUp, signal);
+  const connect = async (): Promise<WebSocketConnection> =>
+    handshake.open(
+      await client.upgrade(parsed.href.replace(/^ws/, "http"), {
+        protocol: "websocket",
+        headers: handshake.fields as [string, string][],
+        signal: giveUp.signal,
+        proxy,
+        noProxy,
+        tls,
+        dial,
+      }),
+    );
+  const opening = dial === undefined ? inLine(client, addressOf(parsed), giveUp.signal, connect) : connect();
+  if (unlisten !== null) opening.then(unlisten, unlisten);
+  return { url: parsed, opening };
+}
+
+/** `AbortSignal.any()` came with Node 20.3 only. Returns what ends it. */
+function abortWith(controller: AbortController, signal: AbortSignal): () => void {
+  const abort = (): void => controller.abort(signal.reason);
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort, { once: true });
+  return () => signal.removeEventListener("abort", abort);
+}
+
+/** Host and port: `host` leaves out the port that is the default of a scheme. */
+function addressOf({ hostname, port, protocol }: URL): string {
+  return `${hostname}:${port || (protocol === "wss:" ? "443" : "80")}`;
+}
+
+/** The URL of a WebSocket, as the constructors of the platforms take it. */
+function webSocketUrl(given: string | URL): URL {
+  const text = String(given);
+  if (!URL.canParse(text)) throw badUrl(`${JSON.stringify(text)} is no URL`);
+  const url = new URL(text);
+  if (url.protocol === "http:" || url.protocol === "https:") url.protocol = url.protocol.replace("http", "ws");
+  if (url.protocol !== "ws:" && url.protocol !== "wss:") {
+    throw badUrl(`${JSON.stringify(url.protocol)} is no scheme of WebSockets`);
+  }
+  if (text.includes("#")) throw badUrl("the URL has a fragment");
+  return url;
+}
+
+function badUrl(why: string): DOMException {
+  return new DOMException(`Cannot connect: ${why}`, "SyntaxError");
+}

@@ -1,0 +1,100 @@
+/**
+ * The message that is being received: from one frame or many, from one chunk or many.
+ *
+ * Memory grows with what has come, not with what a header promises. Text is checked as it comes, so that the first byte that
+ * cannot be UTF-8 is found at once.
+ *
+ * @module
+ */
+
+import type { Allocate } from "../../bytes/memory_pool.ts";
+import { BytesGatherer } from "./bytes_gatherer.ts";
+import { TextGatherer } from "./text_gatherer.ts";
+import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
+
+/** See the module. */
+export class MessageAssembler {
+  readonly #bytes: BytesGatherer;
+  readonly #text: TextGatherer;
+  #kind: MessageKind | null = null;
+  #compressed = false;
+  #length = 0;
+
+  /**
+   * Has no message yet.
+   *
+   * @param readText Reads UTF-8, `null` if it is none.
+   * @param isText Whether bytes are UTF-8.
+   * @param allocate Makes memory.
+   */
+  constructor(
+    readText: (bytes: Uint8Array) => string | null,
+    isText: (bytes: Uint8Array) => boolean,
+    allocate: Allocate,
+  ) {
+    this.#bytes = new BytesGatherer(allocate);
+    this.#text = new TextGatherer(readText, isText, allocate);
+  }
+
+  /** What the message is made of; `null` while there is none. */
+  get kind(): MessageKind | null {
+    return this.#kind;
+  }
+
+  /** Whether it has to be inflated. */
+  get compressed(): boolean {
+    return this.#compressed;
+  }
+
+  /** How many bytes have come. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Begins a message. */
+  begin(kind: MessageKind, compressed: boolean): void {
+    this.#kind = kind;
+    this.#compressed = compressed;
+    this.#length = 0;
+  }
+
+  /**
+   * Adds a part of a frame's payload.
+   *
+   * @param bytes What holds it, from `start`; not changed.
+   * @param length How much it is.
+   * @param key The masking key.
+   * @param phase How much of the payload came before.
+   * @param rest How much of it is still to come.
+   * @param last Whether the frame is the last one of the message.
+   * @throws {WebSocketProtocolError} `bad-utf8`, at the first byte that cannot be.
+   */
+  add(
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    key: number,
+    phase: number,
+    rest: number,
+    last = true,
+  ): void {
+    this.#length += length;
+    if (this.#kind === "text" && !this.#compressed) this.#text.add(bytes, start, length, key, phase, rest);
+    else this.#bytes.add(bytes, start, length, key, phase, rest, last);
+  }
+
+  /**
+   * Ends the message.
+   *
+   * @returns The message, which is the caller's.
+   * @throws {WebSocketProtocolError} `bad-utf8`: the last character is not complete.
+   */
+  finish(): WebSocketEvent {
+    const kind = this.#kind!;
+    this.#kind = null;
+    this.#length = 0;
+    if (this.#compressed) return { type: "compressed", kind, bytes: this.#bytes.finish() };
+    if (kind === "binary") return { type: "binary", bytes: this.#bytes.finish() };
+    return { type: "text", text: this.#text.finish() };
+  }
+}

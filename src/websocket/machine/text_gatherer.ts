@@ -1,0 +1,122 @@
+/**
+ * The text of a message, as it comes: checked at once, so that the first byte that cannot be UTF-8 is found, and read when
+ * the message is complete, or a long piece of it.
+ *
+ * @module
+ */
+
+import { type Allocate, giveMemory, takeMemory } from "../../bytes/memory_pool.ts";
+import { WebSocketProtocolError } from "../../errors/web_socket_protocol_error.ts";
+import { maskInto } from "./mask.ts";
+import { incompleteTail, Utf8Validator } from "./utf8.ts";
+
+/** A text of up to this size gets its memory at once. 64 KiB. */
+const AT_ONCE_BYTES = 65_536;
+/** So much of a text is read in one go, so that it neither takes long nor is in memory twice. 256 KiB. */
+const PIECE_BYTES = 262_144;
+const NOTHING = new Uint8Array(0);
+
+/** See the module. */
+export class TextGatherer {
+  readonly #readText: (bytes: Uint8Array) => string | null;
+  readonly #isText: (bytes: Uint8Array) => boolean;
+  readonly #allocate: Allocate;
+  readonly #cut: Utf8Validator = new Utf8Validator();
+  /** What was read of it. */
+  #text = "";
+  /** What was not read yet. */
+  #memory: Uint8Array = NOTHING;
+  #filled = 0;
+  /** Up to here it is UTF-8. */
+  #checked = 0;
+
+  /**
+   * Has nothing yet.
+   *
+   * @param readText Reads UTF-8, `null` if it is none.
+   * @param isText Whether bytes are UTF-8.
+   * @param allocate Makes memory.
+   */
+  constructor(
+    readText: (bytes: Uint8Array) => string | null,
+    isText: (bytes: Uint8Array) => boolean,
+    allocate: Allocate,
+  ) {
+    this.#readText = readText;
+    this.#isText = isText;
+    this.#allocate = allocate;
+  }
+
+  /**
+   * Adds a part of a frame's payload.
+   *
+   * @param bytes What holds it, from `start`; not changed.
+   * @param length How much it is.
+   * @param key The masking key.
+   * @param phase How much of the payload came before.
+   * @param rest How much of it is still to come.
+   * @throws {WebSocketProtocolError} `bad-utf8`, at the first byte that cannot be.
+   */
+  add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
+    for (let done = 0; done < length;) {
+      this.#reserve(length - done, rest);
+      const part = Math.min(length - done, this.#memory.length - this.#filled);
+      maskInto(this.#memory, this.#filled, bytes, start + done, part, key, phase + done);
+      this.#filled += part;
+      done += part;
+      this.#check();
+      if (this.#filled === this.#memory.length && this.#filled >= PIECE_BYTES) this.#readPiece();
+    }
+  }
+
+  /**
+   * Ends the message.
+   *
+   * @throws {WebSocketProtocolError} `bad-utf8`: the last character is not complete.
+   */
+  finish(): string {
+    if (this.#checked < this.#filled) throw badUtf8();
+    this.#readPiece();
+    const text = this.#text;
+    giveMemory(this.#memory);
+    this.#memory = NOTHING;
+    this.#text = "";
+    return text;
+  }
+
+  #reserve(more: number, rest: number): void {
+    const needed = this.#filled + more;
+    const { length } = this.#memory;
+    if (needed <= length || length >= PIECE_BYTES) return;
+    const wanted = Math.max(needed, Math.min(needed + rest, Math.max(AT_ONCE_BYTES, needed * 4)), length * 2);
+    const grown = takeMemory(Math.min(wanted, PIECE_BYTES), this.#allocate);
+    grown.set(this.#memory.subarray(0, this.#filled));
+    giveMemory(this.#memory);
+    this.#memory = grown;
+  }
+
+  /** A character that is cut at the end may still become one. */
+  #check(): void {
+    const memory = this.#memory;
+    const complete = this.#filled - incompleteTail(memory, this.#filled);
+    this.#cut.reset();
+    if (!this.#cut.accepts(memory, complete, this.#filled)) throw badUtf8();
+    if (complete > this.#checked && !this.#isText(memory.subarray(this.#checked, complete))) throw badUtf8();
+    this.#checked = complete;
+  }
+
+  /** Reads what is known to be UTF-8. The rest, a character that is not complete, moves to the front. */
+  #readPiece(): void {
+    const text = this.#readText(this.#memory.subarray(0, this.#checked));
+    if (text === null) throw badUtf8();
+    this.#text += text;
+    this.#memory.copyWithin(0, this.#checked, this.#filled);
+    this.#filled -= this.#checked;
+    this.#checked = 0;
+  }
+}
+
+/** A text that is none (RFC 6455 §8.1). */
+export function badUtf8(): WebSocketProtocolError {
+  return new WebSocketProtocolError("bad-utf8", "A text is not UTF-8", "RFC 6455 §8.1", 1007);
+}

@@ -1,0 +1,55 @@
+/**
+ * What WebSockets can be told, and what they do when they are told nothing.
+ *
+ * @module
+ */
+
+import { checkOptions, type Kinds } from "../bytes/arguments.ts";
+import { type Clock, systemClock } from "../duplex/clock.ts";
+import { checkClock, type Settings } from "../http1/options.ts";
+import { DEFAULT_MAX_MESSAGE_BYTES } from "./machine/web_socket_machine.ts";
+
+/** Options of either role. All time limits are in milliseconds; 0 switches one off. */
+export interface WebSocketOptions {
+  /** The longest message that is taken, once inflated; a longer one closes with 1009. 16 MiB. */
+  readonly maxMessageBytes?: number | undefined;
+  /**
+   * How often a Ping is sent. If the peer is silent until the next one is due, the connection is taken for lost. 0, off.
+   */
+  readonly pingIntervalMs?: number | undefined;
+  /** How long a peer may be silent, Pongs not counted as silence; then the WebSocket is closed with 1001. 0, off. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** How long the peer may take to answer our Close frame. 10,000, as Chromium. */
+  readonly closeTimeoutMs?: number | undefined;
+  /** The source of time. The platform's by default. */
+  readonly clock?: Clock | undefined;
+}
+
+/** The options with every default filled in. */
+export type WebSocketSettings = Settings<WebSocketOptions>;
+
+/** What is checked wherever they are part of more. */
+export const WEB_SOCKET: Kinds<WebSocketOptions> = {
+  maxMessageBytes: "number",
+  pingIntervalMs: "number",
+  idleTimeoutMs: "number",
+  closeTimeoutMs: "number",
+  clock: checkClock,
+};
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws {TypeError} An option is of another kind.
+ * @throws {RangeError} A number is below 0 or NaN.
+ */
+export function webSocketSettings(options: WebSocketOptions): WebSocketSettings {
+  checkOptions(options, WEB_SOCKET);
+  return {
+    maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
+    pingIntervalMs: options.pingIntervalMs ?? 0,
+    idleTimeoutMs: options.idleTimeoutMs ?? 0,
+    closeTimeoutMs: options.closeTimeoutMs ?? 10_000,
+    clock: options.clock ?? systemClock,
+  };
+}

@@ -1,0 +1,50 @@
+/**
+ * A WebSocket whose handshake may still be under way.
+ *
+ * @module
+ */
+
+import { unattended } from "../duplex/deferred.ts";
+import { ABNORMAL_CLOSURE } from "./machine/close_code.ts";
+import { type CloseOptions, closePayload, type WebSocketClosed, type WebSocketConnection } from "./connection.ts";
+
+/** A WebSocket that will be open, or not; of the shape of the platforms' `WebSocketStream`. */
+export interface PendingWebSocket<Opened extends WebSocketConnection = WebSocketConnection> {
+  /** The open WebSocket. A rejection needs no handler. */
+  readonly opened: Promise<Opened>;
+  /** How it ended, also if it was never open. Never rejects. */
+  readonly closed: Promise<WebSocketClosed>;
+  /**
+   * Closes; if it is not open yet, as soon as it is.
+   *
+   * @throws {RangeError} The code may not be sent, or the reason is too long.
+   */
+  close(options?: CloseOptions): void;
+}
+
+/** Makes one of the promise of its connection. */
+export function pendingWebSocket(opening: Promise<WebSocketConnection>): PendingWebSocket {
+  return new OpeningWebSocket(opening);
+}
+
+class OpeningWebSocket implements PendingWebSocket {
+  readonly opened: Promise<WebSocketConnection>;
+
+  constructor(opening: Promise<WebSocketConnection>) {
+    this.opened = unattended(opening);
+  }
+
+  get closed(): Promise<WebSocketClosed> {
+    return this.opened.then((connection) => connection.closed, neverOpen);
+  }
+
+  close(options: CloseOptions = {}): void {
+    closePayload(options);
+    this.opened.then((connection) => connection.close(options), () => {});
+  }
+}
+
+/** How a WebSocket ended that was never open. */
+export function neverOpen(error: unknown): WebSocketClosed {
+  return { closeCode: ABNORMAL_CLOSURE, reason: "", wasClean: false, error };
+}

@@ -1,0 +1,72 @@
+/**
+ * The events of a `WebSocket`. `CloseEvent` is missing on Node 20 and 22, `ErrorEvent` on others.
+ *
+ * @module
+ */
+
+import type { CloseInfo } from "./machine/close_code.ts";
+
+/** The WebSocket is over. */
+export interface WebSocketCloseEvent extends Event {
+  /** The peer's code; 1005 if it gave none, 1006 if there was no close handshake. */
+  readonly code: number;
+  /** The peer's reason, possibly empty. */
+  readonly reason: string;
+  /** Whether both ends have closed it. */
+  readonly wasClean: boolean;
+}
+
+/** The WebSocket failed; a `close` event follows. */
+export interface WebSocketErrorEvent extends Event {
+  /** What went wrong: `UpgradeRejected`, `WebSocketProtocolError`, `TransportError`. Browsers do not tell. */
+  readonly error: unknown;
+  /** The same for people. */
+  readonly message: string;
+}
+
+/** The events by their names. */
+export interface WebSocketEventMap {
+  /** It is open. */
+  open: Event;
+  /** A message: a string, a `Blob` or an `ArrayBuffer`. */
+  message: MessageEvent;
+  /** It failed. */
+  error: WebSocketErrorEvent;
+  /** It is over. */
+  close: WebSocketCloseEvent;
+}
+
+class LightCloseEvent extends Event implements WebSocketCloseEvent {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+
+  constructor(type: string, init: { code: number; reason: string; wasClean: boolean }) {
+    super(type);
+    this.code = init.code;
+    this.reason = init.reason;
+    this.wasClean = init.wasClean;
+  }
+}
+
+class LightErrorEvent extends Event implements WebSocketErrorEvent {
+  readonly error: unknown;
+  readonly message: string;
+
+  constructor(error: unknown) {
+    super("error");
+    this.error = error;
+    this.message = error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Makes a `close` event. */
+export function closeEvent({ closeCode, reason }: CloseInfo, wasClean: boolean): WebSocketCloseEvent {
+  const { CloseEvent = LightCloseEvent } = globalThis as unknown as { CloseEvent?: typeof LightCloseEvent };
+  return new CloseEvent("close", { code: closeCode, reason, wasClean });
+}
+
+/** Makes an `error` event. */
+export function errorEvent(error: unknown): WebSocketErrorEvent {
+  return new LightErrorEvent(error);
+}

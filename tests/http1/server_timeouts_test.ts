@@ -1,0 +1,528 @@
+import { test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import type { Closed, ServerConnectionOptions } from "../../src/http1/options.ts";
+import type { OutgoingResponse } from "../../src/http1/respond.ts";
+import { serveConnection } from "../../src/http1/server_connection.ts";
+import { ProtocolError } from "../../src/errors/protocol_error.ts";
+import { TransportError } from "../../src/errors/transport_error.ts";
+import { chunksOf, type Conversing, conversing, holding } from "../support/serving.ts";
+import { expectText, isPending, OK, transports } from "../support/switching.ts";
+import { FakeClock, readAll, readUntil, turns, wire } from "../support/wire.ts";
+
+const GET = "GET / HTTP/1.1¶Host: a¶¶";
+const POST = "POST / HTTP/1.1¶Host: a¶Content-Length: 10¶¶";
+const TIMEOUT = "HTTP/1.1 408 Request Timeout¶content-length: 0¶connection: close¶¶";
+const OK_RESPONSE: OutgoingResponse = { status: 200, body: "ok" };
+const ok = () => OK_RESPONSE;
+
+/** Expects a connection to be over because time was up, with no timer left. */
+async function expectTimeout({ connection, clock }: Conversing): Promise<void> {
+  expectTimedOut(await connection.closed);
+  assertEquals(clock.pending, 0);
+}
+
+function expectTimedOut(closed: Closed): void {
+  assert(closed.reason === "error" && closed.error instanceof TransportError && closed.error.code === "timeout");
+}
+
+for (const { over, open } of transports) {
+  test(`headTimeoutMs begins with the connection, and ends it in silence where nothing came, over ${over} [C10]`, async () => {
+    const conversing_ = conversing(ok, {}, { open });
+    const { client, clock } = conversing_;
+    const output = readAll(client);
+    await clock.advance(29_999);
+    assertEquals(await isPending(output), true);
+    await clock.advance(1);
+    assertEquals(await output, "");
+    await client.closeWrite();
+    await expectTimeout(conversing_);
+  });
+
+  test(`headTimeoutMs is answered with 408 where a head has begun, however slowly it comes, over ${over} [C10]`, async () => {
+    const conversing_ = conversing(ok, {}, { open });
+    const { client, clock } = conversing_;
+    const output = readAll(client);
+    for (const byte of wire("GET /")) {
+      await client.write(new Uint8Array([byte]));
+      await clock.advance(5900);
+    }
+    assertEquals(await isPending(output), true);
+    await clock.advance(500);
+    assertEquals(await output, TIMEOUT);
+    await client.closeWrite();
+    await expectTimeout(conversing_);
+  });
+
+  test(`idleTimeoutMs ends a connection that waits for another request in silence, over ${over} [C10]`, async () => {
+    const conversing_ = conversing(ok, {}, { open });
+    const { client, clock } = conversing_;
+    await client.write(wire(GET));
+    await expectText(client, OK);
+    const output = readAll(client);
+    await turns();
+    await clock.advance(74_999);
+    assertEquals(await isPending(output), true);
+    await clock.advance(1);
+    assertEquals(await output, "");
+    await client.closeWrite();
+    await expectTimeout(conversing_);
+  });
+}
+
+test("headTimeoutMs counts an empty line in front as nothing", async () => {
+  const conversing_ = conversing(ok);
+  const { client, clock } = conversing_;
+  await client.write(wire("¶"));
+  await clock.advance(30_000);
+  assertEquals(await readAll(client), "");
+  await client.closeWrite();
+  await expectTimeout(conversing_);
+});
+
+test("headTimeoutMs begins for a second head with its first byte, and idleTimeoutMs ends there [C10]", async () => {
+  const conversing_ = conversing(ok);
+  const { client, clock } = conversing_;
+  await client.write(wire(GET));
+  await expectText(client, OK);
+  await turns();
+  await clock.advance(74_000);
+  await client.write(wire("G"));
+  await clock.advance(29_000);
+  await client.write(wire("E"));
+  const output = readAll(client);
+  await clock.advance(999);
+  assertEquals(await isPending(output), true);
+  await clock.advance(1);
+  assertEquals(await output, TIMEOUT);
+  await client.closeWrite();
+  await expectTimeout(conversing_);
+});
+
+test("headTimeoutMs runs for a head whose beginning came with the request before [C10]", async () => {
+  const conversing_ = conversing(ok);
+  const { client, clock } = conversing_;
+  await client.write(wire(GET + "GET /"));
+  await expectText(client, OK);
+  await turns();
+  await clock.advance(30_000);
+  assertEquals(await readAll(client), TIMEOUT);
+  await client.closeWrite();
+  await expectTimeout(conversing_);
+});
+
+test("headTimeoutMs and idleTimeoutMs begin anew for every request", async () => {
+  const { client, connection, clock } = conversing(ok);
+  for (let i = 0; i < 5; i++) {
+    await client.write(wire(GET.slice(0, 5)));
+    await turns();
+    await clock.advance(29_999);
+    await client.write(wire(GET.slice(5)));
+    await expectText(client, OK);
+    await turns();
+    await clock.advance(74_999);
+  }
+  await client.closeWrite();
+  assertEquals(await connection.closed, { reason: "eof" });
+  assertEquals(clock.pending, 0);
+});
+
+test("0 switches a time limit off", async () => {
+  const options: ServerConnectionOptions = {
+    headTimeoutMs: 0,
+    idleTimeoutMs: 0,
+    bodyTimeoutMs: 0,
+    drainTimeoutMs: 0,
+    writeTimeoutMs: 0,
+    closeTimeoutMs: 0,
+  };
+  const { client, connection, clock } = conversing(async ({ body }) => ({ status: 200, body: await body.text() }), {
+    ...options,
+  }, holding(10));
+  const day = 86_400_000;
+  await clock.advance(day);
+  await client.write(wire(POST.slice(0, 5)));
+  await clock.advance(day);
+  const input = client.write(wire(POST.slice(5)));
+  await clock.advance(day);
+  await input;
+  await client.write(wire("hello"));
+  await clock.advance(day);
+  await client.write(wire("hello"));
+  await clock.advance(day);
+  assertEquals(await readUntil(client, "hellohello"), "HTTP/1.1 200 OK¶content-length: 10¶¶hellohello");
+  await clock.advance(day);
+  const over = connection.gracefulShutdown();
+  await clock.advance(day);
+  assertEquals(await isPending(over), true);
+  await client.closeWrite();
+  assertEquals([await over, clock.pending], [{ reason: "shutdown" }, 0]);
+});
+
+test("the handler may take its time: no limit runs while it does", async () => {
+  let answer!: () => void;
+  const { client, connection, clock } = conversing(async () => {
+    await new Promise<void>((resolve) => answer = resolve);
+    return ok();
+  });
+  await client.write(wire(GET));
+  await clock.advance(86_400_000);
+  answer();
+  await expectText(client, OK);
+  await client.closeWrite();
+  assertEquals([await connection.closed, clock.pending], [{ reason: "eof" }, 0]);
+});
+
+test("bodyTimeoutMs limits each wait within a body, and is answered with 408 [C10]", async () => {
+  let failure: unknown;
+  const conversing_ = conversing(async ({ body }) => {
+    failure = await body.text().catch((error) => error);
+    return { status: 200, body: "too late" };
+  });
+  const { client, clock } = conversing_;
+  await client.write(wire(POST));
+  for (const part of ["h", "el", "lo"]) {
+    await turns();
+    await clock.advance(59_999);
+    await client.write(wire(part));
+  }
+  const output = readAll(client);
+  await turns();
+  await clock.advance(59_999);
+  assertEquals(await isPending(output), true);
+  await clock.advance(1);
+  assertEquals(await output, TIMEOUT);
+  await client.closeWrite();
+  await expectTimeout(conversing_);
+  assertEquals((failure as { code: string }).code, "truncated");
+});
+
+test("bodyTimeoutMs does not run while nobody reads", async () => {
+  let read!: () => void;
+  const { client, clock } = conversing(async ({ body }) => {
+    await body.read();
+    await new Promise<void>((resolve) => read = resolve);
+    return { status: 200, body: (await readAll(body)).replaceAll("¶", "") };
+  });
+  await client.write(wire(POST + "hello"));
+  await turns();
+  await clock.advance(86_400_000);
+  read();
+  await turns();
+  await clock.advance(59_999);
+  await client.write(wire("world"));
+  await expectText(client, "HTTP/1.1 200 OK¶content-length: 5¶¶world");
+  await client.close();
+});
+
+test("bodyTimeoutMs cuts a response that is under way already, so that it looks cut (RFC 9112 §8)", async () => {
+  const conversing_ = conversing(({ body }) => ({ status: 200, body }));
+  const { client, clock } = conversing_;
+  await client.write(wire(POST + "hello"));
+  await expectText(client, "HTTP/1.1 200 OK¶transfer-encoding: chunked¶¶5¶hello¶");
+  await turns();
+  await clock.advance(60_000);
+  assertEquals(await readAll(client), "");
+  await client.closeWrite();
+  await expectTimeout(conversing_);
+});
+
+test("drainTimeoutMs limits the rest of an unwanted body as a whole, and loses no byte of the answer [C3, C7]", async () => {
+  for (const { over, open } of transports.filter(({ bytewise }) => !bytewise)) {
+    const { client, connection, clock } = conversing(ok, {}, { open });
+    await client.write(wire(POST));
+    await expectText(client, OK);
+    await turns();
+    for (let i = 0; i < 4; i++) {
+      await client.write(wire("h"));
+      await clock.advance(1200);
+    }
+    const rest = readAll(client);
+    await clock.advance(199);
+    assertEquals(await isPending(rest), true);
+    await clock.advance(1);
+    assertEquals(await rest, "", over);
+    await client.write(wire("ello!!"));
+    await client.closeWrite();
+    assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
+  }
+});
+
+test("drainTimeoutMs limits the pauses of a reader behind the response, and loses no byte of the answer", async () => {
+  let body!: { read(): Promise<Uint8Array | null> };
+  const { client, connection, clock } = conversing((request) => {
+    body = request.body;
+    body.read();
+    return ok();
+  }, { maxDrainBytes: 0 });
+  await client.write(wire(POST + "h"));
+  await expectText(client, OK);
+  for (const part of ["e", "l"]) {
+    await client.write(wire(part));
+    await clock.advance(4999);
+    await body.read();
+  }
+  await client.write(wire("lo"));
+  const output = readAll(client);
+  await clock.advance(4999);
+  assertEquals(await isPending(output), true);
+  await clock.advance(5001);
+  assertEquals(await output, "");
+  await client.closeWrite();
+  assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
+  let failure: unknown;
+  while (failure === undefined) await body.read().catch((error) => failure = error);
+  assertEquals((failure as { code: string }).code, "truncated");
+});
+
+test("bodyTimeoutMs limits the client behind the response, whose reader fails", async () => {
+  let failure: unknown;
+  const conversing_ = conversing(({ body }) => {
+    body.text().catch((error) => failure = error);
+    return ok();
+  });
+  const { client, clock } = conversing_;
+  await client.write(wire(POST + "h"));
+  await expectText(client, OK);
+  await turns();
+  await clock.advance(60_000);
+  assertEquals(await readAll(client), "");
+  await client.closeWrite();
+  await expectTimeout(conversing_);
+  assertEquals((failure as { code: string }).code, "truncated");
+});
+
+for (const { over, open } of [{ over: "channels", ...holding(10) }, ...transports.slice(2, 3)]) {
+  test(`writeTimeoutMs cuts a client that takes nothing, over ${over} [C10]`, async () => {
+    let canceled: unknown;
+    const conversing_ = conversing(
+      () => ({
+        status: 200,
+        body: new ReadableStream<Uint8Array>({
+          pull: (controller) => controller.enqueue(new Uint8Array(100)),
+          cancel: (reason) => void (canceled = reason),
+        }),
+      }),
+      {},
+      { open },
+    );
+    const { client, clock, connection } = conversing_;
+    await client.write(wire(GET));
+    await turns();
+    await clock.advance(59_999);
+    assertEquals(await isPending(connection.closed), true);
+    await clock.advance(1);
+    await expectTimeout(conversing_);
+    assert(canceled instanceof TransportError && canceled.code === "timeout");
+  });
+}
+
+for (const kind of ["bytes", "stream"]) {
+  test(`writeTimeoutMs begins anew whenever the client takes something, also of a body of ${kind}`, async () => {
+    const body = new Uint8Array(4_000_000);
+    const { client, connection, clock } = conversing(
+      () => ({ status: 200, body: kind === "bytes" ? body : chunksOf(Array(4).fill("x".repeat(1_000_000))) }),
+      {},
+      holding(65_536),
+    );
+    await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
+    let taken = 0;
+    for (let chunk = await client.read(); chunk !== null; chunk = await client.read()) {
+      taken += chunk.length;
+      if (chunk.length > 100) await clock.advance(50_000);
+    }
+    assert(taken > 4_000_000);
+    await client.closeWrite();
+    assertEquals([(await connection.closed).reason, clock.pending], ["shutdown", 0]);
+  });
+}
+
+test("writeTimeoutMs ends a connection whose sink never settles", async () => {
+  const clock = new FakeClock();
+  const readable = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(wire(GET)) });
+  const writable = new WritableStream<Uint8Array>({ write: () => new Promise(() => {}) });
+  const connection = serveConnection({ readable, writable }, ok, { clock });
+  await turns();
+  await clock.advance(60_000);
+  expectTimedOut(await connection.closed);
+  assertEquals(clock.pending, 0);
+});
+
+test("writeTimeoutMs counts for a client that takes no informational response either", async () => {
+  const conversing_ = conversing(
+    (request) => {
+      request.sendInformational(103, [["A", "x".repeat(100)]]);
+      return ok();
+    },
+    {},
+    holding(10),
+  );
+  const { client, clock } = conversing_;
+  const written = client.write(wire(GET));
+  await written;
+  await turns();
+  await clock.advance(60_000);
+  await expectTimeout(conversing_);
+});
+
+test("closeTimeoutMs limits how long a client may leave its side open behind the last response (RFC 9112 §9.6) [C7]", async () => {
+  for (const { over, open } of transports) {
+    const { client, connection, clock } = conversing(ok, {}, { open });
+    await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
+    assertEquals(await readAll(client), OK.replace("¶¶", "¶connection: close¶¶"), over);
+    await turns();
+    await clock.advance(1999);
+    assertEquals(await isPending(connection.closed), true);
+    await clock.advance(1);
+    assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
+  }
+});
+
+test("closeTimeoutMs leaves the last response to a client that is slow to read it (RFC 9112 §9.6) [C7]", async () => {
+  const { client, connection, clock } = conversing(ok);
+  await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
+  await clock.advance(59_000);
+  assertEquals(await readAll(client), OK.replace("¶¶", "¶connection: close¶¶"));
+  assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
+});
+
+test("a client that never reads the last response does not hold its connection for ever", async () => {
+  const { client, connection, clock } = conversing(ok);
+  await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
+  await turns();
+  await clock.advance(2000);
+  await clock.advance(59_999);
+  assertEquals(await isPending(connection.closed), true);
+  await clock.advance(1);
+  assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
+  await client.close();
+});
+
+test("maxLingerBytes limits what a client may send behind the last response (RFC 9112 §9.6)", async () => {
+  const { client, connection, clock } = conversing(ok, { maxLingerBytes: 1_048_576 });
+  await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
+  await readAll(client);
+  let sent = 0;
+  const failed = await (async () => {
+    for (; sent < 100; sent++) await client.write(new Uint8Array(65_536));
+  })().catch((error) => error);
+  assert(failed instanceof TransportError, `${sent} times 64 KiB were taken`);
+  assert(sent >= 16 && sent <= 20, `${sent} times 64 KiB were taken`);
+  assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
+});
+
+test("lingerTimeoutMs limits how long a client may go on sending behind the last response (RFC 9112 §9.6)", async () => {
+  for (const { over, open } of transports) {
+    const { client, connection, clock } = conversing(ok, {}, { open });
+    await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
+    await readAll(client);
+    for (let ms = 0; ms < 30_000; ms += 1500) {
+      assertEquals(await isPending(connection.closed), true, `${over}, ${ms} ms`);
+      await client.write(wire("x"));
+      await turns();
+      await clock.advance(1500);
+    }
+    assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0], over);
+  }
+});
+
+test("a request of 32 MB that is refused at once is taken in, and its answer left to the client (RFC 9112 §9.6)", async () => {
+  const { client, connection, clock } = conversing(() => ({ status: 413, body: "no" }));
+  await client.write(wire("POST / HTTP/1.1¶Host: a¶Content-Length: 32000000¶¶"));
+  for (let i = 0; i < 320; i++) await client.write(new Uint8Array(100_000));
+  assertEquals(await readUntil(client, "no"), "HTTP/1.1 413 Content Too Large¶content-length: 2¶¶no");
+  await client.closeWrite();
+  assertEquals([(await connection.closed).reason, clock.pending], ["shutdown", 0]);
+});
+
+test("requestTimeoutMs answers 503 for a handler that does not, aborts request.signal, and discards a late answer", async () => {
+  let reason: unknown;
+  let answer: (response: OutgoingResponse) => void = () => {};
+  const { client, connection, clock } = conversing((request) => {
+    request.signal.addEventListener("abort", () => reason = request.signal.reason);
+    return new Promise<OutgoingResponse>((resolve) => answer = resolve);
+  }, { requestTimeoutMs: 1000 });
+  await client.write(wire(GET));
+  await turns();
+  await clock.advance(999);
+  assertEquals(reason, undefined);
+  await clock.advance(1);
+  assertEquals(await readAll(client), "HTTP/1.1 503 Service Unavailable¶content-length: 0¶connection: close¶¶");
+  assert(reason instanceof TransportError && reason.code === "timeout", `${reason}`);
+  let canceled = false;
+  answer({ status: 200, body: new ReadableStream({ cancel: () => void (canceled = true) }) });
+  await client.closeWrite();
+  assertEquals((await connection.closed).reason, "shutdown");
+  await turns();
+  assertEquals([canceled, clock.pending], [true, 0]);
+});
+
+test("requestTimeoutMs ends a request whose body is still being read, however steadily it drips", async () => {
+  let failed: Promise<unknown> = Promise.resolve();
+  const { client, connection, clock } = conversing((request) => {
+    failed = request.body.text().then(() => null, (error) => error);
+    return failed.then(() => OK_RESPONSE);
+  }, { requestTimeoutMs: 1000 });
+  const output = readAll(client);
+  await client.write(wire("POST / HTTP/1.1¶Host: a¶Content-Length: 99¶¶"));
+  for (let i = 0; i < 10; i++) {
+    await client.write(wire("x"));
+    await clock.advance(100);
+  }
+  assertEquals(await output, "HTTP/1.1 503 Service Unavailable¶content-length: 0¶connection: close¶¶");
+  await client.closeWrite();
+  await connection.closed;
+  assert(await failed instanceof ProtocolError);
+  assertEquals(clock.pending, 0);
+});
+
+test("bodyTimeoutMs fails the body at once, and does not wait until the client has ended its side [C10]", async () => {
+  let failed: Promise<unknown> = Promise.resolve();
+  const { client, connection, clock } = conversing((request) => {
+    failed = request.body.text().then(() => null, (error) => error);
+    return failed.then(() => OK_RESPONSE);
+  }, { bodyTimeoutMs: 1000, closeTimeoutMs: 0 });
+  const output = readAll(client);
+  await client.write(wire(POST));
+  await turns();
+  await clock.advance(1000);
+  assert(await failed instanceof ProtocolError);
+  assertEquals(await output, TIMEOUT);
+  await client.closeWrite();
+  await expectTimeout({ client, connection, clock });
+});
+
+test("requestTimeoutMs says nothing to handlers in time, and leaves no timer", async () => {
+  const { client, connection, clock } = conversing(() => Promise.resolve(OK_RESPONSE), { requestTimeoutMs: 1000 });
+  for (let i = 0; i < 3; i++) {
+    await client.write(wire(GET));
+    await expectText(client, OK);
+    await clock.advance(900);
+  }
+  await client.closeWrite();
+  assertEquals((await connection.closed).reason, "eof");
+  assertEquals(clock.pending, 0);
+});
+
+for (
+  const [requestTimeoutMs, upgradeTimeoutMs, limit] of [[500, 1000, 500], [1000, 500, 500], [500, 0, 500], [
+    0,
+    500,
+    500,
+  ]]
+) {
+  test(`requestTimeoutMs of ${requestTimeoutMs} and upgradeTimeoutMs of ${upgradeTimeoutMs}: the shorter one that counts`, async () => {
+    const { client, connection, clock } = conversing(() => new Promise<OutgoingResponse>(() => {}), {
+      requestTimeoutMs,
+      upgradeTimeoutMs,
+    });
+    const output = readAll(client);
+    await client.write(wire("GET / HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: x¶¶"));
+    await turns();
+    await clock.advance(limit! - 1);
+    assert(await isPending(output));
+    await clock.advance(1);
+    assertEquals((await output).slice(0, 12), "HTTP/1.1 503");
+    await client.closeWrite();
+    await connection.closed;
+  });
+}

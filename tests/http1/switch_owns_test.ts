@@ -1,0 +1,148 @@
+import { test } from "node:test";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import type { Owned } from "../../src/http1/owned.ts";
+import { connectResponse, type OutgoingResponse, upgradeResponse } from "../../src/http1/respond.ts";
+import type { Handler } from "../../src/http1/server_connection.ts";
+import { StateError } from "../../src/errors/protocol_error.ts";
+import { onUpgrade, upgradeOf } from "../../src/http1/upgrade.ts";
+import type { Upgraded } from "../../src/http1/upgraded.ts";
+import { conversing } from "../support/serving.ts";
+import { CONNECT, isPending, UPGRADE } from "../support/switching.ts";
+import { readAll, readUntil, turns, wire } from "../support/wire.ts";
+
+/** Something that was opened, and how often it was ended. */
+function opened() {
+  const reasons: unknown[] = [];
+  const target: Owned = {
+    abort(reason) {
+      reasons.push(reason);
+      throw new Error("nobody wants to hear of this");
+    },
+  };
+  return { target, reasons };
+}
+
+const proposals = [
+  ["upgradeResponse()", UPGRADE, (request, owns) => upgradeResponse(request, "foobar", { owns }).response],
+  ["connectResponse()", CONNECT, (request, owns) => connectResponse(request, { owns }).response],
+] as const satisfies readonly (readonly [
+  string,
+  string,
+  (request: Parameters<Handler>[0], owns: Owned) => OutgoingResponse,
+])[];
+
+for (const [name, head, accept] of proposals) {
+  test(`${name} aborts what it owns once when another response is sent, with why`, async () => {
+    const { target, reasons } = opened();
+    const { client, connection } = conversing((request) => {
+      accept(request, target);
+      return { status: 403 };
+    });
+    await client.write(wire(head));
+    await client.closeWrite();
+    await readAll(client);
+    await connection.closed;
+    assertEquals(reasons.map((reason) => [(reason as Error).name, (reason as { reason?: string }).reason]), [
+      ["UpgradeRejected", "refused"],
+    ]);
+  });
+
+  test(`${name} aborts what it owns when the client cuts the connection before it is called`, async () => {
+    const { target, reasons } = opened();
+    let dialed!: () => void;
+    const { client, connection, clock } = conversing(async (request) => {
+      await new Promise<void>((resolve) => dialed = resolve);
+      return accept(request, target);
+    });
+    await client.write(wire(head));
+    await turns();
+    await clock.advance(500);
+    client.abort();
+    await connection.closed;
+    dialed();
+    await turns();
+    assertEquals(reasons.map((reason) => (reason as { reason?: string }).reason), ["canceled"]);
+  });
+
+  test(`${name} aborts what it owns when the connection fails under the head that switches`, async () => {
+    const { target, reasons } = opened();
+    const { client, connection } = conversing((request) => accept(request, target));
+    const written = client.write(wire(head));
+    client.abort();
+    await written.catch(() => {});
+    await connection.closed;
+    await turns();
+    assertEquals(reasons.length <= 1, true);
+    const again = opened();
+    const failing = conversing((request) => {
+      failing.client.abort();
+      return accept(request, again.target);
+    });
+    await failing.client.write(wire(head));
+    await failing.connection.closed;
+    await turns();
+    assertEquals(again.reasons.map((reason) => (reason as { reason?: string }).reason), ["canceled"]);
+  });
+
+  test(`${name} aborts what it owns when the handler fails behind it, or takes too long`, async () => {
+    for (const how of ["fails", "takes too long"]) {
+      const { target, reasons } = opened();
+      const { client, clock } = conversing(async (request) => {
+        accept(request, target);
+        if (how === "takes too long") await new Promise(() => {});
+        throw new Error("a bug");
+      }, { upgradeTimeoutMs: 100 });
+      await client.write(wire(head));
+      await turns();
+      await clock.advance(100);
+      await readUntil(client, "¶¶");
+      const expected = how === "fails" ? "canceled" : "timeout";
+      assertEquals(reasons.map((reason) => (reason as { reason?: string }).reason), [expected]);
+      client.abort();
+    }
+  });
+
+  test(`${name} aborts what it owns with an upgrade that nobody claims, and not one that is claimed`, async () => {
+    for (const claims of [true, false]) {
+      const { target, reasons } = opened();
+      let upgraded: Promise<unknown> | null = null;
+      const { client, clock } = conversing((request) => {
+        if (claims) upgraded = onUpgrade(request);
+        return accept(request, target);
+      });
+      await client.write(wire(head));
+      await readUntil(client, "¶¶");
+      await turns();
+      assertEquals(reasons, []);
+      await clock.advance(30_000);
+      assertEquals(reasons.map((reason) => (reason as StateError).code), claims ? [] : ["canceled"]);
+      if (upgraded !== null) assertEquals(await isPending(upgraded), false);
+      client.abort();
+    }
+  });
+
+  test(`${name} aborts what it owns when its upgrade ends before anybody claims it, and leaves no timer`, async () => {
+    const { target, reasons } = opened();
+    let upgraded: Upgraded | undefined;
+    const { client, clock } = conversing((request) => {
+      upgradeOf(request)?.onSwitched((switched) => void (upgraded = switched));
+      return accept(request, target);
+    });
+    await client.write(wire(head));
+    await readUntil(client, "¶¶");
+    await turns();
+    assertEquals([reasons, clock.pending], [[], 1]);
+    upgraded?.abort();
+    await turns();
+    assertEquals(reasons.map((reason) => (reason as StateError).code), ["canceled"]);
+    assertEquals(clock.pending, 0);
+  });
+
+  test(`${name} aborts what it owns when it throws, and refuses what cannot be aborted`, () => {
+    const { target, reasons } = opened();
+    const request = { proposal: { type: "none", why: "not-requested" } } as never;
+    const error = assertThrows(() => accept(request, target), StateError);
+    assertStrictEquals(reasons[0], error);
+    assertThrows(() => accept(request, {} as Owned), TypeError, "init.owns");
+  });
+}

@@ -1,0 +1,152 @@
+import { test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { StateError } from "../../src/errors/protocol_error.ts";
+import type { IncomingRequest } from "../../src/http1/incoming.ts";
+import { type OutgoingResponse, upgradeResponse, wantsUpgrade } from "../../src/http1/respond.ts";
+import { onUpgrade } from "../../src/http1/upgrade.ts";
+import type { Upgraded } from "../../src/http1/upgraded.ts";
+import { text, wire } from "../support/wire.ts";
+import { expectText, OK, serving, SWITCHED, switchedServer, UPGRADE } from "../support/switching.ts";
+
+const plain: OutgoingResponse = { status: 200, body: "ok" };
+
+/** Answers every proposal with a 101 and keeps the upgrades. */
+function accepting(upgrades: Upgraded[]): (request: IncomingRequest) => OutgoingResponse {
+  return (request) => {
+    if (!wantsUpgrade(request, "foobar")) return plain;
+    const { response, upgraded } = upgradeResponse(request, "foobar");
+    upgraded.then((io) => upgrades.push(io), () => {});
+    return response;
+  };
+}
+
+test("serveConnection() switches and reads the bytes behind the request first (RFC 9110 §7.8) [U1, E1, E7]", async () => {
+  const { head, io, client, connection } = await switchedServer(`${UPGRADE}EARLY`, {
+    status: 101,
+    fields: [["upgrade", "foobar"], ["connection", "upgrade"]],
+  });
+  assertEquals(head, "HTTP/1.1 101 Switching Protocols¶upgrade: foobar¶connection: upgrade¶¶");
+  assertEquals(text((await io.read())!), "EARLY");
+  assertEquals(io.protocol, "foobar");
+  assertEquals(await connection.closed, { reason: "upgrade" });
+  await io.write(wire("foo=bar"));
+  await expectText(client, "foo=bar");
+  await client.write(wire("bar=foo"));
+  await expectText(io, "bar=foo");
+});
+
+test("serveConnection() parses nothing behind a request that switches [U2, E11]", async () => {
+  const upgrades: Upgraded[] = [];
+  let requests = 0;
+  const accept = accepting(upgrades);
+  const { client, connection } = serving((request) => (requests++, accept(request)));
+  await client.write(wire(`${UPGRADE}GET /2 HTTP/1.1¶Host: a¶¶`));
+  await expectText(client, SWITCHED);
+  assertEquals(await connection.closed, { reason: "upgrade" });
+  await expectText(upgrades[0]!, "GET /2 HTTP/1.1¶Host: a¶¶");
+  assertEquals(requests, 1);
+});
+
+test("serveConnection() answers what is pipelined in front of an Upgrade first (RFC 9110 §7.8) [E11]", async () => {
+  const upgrades: Upgraded[] = [];
+  const { client, connection } = serving(accepting(upgrades));
+  await client.write(wire(`GET /1 HTTP/1.1¶Host: a¶¶GET /2 HTTP/1.1¶Host: a¶¶${UPGRADE}EARLY`));
+  await expectText(client, OK + OK + SWITCHED);
+  assertEquals(await connection.closed, { reason: "upgrade" });
+  await expectText(upgrades[0]!, "EARLY");
+});
+
+test("serveConnection() finds the option upgrade in any Connection line and in any case (RFC 9110 §7.6.1)", async () => {
+  const request = "GET / HTTP/1.1¶Host: a¶CONNECTION: keep-alive¶upgrade: FOOBAR¶connection: x, UpGrade¶¶EARLY";
+  const { io } = await switchedServer(request, { status: 101, fields: { upgrade: "foobar" } });
+  assertEquals(io.protocol, "foobar");
+  await expectText(io, "EARLY");
+});
+
+test("serveConnection() sends 103 and then 101 (RFC 9110 §15.2) [C4]", async () => {
+  const { client, connection } = serving(async (request) => {
+    await request.sendInformational(103, [["Link", "</a>"]]);
+    return upgradeResponse(request, "foobar").response;
+  });
+  await client.write(wire(UPGRADE));
+  await expectText(client, `HTTP/1.1 103 Early Hints¶Link: </a>¶¶${SWITCHED}`);
+  assertEquals(await connection.closed, { reason: "upgrade" });
+});
+
+test("IncomingRequest.sendInformational() behind a switch is refused, and the new protocol does not see it", async () => {
+  let request!: IncomingRequest;
+  const { client } = serving((incoming) => {
+    request = incoming;
+    return upgradeResponse(incoming, "foobar").response;
+  });
+  await client.write(wire(UPGRADE));
+  await expectText(client, SWITCHED);
+  const error = await request.sendInformational(103).then(() => null, (reason) => reason);
+  assert(error instanceof StateError);
+  assert(!request.signal.aborted);
+  await (await onUpgrade(request)).write(wire("clean"));
+  await expectText(client, "clean");
+});
+
+test("serveConnection() with pipelineFlush sends the answers in front of the 101 before it hands over [E11]", async () => {
+  const upgrades: Upgraded[] = [];
+  const { client } = serving(accepting(upgrades), { pipelineFlush: true });
+  await client.write(wire(`GET /1 HTTP/1.1¶Host: a¶¶GET /2 HTTP/1.1¶Host: a¶¶${UPGRADE}EARLY`));
+  await expectText(client, OK + OK + SWITCHED);
+  await expectText(upgrades[0]!, "EARLY");
+});
+
+test("serveConnection() upgrades a HEAD as it does a GET [C6]", async () => {
+  const { head, io } = await switchedServer(`${UPGRADE.replace("GET", "HEAD")}EARLY`, { status: 101 });
+  assertEquals(head, "HTTP/1.1 101 Switching Protocols¶upgrade: foobar¶connection: upgrade¶¶");
+  await expectText(io, "EARLY");
+});
+
+for (const nth of [2, 3]) {
+  test(`serveConnection() upgrades as request ${nth} of a connection [3c]`, async () => {
+    const upgrades: Upgraded[] = [];
+    const { client, connection } = serving(accepting(upgrades));
+    for (let i = 1; i < nth; i++) {
+      await client.write(wire("GET /before HTTP/1.1¶Host: a¶¶"));
+      await expectText(client, OK);
+    }
+    await client.write(wire(`${UPGRADE}EARLY`));
+    await expectText(client, SWITCHED);
+    assertEquals(await connection.closed, { reason: "upgrade" });
+    await expectText(upgrades[0]!, "EARLY");
+  });
+}
+
+test("ServerConnection.closed is upgrade, whatever is called afterwards (hyper http1_graceful_shutdown_after_upgrade)", async () => {
+  const { io, client, connection } = await switchedServer(UPGRADE, { status: 101 });
+  assertEquals(await connection.gracefulShutdown(), { reason: "upgrade" });
+  connection.abort(new Error("too late"));
+  await connection[Symbol.asyncDispose]();
+  assertEquals(await connection.closed, { reason: "upgrade" });
+  await io.write(wire("still"));
+  await expectText(client, "still");
+  await client.write(wire("here"));
+  await expectText(io, "here");
+});
+
+for (const call of ["gracefulShutdown", "abort", "dispose"] as const) {
+  for (const later of [0, 1, 2, 3, 4, 5, 6]) {
+    test(`ServerConnection: ${call}() ${later} ticks after the promise leaves the new protocol alone`, async () => {
+      const { client, connection } = serving((request) => {
+        const { response, upgraded } = upgradeResponse(request, "foobar");
+        upgraded.then(async (io) => {
+          for (let i = 0; i < later; i++) await null;
+          if (call === "gracefulShutdown") connection.gracefulShutdown();
+          else if (call === "abort") connection.abort();
+          else connection[Symbol.asyncDispose]();
+          await io.write(wire("alive"));
+        });
+        return response;
+      });
+      await client.write(wire(UPGRADE));
+      await expectText(client, SWITCHED);
+      await expectText(client, "alive");
+      assertEquals(await connection.closed, { reason: "upgrade" });
+    });
+  }
+}

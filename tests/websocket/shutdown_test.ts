@@ -1,0 +1,23 @@
+import { test } from "node:test";
+import { assertEquals } from "@std/assert";
+import { serve } from "../../src/http/server/serve.ts";
+import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
+import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
+
+test("server.shutdown() that closes what was upgraded says so to WebSockets: 1001 (RFC 6455 §7.4.1)", async () => {
+  const server = serve({ port: 0, hostname: "127.0.0.1" }, (request) => {
+    const { response, socket } = upgradeWebSocket(request);
+    socket.opened.then(({ readable, writable }) => readable.pipeTo(writable)).catch(() => {});
+    return response;
+  });
+  const [address] = await server.listening;
+  const socket = new WebSocketStream(`ws://127.0.0.1:${"port" in address ? address.port : 0}/`);
+  const io = await socket.opened;
+  await io.write("hello");
+  assertEquals(await io.read(), "hello");
+  const finished = server.shutdown({ upgraded: "close" });
+  assertEquals(await io.read(), null);
+  assertEquals(await socket.closed, { closeCode: 1001, reason: "", wasClean: true });
+  await finished;
+  assertEquals(server.connections, 0);
+});
