@@ -1,50 +1,42 @@
 /**
- * The three rings: imports only point down, nothing outside `src/runtime/` knows a platform, and ring 0 never waits.
+ * The three rings: imports only point down, nothing outside ring 2 knows a platform, and ring 0 never waits.
  *
- * | ring | folders | knows |
+ * | ring | rooms | knows |
  * |---|---|---|
- * | 0 pure | `bytes` `http1` `websocket` | bytes and the protocol |
- * | 1 waiting | `duplex` `connection` `http` `proxy` `ws` | web streams |
- * | 2 platform | `runtime` | the runtimes |
+ * | 0 pure | `errors` `bytes` `semantics` `http1/machine` `websocket/machine` | bytes and the protocols |
+ * | 1 waiting | `duplex` `http1` `http` `proxy` `websocket` | web streams |
+ * | 2 platform | `platform` `net` | the runtimes |
  *
  * @module
  */
 
 import { type Scan, scan } from "./source_scan.ts";
 
-/** What each folder of `src/` may import besides itself: folders, or single files. */
+/** The rooms of `src/`, lowest first, with what each may import besides itself. A room's inner room is one of its own. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
-  bytes: [],
-  http1: ["bytes"],
-  websocket: ["bytes", "http1"],
-  duplex: ["bytes/arguments.ts", "http1/errors.ts"],
-  connection: ["bytes", "http1", "websocket", "duplex"],
-  http: ["bytes", "http1", "websocket", "duplex", "connection"],
-  proxy: ["bytes", "http1", "websocket", "duplex", "connection"],
-  ws: ["bytes", "http1", "websocket", "duplex", "connection", "http"],
-  runtime: ["bytes", "http1", "websocket", "duplex", "connection", "http", "proxy", "ws"],
+  "errors": [],
+  "bytes": [],
+  "semantics": ["errors", "bytes"],
+  "http1/machine": ["errors", "bytes", "semantics"],
+  "websocket/machine": ["errors", "bytes", "semantics"],
+  "duplex": ["errors", "bytes"],
+  "http1": ["errors", "bytes", "semantics", "http1/machine", "duplex"],
+  "proxy": ["errors", "bytes", "semantics", "duplex", "http1"],
+  "http": ["errors", "bytes", "semantics", "http1/machine", "duplex", "http1"],
+  "websocket": ["errors", "bytes", "semantics", "websocket/machine", "duplex", "http1", "http"],
+  "platform": ["errors", "bytes"],
+  "net": ["errors", "bytes", "duplex", "platform"],
 };
 
-/** The doors from ring 1 up to ring 2, each in a file of its own: whoever calls `serve()` brings no socket. */
+/** The doors from ring 1 up to ring 2, each in a file of its own: the caller of `serve()` brings no socket. */
 const doors: Readonly<Record<string, readonly string[]>> = {
-  "src/duplex/platform.ts": ["src/platform/turns.ts"],
-  "src/http/platform.ts": [
-    "src/platform/decompress.ts",
-    "src/platform/environment.ts",
-    "src/platform/lookup.ts",
-    "src/net/mod.ts",
-    "src/platform/socket_poll.ts",
-  ],
-  "src/proxy/platform.ts": ["src/net/mod.ts"],
-  "src/websocket/platform.ts": [
-    "src/platform/buffer_module.ts",
-    "src/platform/deflate.ts",
-    "src/platform/turns.ts",
-    "src/platform/zlib.ts",
-  ],
+  "src/duplex/platform.ts": ["platform"],
+  "src/http/platform.ts": ["platform", "net/mod.ts"],
+  "src/websocket/platform.ts": ["platform"],
 };
 
-const pureFolders: ReadonlySet<string> = new Set(["bytes", "http1", "websocket"]);
+const pureRooms: ReadonlySet<string> = new Set(["errors", "bytes", "semantics", "http1/machine", "websocket/machine"]);
+const platformRooms: ReadonlySet<string> = new Set(["platform", "net"]);
 
 const platformName = /(?:(?<![.\w$#])|\bglobalThis\s*\.\s*)(?:Deno|Bun|process|Buffer|require)(?![\w$])/;
 const platformString = /^(?:Deno|Bun|(?:node|bun):.*)$/;
@@ -78,33 +70,35 @@ export function checkLayers(files: ReadonlyMap<string, string>): string[] {
   return [...problems, ...findCycles(graph)];
 }
 
-function folderOf(path: string): string | undefined {
-  return /^src\/([^/]+)\//.exec(path)?.[1];
+/** The room that a file stands in: the innermost folder that is named above. */
+function roomOf(path: string): string | undefined {
+  const [, outer, inner] = /^src\/([^/]+)\/(?:([^/]+)\/)?/.exec(path) ?? [];
+  return inner !== undefined && mayImport[`${outer}/${inner}`] !== undefined ? `${outer}/${inner}` : outer;
 }
 
 function allows(path: string, target: string): boolean {
-  const from = folderOf(path);
-  const to = folderOf(target);
+  const from = roomOf(path);
+  const to = roomOf(target);
   if (from === undefined) return true;
   if (to === undefined) return false;
-  if (from === to || doors[path]?.includes(target)) return true;
-  return mayImport[from]?.some((allowed) => allowed === to || `src/${allowed}` === target) ?? false;
+  if (from === to || mayImport[from]?.includes(to)) return true;
+  return doors[path]?.some((allowed) => allowed === to || `src/${allowed}` === target) ?? false;
 }
 
 function checkPackage(path: string, specifier: string): string[] {
-  if (folderOf(path) === "runtime" && /^(?:node|bun):/.test(specifier)) return [];
+  if (platformRooms.has(roomOf(path) ?? "") && /^(?:node|bun):/.test(specifier)) return [];
   return [`${path} must not import the package ${specifier}`];
 }
 
 function checkNames(path: string, { code, strings }: Scan): string[] {
   const problems: string[] = [];
-  const folder = folderOf(path);
-  if (folder !== undefined && mayImport[folder] === undefined) problems.push(`src/${folder}/ belongs to no ring`);
-  if (folder !== "runtime") {
+  const room = roomOf(path);
+  if (room !== undefined && mayImport[room] === undefined) problems.push(`src/${room}/ belongs to no ring`);
+  if (room === undefined || !platformRooms.has(room)) {
     const name = platformName.exec(code)?.[0] ?? strings.find((text) => platformString.test(text));
     if (name !== undefined) problems.push(`${path} must not know ${name}`);
   }
-  if (folder !== undefined && pureFolders.has(folder)) {
+  if (room !== undefined && pureRooms.has(room)) {
     const name = waitingName.exec(code)?.[0];
     if (name !== undefined) problems.push(`${path} must not wait: ${name}`);
   }

@@ -18,7 +18,7 @@ killChildrenOnInterrupt();
 
 const { usual: imports } = await importArguments();
 const sources = ["mod.ts", ...await filesIn("src", ".ts")];
-const pure = sources.filter((path) => /^src\/(?:bytes|http1|websocket)\//.test(path));
+const pure = sources.filter((path) => /^src\/(?:errors|bytes|semantics|\w+\/machine)\//.test(path));
 
 const steps: Readonly<Record<string, Step>> = {
   "format": () => deno("fmt", "--check"),

@@ -17,7 +17,6 @@ import { checkObject, checkString, wrongType } from "../bytes/arguments.ts";
 import { equalsIgnoringCase, isToken } from "../bytes/ascii.ts";
 import { ProtocolError, StateError } from "../errors/protocol_error.ts";
 import { type Fields, quoted, splitList } from "./fields.ts";
-import type { Leniency } from "../http1/machine/limits.ts";
 import { checkHead, type RequestHead, type ResponseHead } from "./message.ts";
 import { type Authority, parseAuthority } from "./target.ts";
 
@@ -34,6 +33,14 @@ const NOT_REQUESTED: Proposal = { type: "none", why: "not-requested" };
 const HTTP10: Proposal = { type: "none", why: "http10" };
 const NO_CONNECTION_TOKEN: Proposal = { type: "none", why: "no-connection-token" };
 
+/** What of a switch is let pass although the RFCs forbid it; nothing by default. A part of `Leniency`. */
+export interface SwitchLeniency {
+  /** `Upgrade` counts without `Connection: upgrade` (RFC 9110 §7.8 demands it). */
+  readonly upgradeWithoutConnection?: boolean;
+  /** A 101 that was not asked for, or that names no offered protocol, hands over nevertheless. */
+  readonly unaskedUpgrade?: boolean;
+}
+
 /**
  * What a request proposes.
  *
@@ -42,7 +49,7 @@ const NO_CONNECTION_TOKEN: Proposal = { type: "none", why: "no-connection-token"
  *
  * @throws {ProtocolError} `bad-target`: a CONNECT that does not name a host and a port.
  */
-export function proposalOf(head: RequestHead, leniency: Leniency): Proposal {
+export function proposalOf(head: RequestHead, leniency: SwitchLeniency): Proposal {
   checkHead(head);
   checkObject(leniency, "leniency");
   if (head.method === "CONNECT") return { type: "connect", authority: parseAuthority(head.target) };
@@ -120,7 +127,7 @@ export function agreedProtocol(fields: Fields): string | null {
  * @throws {ProtocolError} `unexpected-upgrade`: a 101 that was not asked for, came from HTTP/1.0, names no protocol, or
  * one that was not offered.
  */
-export function acceptedBy(proposal: Proposal, response: ResponseHead, leniency: Leniency): boolean {
+export function acceptedBy(proposal: Proposal, response: ResponseHead, leniency: SwitchLeniency): boolean {
   if (proposal.type === "connect" && response.status !== 101) return opensTunnel("CONNECT", response.status);
   if (response.status !== 101) return false;
   if (leniency.unaskedUpgrade === true && proposal.type !== "connect") return true;
