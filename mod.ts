@@ -29,11 +29,12 @@ export { handshake } from "./src/http1/client_connection.ts";
 export { UnsentError } from "./src/http1/outgoing_request.ts";
 export { IncomingRequest, IncomingResponse } from "./src/http1/incoming.ts";
 export { serveConnection } from "./src/http1/server_connection.ts";
-export { UpgradeRejected } from "./src/http1/upgrade.ts";
+export { UpgradeRejected } from "./src/errors/upgrade_rejected.ts";
 export { Upgraded } from "./src/http1/upgraded.ts";
 export { duplexPair, type DuplexPairOptions, type PairEnd } from "./src/duplex/pair.ts";
 export { TransportError, type TransportErrorCode, type TransportErrorOptions } from "./src/errors/transport_error.ts";
-export { ProtocolError, StateError } from "./src/errors/protocol_error.ts";
+export { ProtocolError } from "./src/errors/protocol_error.ts";
+export { StateError } from "./src/errors/state_error.ts";
 export { Fields } from "./src/semantics/fields.ts";
 export { Client } from "./src/http/client/client.ts";
 export type {

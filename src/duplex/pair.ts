@@ -5,7 +5,7 @@
  */
 
 import { checkOptions, isBytes, wrongType } from "../bytes/arguments.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import { readableOf, writableOf } from "./channel_streams.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
 import { accepted, type PeerWatcher, type Watchable, type Withdrawable } from "./fast_path.ts";

@@ -5,7 +5,7 @@
  */
 
 import { checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import type { ByteChannel, DuplexLike } from "./duplex.ts";
 import {
   accepted,

@@ -1,5 +1,5 @@
 /**
- * The two ways in which the protocol itself goes wrong: the peer broke it, or we were called out of turn.
+ * The peer broke HTTP.
  *
  * @module
  */
@@ -69,41 +69,5 @@ export class ProtocolError extends Error {
     this.code = code;
     this.status = status;
     this.rfc = rfc;
-  }
-}
-
-/** What was called out of turn. */
-export type StateErrorCode =
-  | "not-ready"
-  | "closed"
-  | "busy"
-  | "done"
-  | "body-used"
-  | "body-length"
-  | "head-sent"
-  | "no-switch"
-  | "bad-status"
-  | "http10"
-  | "upgrade-body"
-  | "already-taken"
-  | "canceled";
-
-/** This side was called out of turn, or with a message that cannot be sent. */
-export class StateError extends Error {
-  /** The name, for logs. */
-  override readonly name = "StateError";
-  /** What was wrong with the call. */
-  readonly code: StateErrorCode;
-
-  /**
-   * Makes the error.
-   *
-   * @param code What was wrong with the call.
-   * @param message For people.
-   * @param options `cause` carries what came before.
-   */
-  constructor(code: StateErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.code = code;
   }
 }

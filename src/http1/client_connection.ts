@@ -8,7 +8,7 @@ import { checkFunction, checkKind, checkNumber, checkObject, checkSignal } from 
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { ClientMachine } from "./machine/client_machine.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import { type Field, fieldPairs, type Fields } from "../semantics/fields.ts";
 import type { ResponseHead } from "../semantics/message.ts";
 import { Deadline } from "../duplex/clock.ts";
@@ -22,7 +22,8 @@ import { Outlet } from "../duplex/outlet.ts";
 import { type ContinueWait, type RequestOwner, RequestPump } from "./request_pump.ts";
 import { type Settled, settled } from "../duplex/deferred.ts";
 import { MESSAGE_COST, PART_COST } from "../duplex/turn.ts";
-import { attachUpgrade, PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
+import { attachUpgrade, PendingUpgrade } from "./upgrade.ts";
+import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { Parts } from "./upgraded.ts";
 import { Wire } from "../duplex/wire.ts";
 

@@ -11,10 +11,11 @@
  */
 
 import type { Duplex } from "../duplex/duplex.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
 import type { Settled } from "../duplex/deferred.ts";
-import { type PendingUpgrade, UpgradeRejected } from "./upgrade.ts";
+import type { PendingUpgrade } from "./upgrade.ts";
+import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import { type Agreement, type Parts, Upgraded } from "./upgraded.ts";
 import type { Wire } from "../duplex/wire.ts";
 

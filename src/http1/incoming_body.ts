@@ -6,7 +6,8 @@
 
 import { checkNumber } from "../bytes/arguments.ts";
 import { concat } from "../bytes/concat.ts";
-import { ProtocolError, StateError } from "../errors/protocol_error.ts";
+import { ProtocolError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
 import type { BodyFraming } from "./machine/framing.ts";
 import { type Settled, settled, unattended } from "../duplex/deferred.ts";

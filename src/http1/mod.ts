@@ -51,5 +51,6 @@ export {
   wantsUpgrade,
 } from "./respond.ts";
 export { type Handler, serveConnection, ServerConnection } from "./server_connection.ts";
-export { onUpgrade, UpgradeRejected, type UpgradeRejectedOptions, type UpgradeRejection } from "./upgrade.ts";
+export { onUpgrade } from "./upgrade.ts";
+export { UpgradeRejected, type UpgradeRejectedOptions, type UpgradeRejection } from "../errors/upgrade_rejected.ts";
 export { type Agreement, type Parts, Upgraded } from "./upgraded.ts";

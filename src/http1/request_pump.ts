@@ -7,7 +7,7 @@
  */
 
 import type { ClientMachine } from "./machine/client_machine.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
 import { makeTrailers, OutgoingStream, type OutgoingTrailers, type SortedBody } from "./outgoing_body.ts";
 import { type Settled, settled } from "../duplex/deferred.ts";

@@ -5,7 +5,7 @@
  */
 
 import { checkObject, checkString, checkStrings, wrongType } from "../bytes/arguments.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import { type Field, fieldPairs, type FieldsInit, quoted } from "../semantics/fields.ts";
 import { offerOf, type Proposal } from "../semantics/switching.ts";
 import type { OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";

@@ -10,7 +10,7 @@ import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
 import type { FastPath, PeerWatcher } from "../duplex/fast_path.ts";
 import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
 import type { RequestHead, ResponseHead } from "../semantics/message.ts";
 import { type Settled, settled } from "../duplex/deferred.ts";

@@ -7,7 +7,7 @@
 
 import { concat } from "../bytes/concat.ts";
 import type { ChunkTaker, FastPath, Withdrawable } from "../duplex/fast_path.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 
 /** Where chunks come from. */
 export interface ChunkSource {

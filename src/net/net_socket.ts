@@ -23,7 +23,7 @@ import {
 import type { SocketOptions, StartTlsOptions } from "../duplex/network.ts";
 import type { ReleasedSocket, Socket, SocketInfo } from "../duplex/socket.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import { type Doing, transportError } from "./errors.ts";
 import type { Transport, TransportSink } from "./transport.ts";
 

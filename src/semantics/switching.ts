@@ -15,7 +15,9 @@
 
 import { checkObject, checkString, wrongType } from "../bytes/arguments.ts";
 import { equalsIgnoringCase, isToken } from "../bytes/ascii.ts";
-import { ProtocolError, StateError } from "../errors/protocol_error.ts";
+import { ProtocolError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
+import type { NoProposal } from "../errors/upgrade_rejected.ts";
 import { type Fields, quoted, splitList } from "./fields.ts";
 import { checkHead, type RequestHead, type ResponseHead } from "./message.ts";
 import { type Authority, parseAuthority } from "./target.ts";
@@ -25,9 +27,6 @@ export type Proposal =
   | { readonly type: "none"; readonly why: NoProposal }
   | { readonly type: "upgrade"; readonly protocols: readonly string[] }
   | { readonly type: "connect"; readonly authority: Authority };
-
-/** Why a request proposes nothing. */
-export type NoProposal = "not-requested" | "http10" | "no-connection-token";
 
 const NOT_REQUESTED: Proposal = { type: "none", why: "not-requested" };
 const HTTP10: Proposal = { type: "none", why: "http10" };

@@ -16,7 +16,7 @@ import { Deadline } from "../duplex/clock.ts";
 import { linger, lingerBehindPeer } from "../duplex/linger.ts";
 import type { Wire } from "../duplex/wire.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import { ABNORMAL_CLOSURE, type CloseInfo, GOING_AWAY, INTERNAL_ERROR, NORMAL_CLOSURE } from "./machine/close_code.ts";
 import { WebSocketProtocolError } from "../errors/web_socket_protocol_error.ts";
 import type { Role } from "./machine/frame.ts";

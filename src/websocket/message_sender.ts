@@ -9,7 +9,7 @@ import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
 import { unattended } from "../duplex/deferred.ts";
 import { accepted } from "../duplex/fast_path.ts";
 import type { Wire } from "../duplex/wire.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import type { MessageKind } from "./machine/web_socket_event.ts";
 import type { MessagePart, WebSocketMachine } from "./machine/web_socket_machine.ts";
 import type { Compression } from "./compression.ts";

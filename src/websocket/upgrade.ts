@@ -8,11 +8,11 @@ import { checkFunction, checkOneOf, checkOptions, checkStrings, type Kinds } fro
 import type { IncomingRequest } from "../http1/incoming.ts";
 import type { OutgoingResponse, SwitchResponse } from "../http1/respond.ts";
 import { checkOwned, giveUp, type Owned, owning } from "../http1/owned.ts";
-import { UpgradeRejected } from "../http1/upgrade.ts";
+import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { Upgraded } from "../http1/upgraded.ts";
 import { checkHeaders } from "../http/client/client_options.ts";
 import { checkRequest, incomingOf, upgradeResponse } from "../http/switch.ts";
-import { StateError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
 import type { Field } from "../semantics/fields.ts";
 import { INTERNAL_ERROR } from "./machine/close_code.ts";
 import { acceptOf, readWebSocketRequest, type WebSocketRequest } from "./machine/handshake.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrow
 import { accepted, type Withdrawable } from "../../src/duplex/fast_path.ts";
 import { duplexPair, type PairEnd } from "../../src/duplex/pair.ts";
 import { TransportError, type TransportErrorCode } from "../../src/errors/transport_error.ts";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { readAll, text, turns, wire } from "../support/wire.ts";
 import { isPending } from "../support/switching.ts";
 import { rejection } from "../support/client.ts";

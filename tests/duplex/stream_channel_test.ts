@@ -4,7 +4,7 @@ import type { ByteChannel, Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { holdChannel, offersChannel } from "../../src/duplex/stream_channel.ts";
 import { TransportError, type TransportErrorCode } from "../../src/errors/transport_error.ts";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { readAll, text, turns, wire } from "../support/wire.ts";
 import { isPending, streamPair } from "../support/switching.ts";
 import { rejection } from "../support/client.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type ChatOptions, type RunningChat, startChat } from "../../scripts/examples/chat/server.ts";
 import type { RoomEvent } from "../../scripts/examples/chat/room.ts";
 import { Client } from "../../src/http/client/client.ts";
-import { UpgradeRejected } from "../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import type { WebSocketConnection } from "../../src/websocket/connection.ts";
 import type { WebSocketStreamOptions } from "../../src/websocket/connect.ts";
 import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";

@@ -4,7 +4,7 @@ import { handshake } from "../../src/http1/client_connection.ts";
 import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
 import type { ClientConnectionOptions } from "../../src/http1/options.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { Fields } from "../../src/semantics/fields.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { turns, wire } from "../support/wire.ts";

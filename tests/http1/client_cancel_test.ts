@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
-import { ProtocolError, StateError } from "../../src/errors/protocol_error.ts";
+import { ProtocolError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import { FakeClock, readUntil, turns, wire } from "../support/wire.ts";

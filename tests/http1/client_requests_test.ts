@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { Fields } from "../../src/semantics/fields.ts";
 import { readUntil, text, turns, wire } from "../support/wire.ts";
 import { answer, dialing, exchanged, GET, GET_WIRE, Recorder, rejection, wireOf } from "../support/client.ts";

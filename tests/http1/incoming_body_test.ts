@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { type BodySource, bodyTruncated, IncomingBody } from "../../src/http1/incoming_body.ts";
-import { ProtocolError, StateError } from "../../src/errors/protocol_error.ts";
+import { ProtocolError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { Fields } from "../../src/semantics/fields.ts";
 import { text, turns, wire } from "../support/wire.ts";
 import { rejection } from "../support/client.ts";

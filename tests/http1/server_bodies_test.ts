@@ -2,7 +2,8 @@ import { test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { IncomingBody } from "../../src/http1/incoming_body.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
-import { ProtocolError, StateError } from "../../src/errors/protocol_error.ts";
+import { ProtocolError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { converse, conversing, expectConversation, tellingBody } from "../support/serving.ts";
 import { readAll, readUntil, text, turns, wire } from "../support/wire.ts";
 

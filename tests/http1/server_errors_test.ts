@@ -5,7 +5,7 @@ import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Handler } from "../../src/http1/server_connection.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import { UpgradeRejected } from "../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import { ProtocolError } from "../../src/errors/protocol_error.ts";
 import { chunksOf, converse, conversing, expectConversation, streamOf } from "../support/serving.ts";

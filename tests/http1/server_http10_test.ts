@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import type { Handler } from "../../src/http1/server_connection.ts";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { converse, expectConversation, streamOf } from "../support/serving.ts";
 import { readAll, wire } from "../support/wire.ts";
 

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { converse, conversing, expectConversation } from "../support/serving.ts";
 import { OK } from "../support/switching.ts";
 import { readAll, readUntil, turns, wire } from "../support/wire.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import type { ServerConnectionOptions } from "../../src/http1/options.ts";
 import type { Handler, ServerConnection } from "../../src/http1/server_connection.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import type { ResponseHead } from "../../src/semantics/message.ts";
 import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";

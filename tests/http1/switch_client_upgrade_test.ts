@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { ProtocolError, StateError } from "../../src/errors/protocol_error.ts";
+import { ProtocolError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import type { ResponseHead } from "../../src/semantics/message.ts";
 import { type OutgoingRequest, UnsentError } from "../../src/http1/outgoing_request.ts";
 import type { IncomingResponse } from "../../src/http1/incoming.ts";

@@ -3,7 +3,7 @@ import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import type { Owned } from "../../src/http1/owned.ts";
 import { connectResponse, type OutgoingResponse, upgradeResponse } from "../../src/http1/respond.ts";
 import type { Handler } from "../../src/http1/server_connection.ts";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { onUpgrade, upgradeOf } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { conversing } from "../support/serving.ts";

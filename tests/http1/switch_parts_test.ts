@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { handshake } from "../../src/http1/client_connection.ts";

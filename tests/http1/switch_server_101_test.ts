@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import type { ServerConnectionOptions } from "../../src/http1/options.ts";
 import { type OutgoingResponse, upgradeResponse } from "../../src/http1/respond.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";

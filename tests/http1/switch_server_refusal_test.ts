@@ -1,8 +1,9 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { type OutgoingResponse, upgradeResponse, wantsUpgrade } from "../../src/http1/respond.ts";
-import { onUpgrade, type UpgradeRejected } from "../../src/http1/upgrade.ts";
+import { onUpgrade } from "../../src/http1/upgrade.ts";
+import type { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { exchange, readAll, wire } from "../support/wire.ts";
 import {

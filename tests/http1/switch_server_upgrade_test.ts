@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import { type OutgoingResponse, upgradeResponse, wantsUpgrade } from "../../src/http1/respond.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";

@@ -1,10 +1,11 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import process from "node:process";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import type { IncomingRequest, IncomingResponse } from "../../src/http1/incoming.ts";
 import { type Switch, upgradeResponse } from "../../src/http1/respond.ts";
-import { onUpgrade, UpgradeRejected } from "../../src/http1/upgrade.ts";
+import { onUpgrade } from "../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { FakeClock, readUntil, turns, wire } from "../support/wire.ts";
 import {

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { upgradeResponse } from "../../src/http1/respond.ts";
 import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
-import { UpgradeRejected } from "../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import { Client } from "../../src/http/client/client.ts";
 import { listen, type ListenOptions } from "../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";

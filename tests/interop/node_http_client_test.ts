@@ -10,7 +10,8 @@ import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std
 import { type ClientHandshake, handshake } from "../../src/http1/client_connection.ts";
 import { UnsentError } from "../../src/http1/outgoing_request.ts";
 import type { ClientConnectionOptions } from "../../src/http1/options.ts";
-import { onUpgrade, UpgradeRejected } from "../../src/http1/upgrade.ts";
+import { onUpgrade } from "../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { ProtocolError } from "../../src/errors/protocol_error.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import type { ChunkTaker } from "../../src/duplex/fast_path.ts";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { ChunkQueue, type ChunkSource } from "../../src/net/chunk_queue.ts";
 
 const KiB = 1024;

@@ -23,11 +23,11 @@ function unionIn(path: string, name: string): string[] {
 
 const unions: Readonly<Record<string, readonly string[]>> = {
   ProtocolError: unionIn("src/errors/protocol_error.ts", "ProtocolErrorCode"),
-  StateError: unionIn("src/errors/protocol_error.ts", "StateErrorCode"),
+  StateError: unionIn("src/errors/state_error.ts", "StateErrorCode"),
   TransportError: unionIn("src/errors/transport_error.ts", "TransportErrorCode"),
   UpgradeRejected: [
-    ...unionIn("src/semantics/switching.ts", "NoProposal"),
-    ...unionIn("src/http1/upgrade.ts", "UpgradeRejection"),
+    ...unionIn("src/errors/upgrade_rejected.ts", "NoProposal"),
+    ...unionIn("src/errors/upgrade_rejected.ts", "UpgradeRejection"),
   ],
   WebSocketProtocolError: unionIn("src/errors/web_socket_protocol_error.ts", "WebSocketErrorCode"),
 };

@@ -11,7 +11,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TransportError } from "../../src/errors/transport_error.ts";
-import { UpgradeRejected } from "../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import type { ServeHandler } from "../../src/http/server/serve_options.ts";
 import type { WebSocketStreamOptions } from "../../src/websocket/connect.ts";
 import type { WebSocketConnection } from "../../src/websocket/connection.ts";

@@ -9,7 +9,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import type { PairEnd } from "../../src/duplex/pair.ts";
-import { UpgradeRejected } from "../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import { WebSocketProtocolError } from "../../src/errors/web_socket_protocol_error.ts";
 import { acceptOf } from "../../src/websocket/machine/handshake.ts";
 import type { WebSocketStreamOptions } from "../../src/websocket/connect.ts";

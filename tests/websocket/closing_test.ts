@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { TransportError } from "../../src/errors/transport_error.ts";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { WebSocketProtocolError } from "../../src/errors/web_socket_protocol_error.ts";
 import { webSocketOver } from "../../src/websocket/over.ts";
 import { allMessages, bothEnds, withPeer } from "../support/frame_peer.ts";

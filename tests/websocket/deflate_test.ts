@@ -5,7 +5,7 @@
 import { test } from "node:test";
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { WebSocketProtocolError } from "../../src/errors/web_socket_protocol_error.ts";
 import type { DeflateOptions } from "../../src/websocket/machine/permessage_deflate.ts";
 import { webSocketOver } from "../../src/websocket/over.ts";

@@ -4,7 +4,7 @@
 
 import { test } from "node:test";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import { pendingWebSocket } from "../../src/websocket/pending.ts";
 import { WebSocket } from "../../src/websocket/web_socket.ts";

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { TransportError } from "../../src/errors/transport_error.ts";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { webSocketOver } from "../../src/websocket/over.ts";
 import { allMessages, bothEnds, FramePeer, partWith, withPeer } from "../support/frame_peer.ts";
 import { closePayload, frame, frameText, hex, OPCODES, parseFrame, roles, toward, unhex } from "../support/frames.ts";

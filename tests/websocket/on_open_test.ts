@@ -9,7 +9,7 @@ import {
   type UpgradeWebSocketOptions,
 } from "../../src/websocket/upgrade.ts";
 import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
-import { UpgradeRejected } from "../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 
 /** A server whose WebSockets `onOpen` gets, and a way to it. */
 async function served(onOpen: OnOpen, upgrade: UpgradeWebSocketOptions = {}, options: Partial<ServeOptions> = {}) {

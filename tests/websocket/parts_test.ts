@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { TransportError } from "../../src/errors/transport_error.ts";
-import { StateError } from "../../src/errors/protocol_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { bothEnds, withPeer } from "../support/frame_peer.ts";
 import { hex, OPCODES, roles } from "../support/frames.ts";
 import { isPending, pattern } from "../support/switching.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import { UpgradeRejected } from "../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import type { WebSocketConnection } from "../../src/websocket/connection.ts";
 import { pendingWebSocket } from "../../src/websocket/pending.ts";
 import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";

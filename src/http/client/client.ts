@@ -9,11 +9,13 @@ import { handshake } from "../../http1/client_connection.ts";
 import { type OutgoingRequest, type SendOptions, UnsentError } from "../../http1/outgoing_request.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import { clientSettings } from "../../http1/options.ts";
-import { attachUpgrade, onUpgrade, upgradeOf, UpgradeRejected } from "../../http1/upgrade.ts";
+import { attachUpgrade, onUpgrade, upgradeOf } from "../../http1/upgrade.ts";
+import { UpgradeRejected } from "../../errors/upgrade_rejected.ts";
 import { Upgraded } from "../../http1/upgraded.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import { TransportError } from "../../errors/transport_error.ts";
-import { ProtocolError, StateError } from "../../errors/protocol_error.ts";
+import { ProtocolError } from "../../errors/protocol_error.ts";
+import { StateError } from "../../errors/state_error.ts";
 import { type Field, hasField } from "../../semantics/fields.ts";
 import {
   checkClientOptions,

@@ -11,7 +11,7 @@ import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.
 import type { ServerConnection } from "../../http1/server_connection.ts";
 import type { Parts } from "../../http1/upgraded.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
-import { StateError } from "../../errors/protocol_error.ts";
+import { StateError } from "../../errors/state_error.ts";
 import type { FieldsInit } from "../../semantics/fields.ts";
 import type { RequestHead } from "../../semantics/message.ts";
 import { fieldsOf } from "./response_writer.ts";

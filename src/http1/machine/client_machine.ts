@@ -10,7 +10,8 @@ import { checkBytes, checkObject, checkOneOf, checkOptions, type Kinds, wrongTyp
 import { equalsIgnoringCase } from "../../bytes/ascii.ts";
 import { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
 import { SendBuffer } from "../../bytes/send_buffer.ts";
-import { ProtocolError, StateError } from "../../errors/protocol_error.ts";
+import { ProtocolError } from "../../errors/protocol_error.ts";
+import { StateError } from "../../errors/state_error.ts";
 import { type Field, Fields } from "../../semantics/fields.ts";
 import { type BodyFraming, isPersistent, responseFraming } from "./framing.ts";
 import { checkLeniency, type Http1Limits, type Leniency, limitsOf } from "./limits.ts";

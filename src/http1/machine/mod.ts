@@ -10,7 +10,8 @@ export {
   type ClientMachineOptions,
   type OutgoingRequestHead,
 } from "./client_machine.ts";
-export { ProtocolError, type ProtocolErrorCode, StateError, type StateErrorCode } from "../../errors/protocol_error.ts";
+export { ProtocolError, type ProtocolErrorCode } from "../../errors/protocol_error.ts";
+export { StateError, type StateErrorCode } from "../../errors/state_error.ts";
 export { type Field, Fields, type FieldsInit } from "../../semantics/fields.ts";
 export { type BodyFraming, isPersistent, requestFraming, responseFraming } from "./framing.ts";
 export { DEFAULT_LIMITS, type Http1Limits, HYPER_LENIENCY, type Leniency } from "./limits.ts";
@@ -23,7 +24,8 @@ export {
   type ServerMachineOptions,
 } from "./server_machine.ts";
 export { type BodySize } from "./send_framing.ts";
-export { type NoProposal, opensTunnel, type Proposal, proposalOf } from "../../semantics/switching.ts";
+export type { NoProposal } from "../../errors/upgrade_rejected.ts";
+export { opensTunnel, type Proposal, proposalOf, type SwitchLeniency } from "../../semantics/switching.ts";
 export {
   type Authority,
   formatAuthority,

@@ -6,7 +6,7 @@
 
 import { outOfRange, wrongType } from "../../bytes/arguments.ts";
 import { equalsIgnoringCase, trimOws } from "../../bytes/ascii.ts";
-import { StateError } from "../../errors/protocol_error.ts";
+import { StateError } from "../../errors/state_error.ts";
 import { type Field, Fields, quoted, splitList } from "../../semantics/fields.ts";
 import { type BodyFraming, CHUNKED, NO_BODY, parseLength, statusHasBody, UNTIL_CLOSE } from "./framing.ts";
 import type { Version } from "../../semantics/message.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { SendBuffer } from "../../bytes/send_buffer.ts";
-import { StateError } from "../../errors/protocol_error.ts";
+import { StateError } from "../../errors/state_error.ts";
 import type { Fields } from "../../semantics/fields.ts";
 import type { BodyFraming } from "./framing.ts";
 import { type NameCase, writeField } from "./write_head.ts";

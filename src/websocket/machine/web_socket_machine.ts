@@ -22,7 +22,7 @@ import {
 import { giveMemory, takeMemory, zeros } from "../../bytes/memory_pool.ts";
 import { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
 import { JOIN_BYTES, SendBuffer } from "../../bytes/send_buffer.ts";
-import { StateError } from "../../errors/protocol_error.ts";
+import { StateError } from "../../errors/state_error.ts";
 import { MAX_REASON_BYTES, mayBeSent, NO_STATUS_RECEIVED } from "./close_code.ts";
 import { WebSocketProtocolError } from "../../errors/web_socket_protocol_error.ts";
 import {

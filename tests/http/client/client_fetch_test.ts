@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import { deflateSync } from "node:zlib";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
-import { ProtocolError, StateError } from "../../../src/errors/protocol_error.ts";
+import { ProtocolError } from "../../../src/errors/protocol_error.ts";
+import { StateError } from "../../../src/errors/state_error.ts";
 import { Client } from "../../../src/http/client/client.ts";
 import type { ClientBody } from "../../../src/http/client/client_options.ts";
 import { answer, dialing, dialingServed, rejection } from "../../support/dialing.ts";

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { onUpgrade } from "../../../src/http1/upgrade.ts";
-import { StateError } from "../../../src/errors/protocol_error.ts";
+import { StateError } from "../../../src/errors/state_error.ts";
 import { answer, dialing, rejection } from "../../support/dialing.ts";
 import { isPending } from "../../support/switching.ts";
 import { readUntil, turns, wire } from "../../support/wire.ts";

@@ -5,7 +5,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UnsentError } from "../../../src/http1/outgoing_request.ts";
 import { duplexPair } from "../../../src/duplex/pair.ts";
 import { TransportError } from "../../../src/errors/transport_error.ts";
-import { StateError } from "../../../src/errors/protocol_error.ts";
+import { StateError } from "../../../src/errors/state_error.ts";
 import { Client } from "../../../src/http/client/client.ts";
 import { answer, dialing, dialingServed, rejection } from "../../support/dialing.ts";
 import { isPending } from "../../support/switching.ts";

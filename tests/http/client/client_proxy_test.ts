@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { serveConnection } from "../../../src/http1/server_connection.ts";
-import { UpgradeRejected } from "../../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import { TransportError } from "../../../src/errors/transport_error.ts";
 import type { Client } from "../../../src/http/client/client.ts";
 import { WebSocketStream } from "../../../src/websocket/web_socket_stream.ts";

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { connectResponse, upgradeResponse } from "../../../src/http1/respond.ts";
 import { type Handler, serveConnection } from "../../../src/http1/server_connection.ts";
-import { UpgradeRejected } from "../../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import { TransportError } from "../../../src/errors/transport_error.ts";
 import { Client } from "../../../src/http/client/client.ts";
 import { tunnel } from "../../../src/proxy/tunnel.ts";

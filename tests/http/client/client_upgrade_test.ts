@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { UpgradeRejected } from "../../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import { upgradeResponse } from "../../../src/http1/respond.ts";
 import { ProtocolError } from "../../../src/errors/protocol_error.ts";
 import { answer, dialing, dialingServed, rejection } from "../../support/dialing.ts";

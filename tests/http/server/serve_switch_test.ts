@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { UpgradeRejected } from "../../../src/http1/upgrade.ts";
+import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";
 import {
   connectResponse,

@@ -5,7 +5,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { ClientMachine, type OutgoingRequestHead } from "../../../src/http1/machine/client_machine.ts";
-import { ProtocolError, StateError } from "../../../src/errors/protocol_error.ts";
+import { ProtocolError } from "../../../src/errors/protocol_error.ts";
+import { StateError } from "../../../src/errors/state_error.ts";
 import type { Field } from "../../../src/semantics/fields.ts";
 import { everyCut, text, wire } from "../../support/bytes.ts";
 import { clientSays } from "./machine_says.ts";

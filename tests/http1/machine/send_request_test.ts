@@ -9,7 +9,7 @@ import {
   type ClientMachineOptions,
   type OutgoingRequestHead,
 } from "../../../src/http1/machine/client_machine.ts";
-import { StateError } from "../../../src/errors/protocol_error.ts";
+import { StateError } from "../../../src/errors/state_error.ts";
 import type { Field } from "../../../src/semantics/fields.ts";
 import type { BodySize } from "../../../src/http1/machine/send_framing.ts";
 import { text, wire } from "../../support/bytes.ts";

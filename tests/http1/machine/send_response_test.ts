@@ -5,7 +5,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { StateError } from "../../../src/errors/protocol_error.ts";
+import { StateError } from "../../../src/errors/state_error.ts";
 import type { Field } from "../../../src/semantics/fields.ts";
 import type { BodySize } from "../../../src/http1/machine/send_framing.ts";
 import { ServerMachine, type ServerMachineOptions } from "../../../src/http1/machine/server_machine.ts";

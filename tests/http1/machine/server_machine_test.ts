@@ -4,7 +4,8 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { ProtocolError, StateError } from "../../../src/errors/protocol_error.ts";
+import { ProtocolError } from "../../../src/errors/protocol_error.ts";
+import { StateError } from "../../../src/errors/state_error.ts";
 import type { Field } from "../../../src/semantics/fields.ts";
 import { ServerMachine, type ServerMachineOptions } from "../../../src/http1/machine/server_machine.ts";
 import { everyCut, text, wire } from "../../support/bytes.ts";

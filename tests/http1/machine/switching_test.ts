@@ -4,7 +4,7 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
-import { StateError } from "../../../src/errors/protocol_error.ts";
+import { StateError } from "../../../src/errors/state_error.ts";
 import type { Field } from "../../../src/semantics/fields.ts";
 import type { Leniency } from "../../../src/http1/machine/limits.ts";
 import { ServerMachine } from "../../../src/http1/machine/server_machine.ts";

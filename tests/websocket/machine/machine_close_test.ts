@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
-import { StateError } from "../../../src/errors/protocol_error.ts";
+import { StateError } from "../../../src/errors/state_error.ts";
 import { mayBeSent } from "../../../src/websocket/machine/close_code.ts";
 import { everyCut } from "../../support/bytes.ts";
 import { bytesOf, closePayload, machineOf, OPCODES, received, roles, sent, toward } from "../../support/frames.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
-import { StateError } from "../../../src/errors/protocol_error.ts";
+import { StateError } from "../../../src/errors/state_error.ts";
 import { maskInto } from "../../../src/websocket/machine/mask.ts";
 import { WebSocketMachine } from "../../../src/websocket/machine/web_socket_machine.ts";
 import { everyCut } from "../../support/bytes.ts";

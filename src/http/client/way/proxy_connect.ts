@@ -6,7 +6,8 @@
 
 import type { ClientConnection, Sender } from "../../../http1/client_connection.ts";
 import type { IncomingResponse } from "../../../http1/incoming.ts";
-import { onUpgrade, UpgradeRejected } from "../../../http1/upgrade.ts";
+import { onUpgrade } from "../../../http1/upgrade.ts";
+import { UpgradeRejected } from "../../../errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../../http1/upgraded.ts";
 import { type Field, hasField } from "../../../semantics/fields.ts";
 import type { ClientOptions } from "../client_options.ts";
