@@ -7,7 +7,7 @@
  * @module
  */
 
-import { settled } from "./deferred.ts";
+import { Deferred } from "./deferred.ts";
 
 /**
  * Keeps a callback, and the context of this call, for one call later.
@@ -17,7 +17,7 @@ import { settled } from "./deferred.ts";
 export function inThisContext<Argument, Result>(
   callback: (argument: Argument) => Result | Promise<Result>,
 ): (argument: Argument) => Promise<Result> {
-  const called = settled<Argument>();
+  const called = new Deferred<Argument>();
   const result = called.promise.then(callback);
   return (argument) => {
     called.resolve(argument);

@@ -1,29 +1,17 @@
 /**
- * A promise with its two ends in hand, and promises whose rejection needs no handler: nobody has to wait for them.
+ * A promise with its two ends in hand, and promises whose rejection needs no handler.
  *
  * @module
  */
 
 /** A promise with its two ends in hand; its rejection needs no handler. */
-export interface Settled<T> {
+export class Deferred<T> {
   /** The promise. */
-  readonly promise: Promise<T>;
-  /** Fulfils it. */
-  resolve(value: T): void;
-  /** Rejects it. */
-  reject(reason: unknown): void;
-}
-
-/** Makes one. */
-export function settled<T>(): Settled<T> {
-  return new Deferred<T>();
-}
-
-class Deferred<T> implements Settled<T> {
   readonly promise: Promise<T>;
   #fulfil!: (value: T) => void;
   #refuse!: (reason: unknown) => void;
 
+  /** Makes one that is pending. */
   constructor() {
     this.promise = new Promise<T>((fulfil, refuse) => {
       this.#fulfil = fulfil;
@@ -31,11 +19,12 @@ class Deferred<T> implements Settled<T> {
     });
   }
 
+  /** Fulfils the promise. */
   resolve(value: T): void {
     this.#fulfil(value);
   }
 
-  /** Most never are, and need not be attended before. */
+  /** Rejects it. Most deferreds are never rejected, so the handler is not attached before. */
   reject(reason: unknown): void {
     this.promise.catch(ignore);
     this.#refuse(reason);

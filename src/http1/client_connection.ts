@@ -20,7 +20,7 @@ import { bodySize, checkTrailers, sortBody, type SortedBody } from "./outgoing_b
 import { type OutgoingRequest, type SendOptions, UnsentError } from "./outgoing_request.ts";
 import { Outlet } from "../duplex/outlet.ts";
 import { type ContinueWait, type RequestOwner, RequestPump } from "./request_pump.ts";
-import { type Settled, settled } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 import { MESSAGE_COST, PART_COST } from "../duplex/turn.ts";
 import { attachUpgrade, PendingUpgrade } from "./upgrade.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
@@ -134,7 +134,7 @@ export class ClientConnection implements AsyncDisposable {
   readonly #wire: Wire;
   readonly #machine: ClientMachine;
   readonly #settings: ClientSettings;
-  readonly #over: Settled<Closed> = settled<Closed>();
+  readonly #over: Deferred<Closed> = new Deferred<Closed>();
   readonly #outlet: Outlet;
   readonly #source: BodySource;
   readonly #owner: RequestOwner;
@@ -144,8 +144,8 @@ export class ClientConnection implements AsyncDisposable {
   #shutdown = false;
   #peerEnded = false;
   #heard = false;
-  #readiness: Settled<void> | null = null;
-  #parts: Settled<Parts> | null = null;
+  #readiness: Deferred<void> | null = null;
+  #parts: Deferred<Parts> | null = null;
   #released: Parts | null = null;
 
   /**
@@ -189,7 +189,7 @@ export class ClientConnection implements AsyncDisposable {
   /** See {@linkcode Sender.ready}. */
   ready(): Promise<void> {
     if (this.isReady) return Promise.resolve();
-    const readiness = this.#readiness ??= settled<void>();
+    const readiness = this.#readiness ??= new Deferred<void>();
     if (this.isClosed) this.#rejectReadiness();
     return readiness.promise;
   }
@@ -444,7 +444,7 @@ export class ClientConnection implements AsyncDisposable {
    */
   withoutShutdown(): Promise<Parts> {
     if (this.#parts === null) {
-      this.#parts = settled<Parts>();
+      this.#parts = new Deferred<Parts>();
       if (this.#closed !== null) {
         this.#parts.reject(new StateError("closed", "Cannot give parts: the connection is over"));
       }
@@ -483,7 +483,7 @@ export class ClientConnection implements AsyncDisposable {
     else this.#wire.close();
   }
 
-  #release(parts: Settled<Parts>): boolean {
+  #release(parts: Deferred<Parts>): boolean {
     if (this.#wire.ended || (this.#wire.reading && !this.#wire.withdraw())) return false;
     this.#released = releaseParts(this.#wire, this.#machine.takeTrailing());
     parts.resolve(this.#released);

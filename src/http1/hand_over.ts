@@ -13,7 +13,7 @@
 import type { Duplex } from "../duplex/duplex.ts";
 import { StateError } from "../errors/state_error.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
-import type { Settled } from "../duplex/deferred.ts";
+import type { Deferred } from "../duplex/deferred.ts";
 import type { PendingUpgrade } from "./upgrade.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import { type Agreement, type Parts, Upgraded } from "./upgraded.ts";
@@ -32,7 +32,7 @@ export interface Heirs {
   /** The promise of the exchange. */
   readonly pending: PendingUpgrade;
   /** The caller of `withoutShutdown()`, who goes first, or `null`. */
-  readonly parts: Settled<Parts> | null;
+  readonly parts: Deferred<Parts> | null;
 }
 
 /** How long an upgrade may stay unclaimed. */

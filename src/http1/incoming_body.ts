@@ -10,7 +10,7 @@ import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
 import type { BodyFraming } from "./machine/framing.ts";
-import { type Settled, settled, unattended } from "../duplex/deferred.ts";
+import { Deferred, unattended } from "../duplex/deferred.ts";
 
 /** Where an {@linkcode IncomingBody} gets its parts. */
 export interface BodySource {
@@ -44,10 +44,10 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   readonly #source: BodySource | null;
   #state: State;
   #queue: Uint8Array[];
-  #pulling: Settled<void> | null = null;
+  #pulling: Deferred<void> | null = null;
   #used = false;
   #stream: ReadableStream<Uint8Array> | null = null;
-  #over: Settled<Fields> | null = null;
+  #over: Deferred<Fields> | null = null;
 
   /**
    * Wraps a source; without one the body is empty.
@@ -85,7 +85,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
 
   /** The trailer fields; empty for most bodies. Resolves when the body was read to its end. Needs no handler. */
   get trailers(): Promise<Fields> {
-    this.#over ??= settled<Fields>();
+    this.#over ??= new Deferred<Fields>();
     this.#announce();
     return this.#over.promise;
   }
@@ -230,12 +230,12 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   /** Waits for the next part, or until the body has failed: no part may come then for a long time. */
   #pull(): Promise<void> {
     if (this.#pulling !== null) return this.#pulling.promise;
-    const pulling = this.#pulling = settled<void>();
+    const pulling = this.#pulling = new Deferred<void>();
     this.#pullOnce(pulling);
     return pulling.promise;
   }
 
-  async #pullOnce(pulling: Settled<void>): Promise<void> {
+  async #pullOnce(pulling: Deferred<void>): Promise<void> {
     try {
       const part = await this.#source!.pull();
       const open = this.#state.at === "open";

@@ -7,7 +7,7 @@
 import { isBytes, wrongType } from "../bytes/arguments.ts";
 import type { BodySize } from "./machine/send_framing.ts";
 import { Fields, type FieldsInit } from "../semantics/fields.ts";
-import { type Settled, settled } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 
 /**
  * A body to be sent: text (as UTF-8), bytes, or anything that yields bytes: a web stream, an async iterable, the body
@@ -74,7 +74,7 @@ export type SendChunk = (chunk: Uint8Array) => Promise<void> | undefined;
  */
 export class OutgoingStream {
   readonly #source: ByteSource;
-  readonly #stopped: Settled<boolean> = settled<boolean>();
+  readonly #stopped: Deferred<boolean> = new Deferred<boolean>();
   #chunks: Chunks | null = null;
   #over = false;
 

@@ -10,7 +10,7 @@ import type { ClientMachine } from "./machine/client_machine.ts";
 import { StateError } from "../errors/state_error.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
 import { makeTrailers, OutgoingStream, type OutgoingTrailers, type SortedBody } from "./outgoing_body.ts";
-import { type Settled, settled } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 
 /** What a request needs of its connection. */
 export interface RequestOwner {
@@ -37,7 +37,7 @@ export class RequestPump {
   readonly #body: SortedBody;
   readonly #trailers: OutgoingTrailers | undefined;
   readonly #wait: ContinueWait | null;
-  readonly #word: Settled<void> | null;
+  readonly #word: Deferred<void> | null;
   #stream: OutgoingStream | null;
   #finished: Promise<void> | null = null;
   #waits: boolean;
@@ -67,7 +67,7 @@ export class RequestPump {
     this.#trailers = trailers;
     this.#wait = wait;
     this.#waits = wait !== null;
-    this.#word = wait === null ? null : settled<void>();
+    this.#word = wait === null ? null : new Deferred<void>();
     this.#stream = body.type === "stream" ? new OutgoingStream(body.stream) : null;
   }
 
@@ -121,7 +121,7 @@ export class RequestPump {
   }
 
   /** Sends the head and waits for a 100, for the answer, or for time to pass (RFC 9110 §10.1.1). */
-  async #awaitWord(word: Settled<void>): Promise<void> {
+  async #awaitWord(word: Deferred<void>): Promise<void> {
     await this.#owner.flush();
     const { clock, timeoutMs } = this.#wait!;
     const deadline = new Deadline(clock);

@@ -34,7 +34,7 @@ import {
 import { Outlet } from "../duplex/outlet.ts";
 import { RequestIntake } from "./request_intake.ts";
 import type { OutgoingResponse } from "./respond.ts";
-import { type Settled, settled } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 import { headCost, MESSAGE_COST } from "../duplex/turn.ts";
 import { attachUpgrade, PendingUpgrade } from "./upgrade.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
@@ -98,7 +98,7 @@ export class ServerConnection implements AsyncDisposable {
   readonly #headTime: Deadline;
   readonly #decision: Deadline;
   readonly #host: RequestHost;
-  readonly #over: Settled<Closed> = settled<Closed>();
+  readonly #over: Deferred<Closed> = new Deferred<Closed>();
   #request: IncomingRequest | null = null;
   #pending: PendingUpgrade | null = null;
   #controller: AbortController | null = null;
@@ -108,7 +108,7 @@ export class ServerConnection implements AsyncDisposable {
   #concluded = false;
   #finished = false;
   #stopped: Closed | null = null;
-  #parts: Settled<Parts> | null = null;
+  #parts: Deferred<Parts> | null = null;
   #released: Parts | null = null;
 
   /**
@@ -173,7 +173,7 @@ export class ServerConnection implements AsyncDisposable {
    */
   withoutShutdown(): Promise<Parts> {
     if (this.#parts === null) {
-      this.#parts = settled<Parts>();
+      this.#parts = new Deferred<Parts>();
       this.closed.then(() =>
         this.#parts!.reject(new StateError("closed", "Cannot give parts: the connection is over"))
       );
@@ -350,7 +350,7 @@ export class ServerConnection implements AsyncDisposable {
   async #answerLater(answer: Promise<OutgoingResponse>): Promise<Next> {
     this.#watchIfLong();
     const limitMs = this.#answerLimitMs;
-    const gaveUp = limitMs <= 0 ? null : this.#gaveUp = settled<null>();
+    const gaveUp = limitMs <= 0 ? null : this.#gaveUp = new Deferred<null>();
     if (gaveUp !== null) this.#decision.set(limitMs, () => this.#giveUp(limitMs));
     try {
       const response = await (gaveUp === null ? answer : Promise.race([answer, gaveUp.promise]));
@@ -363,7 +363,7 @@ export class ServerConnection implements AsyncDisposable {
     }
   }
 
-  #gaveUp: Settled<null> | null = null;
+  #gaveUp: Deferred<null> | null = null;
 
   /** How long the handler of the request at hand may take, or 0. */
   get #answerLimitMs(): number {
@@ -696,7 +696,7 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   /** Gives the transport back, with all that was read from it; false if that is not possible any more. */
-  #release(parts: Settled<Parts>): boolean {
+  #release(parts: Deferred<Parts>): boolean {
     const over = this.#request === null || (this.#machine.requestComplete && !this.#machine.endsByClose);
     if (this.#wire.ended || !over) return false;
     if (!this.#reclaim()) return false;

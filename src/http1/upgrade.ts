@@ -9,7 +9,7 @@
 import { checkObject } from "../bytes/arguments.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import { giveUp, type Owned } from "./owned.ts";
-import { type Settled, settled } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 import type { Upgraded } from "./upgraded.ts";
 
 /** An upgrade that an exchange may come to. */
@@ -17,7 +17,7 @@ export class PendingUpgrade {
   #claimed = false;
   #onClaim: (() => void) | null = null;
   #onSwitched: ((upgraded: Upgraded) => void) | null = null;
-  #outcome: Settled<Upgraded> | null = null;
+  #outcome: Deferred<Upgraded> | null = null;
   #early: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected } | null = null;
   #owned: Owned[] | null = null;
 
@@ -33,7 +33,7 @@ export class PendingUpgrade {
     this.#onClaim?.();
     this.#onClaim = null;
     if (this.#outcome === null) {
-      this.#outcome = settled<Upgraded>();
+      this.#outcome = new Deferred<Upgraded>();
       if (this.#early !== null) this.#settle(this.#early);
     }
     return this.#outcome.promise;
@@ -100,7 +100,7 @@ export function upgradeOf(message: object): PendingUpgrade | undefined {
   return (message as Upgradable)[pendingKey];
 }
 
-const notRequested = settled<Upgraded>();
+const notRequested = new Deferred<Upgraded>();
 notRequested.reject(new UpgradeRejected("not-requested"));
 
 /**

@@ -13,7 +13,7 @@ import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
 import type { RequestHead, ResponseHead } from "../semantics/message.ts";
-import { type Settled, settled } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 
 /** A transport that is given back, and what was read from it already. */
 export interface Parts<Io extends object = Duplex> {
@@ -60,7 +60,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   #leftover: Uint8Array | null;
   #taken = false;
   #finished = false;
-  #over: Settled<void> | null = null;
+  #over: Deferred<void> | null = null;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
@@ -90,7 +90,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    */
   get closed(): Promise<void> {
     if (this.#over !== null) return this.#over.promise;
-    const over = this.#over = settled<void>();
+    const over = this.#over = new Deferred<void>();
     const { closed } = this.#io as { readonly closed?: unknown };
     if (closed instanceof Promise) closed.then(() => over.resolve(), () => over.resolve());
     if (this.#taken || this.#finished) over.resolve();

@@ -9,7 +9,7 @@
  */
 
 import { isBytes, wrongType } from "../bytes/arguments.ts";
-import { type Settled, settled } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import {
@@ -33,15 +33,15 @@ export type StartTls = (socket: NetSocket, options?: StartTlsOptions, socketOpti
 /** A write that waits for the socket to open. */
 interface EarlyWrite {
   readonly bytes: Uint8Array;
-  readonly written: Settled<void>;
+  readonly written: Deferred<void>;
 }
 
 /** The socket of this package. */
 export class NetSocket implements Socket, Shortcut, Withdrawable, Watchable, TransportSink {
   readonly #startTls: StartTls;
   readonly #allowHalfOpen: boolean;
-  readonly #opened: Settled<SocketInfo> = settled();
-  readonly #closed: Settled<void> = settled();
+  readonly #opened: Deferred<SocketInfo> = new Deferred();
+  readonly #closed: Deferred<void> = new Deferred();
   readonly secureTransport: "on" | "starttls";
   /** The name or address that was connected to. */
   host: string | undefined = undefined;
@@ -317,7 +317,7 @@ export class NetSocket implements Socket, Shortcut, Withdrawable, Watchable, Tra
     }
     if (bytes.byteLength === 0) return accepted;
     if (this.#writer !== null) return this.#lastWrite = this.#writer.write(bytes); // of another realm
-    const written = settled<void>();
+    const written = new Deferred<void>();
     this.#earlyWrites.push({ bytes, written });
     return written.promise;
   }

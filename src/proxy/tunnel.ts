@@ -13,7 +13,7 @@
 
 import { checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { type Clock, Deadline, systemClock } from "../duplex/clock.ts";
-import { type Settled, settled } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 import { checkClock } from "../http1/options.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { accepted } from "../duplex/fast_path.ts";
@@ -117,7 +117,7 @@ class Tunnel {
   readonly #options: TunnelOptions;
   readonly #idleTimeoutMs: number;
   readonly #deadline: Deadline;
-  readonly #failed: Settled<never> = settled<never>();
+  readonly #failed: Deferred<never> = new Deferred<never>();
   #closing = false;
   #over = false;
 

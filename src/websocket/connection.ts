@@ -11,7 +11,7 @@
  */
 
 import { checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
-import { type Settled, settled, unattended } from "../duplex/deferred.ts";
+import { Deferred, unattended } from "../duplex/deferred.ts";
 import { Deadline } from "../duplex/clock.ts";
 import { linger, lingerBehindPeer } from "../duplex/linger.ts";
 import type { Wire } from "../duplex/wire.ts";
@@ -118,7 +118,7 @@ export class WebSocketConnection implements AsyncDisposable {
   readonly #sender: MessageSender;
   readonly #heartbeat: Heartbeat | null;
   readonly #pings: Pings = new Pings();
-  readonly #closed: Settled<WebSocketClosed> = settled();
+  readonly #closed: Deferred<WebSocketClosed> = new Deferred();
   #closeDeadline: Deadline | null = null;
   #state: WebSocketState = "open";
   #peerClosed: CloseInfo | null = null;

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { type Settled, settled, unattended } from "../duplex/deferred.ts";
+import { Deferred, unattended } from "../duplex/deferred.ts";
 
 interface Waiting {
   readonly payload: Uint8Array;
-  readonly answered: Settled<void>;
+  readonly answered: Deferred<void>;
 }
 
 /** See the module. */
@@ -24,7 +24,7 @@ export class Pings {
     } catch (error) {
       return unattended(Promise.reject(error));
     }
-    const answered = settled<void>();
+    const answered = new Deferred<void>();
     this.#waiting.push({ payload: own, answered });
     return answered.promise;
   }

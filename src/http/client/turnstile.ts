@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Settled, settled } from "../../duplex/deferred.ts";
+import { Deferred } from "../../duplex/deferred.ts";
 
 /** Says that whoever went in is out again. */
 export type Leave = () => void;
@@ -12,7 +12,7 @@ export type Leave = () => void;
 /** What is known of one key. */
 interface Gate {
   inside: number;
-  readonly waiting: Set<Settled<void>>;
+  readonly waiting: Set<Deferred<void>>;
 }
 
 /** See the module. */
@@ -49,7 +49,7 @@ export class Turnstile {
   }
 
   async #wait(key: string, gate: Gate, signal: AbortSignal | undefined): Promise<Leave> {
-    const turn = settled<void>();
+    const turn = new Deferred<void>();
     const onAbort = (): void => {
       gate.waiting.delete(turn);
       turn.reject(signal!.reason);

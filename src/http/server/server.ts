@@ -12,7 +12,7 @@ import type { IncomingRequest } from "../../http1/incoming.ts";
 import { type ServerConnectionOptions, serverSettings } from "../../http1/options.ts";
 import type { OutgoingResponse } from "../../http1/respond.ts";
 import { serveConnection, type ServerConnection } from "../../http1/server_connection.ts";
-import { type Settled, settled } from "../../duplex/deferred.ts";
+import { Deferred } from "../../duplex/deferred.ts";
 import { giveUp, type Owned } from "../../http1/owned.ts";
 import { onUpgrade, upgradeOf } from "../../http1/upgrade.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
@@ -73,7 +73,7 @@ export class Server implements AsyncDisposable {
   readonly #connectionOptions: ServerConnectionOptions;
   readonly #handler: ServeHandler;
   readonly #clock: Clock;
-  readonly #finished: Settled<void> = settled<void>();
+  readonly #finished: Deferred<void> = new Deferred<void>();
   readonly #connections: Set<ServerConnection> = new Set();
   readonly #opening: Set<Socket> = new Set();
   readonly #upgraded: Set<Upgraded> = new Set();
@@ -81,7 +81,7 @@ export class Server implements AsyncDisposable {
   #listeners: Listener[] = [];
   #ending: "wait" | "close" | "ignore" | null = null;
   #cutFor: { readonly reason: unknown } | null = null;
-  #freed: Settled<void> | null = null;
+  #freed: Deferred<void> | null = null;
 
   /**
    * Use `serve`.
@@ -210,7 +210,7 @@ export class Server implements AsyncDisposable {
 
   /** Resolves when a connection is over, or the server is to end. */
   get #freeing(): Promise<void> {
-    return (this.#freed ??= settled<void>()).promise;
+    return (this.#freed ??= new Deferred<void>()).promise;
   }
 
   async #open(socket: Socket, secure: boolean): Promise<void> {
