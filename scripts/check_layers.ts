@@ -1,11 +1,11 @@
 /**
  * The three rings: imports only point down, nothing outside ring 2 knows a platform, and ring 0 never waits.
  *
- * | ring | rooms | knows |
- * |---|---|---|
- * | 0 pure | `errors` `bytes` `semantics` `http1/machine` `websocket/machine` | bytes and the protocols |
- * | 1 waiting | `duplex` `http1` `http` `proxy` `websocket` | web streams |
- * | 2 platform | `platform` `net` | the runtimes |
+ * | ring | rooms | knows | must not know |
+ * | --- | --- | --- | --- |
+ * | 0 pure | `errors` `bytes` `semantics` `http1/machine` `websocket/machine` | bytes and the protocols: RFC 9110, 9112, 6455, 7692 | promises, timers, streams, `URL`, any runtime |
+ * | 1 waiting | `duplex` `http1` `http` `proxy` `websocket` | web streams, `AbortSignal`, one machine and one duplex | `Deno`, `Bun`, `node:` |
+ * | 2 platform | `platform` `net` | the runtimes | HTTP |
  *
  * @module
  */

@@ -10,3 +10,11 @@ test("src/README.md names files and folders that exist", () => {
   const missing = inline.filter((path) => !existsSync(projectFile(`src/${path}`)) && !existsSync(projectFile(path)));
   assertEquals(missing, []);
 });
+
+test("src/README.md and scripts/check_layers.ts tell the same of the rings", () => {
+  const rows = (path: string): string[][] =>
+    [...readFileSync(projectFile(path), "utf8").matchAll(/^[ *]*(\| (?:ring|\d \w+) +\|.*)$/gm)]
+      .map(([, row]) => row!.split("|").map((cell) => cell.trim()));
+  assertEquals(rows("src/README.md"), rows("scripts/check_layers.ts"));
+  assert(rows("src/README.md").length === 4);
+});
