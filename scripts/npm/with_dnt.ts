@@ -12,7 +12,8 @@ import { manifestOf, type Project } from "./manifest.ts";
 /**
  * Emits `esm/`; and `src/`, a package.json and what the type check has installed, which are to be tidied up.
  *
- * No shims: `src/runtime/` asks for `Deno` and `Bun` by itself, through types of its own, and means what is there.
+ * No shims: `src/net/` and `src/platform/` ask for `Deno` and `Bun` by themselves, through types of their own, and mean
+ * what is there.
  *
  * @param project What `deno.json` says.
  * @param folder Where to, from the project's root.

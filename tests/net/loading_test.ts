@@ -7,9 +7,9 @@ import { projectFile, runtimeName, skipUnless, spawn } from "../support/runtime.
 const nothingAllowed = ["net", "read", "write", "env", "run", "sys", "ffi"].map((what) => `--deny-${what}`);
 const denoOnly = skipUnless(runtimeName === "deno", "permissions are Deno's");
 
-for (const file of ["mod.ts", "deno.ts", "bun.ts", "node.ts"]) {
-  test(`src/runtime/${file} can be imported without any permission`, denoOnly, async () => {
-    const stdin = `import { connect } from ${JSON.stringify("file://" + projectFile(`src/runtime/${file}`))};
+for (const file of ["mod.ts", "deno/mod.ts", "bun/mod.ts", "node/mod.ts"]) {
+  test(`src/net/${file} can be imported without any permission`, denoOnly, async () => {
+    const stdin = `import { connect } from ${JSON.stringify("file://" + projectFile(`src/net/${file}`))};
 console.log(typeof connect);`;
     const finished = await spawn(process.execPath, ["run", ...nothingAllowed, "--no-check", "--ext=ts", "-"], {
       stdin,
