@@ -21,6 +21,7 @@ import { prepareArtefact, type PreparedArtefact } from "./testing/artefact.ts";
 import { type Outcome, runJob } from "./testing/job.ts";
 import { type ImportArguments, importArguments } from "./testing/jsr.ts";
 import { killChildrenOnInterrupt } from "./testing/process.ts";
+import { grouped, titleOf } from "./testing/groups.ts";
 import { exists, filesIn, projectRoot } from "./testing/project.ts";
 import { isLeast, prepare, type Runtime, type RuntimeName } from "./testing/runtimes.ts";
 import { Progress } from "./testing/progress.ts";
@@ -35,6 +36,12 @@ const SPARE = 1;
 
 /** A file may take this long, a test half of it. */
 const defaultTimeoutSeconds = 60;
+
+/** Files that share a process. */
+interface Group {
+  readonly files: number;
+  play(): Promise<void>;
+}
 
 interface Tally {
   title: string;
@@ -74,25 +81,31 @@ async function runAll(): Promise<void> {
   const preparing = chosen.includes("npm") && packageFiles.length > 0 ? prepareArtefactIn(`${directory}/npm`) : null;
   const bundles = await bundlesFor(runtimes, suite, smoke, imports);
 
-  const jobs: (() => Promise<void>)[] = [];
+  const jobs: Group[] = [];
   for (const runtime of runtimes) {
     const { name } = runtime;
     const own = name === "doc" ? examples : name === "npm" ? packageFiles : isLeast(name) ? smoke : suite;
-    for (const [index, file] of own.entries()) {
-      jobs.push(async () => {
-        const target = bundles.get(name)?.get(file) ?? { entry: file };
-        if ("error" in target) return record(name, file, failure("cannot be bundled", target.error));
+    for (const [index, files] of grouped(own).entries()) {
+      const play = async (): Promise<void> => {
+        const entries: string[] = [];
+        for (const file of files) {
+          const target = bundles.get(name)?.get(file) ?? { entry: file };
+          if ("error" in target) record(name, file, failure("cannot be bundled", target.error));
+          else entries.push(target.entry);
+        }
+        if (entries.length === 0) return;
         const artefact = name === "npm" ? await preparing : null;
         if (name === "npm" && artefact === null) return;
         const report = `${directory}/${name}-${index}.xml`;
-        const limits = { timeoutMs, testTimeoutMs: timeoutMs / 2 };
-        const job = { runtime, ...target, artefact: artefact?.file, importArguments: imports.usual, report, ...limits };
-        record(name, file, await runJob(job));
-      });
+        const limits = { timeoutMs: timeoutMs * Math.min(entries.length, 3), testTimeoutMs: timeoutMs / 2 };
+        const job = { runtime, entries, artefact: artefact?.file, importArguments: imports.usual, report, ...limits };
+        record(name, titleOf(files), await runJob(job));
+      };
+      jobs.push({ files: files.length, play });
     }
   }
-  const progress = new Progress(jobs.length);
-  await runInParallel(jobs, availableParallelism() + SPARE, () => progress.step());
+  const progress = new Progress(jobs.reduce((sum, { files }) => sum + files, 0));
+  await runInParallel(jobs, availableParallelism() + SPARE, ({ files }) => progress.step(files));
   progress.stop();
   await (await preparing)?.remove();
   // A filter may have meant the examples of a module.
@@ -157,12 +170,12 @@ async function filesWithExamples(): Promise<string[]> {
   return files;
 }
 
-async function runInParallel(jobs: (() => Promise<void>)[], width: number, onDone: () => void): Promise<void> {
+async function runInParallel(jobs: readonly Group[], width: number, onDone: (group: Group) => void): Promise<void> {
   const queue = jobs.values();
   await Promise.all(Array.from({ length: width }, async () => {
     for (const job of queue) {
-      await job();
-      onDone();
+      await job.play();
+      onDone(job);
     }
   }));
 }

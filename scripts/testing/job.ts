@@ -1,5 +1,5 @@
 /**
- * One test file on one runtime, in a process of its own: a crash or a test that hangs costs that file and no other.
+ * Test files on one runtime, in a process of their own: a crash or a test that hangs costs those files and no others.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const strayError = /^.*(?:Uncaught exception during a test:|generated asynchrono
 /** What the reporters say of tests that pass, and the totals. */
 const smallTalk = /^(?:\(pass\) .*|[▷✔] .*|.* \.\.\. ok \(.*)\n/gm;
 
-/** What came of a file. */
+/** What came of them. */
 export interface Outcome {
   readonly passed: number;
   readonly failed: number;
@@ -32,17 +32,17 @@ export interface Outcome {
 /** What runs with what. */
 export interface Job {
   readonly runtime: Runtime;
-  /** The file to hand to the runtime, from the project's root: the test file or its bundle. */
-  readonly entry: string;
+  /** The files to hand to the runtime, from the project's root: test files or their bundles. */
+  readonly entries: readonly string[];
   /** The file that tells tests of the npm package where it is. */
   readonly artefact?: string | undefined;
   /** Arguments that Deno needs to resolve imports. */
   readonly importArguments: readonly string[];
   /** Where the report goes; a path that no other job uses. */
   readonly report: string;
-  /** How long the file may take. */
+  /** How long they may take. */
   readonly timeoutMs: number;
-  /** How long each of its tests may take, on the runtimes that can be told. */
+  /** How long each of their tests may take, on the runtimes that can be told. */
   readonly testTimeoutMs: number;
 }
 
@@ -53,9 +53,9 @@ interface Told {
   readonly failures: string[];
 }
 
-/** Runs a file and counts its tests. Never throws for what the file does. */
+/** Runs the files and counts their tests. Never throws for what they do. */
 export async function runJob(job: Job): Promise<Outcome> {
-  const ended = await run(job.runtime.command, commandLine(job), job.timeoutMs);
+  const ended = await run(job.runtime.command, commandLine(job, await entryOf(job)), job.timeoutMs);
   const tells = ended.timedOut || isLeast(job.runtime.name);
   const told = tells ? parseOutput(ended.output) : parseReport(await readReport(job.report));
   return outcomeOf(ended, told, job.timeoutMs);
@@ -90,16 +90,37 @@ function unfinishedTest(output: string): string | undefined {
   return ended ? undefined : name;
 }
 
-function commandLine({ runtime, entry, artefact = "", importArguments, report, testTimeoutMs }: Job): string[] {
+/** Node takes one file, so that it is one that imports the others; Deno and Bun take them all. */
+async function entryOf({ runtime, entries, report }: Job): Promise<string> {
+  if (entries.length === 1 || !runtime.name.startsWith("node")) return entries[0]!;
+  const entry = report.replace(/\.xml$/, ".mjs");
+  const imports = entries.map((path) => `import ${JSON.stringify(new URL(path, projectRoot).href)};\n`);
+  await Deno.writeTextFile(new URL(entry, projectRoot), imports.join(""));
+  return entry;
+}
+
+function commandLine(job: Job, entry: string): string[] {
+  const { runtime, entries, artefact = "", importArguments, report, testTimeoutMs } = job;
   switch (runtime.name) {
     case "deno":
-      return ["test", "-A", "--no-check", `--preload=${preload}`, ...importArguments, `--junit-path=${report}`, entry];
+      return [
+        "test",
+        "-A",
+        "--no-check",
+        `--preload=${preload}`,
+        ...importArguments,
+        `--junit-path=${report}`,
+        ...entries,
+      ];
     case "doc":
-      return ["test", "-A", "--no-check", "--doc", ...importArguments, `--junit-path=${report}`, entry];
+      return ["test", "-A", "--no-check", "--doc", ...importArguments, `--junit-path=${report}`, ...entries];
     case "npm":
       return ["test", "-A", "--no-check", ...importArguments, `--junit-path=${report}`, entry, "--", artefact];
     case "bun":
-      return ["test", `--timeout=${testTimeoutMs}`, "--reporter=junit", `--reporter-outfile=${report}`, `./${entry}`];
+      return [
+        ...["test", `--timeout=${testTimeoutMs}`, "--reporter=junit", `--reporter-outfile=${report}`],
+        ...entries.map((path) => `./${path}`),
+      ];
     case "node":
     case "node20":
     case "node22":

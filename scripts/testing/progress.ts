@@ -21,9 +21,9 @@ export class Progress {
     this.#timer = setInterval(() => this.#tell(), everyMs);
   }
 
-  /** One more is done. */
-  step(): void {
-    this.#done++;
+  /** So many more are done. */
+  step(files: number): void {
+    this.#done += files;
   }
 
   /** Says no more. */
