@@ -1,5 +1,5 @@
 /**
- * A peer that sends much in little leaves the event loop to others (DESIGN, "Limits"). Counted in turns, not in time.
+ * A peer that sends much in little leaves the event loop to others . Counted in turns, not in time.
  */
 
 import { test } from "node:test";
@@ -127,7 +127,7 @@ test("what is left of a request's body is discarded in several turns of the even
 
 test("what is left of a response's body is discarded in several turns of the event loop (RFC 9112 §9.3)", async () => {
   const [near, far] = duplexPair();
-  const { sender, connection } = handshake(near, { maxDrainBytes: CHUNKS });
+  const { sender, connection } = handshake(near, { maxDrainBytes: CHUNKS, clock: new FakeClock() });
   const sent = sender.send({ method: "GET", target: "/", fields: [["Host", "a"]] });
   void far.write(wire("HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶" + chunked));
   (await sent).body.cancel();

@@ -17,7 +17,7 @@ import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
 import { type Dialing, dialing } from "../support/dialing.ts";
 import { FramePeer } from "../support/frame_peer.ts";
 import { closePayload, OPCODES, toward } from "../support/frames.ts";
-import { unlessNoDeflate } from "../support/runtime.ts";
+import { unlessNoDeflate, unlessTlsIsRefused } from "../support/runtime.ts";
 import { joined } from "../support/switching.ts";
 import { everyCut, FakeClock, readUntil, turns, wire } from "../support/wire.ts";
 
@@ -336,15 +336,19 @@ test("WebSockets to one host and port wait until those before them are open or h
   last.close();
 });
 
-test("ws and wss to one host go to two ports, and do not wait for each other (RFC 6455 §3, §4.1)", async () => {
-  const { client, connection, dialed } = dialing();
-  const sockets = ["ws://a/", "wss://a/", "ws://a:443/", "wss://a:80/"].map((url) =>
-    new WebSocketStream(url, { client })
-  );
-  await connection(1);
-  await turns();
-  assertEquals(dialed.map(({ address }) => address.port), [80, 443]);
-  for (const socket of sockets) socket.close();
-  for (const socket of sockets) await assertRejects(() => socket.opened, DOMException);
-  await client.abort();
-});
+test(
+  "ws and wss to one host go to two ports, and do not wait for each other (RFC 6455 §3, §4.1)",
+  unlessTlsIsRefused,
+  async () => {
+    const { client, connection, dialed } = dialing();
+    const sockets = ["ws://a/", "wss://a/", "ws://a:443/", "wss://a:80/"].map((url) =>
+      new WebSocketStream(url, { client })
+    );
+    await connection(1);
+    await turns();
+    assertEquals(dialed.map(({ address }) => address.port), [80, 443]);
+    for (const socket of sockets) socket.close();
+    for (const socket of sockets) await assertRejects(() => socket.opened, DOMException);
+    await client.abort();
+  },
+);
