@@ -60,12 +60,12 @@ export {
   connectResponse,
   offeredProtocols,
   type OnSwitched,
-  onUpgrade,
   type ResponseSwitch,
   type ResponseSwitchInit,
   upgradeResponse,
   wantsUpgrade,
-} from "./src/http/switch.ts";
+} from "./src/http1/switch.ts";
+export { onUpgrade } from "./src/http1/upgrade.ts";
 export { type WebSocketClosed, WebSocketConnection } from "./src/websocket/connection.ts";
 export { webSocketOver } from "./src/websocket/over.ts";
 export { upgradeWebSocket } from "./src/websocket/upgrade.ts";

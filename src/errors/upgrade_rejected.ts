@@ -10,7 +10,7 @@ export type NoProposal = "not-requested" | "http10" | "no-connection-token";
 /**
  * Why there is no upgrade.
  *
- * - `not-requested`: the message proposed none.
+ * - `not-requested`: the message proposed none; or it is a copy of the one that did, which middleware has made.
  * - `http10`: `Upgrade` came with HTTP/1.0, where it means nothing.
  * - `no-connection-token`: `Upgrade` came without `Connection: upgrade`.
  * - `refused`: the answer was another one; `status` says which.
@@ -75,7 +75,7 @@ export interface UpgradeRejectedOptions {
 function explain(reason: UpgradeRejection, { status, proxy }: UpgradeRejectedOptions): string {
   switch (reason) {
     case "not-requested":
-      return "No upgrade: the message proposed none (RFC 9110 §7.8)";
+      return "No upgrade: the message proposed none (RFC 9110 §7.8), or is a copy of the one that was received";
     case "http10":
       return "No upgrade: Upgrade means nothing in HTTP/1.0 (RFC 9110 §7.8)";
     case "no-connection-token":

@@ -40,16 +40,22 @@ export type { ClientConnectionOptions, Closed, ConnectionOptions, ServerConnecti
 export type { ByteSource, OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
 export { type OutgoingRequest, type SendOptions, UnsentError } from "./outgoing_request.ts";
 export type { Owned } from "./owned.ts";
+export type { OutgoingResponse, SwitchResponse } from "./outgoing_response.ts";
 export {
+  type ConnectMessage,
   connectResponse,
-  type OutgoingResponse,
+  offeredProtocols,
+  type OnSwitched,
+  type Owning,
+  type PossibleSwitch,
   type ProposingRequest,
+  type ResponseSwitch,
+  type ResponseSwitchInit,
   type Switch,
   type SwitchInit,
-  type SwitchResponse,
   upgradeResponse,
   wantsUpgrade,
-} from "./respond.ts";
+} from "./switch.ts";
 export { type Handler, serveConnection, ServerConnection } from "./server_connection.ts";
 export { onUpgrade } from "./upgrade.ts";
 export { UpgradeRejected, type UpgradeRejectedOptions, type UpgradeRejection } from "../errors/upgrade_rejected.ts";

@@ -33,7 +33,7 @@ import {
 } from "./outgoing_body.ts";
 import { Outlet } from "../duplex/outlet.ts";
 import { RequestIntake } from "./request_intake.ts";
-import type { OutgoingResponse } from "./respond.ts";
+import type { OutgoingResponse } from "./outgoing_response.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import { headCost, MESSAGE_COST } from "../duplex/turn.ts";
 import { attachUpgrade, PendingUpgrade } from "./upgrade.ts";

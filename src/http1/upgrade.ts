@@ -95,6 +95,19 @@ export function attachUpgrade(message: object, pending: PendingUpgrade): void {
   (message as Upgradable)[pendingKey] = pending;
 }
 
+/** Where a platform's message keeps the light one that was received. */
+const messageKey: unique symbol = Symbol("message");
+
+/** Lets a message of the platform's classes stand for the one that was received. */
+export function standFor(platform: object, message: object): void {
+  (platform as { [messageKey]?: object })[messageKey] = message;
+}
+
+/** The message that was received, for one that stands for it and for itself. */
+export function messageOf(message: object): object {
+  return (message as { [messageKey]?: object })[messageKey] ?? message;
+}
+
 /** The pending upgrade of a message. */
 export function upgradeOf(message: object): PendingUpgrade | undefined {
   return (message as Upgradable)[pendingKey];
@@ -106,7 +119,8 @@ notRequested.reject(new UpgradeRejected("not-requested"));
 /**
  * The connection behind a message, once it has switched protocols: after a 101, or a 2xx to CONNECT, on either side.
  *
- * @param message A request that a server received, or a response that a client received.
+ * @param message A request that a server received, or a response that a client received, of either level; a `clone()` of a
+ * request will do, another copy will not.
  * @returns Always the same promise for the same message. It rejects with {@linkcode UpgradeRejected} as soon as another
  * answer is decided; that needs no handler, but what `then()` makes of it does: a peer may leave at any time. Upgrades
  * that nobody asks for are closed after `unclaimedUpgradeTimeoutMs`.
@@ -137,5 +151,5 @@ notRequested.reject(new UpgradeRejected("not-requested"));
  */
 export function onUpgrade(message: object): Promise<Upgraded> {
   checkObject(message, "message");
-  return (message as Upgradable)[pendingKey]?.claim() ?? notRequested.promise;
+  return upgradeOf(messageOf(message))?.claim() ?? notRequested.promise;
 }

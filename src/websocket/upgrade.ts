@@ -6,12 +6,13 @@
 
 import { checkFunction, checkOneOf, checkOptions, checkStrings, type Kinds } from "../bytes/arguments.ts";
 import type { IncomingRequest } from "../http1/incoming.ts";
-import type { OutgoingResponse, SwitchResponse } from "../http1/respond.ts";
+import type { OutgoingResponse, SwitchResponse } from "../http1/outgoing_response.ts";
 import { checkOwned, giveUp, type Owned, owning } from "../http1/owned.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { Upgraded } from "../http1/upgraded.ts";
 import { checkHeaders } from "../http/client/client_options.ts";
-import { checkRequest, incomingOf, upgradeResponse } from "../http/switch.ts";
+import { checkRequest, upgradeResponse } from "../http1/switch.ts";
+import { messageOf } from "../http1/upgrade.ts";
 import { StateError } from "../errors/state_error.ts";
 import type { Field } from "../semantics/fields.ts";
 import { INTERNAL_ERROR } from "./machine/close_code.ts";
@@ -145,9 +146,9 @@ function upgradeTo(
   onOpen: OnOpen | undefined,
 ): WebSocketUpgrade<Response> | WebSocketUpgrade<OutgoingResponse> {
   const { owns } = options;
-  const connLevel = "fields" in request;
-  const incoming = connLevel ? request : incomingOf(request);
-  if (incoming === undefined) {
+  const incoming = messageOf(request) as IncomingRequest;
+  const connLevel = incoming === request;
+  if (!("fields" in incoming)) {
     throw new StateError("no-switch", "Cannot upgrade: the request is a copy, or another server's");
   }
   const settings = webSocketSettings(options);
@@ -166,7 +167,7 @@ function upgradeTo(
   }
   const headers = answer.fields as [string, string][];
   const open = onOpen === undefined ? undefined : () => callOnOpen(socket, onOpen, owns);
-  const { response, upgraded } = upgradeResponse(request, "websocket", { headers, owns }, open);
+  const { response, upgraded } = upgradeResponse(request as Request, "websocket", { headers, owns }, open);
   const socket = socketOf(upgraded, answer, settings);
   return { response, socket };
 }

@@ -304,6 +304,10 @@ export const http1Table: Table = {
     ["null for more", () => connectResponse(connectAsked, wrong(null)), "init"],
     ["text for fields", () => connectResponse(connectAsked, { fields: wrong("a: b") }), "init.fields"],
   ],
+  offeredProtocols: [
+    ["nothing", () => http1.offeredProtocols(wrong(undefined)), "request"],
+    ["a response", () => http1.offeredProtocols(wrong(new Response())), "request"],
+  ],
   wantsUpgrade: [
     ...wrongSwitches((request, protocol) => wantsUpgrade(wrong(request), wrong(protocol))),
     ["a number for a protocol", () => wantsUpgrade(upgradeOffered, wrong(1)), "protocol"],

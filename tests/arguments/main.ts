@@ -132,7 +132,6 @@ const own: Table = {
   ],
   "Client.abort": TAKES_ANYTHING,
   ConnectRequest: MADE_HERE,
-  "ConnectRequest.incoming": MADE_HERE,
   TransportError: MADE_HERE,
   LightResponse: [
     ["a number for init", () => new main.LightResponse("", wrong(404)), "init"],

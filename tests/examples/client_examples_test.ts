@@ -9,7 +9,7 @@ import { fetchByHand, fetchThrough } from "../../scripts/examples/client_tunnel.
 import { dockerExec } from "../../scripts/examples/docker_exec.ts";
 import { startProxy } from "../../scripts/examples/forward_proxy.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
-import { upgradeResponse } from "../../src/http1/respond.ts";
+import { upgradeResponse } from "../../src/http1/switch.ts";
 import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { listen, type ListenOptions } from "../../src/net/mod.ts";

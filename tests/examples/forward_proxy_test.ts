@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type ProxyOptions, type RunningProxy, startProxy } from "../../scripts/examples/forward_proxy.ts";
 import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
-import { upgradeResponse } from "../../src/http1/respond.ts";
+import { upgradeResponse } from "../../src/http1/switch.ts";
 import type { Socket } from "../../src/duplex/socket.ts";
 import { connect, listen } from "../../src/net/mod.ts";
 import { readAll, readUntil, wire } from "../support/wire.ts";

@@ -13,7 +13,7 @@ import { duplexPair } from "../../src/duplex/pair.ts";
 import { Client } from "../../src/http/client/client.ts";
 import { serve } from "../../src/http/server/serve.ts";
 import type { ServeHandler, ServeOptions } from "../../src/http/server/serve_options.ts";
-import { connectResponse, upgradeResponse } from "../../src/http/switch.ts";
+import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { tunnel } from "../../src/proxy/tunnel.ts";
 import { connect } from "../../src/net/mod.ts";
 import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
-import type { OutgoingResponse } from "../../src/http1/respond.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import type { Handler } from "../../src/http1/server_connection.ts";
 import { chunksOf, conversing, expectConversation, holding } from "../support/serving.ts";
 import { isPending, OK } from "../support/switching.ts";

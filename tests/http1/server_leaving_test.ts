@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import type { ServerConnectionOptions } from "../../src/http1/options.ts";
-import type { OutgoingResponse } from "../../src/http1/respond.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import { type Conversing, conversing } from "../support/serving.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { OutgoingResponse } from "../../src/http1/respond.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import type { Handler } from "../../src/http1/server_connection.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { duplexPair, type PairEnd } from "../../src/duplex/pair.ts";

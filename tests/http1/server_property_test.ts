@@ -9,7 +9,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { assertEquals } from "@std/assert";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
-import type { OutgoingResponse } from "../../src/http1/respond.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import type { Handler } from "../../src/http1/server_connection.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { chunksOf, converse, conversing, streamOf } from "../support/serving.ts";

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { ServerConnectionOptions } from "../../src/http1/options.ts";
-import type { OutgoingResponse } from "../../src/http1/respond.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { Fields } from "../../src/semantics/fields.ts";
 import { chunksOf, converse, conversing, expectConversation, streamOf } from "../support/serving.ts";
 import { readUntil, turns, wire } from "../support/wire.ts";

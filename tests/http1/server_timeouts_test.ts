@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { Closed, ServerConnectionOptions } from "../../src/http1/options.ts";
-import type { OutgoingResponse } from "../../src/http1/respond.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { ProtocolError } from "../../src/errors/protocol_error.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";

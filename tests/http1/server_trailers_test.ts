@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
-import type { OutgoingResponse } from "../../src/http1/respond.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import type { OutgoingTrailers } from "../../src/http1/outgoing_body.ts";
 import { Fields } from "../../src/semantics/fields.ts";
 import { chunksOf, converse, conversing, expectConversation, streamOf } from "../support/serving.ts";

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import type { HeldChannel } from "../../src/duplex/stream_channel.ts";
 import { handshake } from "../../src/http1/client_connection.ts";
-import { connectResponse, upgradeResponse } from "../../src/http1/respond.ts";
+import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";

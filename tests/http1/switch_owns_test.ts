@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import type { Owned } from "../../src/http1/owned.ts";
-import { connectResponse, type OutgoingResponse, upgradeResponse } from "../../src/http1/respond.ts";
+import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import type { Handler } from "../../src/http1/server_connection.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import { onUpgrade, upgradeOf } from "../../src/http1/upgrade.ts";

@@ -4,7 +4,7 @@ import { StateError } from "../../src/errors/state_error.ts";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { handshake } from "../../src/http1/client_connection.ts";
-import { upgradeResponse } from "../../src/http1/respond.ts";
+import { upgradeResponse } from "../../src/http1/switch.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { type Parts, Upgraded } from "../../src/http1/upgraded.ts";

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { connectResponse, upgradeResponse } from "../../src/http1/respond.ts";
+import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { handshake } from "../../src/http1/client_connection.ts";

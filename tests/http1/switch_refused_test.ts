@@ -4,7 +4,7 @@ import process from "node:process";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { handshake } from "../../src/http1/client_connection.ts";
-import { upgradeResponse, wantsUpgrade } from "../../src/http1/respond.ts";
+import { upgradeResponse, wantsUpgrade } from "../../src/http1/switch.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";

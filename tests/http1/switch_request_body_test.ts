@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { ProtocolError } from "../../src/errors/protocol_error.ts";
-import { upgradeResponse } from "../../src/http1/respond.ts";
+import { upgradeResponse } from "../../src/http1/switch.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import type { ServerConnectionOptions } from "../../src/http1/options.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";

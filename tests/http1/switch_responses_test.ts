@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { StateError } from "../../src/errors/state_error.ts";
 import type { Proposal } from "../../src/semantics/switching.ts";
-import { connectResponse, type Switch, upgradeResponse, wantsUpgrade } from "../../src/http1/respond.ts";
+import { connectResponse, type Switch, upgradeResponse, wantsUpgrade } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import { readUntil, wire } from "../support/wire.ts";

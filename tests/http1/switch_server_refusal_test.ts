@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { StateError } from "../../src/errors/state_error.ts";
-import { type OutgoingResponse, upgradeResponse, wantsUpgrade } from "../../src/http1/respond.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
+import { upgradeResponse, wantsUpgrade } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";

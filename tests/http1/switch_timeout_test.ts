@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { TransportError } from "../../src/errors/transport_error.ts";
-import { type OutgoingResponse, upgradeResponse } from "../../src/http1/respond.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
+import { upgradeResponse } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { FakeClock, readAll, readUntil, turns, wire } from "../support/wire.ts";

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import process from "node:process";
 import { StateError } from "../../src/errors/state_error.ts";
 import type { IncomingRequest, IncomingResponse } from "../../src/http1/incoming.ts";
-import { type Switch, upgradeResponse } from "../../src/http1/respond.ts";
+import { type Switch, upgradeResponse } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";

@@ -6,7 +6,7 @@ import type { HeldChannel } from "../../src/duplex/stream_channel.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import { Fields } from "../../src/semantics/fields.ts";
 import { handshake } from "../../src/http1/client_connection.ts";
-import { connectResponse, upgradeResponse } from "../../src/http1/respond.ts";
+import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { Upgraded } from "../../src/http1/upgraded.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
-import { upgradeResponse } from "../../src/http1/respond.ts";
+import { upgradeResponse } from "../../src/http1/switch.ts";
 import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import { Client } from "../../src/http/client/client.ts";

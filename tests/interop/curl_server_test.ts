@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { upgradeResponse } from "../../src/http1/respond.ts";
+import { upgradeResponse } from "../../src/http1/switch.ts";
 import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
 import { listen } from "../../src/net/mod.ts";
 import { curl, scratch, sha256, withCurl } from "../support/curl.ts";

@@ -7,7 +7,7 @@ import { compress } from "hono/compress";
 import { cors } from "hono/cors";
 import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
-import { upgradeResponse } from "../../src/http/switch.ts";
+import { upgradeResponse } from "../../src/http1/switch.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { listening, say } from "../support/http_server.ts";
 

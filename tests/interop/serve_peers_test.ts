@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { Client } from "../../src/http/client/client.ts";
-import { connectResponse, upgradeResponse, wantsUpgrade } from "../../src/http/switch.ts";
+import { connectResponse, upgradeResponse, wantsUpgrade } from "../../src/http1/switch.ts";
 import { daemon } from "../support/daemon.ts";
 import { listening } from "../support/http_server.ts";
 import { skipUnless, spawn, which } from "../support/runtime.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { connectResponse, upgradeResponse } from "../../src/http1/respond.ts";
+import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { webSocketOver } from "../../src/websocket/over.ts";

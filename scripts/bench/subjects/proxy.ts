@@ -7,7 +7,7 @@
 import { createServer } from "node:http";
 import net from "node:net";
 import type { Duplex } from "node:stream";
-import { connectResponse } from "../../../src/http1/respond.ts";
+import { connectResponse } from "../../../src/http1/switch.ts";
 import { serveConnection } from "../../../src/http1/server_connection.ts";
 import { tunnel } from "../../../src/proxy/tunnel.ts";
 import { connect, listen } from "../../../src/net/mod.ts";

@@ -6,7 +6,7 @@
 
 import { createServer } from "node:http";
 import type { Duplex as NodeDuplex } from "node:stream";
-import { upgradeResponse } from "../../../src/http1/respond.ts";
+import { upgradeResponse } from "../../../src/http1/switch.ts";
 import { serveConnection } from "../../../src/http1/server_connection.ts";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";
 import { listen } from "../../../src/net/mod.ts";

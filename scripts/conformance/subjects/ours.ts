@@ -7,7 +7,8 @@
 import { Client } from "../../../src/http/client/client.ts";
 import { serve } from "../../../src/http/server/serve.ts";
 import type { Server } from "../../../src/http/server/server.ts";
-import { connectResponse, onUpgrade, upgradeResponse, wantsUpgrade } from "../../../src/http/switch.ts";
+import { connectResponse, upgradeResponse, wantsUpgrade } from "../../../src/http1/switch.ts";
+import { onUpgrade } from "../../../src/http1/upgrade.ts";
 import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";
 import { tunnel } from "../../../src/proxy/tunnel.ts";

@@ -5,7 +5,7 @@
  */
 
 import { checkGiven, checkOneOf, checkOptions, checkSignal, type Kinds, wrongType } from "../../bytes/arguments.ts";
-import { protocolList } from "../../http1/respond.ts";
+import { protocolList } from "../../http1/switch.ts";
 import type { ClientConnectionOptions } from "../../http1/options.ts";
 import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.ts";
 import { checkTls } from "../../duplex/check_network.ts";

@@ -5,6 +5,7 @@
  */
 
 import type { IncomingRequest } from "../../http1/incoming.ts";
+import { standFor } from "../../http1/upgrade.ts";
 
 /** A CONNECT, given to the `connect` hook of `serve`. It is an address, so `connect(request)` dials it. */
 export class ConnectRequest {
@@ -28,11 +29,7 @@ export class ConnectRequest {
     this.authority = incoming.target;
     this.hostname = authority.hostname;
     this.port = authority.port;
-  }
-
-  /** The request below. */
-  static incoming(request: object): IncomingRequest | undefined {
-    return #incoming in request ? request.#incoming : undefined;
+    standFor(this, incoming);
   }
 
   /** The headers, `Proxy-Authorization` among them. */

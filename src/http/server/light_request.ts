@@ -8,6 +8,7 @@
  */
 
 import type { IncomingRequest } from "../../http1/incoming.ts";
+import { standFor } from "../../http1/upgrade.ts";
 
 /** What a light request knows of where it came from. */
 export interface RequestOrigin {
@@ -38,11 +39,7 @@ export class LightRequest {
   constructor(incoming: IncomingRequest, base: string) {
     this.#incoming = incoming;
     this.#base = base;
-  }
-
-  /** The request below `request`, if a server of this package made it. */
-  static incoming(request: object): IncomingRequest | undefined {
-    return #incoming in request ? request.#incoming : undefined;
+    standFor(this, incoming);
   }
 
   /** See `Request.method`. */
@@ -112,7 +109,9 @@ export class LightRequest {
 
   /** See `Request.clone`. */
   clone(): Request {
-    return this.#materialize().clone();
+    const clone = this.#materialize().clone();
+    standFor(clone, this.#incoming);
+    return clone;
   }
 
   /** A real request in place of this one; both share the body. */
@@ -180,7 +179,9 @@ export class LightRequest {
     const { method, signal } = this.#incoming;
     const bodied = method !== "GET" && method !== "HEAD" ? this.body : null;
     const init = { method, headers: this.headers, body: bodied, signal, duplex: "half" };
-    return this.#real = new Request(this.url, init as RequestInit);
+    this.#real = new Request(this.url, init as RequestInit);
+    standFor(this.#real, this.#incoming);
+    return this.#real;
   }
 }
 

@@ -10,7 +10,7 @@ import { departed, isDeparture, isPeersDoing, statusOf } from "../../http1/failu
 import { closeWithFarewell } from "../../http1/farewell.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import { type ServerConnectionOptions, serverSettings } from "../../http1/options.ts";
-import type { OutgoingResponse } from "../../http1/respond.ts";
+import type { OutgoingResponse } from "../../http1/outgoing_response.ts";
 import { serveConnection, type ServerConnection } from "../../http1/server_connection.ts";
 import { Deferred } from "../../duplex/deferred.ts";
 import { giveUp, type Owned } from "../../http1/owned.ts";
@@ -26,7 +26,7 @@ import { listen } from "../platform.ts";
 import { fieldsOf, outgoing, withTrailers } from "./response_writer.ts";
 import type { ServeHandler, ServeOptions } from "./serve_options.ts";
 import { ServeInfo } from "./serve_info.ts";
-import { type Acceptance, acceptanceOf, type OnSwitched } from "../switch.ts";
+import { type Acceptance, acceptanceOf, type OnSwitched } from "../../http1/switch.ts";
 
 /** How a server ends. */
 export interface ShutdownOptions {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
-import { connectResponse, upgradeResponse } from "../../../src/http1/respond.ts";
+import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";
 import { type Handler, serveConnection } from "../../../src/http1/server_connection.ts";
 import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import { TransportError } from "../../../src/errors/transport_error.ts";

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
-import { upgradeResponse } from "../../../src/http1/respond.ts";
+import { upgradeResponse } from "../../../src/http1/switch.ts";
 import { ProtocolError } from "../../../src/errors/protocol_error.ts";
 import { answer, dialing, dialingServed, rejection } from "../../support/dialing.ts";
 import { everyCut, readUntil, turns, wire } from "../../support/wire.ts";

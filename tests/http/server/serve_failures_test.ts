@@ -1,7 +1,7 @@
 import { test, type TestContext } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
 import { TransportError } from "../../../src/errors/transport_error.ts";
-import { upgradeResponse } from "../../../src/http/switch.ts";
+import { upgradeResponse } from "../../../src/http1/switch.ts";
 import { connect } from "../../../src/net/node/mod.ts";
 import { dial, listening, say } from "../../support/http_server.ts";
 import { readAll, readUntil, turns, wire } from "../../support/wire.ts";

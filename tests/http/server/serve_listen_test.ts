@@ -6,7 +6,7 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Client } from "../../../src/http/client/client.ts";
 import { LightResponse } from "../../../src/http/server/light_response.ts";
 import { serve } from "../../../src/http/server/serve.ts";
-import { connectResponse, upgradeResponse } from "../../../src/http/switch.ts";
+import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";
 import { connect, type Socket, startTls, TransportError } from "../../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../../support/certificates.ts";

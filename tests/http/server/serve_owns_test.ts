@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { connectResponse, upgradeResponse } from "../../../src/http/switch.ts";
+import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";
 import { tunnel } from "../../../src/proxy/tunnel.ts";
 import { connect } from "../../../src/net/mod.ts";
 import * as node from "../../../src/net/node/mod.ts";

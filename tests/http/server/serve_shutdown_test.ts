@@ -4,7 +4,7 @@ import type { Upgraded } from "../../../src/http1/upgraded.ts";
 import { LightResponse } from "../../../src/http/server/light_response.ts";
 import { serve } from "../../../src/http/server/serve.ts";
 import type { ServeHandler } from "../../../src/http/server/serve_options.ts";
-import { connectResponse, upgradeResponse } from "../../../src/http/switch.ts";
+import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";
 import { tunnel } from "../../../src/proxy/mod.ts";
 import { rejection } from "../../support/dialing.ts";
 import { dial, listening } from "../../support/http_server.ts";

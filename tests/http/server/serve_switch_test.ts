@@ -2,13 +2,8 @@ import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";
-import {
-  connectResponse,
-  offeredProtocols,
-  onUpgrade,
-  upgradeResponse,
-  wantsUpgrade,
-} from "../../../src/http/switch.ts";
+import { connectResponse, offeredProtocols, upgradeResponse, wantsUpgrade } from "../../../src/http1/switch.ts";
+import { onUpgrade } from "../../../src/http1/upgrade.ts";
 import { dial, listening, say } from "../../support/http_server.ts";
 import { readAll, readUntil, text, wire } from "../../support/wire.ts";
 

@@ -1,0 +1,30 @@
+/**
+ * What a server is asked to send.
+ *
+ * @module
+ */
+
+import type { FieldsInit } from "../semantics/fields.ts";
+import type { OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
+
+/** A response to be sent. */
+export interface OutgoingResponse {
+  /** 200–999; 101 only for a switch that the request proposed. */
+  readonly status: number;
+  /** The registered phrase when left out; may be empty. */
+  readonly reason?: string | undefined;
+  /** The field lines, written as they are spelled. Framing and `Date` are added where they are missing. */
+  readonly fields?: FieldsInit | undefined;
+  /** The body; none when left out. */
+  readonly body?: OutgoingBody | null | undefined;
+  /** Sent behind a chunked body, if the request said `TE: trailers` and the field `Trailer` announces them. */
+  readonly trailers?: OutgoingTrailers | undefined;
+}
+
+/** A response that switches: it has no body. */
+export interface SwitchResponse extends OutgoingResponse {
+  /** None. */
+  readonly body?: null | undefined;
+  /** None. */
+  readonly trailers?: undefined;
+}
