@@ -32,7 +32,10 @@ test("nextTurn() calls one of those that wait in a turn, in their order", async 
 });
 
 test("nextTurn() lets sockets have their turn as well (Deno 2.9.6 does not look at them while there are immediates)", async () => {
-  const server = createServer((socket: Socket) => socket.on("data", (data) => socket.write(data)));
+  // The client leaves without reading all: a reset may come of it.
+  const server = createServer((socket: Socket) =>
+    socket.on("error", () => {}).on("data", (data) => socket.write(data))
+  );
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as { port: number };
   const socket = createConnection(port, "127.0.0.1");
