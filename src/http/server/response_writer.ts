@@ -63,20 +63,22 @@ type Chunk = ReadableStreamReadResult<Uint8Array>;
 /** A body that is over with its first chunk goes out with the head; the head waits for nothing that is yet to come. */
 async function firstChunk(head: OutgoingResponse, body: ReadableStream<Uint8Array>): Promise<OutgoingResponse> {
   const reader = body.getReader();
-  const first = reader.read();
-  if (!await comesSoon(first)) return { ...head, body: rest(reader, [first]) };
-  const { done, value } = await first;
-  if (done) return { ...head, body: new Uint8Array(0) };
-  const second = reader.read();
-  const over = await comesSoon(second) && (await second.catch(() => null))?.done === true;
-  return { ...head, body: over && value instanceof Uint8Array ? value : rest(reader, [first, second]) };
+  const begun = [reader.read()];
+  const first = await soon(begun[0]!);
+  if (first === "failed") await begun[0]; // throws: nothing is sent yet
+  if (first === "failed" || first === "later") return { ...head, body: rest(reader, begun) };
+  if (first.done) return { ...head, body: new Uint8Array(0) };
+  begun.push(reader.read());
+  const second = await soon(begun[1]!);
+  const over = typeof second === "object" && second.done && first.value instanceof Uint8Array;
+  return { ...head, body: over ? first.value : rest(reader, begun) };
 }
 
-async function comesSoon(chunk: Promise<Chunk>): Promise<boolean> {
-  let came = false;
-  const mark = (): void => void (came = true);
-  chunk.then(mark, mark);
-  for (let turn = 0; turn < TURNS && !came; turn++) await null;
+/** A chunk, or an end, that is there already. */
+async function soon(chunk: Promise<Chunk>): Promise<Chunk | "failed" | "later"> {
+  let came: Chunk | "failed" | "later" = "later";
+  chunk.then((read) => came = read, () => came = "failed");
+  for (let turn = 0; turn < TURNS && came === "later"; turn++) await null;
   return came;
 }
 
