@@ -34,14 +34,14 @@ export interface PeerWatcher {
   onPeerFailure(error: unknown): void;
 }
 
-/** A channel that can tell how its peer leaves although nobody reads from it. */
+/** A channel that can tell how its peer leaves although it is not being read. */
 export interface Watchable {
   /**
-   * From now on `watcher` is told, also of what has happened before, and maybe twice; whoever was told until now is not
-   * any more. Nothing is lost: what the peer sends meanwhile is for the next `read()`, and of that no more is taken in than
+   * From now on `watcher` is told, also of what has happened before, and maybe twice; the watcher before it is not told any
+   * more. Nothing is lost: what the peer sends meanwhile is for the next `read()`, and of that no more is taken in than
    * the channel holds anyway.
    *
-   * @param watcher `null` for nobody.
+   * @param watcher `null` ends it.
    * @returns Whether the peer's end is told as well, and not failures only.
    */
   watchPeer(watcher: PeerWatcher | null): boolean;

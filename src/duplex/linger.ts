@@ -9,7 +9,7 @@ import { type Clock, Deadline } from "./clock.ts";
 import { PART_COST } from "./turn.ts";
 import type { Wire } from "./wire.ts";
 
-/** What the peer may still send into nothing, where nobody says how much. 1 MiB. */
+/** What the peer may still send into nothing, where no limit is given. 1 MiB. */
 const MAX_LINGER_BYTES = 1_048_576;
 
 /** How long each stage may take. In milliseconds; 0 or `Infinity` waits without end. */
@@ -26,7 +26,7 @@ export interface LingerLimits {
   readonly clock: Clock;
 }
 
-/** Ends a connection politely. A read may be pending; whoever waits for it gets no other. Never rejects. */
+/** Ends a connection politely. A read may be pending; its reader gets no other. Never rejects. */
 export async function linger(wire: Wire, limits: LingerLimits): Promise<void> {
   const { writeTimeoutMs, clock } = limits;
   const deadline = new Deadline(clock);

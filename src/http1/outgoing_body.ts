@@ -4,6 +4,7 @@
  * @module
  */
 
+import { soon } from "../duplex/soon.ts";
 import { isBytes, wrongType } from "../bytes/arguments.ts";
 import type { BodySize } from "./machine/send_framing.ts";
 import { Fields, type FieldsInit } from "../semantics/fields.ts";
@@ -107,7 +108,8 @@ export class OutgoingStream {
     const chunks = this.#chunks = chunksOf(this.#source);
     try {
       let first: NextChunk | null = chunks.next();
-      if (!await comesSoon(first)) await send(NOTHING);
+      // A chunk that is there already leaves with the head; the head waits for no other.
+      if (await soon<object>(first, SOON_TURNS) === "later") await send(NOTHING);
       while (!this.#over) {
         const { done, value } = await (first ?? chunks.next());
         first = null;
@@ -140,15 +142,6 @@ type NextChunk = Promise<IteratorResult<unknown>> | Promise<ReadableStreamReadRe
 const NOTHING: Uint8Array = new Uint8Array(0);
 /** A chunk that is there already takes one or two turns through a stream, and five through `ReadableStream.from()`. */
 const SOON_TURNS = 5;
-
-/** Whether a chunk is there already, so that head and chunk can leave together. */
-async function comesSoon(next: NextChunk): Promise<boolean> {
-  let came = false;
-  const mark = (): void => void (came = true);
-  next.then(mark, mark);
-  for (let turn = 0; turn < SOON_TURNS && !came; turn++) await null;
-  return came;
-}
 
 /** What is alike in a reader and an iterator. */
 interface Chunks {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { soon } from "../../duplex/soon.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import type { OutgoingBody, OutgoingTrailers } from "../../http1/outgoing_body.ts";
 import type { OutgoingResponse } from "../../http1/outgoing_response.ts";
@@ -64,22 +65,14 @@ type Chunk = ReadableStreamReadResult<Uint8Array>;
 async function firstChunk(head: OutgoingResponse, body: ReadableStream<Uint8Array>): Promise<OutgoingResponse> {
   const reader = body.getReader();
   const begun = [reader.read()];
-  const first = await soon(begun[0]!);
+  const first = await soon(begun[0]!, TURNS);
   if (first === "failed") await begun[0]; // throws: nothing is sent yet
   if (first === "failed" || first === "later") return { ...head, body: rest(reader, begun) };
   if (first.done) return { ...head, body: new Uint8Array(0) };
   begun.push(reader.read());
-  const second = await soon(begun[1]!);
+  const second = await soon(begun[1]!, TURNS);
   const over = typeof second === "object" && second.done && first.value instanceof Uint8Array;
   return { ...head, body: over ? first.value : rest(reader, begun) };
-}
-
-/** A chunk, or an end, that is there already. */
-async function soon(chunk: Promise<Chunk>): Promise<Chunk | "failed" | "later"> {
-  let came: Chunk | "failed" | "later" = "later";
-  chunk.then((read) => came = read, () => came = "failed");
-  for (let turn = 0; turn < TURNS && came === "later"; turn++) await null;
-  return came;
 }
 
 /** A body of which the first reads have begun already. */
