@@ -26,7 +26,8 @@
 export type * from "./src/http1/mod.ts";
 export type * from "./src/net/mod.ts";
 export { handshake } from "./src/http1/client_connection.ts";
-export { UnsentError } from "./src/http1/outgoing_request.ts";
+export { UnsentError } from "./src/errors/unsent_error.ts";
+export type { HttpUpgradeError } from "./src/errors/http_upgrade_error.ts";
 export { IncomingRequest, IncomingResponse } from "./src/http1/incoming.ts";
 export { serveConnection } from "./src/http1/server_connection.ts";
 export { UpgradeRejected } from "./src/errors/upgrade_rejected.ts";

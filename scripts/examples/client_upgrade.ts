@@ -29,8 +29,9 @@ export async function echo(url: string, text: string, token: string): Promise<st
     await io.close();
     return back;
   } catch (error) {
-    if (!(error instanceof UpgradeRejected) || !(error.response instanceof Response)) throw error;
-    return `${error.response.status}: ${await error.response.text()}`;
+    if (!(error instanceof UpgradeRejected)) throw error;
+    const { message, response }: UpgradeRejected<Response> = error;
+    return response === undefined ? message : `${response.status}: ${await response.text()}`;
   } finally {
     await client.close(); // where the runtime knows it: await using client = new Client();
   }

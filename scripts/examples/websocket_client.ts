@@ -112,8 +112,9 @@ try {
   process.exit(wasClean ? 0 : 1);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  if (error instanceof UpgradeRejected && error.response instanceof Response) {
-    console.error(await error.response.text());
+  if (error instanceof UpgradeRejected) {
+    const { response }: UpgradeRejected<Response> = error;
+    if (response !== undefined) console.error(await response.text());
   }
   process.exit(1);
 }

@@ -1,8 +1,10 @@
 /**
- * The peer broke HTTP.
+ * The peer broke HTTP. The parsers of `http1/machine/` make this error, and the drivers answer with its status.
  *
  * @module
  */
+
+import type { HttpUpgradeError } from "./http_upgrade_error.ts";
 
 /**
  * Why a message was refused. Check this, not `instanceof`: two copies of the package still agree on it.
@@ -44,8 +46,8 @@ export type ProtocolErrorCode =
   | "truncated"
   | "bad-content-coding";
 
-/** The peer broke the protocol. */
-export class ProtocolError extends Error {
+/** The peer broke HTTP. */
+export class ProtocolError extends Error implements HttpUpgradeError {
   /** The name, for logs. */
   override readonly name = "ProtocolError";
   /** Which rule was broken. */

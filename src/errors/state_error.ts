@@ -1,8 +1,10 @@
 /**
- * We were called out of turn.
+ * The caller was out of turn: a call that does not fit the state of a connection, a body, a socket or a WebSocket.
  *
  * @module
  */
+
+import type { HttpUpgradeError } from "./http_upgrade_error.ts";
 
 /** What was called out of turn. */
 export type StateErrorCode =
@@ -21,7 +23,7 @@ export type StateErrorCode =
   | "canceled";
 
 /** This side was called out of turn, or with a message that cannot be sent. */
-export class StateError extends Error {
+export class StateError extends Error implements HttpUpgradeError {
   /** The name, for logs. */
   override readonly name = "StateError";
   /** What was wrong with the call. */

@@ -1,13 +1,16 @@
 /**
- * How a transport fails, in the same words on every runtime.
+ * How a transport fails, in the same words on every runtime. The adapters of `net/` translate the errors of their runtime
+ * to this one, and the drivers throw it when a time is up.
  *
  * @module
  */
 
+import type { HttpUpgradeError } from "./http_upgrade_error.ts";
+
 /**
  * What happened to the wire.
  *
- * - `refused`: nobody listens at the address.
+ * - `refused`: nothing listens at the address.
  * - `unreachable`: the name or the address cannot be reached.
  * - `timeout`: the attempt or the peer took too long.
  * - `reset`: the peer or the network cut the connection (RST, broken pipe).
@@ -18,7 +21,7 @@
 export type TransportErrorCode = "refused" | "unreachable" | "timeout" | "reset" | "closed" | "tls" | "address";
 
 /** The transport failed; nothing is said about the protocol that ran on it. */
-export class TransportError extends Error {
+export class TransportError extends Error implements HttpUpgradeError {
   /** The name, for logs. */
   override readonly name = "TransportError";
   /** What happened. */

@@ -1,8 +1,11 @@
 /**
- * There is no upgrade.
+ * There is no upgrade. The drivers of `http1/` reject the promise of an upgrade with this error, and so do the clients of
+ * `http/` and `websocket/`.
  *
  * @module
  */
+
+import type { HttpUpgradeError } from "./http_upgrade_error.ts";
 
 /** Why a request proposes no switch. */
 export type NoProposal = "not-requested" | "http10" | "no-connection-token";
@@ -32,54 +35,94 @@ export type UpgradeRejection =
   | "low-level"
   | "canceled";
 
-/** The connection stays what it was, or is gone: no upgrade. */
-export class UpgradeRejected extends Error {
+/**
+ * There is no upgrade: the connection goes on with HTTP, or it is gone.
+ *
+ * @typeParam Answer What `response` is: `IncomingResponse` where `handshake()` has made the connection, `Response` from
+ * `Client`, `WebSocket` and `WebSocketStream`.
+ *
+ * @example What a server says that does not switch
+ * ```ts
+ * import { Client, serve, UpgradeRejected } from "@http-upgrade/http-upgrade";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serve({ port: 0, hostname: "127.0.0.1" }, () => new Response("no", { status: 403 }));
+ * const [{ port }] = await server.listening;
+ * await using client = new Client();
+ * try {
+ *   await client.upgrade(`http://127.0.0.1:${port}/`, { protocol: "echo" });
+ * } catch (error) {
+ *   if (!(error instanceof UpgradeRejected)) throw error;
+ *   const { code, response }: UpgradeRejected<Response> = error;
+ *   assertEquals([code, await response?.text()], ["refused", "no"]);
+ * }
+ * ```
+ */
+export class UpgradeRejected<Answer = unknown> extends Error implements HttpUpgradeError {
   /** The name, for logs. */
   override readonly name = "UpgradeRejected";
   /** Why. */
-  readonly reason: UpgradeRejection;
+  readonly code: UpgradeRejection;
+  /** The clause that the request does not keep to, where it proposes no upgrade. */
+  readonly rfc: string | undefined;
   /** The status of the answer, where there was one. */
   readonly status: number | undefined;
-  /** The answer itself with its body, on a client: the server's, or with `proxy-refused` the proxy's. */
-  readonly response: unknown;
+  /**
+   * The answer itself with its body, on a client: the server's, or with `proxy-refused` the proxy's. Read the body or
+   * cancel it: its connection is busy until then.
+   */
+  readonly response: Answer | undefined;
   /** The proxy that refused, `host:port`; `undefined` where the server did. */
   readonly proxy: string | undefined;
 
   /**
    * Makes the error.
    *
-   * @param reason Why.
+   * @param code Why.
    * @param options What is known beyond that.
    */
-  constructor(reason: UpgradeRejection, options: UpgradeRejectedOptions = {}) {
-    super(explain(reason, options), options.cause === undefined ? undefined : { cause: options.cause });
-    this.reason = reason;
+  constructor(code: UpgradeRejection, options: UpgradeRejectedOptions<Answer> = {}) {
+    super(explain(code, options), options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.rfc = proposesNothing(code) ? SWITCHING : undefined;
     this.status = options.status;
     this.response = options.response;
     this.proxy = options.proxy;
   }
+
+  /** The same as `code`, under its name in versions before. */
+  get reason(): UpgradeRejection {
+    return this.code;
+  }
 }
 
-/** What is known of a rejection beyond its reason. */
-export interface UpgradeRejectedOptions {
+/** What is known of a rejection beyond its code. */
+export interface UpgradeRejectedOptions<Answer = unknown> {
   /** The status of the answer. */
   readonly status?: number | undefined;
   /** The answer itself. */
-  readonly response?: unknown;
+  readonly response?: Answer | undefined;
   /** The proxy that refused, `host:port`. */
   readonly proxy?: string | undefined;
   /** What came before. */
   readonly cause?: unknown;
 }
 
-function explain(reason: UpgradeRejection, { status, proxy }: UpgradeRejectedOptions): string {
-  switch (reason) {
+/** The clause on Upgrade. */
+const SWITCHING = "RFC 9110 §7.8";
+
+function proposesNothing(code: UpgradeRejection): code is NoProposal {
+  return code === "not-requested" || code === "http10" || code === "no-connection-token";
+}
+
+function explain(code: UpgradeRejection, { status, proxy }: UpgradeRejectedOptions): string {
+  switch (code) {
     case "not-requested":
-      return "No upgrade: the message proposed none (RFC 9110 §7.8), or is a copy of the one that was received";
+      return `No upgrade: the message proposed none (${SWITCHING}), or is a copy of the one that was received`;
     case "http10":
-      return "No upgrade: Upgrade means nothing in HTTP/1.0 (RFC 9110 §7.8)";
+      return `No upgrade: Upgrade means nothing in HTTP/1.0 (${SWITCHING})`;
     case "no-connection-token":
-      return "No upgrade: Connection does not hold the option upgrade (RFC 9110 §7.8)";
+      return `No upgrade: Connection does not hold the option upgrade (${SWITCHING})`;
     case "refused":
       return `No upgrade: the answer was ${status}`;
     case "proxy-refused":
@@ -95,6 +138,6 @@ function explain(reason: UpgradeRejection, { status, proxy }: UpgradeRejectedOpt
     case "canceled":
       return "No upgrade: the connection ended before";
     default:
-      return reason satisfies never;
+      return code satisfies never;
   }
 }

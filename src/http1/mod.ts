@@ -38,7 +38,7 @@ export { IncomingRequest, IncomingResponse } from "./incoming.ts";
 export { IncomingBody } from "./incoming_body.ts";
 export type { ClientConnectionOptions, Closed, ConnectionOptions, ServerConnectionOptions } from "./options.ts";
 export type { ByteSource, OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
-export { type OutgoingRequest, type SendOptions, UnsentError } from "./outgoing_request.ts";
+export type { OutgoingRequest, SendOptions } from "./outgoing_request.ts";
 export type { Owned } from "./owned.ts";
 export type { OutgoingResponse, SwitchResponse } from "./outgoing_response.ts";
 export {
@@ -58,5 +58,7 @@ export {
 } from "./switch.ts";
 export { type Handler, serveConnection, ServerConnection } from "./server_connection.ts";
 export { onUpgrade } from "./upgrade.ts";
+export { UnsentError } from "../errors/unsent_error.ts";
+export type { HttpUpgradeError } from "../errors/http_upgrade_error.ts";
 export { UpgradeRejected, type UpgradeRejectedOptions, type UpgradeRejection } from "../errors/upgrade_rejected.ts";
 export { type Agreement, type Parts, Upgraded } from "./upgraded.ts";

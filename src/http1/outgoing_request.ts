@@ -1,5 +1,5 @@
 /**
- * What a client is asked to send, and the error that says that nothing of it was sent.
+ * What a client is asked to send. `ClientConnection` takes it, and `http/client/` makes it of a `Request`.
  *
  * @module
  */
@@ -37,25 +37,4 @@ export interface SendOptions {
   readonly onInformational?: ((head: ResponseHead) => void) | undefined;
   /** How long `Expect: 100-continue` holds back the body; the connection's `continueTimeoutMs` when left out. */
   readonly continueTimeoutMs?: number | undefined;
-}
-
-/** A request that never reached the wire: it can be sent again elsewhere without a second thought. */
-export class UnsentError extends Error {
-  /** The name, for logs. */
-  override readonly name = "UnsentError";
-  /** What can be checked without `instanceof`. */
-  readonly code = "unsent";
-  /** The request, its body untouched. */
-  readonly request: OutgoingRequest;
-
-  /**
-   * Makes the error.
-   *
-   * @param request The request.
-   * @param cause Why it was not sent.
-   */
-  constructor(request: OutgoingRequest, cause: unknown) {
-    super("The request was not sent", { cause });
-    this.request = request;
-  }
 }

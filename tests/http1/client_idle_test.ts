@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import { UnsentError } from "../../src/http1/outgoing_request.ts";
+import { UnsentError } from "../../src/errors/unsent_error.ts";
 import { ProtocolError } from "../../src/errors/protocol_error.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";

@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import { type OutgoingRequest, UnsentError } from "../../src/http1/outgoing_request.ts";
+import { UnsentError } from "../../src/errors/unsent_error.ts";
+import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { FakeClock, readUntil, turns, wire } from "../support/wire.ts";

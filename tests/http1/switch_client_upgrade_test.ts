@@ -3,7 +3,8 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import { ProtocolError } from "../../src/errors/protocol_error.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import type { ResponseHead } from "../../src/semantics/message.ts";
-import { type OutgoingRequest, UnsentError } from "../../src/http1/outgoing_request.ts";
+import { UnsentError } from "../../src/errors/unsent_error.ts";
+import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
 import type { IncomingResponse } from "../../src/http1/incoming.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { everyCut, readAll, readUntil, text, wire } from "../support/wire.ts";

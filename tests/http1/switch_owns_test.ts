@@ -43,7 +43,7 @@ for (const [name, head, accept] of proposals) {
     await client.closeWrite();
     await readAll(client);
     await connection.closed;
-    assertEquals(reasons.map((reason) => [(reason as Error).name, (reason as { reason?: string }).reason]), [
+    assertEquals(reasons.map((reason) => [(reason as Error).name, (reason as { code?: string }).code]), [
       ["UpgradeRejected", "refused"],
     ]);
   });
@@ -62,7 +62,7 @@ for (const [name, head, accept] of proposals) {
     await connection.closed;
     dialed();
     await turns();
-    assertEquals(reasons.map((reason) => (reason as { reason?: string }).reason), ["canceled"]);
+    assertEquals(reasons.map((reason) => (reason as { code?: string }).code), ["canceled"]);
   });
 
   test(`${name} aborts what it owns when the connection fails under the head that switches`, async () => {
@@ -82,7 +82,7 @@ for (const [name, head, accept] of proposals) {
     await failing.client.write(wire(head));
     await failing.connection.closed;
     await turns();
-    assertEquals(again.reasons.map((reason) => (reason as { reason?: string }).reason), ["canceled"]);
+    assertEquals(again.reasons.map((reason) => (reason as { code?: string }).code), ["canceled"]);
   });
 
   test(`${name} aborts what it owns when the handler fails behind it, or takes too long`, async () => {
@@ -98,7 +98,7 @@ for (const [name, head, accept] of proposals) {
       await clock.advance(100);
       await readUntil(client, "¶¶");
       const expected = how === "fails" ? "canceled" : "timeout";
-      assertEquals(reasons.map((reason) => (reason as { reason?: string }).reason), [expected]);
+      assertEquals(reasons.map((reason) => (reason as { code?: string }).code), [expected]);
       client.abort();
     }
   });

@@ -121,5 +121,5 @@ test("upgradeResponse() promises the same upgrade as onUpgrade()", async () => {
 
 test("onUpgrade() rejects not-requested for any other object", async () => {
   const rejected = await assertRejects(() => onUpgrade({}), UpgradeRejected);
-  assert(rejected instanceof UpgradeRejected && rejected.reason === "not-requested");
+  assert(rejected instanceof UpgradeRejected && rejected.code === "not-requested");
 });

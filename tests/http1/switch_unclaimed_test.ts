@@ -226,11 +226,11 @@ function throwing(): never {
   throw new Error("no");
 }
 
-test("UpgradeRejected tells reason, status and cause", () => {
+test("UpgradeRejected tells code, status and cause", () => {
   const cause = new Error("why");
   const rejected = new UpgradeRejected("refused", { status: 403, cause });
   assertEquals(rejected.name, "UpgradeRejected");
-  assertEquals([rejected.reason, rejected.status, rejected.response], ["refused", 403, undefined]);
+  assertEquals([rejected.code, rejected.status, rejected.response], ["refused", 403, undefined]);
   assertStrictEquals(rejected.cause, cause);
   assertEquals(rejected.message, "No upgrade: the answer was 403");
   assert(!("cause" in new UpgradeRejected("timeout")));

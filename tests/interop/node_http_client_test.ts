@@ -8,7 +8,7 @@ import { connect as connectNode } from "node:net";
 import { Duplex as NodeDuplex, type Duplex as NodeStream } from "node:stream";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { type ClientHandshake, handshake } from "../../src/http1/client_connection.ts";
-import { UnsentError } from "../../src/http1/outgoing_request.ts";
+import { UnsentError } from "../../src/errors/unsent_error.ts";
 import type { ClientConnectionOptions } from "../../src/http1/options.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
@@ -453,7 +453,7 @@ testOverDoors(
         assertEquals(response.status, 200);
         const error = await rejection(onUpgrade(response));
         assertInstanceOf(error, UpgradeRejected);
-        assertEquals([error.reason, error.status], ["refused", 200]);
+        assertEquals([error.code, error.status], ["refused", 200]);
         await response.body.text();
         await sender.ready();
       }

@@ -121,10 +121,10 @@ export async function isPending(promise: Promise<unknown>): Promise<boolean> {
 }
 
 /** The rejection of an upgrade, which must have this reason. */
-export async function rejectedFor(reason: UpgradeRejection, upgraded: Promise<unknown>): Promise<UpgradeRejected> {
+export async function rejectedFor(code: UpgradeRejection, upgraded: Promise<unknown>): Promise<UpgradeRejected> {
   const error: unknown = await upgraded.then(() => null, (rejection) => rejection);
   assert(error instanceof UpgradeRejected, `expected an UpgradeRejected, got ${error}`);
-  assert(error.reason === reason, `expected the reason ${reason}, got ${error.reason}: ${error.message}`);
+  assert(error.code === code, `expected the code ${code}, got ${error.code}: ${error.message}`);
   return error;
 }
 

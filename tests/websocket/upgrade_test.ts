@@ -89,7 +89,7 @@ test("upgradeWebSocket() refuses a bad handshake with 400, and later requests ar
     assert(head.includes("Sec-WebSocket-Version: 13"), head);
     assert(!/accept|upgrade/i.test(head), head);
     const error = await assertRejects(() => sockets[0]!.opened, UpgradeRejected);
-    assertEquals([error.status, error.reason], [400, "refused"]);
+    assertEquals([error.status, error.code], [400, "refused"]);
     const closed = await sockets[0]!.closed;
     assertEquals([closed.closeCode, closed.wasClean, closed.error], [1006, false, error]);
     sockets[0]!.close();

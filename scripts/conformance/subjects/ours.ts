@@ -67,10 +67,10 @@ async function withClient(options: { proxy?: string }, ask: (client: Client) => 
   try {
     return await ask(client);
   } catch (error) {
-    if (!(error instanceof UpgradeRejected && error.response instanceof Response)) {
-      return { type: "error", message: `${error}` };
-    }
-    return { type: "response", status: error.response.status, body: await error.response.text() };
+    if (!(error instanceof UpgradeRejected)) return { type: "error", message: `${error}` };
+    const { response }: UpgradeRejected<Response> = error;
+    if (response === undefined) return { type: "error", message: `${error}` };
+    return { type: "response", status: response.status, body: await response.text() };
   } finally {
     await client.abort();
   }

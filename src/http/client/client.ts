@@ -6,7 +6,8 @@
 
 import { checkOptions, checkString } from "../../bytes/arguments.ts";
 import { handshake } from "../../http1/client_connection.ts";
-import { type OutgoingRequest, type SendOptions, UnsentError } from "../../http1/outgoing_request.ts";
+import { UnsentError } from "../../errors/unsent_error.ts";
+import type { OutgoingRequest, SendOptions } from "../../http1/outgoing_request.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import { clientSettings } from "../../http1/options.ts";
 import { attachUpgrade, onUpgrade, upgradeOf } from "../../http1/upgrade.ts";
@@ -238,7 +239,7 @@ export class Client implements AsyncDisposable {
     try {
       return await onUpgrade(response);
     } catch (error) {
-      if (!(error instanceof UpgradeRejected) || error.reason !== "refused") throw error;
+      if (!(error instanceof UpgradeRejected) || error.code !== "refused") throw error;
       const answer = this.#wrap(response, request, false, sending.decompress);
       throw new UpgradeRejected("refused", { status: response.status, response: answer });
     }

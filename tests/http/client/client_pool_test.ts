@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { UnsentError } from "../../../src/http1/outgoing_request.ts";
+import { UnsentError } from "../../../src/errors/unsent_error.ts";
 import { duplexPair } from "../../../src/duplex/pair.ts";
 import { TransportError } from "../../../src/errors/transport_error.ts";
 import { StateError } from "../../../src/errors/state_error.ts";

@@ -121,7 +121,7 @@ test("connect() rejects with the proxy's answer and its body, and closes behind 
   await answer(far, "HTTP/1.1 403 Forbidden¶Content-Length: 6¶¶policy");
   const error = await rejection(connecting);
   assertInstanceOf(error, UpgradeRejected);
-  assertEquals([error.reason, error.status, error.proxy], ["proxy-refused", 403, "proxy:80"]);
+  assertEquals([error.code, error.status, error.proxy], ["proxy-refused", 403, "proxy:80"]);
   assertEquals(await (error.response as Response).text(), "policy");
   await near.closed.catch(() => {});
   assertEquals(await far.read(), null);
@@ -156,7 +156,7 @@ for (const [what, ask] of asked) {
       assert(said.startsWith("CONNECT api.example.com:"), said);
       const error = await outcome;
       assertInstanceOf(error, UpgradeRejected);
-      assertEquals([error.reason, error.status, error.proxy], ["proxy-refused", status, "proxy:3128"]);
+      assertEquals([error.code, error.status, error.proxy], ["proxy-refused", status, "proxy:3128"]);
       assertEquals(error.message, `No tunnel: the proxy proxy:3128 answered ${status}`);
       const response = error.response as Response;
       assertEquals([response.url, await response.text()], ["http://proxy:3128/", "need auth"]);
@@ -173,7 +173,7 @@ test("upgrade() through a tunnel says that the server refused, and no proxy", as
   await answer(far, "HTTP/1.1 407 No¶Content-Length: 2¶¶no");
   const error = await outcome;
   assertInstanceOf(error, UpgradeRejected);
-  assertEquals([error.reason, error.status, error.proxy], ["refused", 407, undefined]);
+  assertEquals([error.code, error.status, error.proxy], ["refused", 407, undefined]);
   assertEquals((error.response as Response).url, "http://a/");
   await client.abort();
 });

@@ -83,7 +83,7 @@ test("upgrade() rejects with UpgradeRejected, whose response is readable, and ke
   const { client, dialed } = dialingServed(() => ({ status: 401, body: "who are you?", fields: [["x-a", "1"]] }));
   const error = await rejection(client.upgrade("http://a/", { protocol: "echo/1" }));
   assertInstanceOf(error, UpgradeRejected);
-  assertEquals([error.reason, error.status], ["refused", 401]);
+  assertEquals([error.code, error.status], ["refused", 401]);
   const { response } = error;
   assertInstanceOf(response, Response);
   assertEquals([response.status, response.headers.get("x-a")], [401, "1"]);

@@ -62,7 +62,7 @@ test("another status withdraws the upgrade and rejects it with that status [E13,
   const output = await say(port, UPGRADE + "GET /2 HTTP/1.1¶Host: a¶¶");
   assertEquals(output.match(/HTTP\/1\.1 403/g)?.length, 2);
   const error = await assertRejects(() => rejected, UpgradeRejected);
-  assertEquals([error.reason, error.status], ["refused", 403]);
+  assertEquals([error.code, error.status], ["refused", 403]);
   await server.shutdown();
 });
 
@@ -75,7 +75,7 @@ test("a body on the answer that switches is refused with 500 before anything is 
   });
   assertMatch(await say(port, UPGRADE), /^HTTP\/1\.1 500 /);
   const error = await assertRejects(() => rejected, UpgradeRejected);
-  assertEquals(error.reason, "upgrade-body");
+  assertEquals(error.code, "upgrade-body");
   await server.shutdown();
 });
 

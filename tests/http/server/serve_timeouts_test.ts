@@ -166,7 +166,7 @@ test("serve({ upgradeTimeoutMs }) answers 503 where nobody decides about an upgr
     await server.passes(1000, () => assertEquals(server.server.connections, 1));
     assertMatch(await readAll(server.socket), /^HTTP\/1\.1 503 .*connection: close¶/s);
     const error = await rejection(upgraded!);
-    assert(error instanceof UpgradeRejected && error.reason === "timeout", `${error}`);
+    assert(error instanceof UpgradeRejected && error.code === "timeout", `${error}`);
   }
 });
 
