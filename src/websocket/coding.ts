@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { WebSocketCodec } from "./machine/codec.ts";
 import { utf8Length } from "./machine/utf8.ts";
 import { bufferModule } from "./platform.ts";
 
@@ -66,3 +67,6 @@ export function allocate(bytes: number): Uint8Array {
   const { buffer, byteOffset } = native.Buffer.allocUnsafeSlow(bytes);
   return new Uint8Array(buffer, byteOffset, bytes);
 }
+
+/** All of it, for machines. */
+export const codec: WebSocketCodec = { readText, isText, textLength, encodeText, allocate };

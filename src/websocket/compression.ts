@@ -6,7 +6,7 @@
 
 import { JOIN_BYTES } from "../bytes/send_buffer.ts";
 import type { MessageKind } from "./machine/web_socket_event.ts";
-import { MAX_COMPRESSED_EXTRA_BYTES, MAX_COMPRESSED_GROWTH, tooLarge } from "./machine/web_socket_machine.ts";
+import { MAX_COMPRESSED_EXTRA_BYTES, MAX_COMPRESSED_GROWTH, tooLarge } from "./machine/frame_reader.ts";
 import { WebSocketProtocolError } from "../errors/web_socket_protocol_error.ts";
 import type { Role } from "./machine/frame.ts";
 import type { DeflateAgreement, DeflateDirection, DeflateOptions } from "./machine/permessage_deflate.ts";

@@ -21,7 +21,8 @@ import { ABNORMAL_CLOSURE, type CloseInfo, GOING_AWAY, INTERNAL_ERROR, NORMAL_CL
 import { WebSocketProtocolError } from "../errors/web_socket_protocol_error.ts";
 import type { Role } from "./machine/frame.ts";
 import type { DeflateAgreement, DeflateOptions } from "./machine/permessage_deflate.ts";
-import { answerTo, WebSocketMachine } from "./machine/web_socket_machine.ts";
+import { checkClose, echoOf } from "./machine/close_frame.ts";
+import { WebSocketMachine } from "./machine/web_socket_machine.ts";
 import { Compression, directionsOf, Inflation } from "./compression.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { maskingKey } from "./masking_keys.ts";
@@ -30,7 +31,7 @@ import { type MessageOptions, type MessageParts, MessageSender, type OutgoingMes
 import type { WebSocketSettings } from "./options.ts";
 import { Pings } from "./pings.ts";
 import { prepareDeflate } from "./platform.ts";
-import { allocate, encodeText, isText, readText, textLength } from "./coding.ts";
+import { codec } from "./coding.ts";
 
 /** How a WebSocket ended. */
 export interface WebSocketClosed extends CloseInfo {
@@ -58,7 +59,7 @@ export function closePayload(options: CloseOptions): { readonly closeCode: numbe
   checkObject(options, "options");
   const { reason = "" } = options;
   const closeCode = options.closeCode ?? (reason === "" ? null : NORMAL_CLOSURE);
-  WebSocketMachine.checkClose(closeCode, reason);
+  checkClose(closeCode, reason);
   return { closeCode, reason };
 }
 
@@ -142,7 +143,7 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#settings = settings;
     this.#wire = wire;
     const { maxMessageBytes } = settings;
-    const common = { maxMessageBytes, mayCompress: deflate !== null, answersClose: false, ...coding };
+    const common = { maxMessageBytes, mayCompress: deflate !== null, answersClose: false, codec };
     this.#machine = new WebSocketMachine(role === "client" ? { ...common, role, maskingKey } : { ...common, role });
     if (deflate !== null) {
       prepareDeflate();
@@ -350,7 +351,7 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#state = "closing";
     this.#receiver.end("ended");
     this.#limitClosing();
-    const answered = this.#sender.between(() => this.#machine.close(answerTo(closeCode)));
+    const answered = this.#sender.between(() => this.#machine.close(echoOf(closeCode)));
     const finish = (): Promise<void> => this.#finish({ closeCode, reason, wasClean: true });
     answered.then(finish, finish);
   }
@@ -417,8 +418,6 @@ export class WebSocketConnection implements AsyncDisposable {
     this.#closed.resolve(outcome);
   }
 }
-
-const coding = { allocate, readText, isText, textLength, encodeText };
 
 function closed(): StateError {
   return new StateError("closed", "The WebSocket was closed");

@@ -6,7 +6,7 @@
 
 import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
 import { TextGatherer } from "./machine/text_gatherer.ts";
-import { allocate, isText, readText } from "./coding.ts";
+import { allocate, codec } from "./coding.ts";
 import { nextTurn, type Pieces } from "./platform.ts";
 
 /** How much is copied in one turn. 1 MiB. */
@@ -51,7 +51,7 @@ export class BytesInTurns implements Pieces<Uint8Array> {
 
 /** Text: checked and read piece by piece. */
 export class TextInTurns implements Pieces<string> {
-  readonly #text: TextGatherer = new TextGatherer(readText, isText, allocate);
+  readonly #text: TextGatherer = new TextGatherer(codec);
 
   /** See {@linkcode Pieces}. */
   add(piece: Uint8Array): void {

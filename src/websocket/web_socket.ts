@@ -7,7 +7,7 @@
 import { checkNotShared, checkObject, wrongType } from "../bytes/arguments.ts";
 import { mayBeSent } from "./machine/close_code.ts";
 import { utf8Length } from "./machine/utf8.ts";
-import { WebSocketMachine } from "./machine/web_socket_machine.ts";
+import { checkClose } from "./machine/close_frame.ts";
 import { connectWebSocket, type WebSocketStreamOptions } from "./connect.ts";
 import type { WebSocketClosed, WebSocketConnection } from "./connection.ts";
 import type { Message } from "./message_receiver.ts";
@@ -197,7 +197,7 @@ export class WebSocket extends EventTarget {
       throw new DOMException(`Cannot close with code ${code}`, "InvalidAccessError");
     }
     try {
-      WebSocketMachine.checkClose(closeCode ?? 1000, String(reason));
+      checkClose(closeCode ?? 1000, String(reason));
     } catch {
       throw new DOMException("The reason is longer than 123 bytes", "SyntaxError");
     }

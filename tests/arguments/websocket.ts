@@ -180,6 +180,12 @@ export const webSocketTable: Table = {
       () => new WebSocketMachine({ role: "server", mayCompress: wrong("no") }),
       "options.mayCompress",
     ],
+    ["a number for a codec", () => new WebSocketMachine({ role: "server", codec: wrong(1) }), "options.codec"],
+    [
+      "a codec that cannot be called",
+      () => new WebSocketMachine({ role: "server", codec: { isText: wrong(true) } }),
+      "options.codec.isText",
+    ],
   ],
   "WebSocketMachine.receive": [["text", () => machine().receive(wrong("x")), "chunk"]],
   "WebSocketMachine.keepInput": TAKES_NOTHING,

@@ -29,7 +29,8 @@ const FIN = 0x80;
 const RSV1 = 0x40;
 const RSV2_AND_RSV3 = 0x30;
 const MASKED = 0x80;
-const MAX_CONTROL_BYTES = 125;
+/** The longest payload of a control frame (RFC 6455 §5.5). */
+export const MAX_CONTROL_BYTES = 125;
 
 /** The header of a frame that was received. */
 export interface FrameHeader {

@@ -7,8 +7,8 @@
  * @module
  */
 
-import type { Allocate } from "../../bytes/memory_pool.ts";
 import { BytesGatherer } from "./bytes_gatherer.ts";
+import type { WebSocketCodec } from "./codec.ts";
 import { TextGatherer } from "./text_gatherer.ts";
 import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
@@ -20,20 +20,10 @@ export class MessageAssembler {
   #compressed = false;
   #length = 0;
 
-  /**
-   * Has no message yet.
-   *
-   * @param readText Reads UTF-8, `null` if it is none.
-   * @param isText Whether bytes are UTF-8.
-   * @param allocate Makes memory.
-   */
-  constructor(
-    readText: (bytes: Uint8Array) => string | null,
-    isText: (bytes: Uint8Array) => boolean,
-    allocate: Allocate,
-  ) {
-    this.#bytes = new BytesGatherer(allocate);
-    this.#text = new TextGatherer(readText, isText, allocate);
+  /** Has no message yet. */
+  constructor(codec: WebSocketCodec) {
+    this.#bytes = new BytesGatherer(codec.allocate);
+    this.#text = new TextGatherer(codec);
   }
 
   /** What the message is made of; `null` while there is none. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+export type { WebSocketCodec } from "./codec.ts";
 export { type CloseInfo, MAX_REASON_BYTES, mayBeSent } from "./close_code.ts";
 export { type WebSocketErrorCode, WebSocketProtocolError } from "../../errors/web_socket_protocol_error.ts";
 export { type Extension, readExtensions, writeExtension } from "./extensions.ts";

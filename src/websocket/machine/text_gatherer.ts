@@ -5,8 +5,9 @@
  * @module
  */
 
-import { type Allocate, giveMemory, takeMemory } from "../../bytes/memory_pool.ts";
+import { giveMemory, takeMemory } from "../../bytes/memory_pool.ts";
 import { WebSocketProtocolError } from "../../errors/web_socket_protocol_error.ts";
+import type { WebSocketCodec } from "./codec.ts";
 import { maskInto } from "./mask.ts";
 import { incompleteTail, Utf8Validator } from "./utf8.ts";
 
@@ -18,9 +19,7 @@ const NOTHING = new Uint8Array(0);
 
 /** See the module. */
 export class TextGatherer {
-  readonly #readText: (bytes: Uint8Array) => string | null;
-  readonly #isText: (bytes: Uint8Array) => boolean;
-  readonly #allocate: Allocate;
+  readonly #codec: WebSocketCodec;
   readonly #cut: Utf8Validator = new Utf8Validator();
   /** What was read of it. */
   #text = "";
@@ -30,21 +29,9 @@ export class TextGatherer {
   /** Up to here it is UTF-8. */
   #checked = 0;
 
-  /**
-   * Has nothing yet.
-   *
-   * @param readText Reads UTF-8, `null` if it is none.
-   * @param isText Whether bytes are UTF-8.
-   * @param allocate Makes memory.
-   */
-  constructor(
-    readText: (bytes: Uint8Array) => string | null,
-    isText: (bytes: Uint8Array) => boolean,
-    allocate: Allocate,
-  ) {
-    this.#readText = readText;
-    this.#isText = isText;
-    this.#allocate = allocate;
+  /** Has nothing yet. */
+  constructor(codec: WebSocketCodec) {
+    this.#codec = codec;
   }
 
   /**
@@ -89,7 +76,7 @@ export class TextGatherer {
     const { length } = this.#memory;
     if (needed <= length || length >= PIECE_BYTES) return;
     const wanted = Math.max(needed, Math.min(needed + rest, Math.max(AT_ONCE_BYTES, needed * 4)), length * 2);
-    const grown = takeMemory(Math.min(wanted, PIECE_BYTES), this.#allocate);
+    const grown = takeMemory(Math.min(wanted, PIECE_BYTES), this.#codec.allocate);
     grown.set(this.#memory.subarray(0, this.#filled));
     giveMemory(this.#memory);
     this.#memory = grown;
@@ -101,13 +88,13 @@ export class TextGatherer {
     const complete = this.#filled - incompleteTail(memory, this.#filled);
     this.#cut.reset();
     if (!this.#cut.accepts(memory, complete, this.#filled)) throw badUtf8();
-    if (complete > this.#checked && !this.#isText(memory.subarray(this.#checked, complete))) throw badUtf8();
+    if (complete > this.#checked && !this.#codec.isText(memory.subarray(this.#checked, complete))) throw badUtf8();
     this.#checked = complete;
   }
 
   /** Reads what is known to be UTF-8. The rest, a character that is not complete, moves to the front. */
   #readPiece(): void {
-    const text = this.#readText(this.#memory.subarray(0, this.#checked));
+    const text = this.#codec.readText(this.#memory.subarray(0, this.#checked));
     if (text === null) throw badUtf8();
     this.#text += text;
     this.#memory.copyWithin(0, this.#checked, this.#filled);

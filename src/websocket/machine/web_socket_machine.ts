@@ -1,48 +1,22 @@
 /**
- * One end of a WebSocket, without a connection: messages in, bytes out; bytes in, events out. Never waits.
+ * One end of a WebSocket, without a connection: messages in, bytes out; bytes in, events out. Never waits. It holds what both
+ * directions share: Pongs that are due, and how far the close handshake is.
  *
  * ```text
- *  receive(bytes) ─▶ frame header ─▶ rules ─▶ unmask ─▶ assemble ─▶ next(): text | binary | compressed | ping | …
- *  send(), ping(), close() ─────────────────────────▶ frame, masked by a client ─────────────────────▶ take()
+ *  receive(bytes) ─▶ FrameReader: header, rules, unmask, assemble ─▶ next(): text | binary | compressed | ping | …
+ *  send(), ping(), close() ─▶ FrameWriter: header, mask ───────────▶ take()
  * ```
  *
  * @module
  */
 
-import {
-  checkBytes,
-  checkFunction,
-  checkObject,
-  checkOneOf,
-  checkOptions,
-  checkString,
-  type Kinds,
-  wrongType,
-} from "../../bytes/arguments.ts";
-import { giveMemory, takeMemory, zeros } from "../../bytes/memory_pool.ts";
-import { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
-import { JOIN_BYTES, SendBuffer } from "../../bytes/send_buffer.ts";
+import { checkBytes, checkFunction, checkObject, checkOneOf, checkOptions, type Kinds } from "../../bytes/arguments.ts";
 import { StateError } from "../../errors/state_error.ts";
-import { MAX_REASON_BYTES, mayBeSent, NO_STATUS_RECEIVED } from "./close_code.ts";
-import { WebSocketProtocolError } from "../../errors/web_socket_protocol_error.ts";
-import {
-  BINARY,
-  CLOSE,
-  CONTINUATION,
-  type FrameHeader,
-  frameHeaderBytes,
-  type FrameRules,
-  PING,
-  PONG,
-  readFrameHeader,
-  ROLES,
-  TEXT,
-  writeFrameHeader,
-} from "./frame.ts";
-import { maskInto, scratch } from "./mask.ts";
-import { MessageAssembler } from "./message_assembler.ts";
-import { badUtf8 } from "./text_gatherer.ts";
-import { encodeUtf8, isUtf8, readUtf8, utf8Length, writeAscii, writeUtf8 } from "./utf8.ts";
+import { checkClose, echoOf, writeClosePayload } from "./close_frame.ts";
+import { checkCodec, codecOf, type WebSocketCodec } from "./codec.ts";
+import { BINARY, CLOSE, CONTINUATION, MAX_CONTROL_BYTES, PING, PONG, ROLES, TEXT } from "./frame.ts";
+import { FrameReader } from "./frame_reader.ts";
+import { FrameWriter } from "./frame_writer.ts";
 import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
 /** What a machine can be told, on either end. */
@@ -56,19 +30,8 @@ export interface WebSocketMachineLimits {
    * is under way (RFC 6455 §5.5.1).
    */
   readonly answersClose?: boolean | undefined;
-  /** Reads UTF-8, `null` if it is none. A plain one by default; the platform's is faster on long text. */
-  readonly readText?: ((bytes: Uint8Array) => string | null) | undefined;
-  /** Makes memory for what is long; what is in it does not matter. Filled with zeros by default, which takes its time. */
-  readonly allocate?: ((bytes: number) => Uint8Array) | undefined;
-  /** Whether bytes are UTF-8. A plain one by default. */
-  readonly isText?: ((bytes: Uint8Array) => boolean) | undefined;
-  /** How many bytes a text takes. A plain one by default. */
-  readonly textLength?: ((text: string) => number) | undefined;
-  /**
-   * Writes UTF-8, as `TextEncoder.encodeInto()` does, into more room than it takes: Node's stops one character early where
-   * there is just enough. A plain one by default.
-   */
-  readonly encodeText?: ((text: string, target: Uint8Array) => { read: number; written: number }) | undefined;
+  /** What the platform does faster. Plain code by default, and for each function that is left out. */
+  readonly codec?: Partial<WebSocketCodec> | undefined;
 }
 
 /** What a client's machine must be told: clients mask what they send. */
@@ -96,37 +59,20 @@ const OPTIONS: Kinds<WebSocketMachineOptions> = {
   maxMessageBytes: "number",
   mayCompress: "boolean",
   answersClose: "boolean",
-  readText: "function",
-  allocate: "function",
-  isText: "function",
-  textLength: "function",
-  encodeText: "function",
+  codec: checkCodec,
 };
 
 /** 16 MiB, as tungstenite's longest frame; `ws` takes 100 MiB. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 16_777_216;
 
-/** Compressing may make a message longer: by an eighth with fixed codes (RFC 1951 §3.2.6), as zlib-ng does, and for each flush. */
-export const MAX_COMPRESSED_GROWTH = 2;
-/** What that is besides for a message however short. */
-export const MAX_COMPRESSED_EXTRA_BYTES = 64;
 /** So many Pongs wait at most, to be taken all at once. Autobahn's case 2.10 sends ten Pings and counts. */
 const MAX_PONGS = 16;
-
-/** Text of up to this length is written without the platform's encoder. */
-const SHORT_TEXT = 48;
-/** Text of up to this length gets room for whatever it holds; to measure it would cost more. */
-const UNMEASURED_CHARACTERS = 1024;
-/** Of UTF-8, for each half of a surrogate pair as well. */
-const MAX_BYTES_A_CHARACTER = 3;
-/** With the longest length and a key (RFC 6455 §5.2). */
-const MAX_HEADER_BYTES = 14;
 
 const NEED_DATA: WebSocketEvent = { type: "need-data" };
 const END: WebSocketEvent = { type: "end" };
 
 /**
- * See the module.
+ * The protocol of one end. What `take()` gives is for the transport, what `next()` gives for the user.
  *
  * @example
  * ```ts
@@ -143,18 +89,8 @@ const END: WebSocketEvent = { type: "end" };
  */
 export class WebSocketMachine {
   readonly #answersClose: boolean;
-  readonly #maskingKey: (() => number) | null;
-  readonly #maxMessageBytes: number;
-  readonly #readText: (bytes: Uint8Array) => string | null;
-  readonly #textLength: (text: string) => number;
-  readonly #encodeText: (text: string, target: Uint8Array) => { read: number; written: number };
-  readonly #in: ReceiveBuffer = new ReceiveBuffer();
-  readonly #out: SendBuffer;
-  readonly #assembler: MessageAssembler;
-  readonly #frame: FrameHeader = { fin: true, compressed: false, opcode: 0, length: 0, key: 0 };
-  readonly #rules: FrameRules;
-  /** How much of the current frame's payload is to come; -1 between two frames. */
-  #rest = -1;
+  readonly #reader: FrameReader;
+  readonly #writer: FrameWriter;
   /** The payloads of the Pongs that wait to be taken. */
   readonly #pongs: Uint8Array[] = [];
   #sending: MessageKind | null = null;
@@ -172,18 +108,13 @@ export class WebSocketMachine {
    */
   constructor(options: WebSocketMachineOptions) {
     checkOptions(options, OPTIONS);
-    checkOneOf(options.role, "options.role", ROLES);
-    if (options.role === "client") checkFunction(options.maskingKey, "options.maskingKey");
-    this.#maskingKey = options.maskingKey ?? null;
+    const { role, maskingKey, mayCompress = false, maxMessageBytes = DEFAULT_MAX_MESSAGE_BYTES } = options;
+    checkOneOf(role, "options.role", ROLES);
+    if (role === "client") checkFunction(maskingKey, "options.maskingKey");
+    const codec = codecOf(options.codec);
     this.#answersClose = options.answersClose ?? true;
-    this.#rules = { role: options.role, mayCompress: options.mayCompress ?? false };
-    this.#maxMessageBytes = options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES;
-    this.#readText = options.readText ?? readUtf8;
-    this.#textLength = options.textLength ?? utf8Length;
-    this.#encodeText = options.encodeText ?? encodeUtf8;
-    const allocate = options.allocate ?? zeros;
-    this.#out = new SendBuffer(allocate);
-    this.#assembler = new MessageAssembler(this.#readText, options.isText ?? isUtf8, allocate);
+    this.#reader = new FrameReader(codec, { role, mayCompress }, maxMessageBytes);
+    this.#writer = new FrameWriter(codec, maskingKey ?? null);
   }
 
   /** Whether a Close frame was sent: no message can be sent any more. */
@@ -203,7 +134,7 @@ export class WebSocketMachine {
 
   /** Whether bytes wait that `next()` has not looked at. */
   get hasInput(): boolean {
-    return this.#in.length > 0;
+    return this.#reader.in.length > 0;
   }
 
   /**
@@ -215,12 +146,12 @@ export class WebSocketMachine {
    */
   receive(chunk: Uint8Array, lent = false): void {
     if (!(chunk instanceof Uint8Array)) checkBytes(chunk, "chunk");
-    if (!this.#closeReceived) this.#in.push(chunk, lent);
+    if (!this.#closeReceived) this.#reader.in.push(chunk, lent);
   }
 
   /** Copies what `next()` has not looked at yet of a chunk that was lent. */
   keepInput(): void {
-    this.#in.own();
+    this.#reader.in.own();
   }
 
   /** The peer has ended its side. */
@@ -237,115 +168,28 @@ export class WebSocketMachine {
   next(): WebSocketEvent {
     if (this.#failure !== null) throw this.#failure;
     try {
-      return this.#next();
+      const event = this.#closeReceived ? null : this.#reader.next();
+      if (event !== null) return this.#found(event);
     } catch (error) {
       this.#failure = error;
       throw error;
     }
-  }
-
-  #next(): WebSocketEvent {
-    while (!this.#closeReceived) {
-      if (this.#rest === -1 && !this.#nextFrame()) break;
-      const event = this.#frame.opcode >= CLOSE ? this.#control() : this.#data();
-      if (event !== null) return event;
-      if (this.#rest !== -1) break;
-    }
     if (this.#closeReceived || this.#eof) return END;
-    this.#in.release();
-    this.#in.own();
+    this.#reader.in.release();
+    this.#reader.in.own();
     return NEED_DATA;
   }
 
-  /** Reads the header of a frame, and checks it against what came before. */
-  #nextFrame(): boolean {
-    const { bytes, start, end } = this.#in;
-    const frame = this.#frame;
-    const size = readFrameHeader(bytes, start, end, this.#rules, frame);
-    if (size === 0) return false;
-    if (frame.opcode < CLOSE) this.#checkOrder();
-    this.#in.start += size;
-    this.#rest = frame.length;
-    return true;
-  }
-
-  #checkOrder(): void {
-    const { opcode, length, compressed } = this.#frame;
-    const assembler = this.#assembler;
-    const under = assembler.kind !== null;
-    if (under !== (opcode === CONTINUATION)) {
-      throw under
-        ? new WebSocketProtocolError("unfinished-message", "A message begins inside another one", "RFC 6455 §5.4")
-        : new WebSocketProtocolError("unexpected-continuation", "There is no message to go on with", "RFC 6455 §5.4");
+  /** A Ping is to be answered, and behind a Close nothing is read. */
+  #found(event: WebSocketEvent): WebSocketEvent {
+    if (event.type === "ping") {
+      if (!this.#closeSent && this.#pongs.push(event.payload) > MAX_PONGS) this.#pongs.shift();
+    } else if (event.type === "close") {
+      this.#closeReceived = true;
+      this.#reader.in.takeAll();
+      if (this.#answersClose) this.close(echoOf(event.closeCode));
     }
-    const max = this.#maxMessageBytes;
-    const limit = compressed || (under && assembler.compressed)
-      ? max * MAX_COMPRESSED_GROWTH + MAX_COMPRESSED_EXTRA_BYTES
-      : max;
-    if (assembler.length + length > limit) throw tooLarge(max);
-  }
-
-  /** A frame of a message, or what there is of it. */
-  #data(): WebSocketEvent | null {
-    const frame = this.#frame;
-    const { bytes, start, end } = this.#in;
-    const assembler = this.#assembler;
-    const whole = assembler.kind === null && end - start >= frame.length;
-    if (whole && frame.fin && frame.opcode === TEXT && !frame.compressed) return this.#shortcut();
-    if (frame.opcode !== CONTINUATION && assembler.kind === null) {
-      assembler.begin(frame.opcode === TEXT ? "text" : "binary", frame.compressed);
-    }
-    const available = Math.min(this.#rest, end - start);
-    const phase = frame.length - this.#rest;
-    this.#rest -= available;
-    this.#in.start += available;
-    assembler.add(bytes, start, available, frame.key, phase, this.#rest, frame.fin);
-    if (this.#rest > 0) return null;
-    this.#rest = -1;
-    if (!frame.fin) return null;
-    return assembler.finish();
-  }
-
-  /** A text that is here as a whole is read without being kept: the most frequent case. */
-  #shortcut(): WebSocketEvent {
-    const { length, key } = this.#frame;
-    const { bytes, start } = this.#in;
-    this.#in.start += length;
-    this.#rest = -1;
-    if (key === 0) return this.#text(bytes.subarray(start, start + length));
-    const memory = length <= scratch.length ? scratch : takeMemory(length);
-    maskInto(memory, 0, bytes, start, length, key);
-    const event = this.#text(memory.subarray(0, length));
-    if (memory !== scratch) giveMemory(memory);
     return event;
-  }
-
-  #text(bytes: Uint8Array): WebSocketEvent {
-    const text = this.#readText(bytes);
-    if (text === null) throw badUtf8();
-    return { type: "text", text };
-  }
-
-  #control(): WebSocketEvent | null {
-    const { opcode, length, key } = this.#frame;
-    const { bytes, start, end } = this.#in;
-    if (end - start < length) return null;
-    const payload = new Uint8Array(length);
-    maskInto(payload, 0, bytes, start, length, key);
-    this.#in.start += length;
-    this.#rest = -1;
-    if (opcode === PONG) return { type: "pong", payload };
-    if (opcode === CLOSE) return this.#peerCloses(payload);
-    if (!this.#closeSent && this.#pongs.push(payload) > MAX_PONGS) this.#pongs.shift();
-    return { type: "ping", payload };
-  }
-
-  #peerCloses(payload: Uint8Array): WebSocketEvent {
-    const { closeCode, reason } = readClosePayload(payload);
-    this.#closeReceived = true;
-    this.#in.takeAll();
-    if (this.#answersClose) this.close(answerTo(closeCode));
-    return { type: "close", closeCode, reason };
   }
 
   /**
@@ -367,7 +211,7 @@ export class WebSocketMachine {
     const opcode = this.#sending !== null ? CONTINUATION : kind === "text" ? TEXT : BINARY;
     this.#writePongs();
     this.#sending = part.fin ? null : kind;
-    return this.#write(opcode, part.fin, part.compressed && opcode !== CONTINUATION, payload);
+    return this.#writer.write(opcode, part.fin, part.compressed && opcode !== CONTINUATION, payload);
   }
 
   /**
@@ -379,9 +223,9 @@ export class WebSocketMachine {
    */
   ping(payload: Uint8Array): void {
     checkBytes(payload, "payload");
-    if (payload.length > 125) throw new RangeError("payload must be of at most 125 bytes");
+    if (payload.length > MAX_CONTROL_BYTES) throw new RangeError("payload must be of at most 125 bytes");
     if (this.#closeSent) throw new StateError("closed", "Cannot ping: the WebSocket is closing");
-    this.#write(PING, true, false, payload);
+    this.#writer.write(PING, true, false, payload);
   }
 
   /**
@@ -392,105 +236,35 @@ export class WebSocketMachine {
    * @throws {RangeError} The code may not be sent, the reason is too long, or there is one without a code.
    */
   close(closeCode: number | null, reason = ""): void {
-    WebSocketMachine.checkClose(closeCode, reason);
+    checkClose(closeCode, reason);
     if (this.#closeSent) return;
-    const payload = new Uint8Array(closeCode === null ? 0 : 2 + utf8Length(reason));
-    if (closeCode !== null) {
-      payload[0] = closeCode >> 8;
-      payload[1] = closeCode & 0xff;
-      writeUtf8(payload, 2, reason);
-    }
     this.#writePongs();
     this.#closeSent = true;
-    this.#write(CLOSE, true, false, payload);
+    this.#writer.write(CLOSE, true, false, writeClosePayload(closeCode, reason));
   }
 
-  /**
-   * Checks what a Close frame is to say.
-   *
-   * @throws {RangeError} See {@linkcode close}.
-   */
-  static checkClose(closeCode: number | null, reason: string): void {
-    if (closeCode !== null && typeof closeCode !== "number") throw wrongType("closeCode", "a number", closeCode);
-    checkString(reason, "reason");
-    if (closeCode !== null && !mayBeSent(closeCode)) throw new RangeError(`Cannot close with code ${closeCode}`);
-    if (closeCode === null && reason !== "") throw new RangeError("Cannot close with a reason and no code");
-    if (utf8Length(reason) > MAX_REASON_BYTES) {
-      throw new RangeError(`Cannot close: the reason is longer than ${MAX_REASON_BYTES} bytes`);
-    }
-  }
+  /** What {@linkcode close} checks before it does anything else. */
+  static readonly checkClose: typeof checkClose = checkClose;
 
   /** Takes the bytes that are to be sent, in order. Of the Pongs that wait, the newest are enough (RFC 6455 §5.5.3). */
   take(): Uint8Array[] {
     this.#writePongs();
-    return this.#out.take();
+    return this.#writer.take();
   }
 
   #writePongs(): void {
     if (this.#pongs.length === 0) return;
-    for (const payload of this.#pongs) this.#write(PONG, true, false, payload);
+    for (const payload of this.#pongs) this.#writer.write(PONG, true, false, payload);
     this.#pongs.length = 0;
   }
 
   /**
    * Lets go of the memory of what was taken. Never needed, but cheaper.
    *
-   * @param again Whether it is used again, by this machine or others: nobody holds it any more. True by default.
+   * @param again Whether it is used again, by this machine or others: if no one else holds it. True by default.
    */
   recycle(again = true): void {
-    this.#out.recycle(again);
-  }
-
-  #write(opcode: number, fin: boolean, compressed: boolean, payload: string | Uint8Array): number {
-    const masked = this.#maskingKey !== null;
-    const key = masked ? this.#maskingKey!() : 0;
-    const { length } = payload;
-    const header = { fin, compressed, opcode, length, key };
-    if (typeof payload === "string") return this.#writeText(header, payload, masked);
-    const size = frameHeaderBytes(length, masked);
-    const joined = masked || length <= JOIN_BYTES;
-    const { memory, at } = this.#out.room(joined ? size + length : size);
-    writeFrameHeader(memory, at, header, masked);
-    if (masked) maskInto(memory, at + size, payload, 0, length, key);
-    else if (joined) memory.set(payload, at + size);
-    this.#out.added(joined ? size + length : size);
-    if (!joined) this.#out.bytes(payload);
-    return length;
-  }
-
-  /** Short text gets room for whatever it holds and is written at once, long text is measured before. */
-  #writeText(header: FrameHeader, text: string, masked: boolean): number {
-    const measured = text.length > UNMEASURED_CHARACTERS;
-    const guess = measured ? this.#textLength(text) : text.length;
-    const before = frameHeaderBytes(guess, masked);
-    const room = (measured ? guess : guess * MAX_BYTES_A_CHARACTER) + MAX_BYTES_A_CHARACTER;
-    const { memory, at } = this.#out.room(MAX_HEADER_BYTES + room);
-    const length = this.#encode(text, memory.subarray(at + before, at + before + room));
-    if (length > room) return this.#writeMismeasured(header, text, length);
-    header.length = length;
-    const size = frameHeaderBytes(length, masked);
-    if (size !== before) memory.copyWithin(at + size, at + before, at + before + length);
-    writeFrameHeader(memory, at, header, masked);
-    if (masked) maskInto(memory, at + size, memory, at + size, length, header.key);
-    this.#out.added(size + length);
-    return length;
-  }
-
-  /** How many bytes the text takes; written only if they have room. */
-  #encode(text: string, target: Uint8Array): number {
-    if (text.length <= SHORT_TEXT && writeAscii(target, 0, text)) return text.length;
-    const { read, written } = this.#encodeText(text, target);
-    if (read === text.length) return written;
-    const rest = text.slice(read);
-    const length = written + utf8Length(rest);
-    if (length <= target.length) writeUtf8(target, written, rest);
-    return length;
-  }
-
-  #writeMismeasured({ opcode, fin, compressed }: FrameHeader, text: string, length: number): number {
-    const bytes = new Uint8Array(length);
-    writeUtf8(bytes, 0, text);
-    return this.#write(opcode, fin, compressed, bytes);
+    this.#writer.recycle(again);
   }
 }
 
@@ -505,32 +279,3 @@ export interface MessagePart {
 }
 
 const WHOLE: MessagePart = { fin: true, compressed: false };
-
-/** A message that is longer than allowed. */
-export function tooLarge(max: number): WebSocketProtocolError {
-  return new WebSocketProtocolError(
-    "message-too-large",
-    `A message is longer than ${max} bytes`,
-    "RFC 6455 §7.4.1",
-    1009,
-  );
-}
-
-/** The code of the Close frame that answers one with this code, which is echoed (RFC 6455 §5.5.1). */
-export function answerTo(closeCode: number): number | null {
-  return closeCode === NO_STATUS_RECEIVED ? null : closeCode;
-}
-
-function readClosePayload(payload: Uint8Array): { closeCode: number; reason: string } {
-  if (payload.length === 0) return { closeCode: NO_STATUS_RECEIVED, reason: "" };
-  if (payload.length === 1) {
-    throw new WebSocketProtocolError("bad-close-payload", "A Close frame has half a code", "RFC 6455 §5.5.1");
-  }
-  const closeCode = payload[0]! << 8 | payload[1]!;
-  if (!mayBeSent(closeCode)) {
-    throw new WebSocketProtocolError("bad-close-code", `Close code ${closeCode} may not be sent`, "RFC 6455 §7.4");
-  }
-  const reason = readUtf8(payload.subarray(2));
-  if (reason === null) throw badUtf8();
-  return { closeCode, reason };
-}

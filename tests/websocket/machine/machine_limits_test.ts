@@ -135,7 +135,10 @@ test("WebSocketMachine allocates no more than 1.4 times what a frame has, whatev
           if (opcode === text && size <= 262_144) continue;
           const header = toward(role, { opcode, lengthBytes: 8, length: size });
           const chunk = new Uint8Array(chunkBytes).fill(0x37);
-          const machine = machineOf(role, { maxMessageBytes: size, readText: () => "read", isText: () => true });
+          const machine = machineOf(role, {
+            maxMessageBytes: size,
+            codec: { readText: () => "read", isText: () => true },
+          });
           const allocated = allocatedBy(() => {
             machine.receive(header);
             for (let come = 0; come < size; come += chunkBytes) {

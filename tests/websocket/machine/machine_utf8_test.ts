@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { Role } from "../../../src/websocket/machine/frame.ts";
 import { isUtf8, readUtf8, utf8Length, Utf8Validator, writeUtf8 } from "../../../src/websocket/machine/utf8.ts";
-import { allocate, canBeRead, encodeText, isText, readText, textLength } from "../../../src/websocket/coding.ts";
+import { canBeRead, codec, isText, textLength } from "../../../src/websocket/coding.ts";
 import { everyCut } from "../../support/bytes.ts";
 import {
   bytesOf,
@@ -23,7 +23,7 @@ import { joined } from "../../support/switching.ts";
 const { continuation, text, close, ping } = OPCODES;
 
 /** The coders of the platform, instead of the plain ones. */
-const platform = { allocate, readText, isText, textLength, encodeText };
+const platform = { codec };
 
 /** What a machine makes of these chunks: the same with the platform's coders, and with chunks that are lent. */
 function received(role: Role, chunks: readonly Uint8Array[]): string[] {
@@ -321,7 +321,7 @@ test("a text that is measured wrongly is sent whole, and nothing besides (RFC 64
   const payload = bytesOf(message);
   for (const error of [-payload.length, -5000, -7, -4, -3, -1, 1, 3, 70_000]) {
     for (const role of roles) {
-      const machine = machineOf(role, { ...platform, textLength: () => payload.length + error });
+      const machine = machineOf(role, { codec: { ...codec, textLength: () => payload.length + error } });
       assertEquals(machine.send(message), payload.length);
       machine.send("next");
       const frames = parseFrames(joined(...machine.take()));
