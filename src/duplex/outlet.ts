@@ -4,7 +4,7 @@
  * @module
  */
 
-import { accepted } from "./fast_path.ts";
+import { accepted } from "./held_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { type Clock, Deadline } from "./clock.ts";
 import type { Wire } from "./wire.ts";

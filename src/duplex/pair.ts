@@ -8,7 +8,7 @@ import { checkOptions, isBytes, wrongType } from "../bytes/arguments.ts";
 import { StateError } from "../errors/state_error.ts";
 import { readableOf, writableOf } from "./channel_streams.ts";
 import type { ByteChannel, Duplex } from "./duplex.ts";
-import { accepted, type PeerWatcher, type Watchable, type Withdrawable } from "./fast_path.ts";
+import { accepted, type HeldChannel, type PeerWatcher } from "./held_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
 
 /** How a pair behaves; the same in both directions. */
@@ -187,7 +187,8 @@ function closedHere(): TransportError {
   return new TransportError("closed", "Cannot read: this end was closed");
 }
 
-class End implements PairEnd, Withdrawable, Watchable {
+class End implements PairEnd, HeldChannel {
+  readonly fastPath: null = null;
   readonly closed: Promise<void>;
   readonly #in: Pipe;
   readonly #out: Pipe;

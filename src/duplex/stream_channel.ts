@@ -1,124 +1,21 @@
 /**
- * Any pair of web streams seen as a byte channel, and the choice between that and a channel that is there already.
+ * Any pair of web streams seen as a channel. `hold_channel.ts` makes one where a transport offers nothing better; its
+ * streams are locked until `unlock()`.
  *
  * @module
  */
 
-import { checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
+import { isBytes, wrongType } from "../bytes/arguments.ts";
 import { StateError } from "../errors/state_error.ts";
-import type { ByteChannel, DuplexLike } from "./duplex.ts";
-import {
-  accepted,
-  type FastPath,
-  type PeerWatcher,
-  type Shortcut,
-  type Watchable,
-  type Withdrawable,
-} from "./fast_path.ts";
 import { TransportError } from "../errors/transport_error.ts";
-
-/** A byte channel that can end itself, and give back the pair it was made from. */
-export interface HeldChannel extends ByteChannel, Withdrawable, Watchable, Shortcut {
-  /** Sends what is written and ends both sides. */
-  close(): Promise<void>;
-  /** Gives back the locks on the streams; the pair may be used by others then. No read may be pending. */
-  release(): void;
-}
-
-/**
- * The cheapest channel over a pair: its own, if it offers one, else one over its streams, which are locked then.
- *
- * @param name What the caller knows the pair as.
- * @throws {TypeError} It is no pair of streams, or one of them is locked.
- */
-export function holdChannel(duplex: DuplexLike, name = "io"): HeldChannel {
-  checkObject(duplex, name);
-  if (offersChannel(duplex)) return new OwnChannel(duplex);
-  checkStreams(duplex, name);
-  return new StreamChannel(duplex);
-}
-
-/** Streams of other makers and realms will do: they are told by their methods. */
-function checkStreams({ readable, writable }: Partial<DuplexLike>, name: string): void {
-  if (typeof readable?.getReader !== "function") throw wrongType(`${name}.readable`, "a ReadableStream", readable);
-  if (typeof writable?.getWriter !== "function") throw wrongType(`${name}.writable`, "a WritableStream", writable);
-}
-
-/** Whether the pair is a {@linkcode ByteChannel} as well. */
-export function offersChannel(duplex: object): duplex is DuplexLike & ByteChannel & { close?(): Promise<void> } {
-  const candidate = duplex as Partial<ByteChannel>;
-  return typeof candidate.read === "function" && typeof candidate.write === "function" &&
-    typeof candidate.closeWrite === "function" && typeof candidate.abort === "function";
-}
-
-class OwnChannel implements HeldChannel {
-  readonly #channel: ByteChannel & { close?(): Promise<void>; readonly closed?: unknown };
-  #watcher: PeerWatcher | null = null;
-  #watching = false;
-
-  constructor(channel: ByteChannel & { close?(): Promise<void> }) {
-    this.#channel = channel;
-  }
-
-  get fastPath(): FastPath | null {
-    return (this.#channel as Partial<Shortcut>).fastPath ?? null;
-  }
-
-  read(): Promise<Uint8Array | null> {
-    return this.#channel.read();
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#channel.write(bytes);
-  }
-
-  closeWrite(): Promise<void> {
-    return this.#channel.closeWrite();
-  }
-
-  abort(reason?: unknown): void {
-    this.#channel.abort(reason);
-  }
-
-  async close(): Promise<void> {
-    if (this.#channel.close !== undefined) return await this.#channel.close();
-    try {
-      await this.#channel.closeWrite();
-    } finally {
-      this.#channel.abort();
-    }
-  }
-
-  release(): void {}
-
-  /** False as well where the channel cannot do that. */
-  withdrawRead(): boolean {
-    const { withdrawRead } = this.#channel as Partial<Withdrawable>;
-    return typeof withdrawRead === "function" && withdrawRead.call(this.#channel);
-  }
-
-  /** What cannot be watched may have a `closed` promise that rejects when it fails (WinterTC). */
-  watchPeer(watcher: PeerWatcher | null): boolean {
-    const { watchPeer } = this.#channel as Partial<Watchable>;
-    if (typeof watchPeer === "function") return watchPeer.call(this.#channel, watcher);
-    this.#watcher = watcher;
-    const { closed } = this.#channel;
-    if (watcher === null || this.#watching || !(closed instanceof Promise)) return false;
-    this.#watching = true;
-    closed.catch((error) => this.#watcher?.onPeerFailure(error));
-    return false;
-  }
-
-  probePeer(): boolean {
-    const { probePeer } = this.#channel as Partial<Watchable>;
-    return typeof probePeer === "function" && probePeer.call(this.#channel);
-  }
-}
+import type { DuplexLike } from "./duplex.ts";
+import { accepted, type HeldChannel, type PeerWatcher } from "./held_channel.ts";
 
 type Reader = ReturnType<DuplexLike["readable"]["getReader"]>;
 type Writer = ReturnType<DuplexLike["writable"]["getWriter"]>;
 
-class StreamChannel implements HeldChannel {
+/** A channel over the streams of a pair. */
+export class StreamChannel implements HeldChannel {
   readonly fastPath: null = null;
   readonly #duplex: DuplexLike & { close?(): unknown; closeWrite?(): unknown };
   #reader: Reader;
@@ -134,6 +31,11 @@ class StreamChannel implements HeldChannel {
   /** The reader whose end is told. */
   #watched: Reader | null = null;
 
+  /**
+   * Locks the streams.
+   *
+   * @throws {TypeError} One of them is locked; the other one is left as it was.
+   */
   constructor(duplex: DuplexLike) {
     this.#duplex = duplex;
     if (duplex.writable.locked) throw new TypeError("Cannot take the streams: the writable one is locked");
@@ -227,6 +129,7 @@ class StreamChannel implements HeldChannel {
   }
 
   write(bytes: Uint8Array): Promise<void> {
+    if (!isBytes(bytes)) return Promise.reject(wrongType("bytes", "a Uint8Array", bytes));
     if (this.#aborted !== null) return Promise.reject(this.#aborted.reason);
     if (this.#writeEnded !== null) {
       return Promise.reject(new TransportError("closed", "Cannot write: this side has ended"));
@@ -251,7 +154,7 @@ class StreamChannel implements HeldChannel {
     await this.#duplex.closeWrite();
   }
 
-  /** A sink that never settles must not hold up whoever aborts: the streams would wait for it. */
+  /** Settles as a write does, or when `abort()` is called: a sink that never settles must not hold that up. */
   #unlessAborted(written: Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#rejectPending.add(reject);
@@ -295,7 +198,7 @@ class StreamChannel implements HeldChannel {
     this.#closeDuplex();
   }
 
-  release(): void {
+  unlock(): void {
     this.#reader.releaseLock();
     this.#writer.releaseLock();
   }

@@ -6,8 +6,8 @@
  */
 
 import type { DuplexLike } from "./duplex.ts";
-import { accepted, type FastPath, type PeerWatcher } from "./fast_path.ts";
-import { type HeldChannel, holdChannel } from "./stream_channel.ts";
+import { accepted, type FastPath, type HeldChannel, type PeerWatcher } from "./held_channel.ts";
+import { holdChannel } from "./hold_channel.ts";
 import { Turn } from "./turn.ts";
 
 /** See the module. */

@@ -70,7 +70,7 @@ export function handOver(
 
 /** The parts of a wire on which HTTP is over. */
 export function releaseParts(wire: Wire, trailing: Trailing): Parts {
-  wire.channel.release();
+  wire.channel.unlock?.();
   return { io: wire.io as Duplex, readBuf: trailing.bytes, ended: trailing.eof };
 }
 

@@ -9,7 +9,7 @@
 
 import { checkFunction, checkObject, wrongType } from "../bytes/arguments.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
-import { accepted } from "../duplex/fast_path.ts";
+import { accepted } from "../duplex/held_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";

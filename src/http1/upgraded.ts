@@ -1,19 +1,20 @@
 /**
- * A connection after the switch: the transport, with the bytes that came along in front.
+ * A connection after the switch: the transport, with the bytes that came along in front. `hand_over.ts` makes it when HTTP
+ * lets go, and it calls nothing but the channel of its transport.
  *
  * @module
  */
 
-import { checkBytes, checkFunction, checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
+import { checkBytes, checkFunction, checkObject } from "../bytes/arguments.ts";
 import { concat } from "../bytes/concat.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
+import { Deferred } from "../duplex/deferred.ts";
 import type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
-import type { FastPath, PeerWatcher } from "../duplex/fast_path.ts";
-import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
+import type { FastPath, HeldChannel, PeerWatcher } from "../duplex/held_channel.ts";
+import { holdChannel } from "../duplex/hold_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
 import type { RequestHead, ResponseHead } from "../semantics/message.ts";
-import { Deferred } from "../duplex/deferred.ts";
 
 /** A transport that is given back, and what was read from it already. */
 export interface Parts<Io extends object = Duplex> {
@@ -37,7 +38,7 @@ export interface Agreement {
   readonly ended?: boolean | undefined;
 }
 
-/** What a transport of this package can do besides: give its platform's own object, and the bytes it holds. */
+/** As much of a socket of this package as is used: it can give its platform's own object, and the bytes it holds. */
 interface Releasable {
   readonly native: unknown;
   release(): { readonly native: unknown; readonly readBuf: Uint8Array; readonly ended: boolean };
@@ -46,8 +47,12 @@ interface Releasable {
 /**
  * A connection that does not speak HTTP any more, to read from and to write to.
  *
- * Reading gives first what came together with the switch. Half-open: each side ends on its own. Use `read()` and
- * `write()`, which cost least, or the streams, which are made when they are touched. No time limit of HTTP applies.
+ * It belongs to one owner, who ends it: with `close()`, `abort()` or `await using`, or by taking the transport back with
+ * `intoParts()` or `downcast()`. No time limit of HTTP applies any more.
+ *
+ * Reading gives first what came together with the switch. Each side ends on its own (half-open): `null` of `read()` is
+ * the peer's end, `closeWrite()` is ours. Use `read()` and `write()`, which cost least, or the streams, which are made
+ * when they are touched; not both at once.
  */
 export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   /** The protocol that was agreed on, as the 101 spells it; `null` for a CONNECT tunnel. */
@@ -55,12 +60,15 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   /** The head that led here: the request's on a server, the response's on a client. */
   readonly head: RequestHead | ResponseHead;
   readonly #io: DuplexLike;
-  readonly #channel: HeldChannel;
+  /** Whether the peer had ended its side behind the leftover bytes. */
   readonly #ended: boolean;
+  /** Over the transport; {@linkcode TAKEN} once that was taken back. */
+  #channel: HeldChannel;
   #leftover: Uint8Array | null;
-  #taken = false;
+  /** That of the channel, once the leftover bytes have been read. */
+  #fastPath: FastPath | null;
   #finished = false;
-  #over: Deferred<void> | null = null;
+  #closed: Deferred<void> | null = null;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
@@ -80,6 +88,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
     this.#ended = agreed.ended ?? false;
     this.#channel = channel ?? holdChannel(io);
     this.#leftover = readBuf.length > 0 ? readBuf : null;
+    this.#fastPath = this.#leftover === null ? this.#channel.fastPath : null;
     this.protocol = agreed.protocol;
     this.head = agreed.request ?? agreed.response ?? NO_HEAD;
   }
@@ -89,11 +98,11 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    * transport tells (the sockets of this package do, by a `closed` promise of their own). Never rejects.
    */
   get closed(): Promise<void> {
-    if (this.#over !== null) return this.#over.promise;
-    const over = this.#over = new Deferred<void>();
+    if (this.#closed !== null) return this.#closed.promise;
+    const over = this.#closed = new Deferred<void>();
     const { closed } = this.#io as { readonly closed?: unknown };
     if (closed instanceof Promise) closed.then(() => over.resolve(), () => over.resolve());
-    if (this.#taken || this.#finished) over.resolve();
+    if (this.#finished) over.resolve();
     return over.promise;
   }
 
@@ -108,16 +117,25 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   }
 
   /**
-   * Leads past this object to the socket, once what was left over has been read. Internal.
+   * Leads past this object to the socket, once the leftover bytes have been read. Internal.
    *
    * @ignore
    */
   get fastPath(): FastPath | null {
-    return this.#leftover === null ? this.#channel.fastPath : null;
+    return this.#fastPath;
   }
 
   /**
-   * Tells how the peer leaves, for HTTP that runs in here. Internal.
+   * Takes a pending read back, for HTTP that runs in here. Internal.
+   *
+   * @ignore
+   */
+  withdrawRead(): boolean {
+    return this.#channel.withdrawRead();
+  }
+
+  /**
+   * Tells how the peer leaves. Internal.
    *
    * @ignore
    */
@@ -138,41 +156,30 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   read(): Promise<Uint8Array | null> {
     const leftover = this.#leftover;
     if (leftover === null) return this.#channel.read();
-    if (this.#taken) return Promise.reject(alreadyTaken());
     this.#leftover = null;
+    this.#fastPath = this.#channel.fastPath;
     return Promise.resolve(leftover);
   }
 
   /** See {@linkcode ByteChannel.write}. */
   write(bytes: Uint8Array): Promise<void> {
-    if (!isBytes(bytes)) return Promise.reject(wrongType("bytes", "a Uint8Array", bytes));
-    if (this.#taken) return Promise.reject(alreadyTaken());
     return this.#channel.write(bytes);
   }
 
   /** Ends our side; the peer sees the end of the stream and may go on sending. Idempotent. */
   closeWrite(): Promise<void> {
-    if (this.#taken) return Promise.reject(alreadyTaken());
     return this.#channel.closeWrite();
   }
 
-  /** Sends what is written, ends both sides and releases the transport. Idempotent. */
+  /** Sends what is written and ends both sides. Idempotent; resolves at once if the transport was taken back. */
   close(): Promise<void> {
-    if (this.#taken) return Promise.resolve();
     return this.#channel.close().finally(() => this.#finish());
   }
 
   /** Ends both sides at once. Idempotent. */
   abort(reason?: unknown): void {
-    if (this.#taken) return;
     this.#channel.abort(reason);
     this.#finish();
-  }
-
-  /** Tells whoever waits, and whoever will. */
-  #finish(): void {
-    this.#finished = true;
-    this.#over?.resolve();
   }
 
   /**
@@ -181,7 +188,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    * @param guard Is asked about the object that was handed in, then, if that is a socket of this package, about the
    * platform's own object below it.
    * @returns The parts, after which this object is of no use; or this object. A read that is pending is taken back and
-   * rejects with a `StateError` `canceled`; what arrives later is for whoever has the parts.
+   * rejects with a `StateError` `canceled`; what arrives later is for the owner of the parts.
    * @throws {StateError} `already-taken`; or `busy`, where the platform's object cannot be given now. On Deno it cannot
    * while a read of it is under way, which cannot be stopped there: also behind a handler that took half a second or more,
    * until the peer has sent something.
@@ -200,14 +207,14 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    */
   downcast<Io extends object>(guard: (candidate: object) => candidate is Io): Parts<Io> | Upgraded {
     checkFunction(guard, "guard");
-    if (this.#taken) throw alreadyTaken();
+    this.#checkNotTaken();
     const io: object = this.#io;
-    if (guard(io)) return { io, readBuf: this.#release(), ended: this.#ended };
+    if (guard(io)) return { io, readBuf: this.#takeBack(), ended: this.#ended };
     if (!isReleasable(io) || typeof io.native !== "object" || io.native === null || !guard(io.native)) return this;
     const below = io.native;
     this.#channel.withdrawRead();
     const { readBuf, ended } = io.release();
-    return { io: below, readBuf: joinBytes(this.#release(), readBuf), ended };
+    return { io: below, readBuf: joined(this.#takeBack(), readBuf), ended };
   }
 
   /**
@@ -217,25 +224,48 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    * @throws {StateError} `already-taken`.
    */
   intoParts(): Parts {
-    if (this.#taken) throw alreadyTaken();
-    return { io: this.#io as Duplex, readBuf: this.#release(), ended: this.#ended };
-  }
-
-  #release(): Uint8Array {
-    this.#channel.withdrawRead();
-    this.#channel.release();
-    this.#taken = true;
-    this.#over?.resolve();
-    const leftover = this.#leftover ?? new Uint8Array(0);
-    this.#leftover = new Uint8Array(0);
-    return leftover;
+    this.#checkNotTaken();
+    return { io: this.#io as Duplex, readBuf: this.#takeBack(), ended: this.#ended };
   }
 
   /** `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+
+  #checkNotTaken(): void {
+    if (this.#channel === TAKEN) throw alreadyTaken();
+  }
+
+  /** Lets go of the transport; gives the leftover bytes. */
+  #takeBack(): Uint8Array {
+    const leftover = this.#leftover ?? new Uint8Array(0);
+    this.#channel.withdrawRead();
+    this.#channel.unlock?.();
+    this.#channel = TAKEN;
+    this.#leftover = this.#fastPath = null;
+    this.#finish();
+    return leftover;
+  }
+
+  #finish(): void {
+    this.#finished = true;
+    this.#closed?.resolve();
+  }
 }
+
+/** What remains of a connection whose transport was taken back. */
+const TAKEN: HeldChannel = {
+  fastPath: null,
+  read: () => Promise.reject(alreadyTaken()),
+  write: () => Promise.reject(alreadyTaken()),
+  closeWrite: () => Promise.reject(alreadyTaken()),
+  close: () => Promise.resolve(),
+  abort() {},
+  withdrawRead: () => false,
+  watchPeer: () => false,
+  probePeer: () => false,
+};
 
 const NO_HEAD: RequestHead = { method: "GET", target: "/", version: "1.1", fields: new Fields() };
 
@@ -243,7 +273,7 @@ function isReleasable(io: object): io is Releasable {
   return "native" in io && typeof (io as Partial<Releasable>).release === "function";
 }
 
-function joinBytes(first: Uint8Array, second: Uint8Array): Uint8Array {
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   if (first.length === 0) return second;
   if (second.length === 0) return first;
   return concat([first, second]);

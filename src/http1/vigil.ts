@@ -13,7 +13,7 @@
  * @module
  */
 
-import type { PeerWatcher } from "../duplex/fast_path.ts";
+import type { PeerWatcher } from "../duplex/held_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
 import type { Wire } from "../duplex/wire.ts";

@@ -16,7 +16,8 @@ import type {
 import type { SocketAddress } from "../duplex/socket.ts";
 import { checkConnectOptions, checkListenOptions, checkStartTlsOptions } from "../duplex/check_network.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
+import type { HeldChannel } from "../duplex/held_channel.ts";
+import { holdChannel } from "../duplex/hold_channel.ts";
 import { addressText, parseAddress, placeOf } from "./address.ts";
 import { transportError } from "./errors.ts";
 import { NetSocket, openInBackground, type StartTls } from "./net_socket.ts";

@@ -6,7 +6,7 @@
  */
 
 import { concat } from "../bytes/concat.ts";
-import type { ChunkTaker, FastPath, Withdrawable } from "../duplex/fast_path.ts";
+import type { ChunkTaker, FastPath } from "../duplex/held_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 
 /** Where chunks come from. */
@@ -41,7 +41,7 @@ function keepSettlers(resolve: Settle<Uint8Array | null>, reject: Settle<unknown
 }
 
 /** Chunks in the order of their arrival, then the end or an error. */
-export class ChunkQueue implements FastPath, Withdrawable {
+export class ChunkQueue implements FastPath {
   #source: ChunkSource | null;
   #chunks: Uint8Array[] = [];
   #next = 0;
@@ -123,7 +123,7 @@ export class ChunkQueue implements FastPath, Withdrawable {
     this.#source?.resume();
   }
 
-  /** See `Withdrawable`. */
+  /** See `HeldChannel`. */
   withdrawRead(): boolean {
     return this.#refuse(new StateError("canceled", "The read was withdrawn"));
   }

@@ -12,14 +12,7 @@ import { isBytes, wrongType } from "../bytes/arguments.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
-import {
-  accepted,
-  type FastPath,
-  type PeerWatcher,
-  type Shortcut,
-  type Watchable,
-  type Withdrawable,
-} from "../duplex/fast_path.ts";
+import { accepted, type FastPath, type HeldChannel, type PeerWatcher } from "../duplex/held_channel.ts";
 import type { SocketOptions, StartTlsOptions } from "../duplex/network.ts";
 import type { ReleasedSocket, Socket, SocketInfo } from "../duplex/socket.ts";
 import { TransportError } from "../errors/transport_error.ts";
@@ -37,7 +30,7 @@ interface EarlyWrite {
 }
 
 /** The socket of this package. */
-export class NetSocket implements Socket, Shortcut, Withdrawable, Watchable, TransportSink {
+export class NetSocket implements Socket, HeldChannel, TransportSink {
   readonly #startTls: StartTls;
   readonly #allowHalfOpen: boolean;
   readonly #opened: Deferred<SocketInfo> = new Deferred();

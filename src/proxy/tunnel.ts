@@ -16,8 +16,8 @@ import { type Clock, Deadline, systemClock } from "../duplex/clock.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import { checkClock } from "../http1/options.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
-import { accepted } from "../duplex/fast_path.ts";
-import { type HeldChannel, holdChannel } from "../duplex/stream_channel.ts";
+import { accepted, type HeldChannel } from "../duplex/held_channel.ts";
+import { holdChannel } from "../duplex/hold_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
 
 /** What {@linkcode tunnel} can be told. */
@@ -92,7 +92,7 @@ export async function tunnel(a: DuplexLike, b: DuplexLike, options: TunnelOption
   try {
     far = holdChannel(b, "b");
   } catch (error) {
-    near.release();
+    near.unlock?.();
     throw error;
   }
   const joined = new Tunnel(near, far, options);

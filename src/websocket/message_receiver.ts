@@ -9,7 +9,7 @@
 
 import { unattended } from "../duplex/deferred.ts";
 import type { Wire } from "../duplex/wire.ts";
-import type { ChunkTaker } from "../duplex/fast_path.ts";
+import type { ChunkTaker } from "../duplex/held_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 import { badUtf8 } from "./machine/text_gatherer.ts";
 import type { MessageKind, WebSocketEvent } from "./machine/web_socket_event.ts";

@@ -7,7 +7,7 @@
 import { checkNotShared, checkObject, checkOneOf, isBytes, wrongType } from "../bytes/arguments.ts";
 import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
 import { unattended } from "../duplex/deferred.ts";
-import { accepted } from "../duplex/fast_path.ts";
+import { accepted } from "../duplex/held_channel.ts";
 import type { Wire } from "../duplex/wire.ts";
 import { StateError } from "../errors/state_error.ts";
 import type { MessageKind } from "./machine/web_socket_event.ts";

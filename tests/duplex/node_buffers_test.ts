@@ -6,7 +6,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import { holdChannel } from "../../src/duplex/stream_channel.ts";
+import { holdChannel } from "../../src/duplex/hold_channel.ts";
 import { Client } from "../../src/http/client/client.ts";
 import { text, wire } from "../support/bytes.ts";
 import { withPeer } from "../support/frame_peer.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
-import { accepted, type Withdrawable } from "../../src/duplex/fast_path.ts";
+import { accepted, type HeldChannel } from "../../src/duplex/held_channel.ts";
 import { duplexPair, type PairEnd } from "../../src/duplex/pair.ts";
 import { TransportError, type TransportErrorCode } from "../../src/errors/transport_error.ts";
 import { StateError } from "../../src/errors/state_error.ts";
@@ -237,7 +237,7 @@ test("PairEnd's disposal closes and does not wait for the peer", async () => {
 
 test("PairEnd.withdrawRead() takes a pending read back and loses nothing", async () => {
   const [a, b] = duplexPair();
-  const end = b as PairEnd & Withdrawable;
+  const end = b as PairEnd & HeldChannel;
   assert(!end.withdrawRead());
   const read = b.read();
   assert(end.withdrawRead());

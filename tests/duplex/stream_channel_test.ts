@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import type { ByteChannel, Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import { holdChannel, offersChannel } from "../../src/duplex/stream_channel.ts";
+import { holdChannel, offersChannel } from "../../src/duplex/hold_channel.ts";
 import { TransportError, type TransportErrorCode } from "../../src/errors/transport_error.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import { readAll, text, turns, wire } from "../support/wire.ts";
@@ -58,7 +58,7 @@ test("holdChannel() prefers the channel and leaves the streams untouched", async
   await far.write(wire("back"));
   assertEquals(text((await channel.read())!), "back");
   assert(!channel.withdrawRead());
-  channel.release();
+  channel.unlock?.();
   await channel.close();
   await rejection(far.read().then((chunk) => chunk ?? Promise.reject(chunk)));
   await failsWith("reset", far.write(wire("x")));
@@ -253,13 +253,13 @@ test("close() of a channel that cannot close ends its side and aborts", async ()
   }
 });
 
-test("release() unlocks the streams for others", async () => {
+test("unlock() unlocks the streams for others", async () => {
   const { duplex, source } = scripted();
   const channel = holdChannel(duplex);
   assert(duplex.readable.locked && duplex.writable.locked);
   source.enqueue(wire("one"));
   assertEquals(text((await channel.read())!), "one");
-  channel.release();
+  channel.unlock?.();
   assert(!duplex.readable.locked && !duplex.writable.locked);
   source.enqueue(wire("two"));
   assertEquals(text((await duplex.readable.getReader().read()).value!), "two");
@@ -281,7 +281,7 @@ test("withdrawRead() takes a pending read back and loses nothing", async () => {
   }
   const read = channel.read();
   assert(channel.withdrawRead());
-  channel.release();
+  channel.unlock?.();
   await rejection(read);
   source.close();
   assertEquals((await duplex.readable.getReader().read()).done, true);

@@ -6,7 +6,7 @@ import { ProtocolError } from "../../src/errors/protocol_error.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import type { ByteChannel, Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import { holdChannel } from "../../src/duplex/stream_channel.ts";
+import { holdChannel } from "../../src/duplex/hold_channel.ts";
 import { readUntil, text, turns, wire } from "../support/wire.ts";
 import { expectText, isPending, streamPair, transports } from "../support/switching.ts";
 import {

@@ -7,7 +7,7 @@ import { serveConnection } from "../../src/http1/server_connection.ts";
 import type { Parts } from "../../src/http1/upgraded.ts";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import type { HeldChannel } from "../../src/duplex/stream_channel.ts";
+import type { HeldChannel } from "../../src/duplex/held_channel.ts";
 import { expectText, isPending, OK, rawEnd, type Transport, transports } from "../support/switching.ts";
 import { FakeClock, readAll, text, turns, wire } from "../support/wire.ts";
 

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import type { Duplex } from "../../src/duplex/duplex.ts";
-import type { HeldChannel } from "../../src/duplex/stream_channel.ts";
+import type { HeldChannel } from "../../src/duplex/held_channel.ts";
 import { handshake } from "../../src/http1/client_connection.ts";
 import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";

@@ -62,7 +62,7 @@ for (const { over, open } of kinds) {
       await expectText(client, answer);
       const { io, readBuf, ended } = await taking;
       await written;
-      client.release();
+      client.unlock?.();
       assertStrictEquals(io, far);
       assertEquals(text(readBuf), "eagerly optimistic");
       assertEquals(ended, false);
@@ -85,7 +85,7 @@ for (const { over, open } of kinds) {
       const { io, readBuf, ended } = await taking;
       assertStrictEquals(connection.intoParts(), await taking);
       await written;
-      server.release();
+      server.unlock?.();
       assertStrictEquals(io, near);
       assertEquals(text(readBuf), "foobar=ready");
       assertEquals(ended, false);
@@ -108,7 +108,7 @@ for (const { over, open } of kinds) {
     const written = client.write(wire(`${UPGRADE}EARLY`));
     await expectText(client, SWITCHED);
     await written;
-    client.release();
+    client.unlock?.();
     const io = await upgraded;
     const parts = io.intoParts();
     assertStrictEquals(parts.io, far);
@@ -168,7 +168,7 @@ test("ServerConnection.withoutShutdown() gives the transport back after the last
     await expectText(client, "HTTP/1.1 200 OK¶connection: close¶content-length: 2¶¶ok");
     const { io, readBuf } = await taking;
     await written;
-    client.release();
+    client.unlock?.();
     assertStrictEquals(io, far);
     assertEquals(text(readBuf), "beyond HTTP");
     assertEquals(await connection.closed, { reason: "shutdown" });

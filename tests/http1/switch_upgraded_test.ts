@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import type { HeldChannel } from "../../src/duplex/stream_channel.ts";
+import type { HeldChannel } from "../../src/duplex/held_channel.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import { Fields } from "../../src/semantics/fields.ts";
 import { handshake } from "../../src/http1/client_connection.ts";

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import type { ChunkTaker } from "../../src/duplex/fast_path.ts";
+import type { ChunkTaker } from "../../src/duplex/held_channel.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import { ChunkQueue, type ChunkSource } from "../../src/net/chunk_queue.ts";
 

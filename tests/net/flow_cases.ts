@@ -6,7 +6,7 @@
 
 import process from "node:process";
 import { assert, assertEquals, assertGreater, assertLess, assertStrictEquals, assertThrows } from "@std/assert";
-import type { Withdrawable } from "../../src/duplex/fast_path.ts";
+import type { HeldChannel } from "../../src/duplex/held_channel.ts";
 import type { Socket } from "../../src/duplex/socket.ts";
 import {
   assertFails,
@@ -285,7 +285,7 @@ function takingBackCases(net: Subject): void {
   test("withdrawRead() rejects the pending read and keeps what it would have given", async () => {
     await withPair(net, async ({ client, server }) => {
       await client.opened;
-      const { withdrawRead } = client as unknown as Withdrawable;
+      const { withdrawRead } = client as unknown as HeldChannel;
       assertEquals(withdrawRead.call(client), false);
       const withdrawn = client.read();
       assertEquals(withdrawRead.call(client), true);

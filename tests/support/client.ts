@@ -10,7 +10,8 @@ import type { IncomingResponse } from "../../src/http1/incoming.ts";
 import type { ClientConnectionOptions, Closed } from "../../src/http1/options.ts";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import { type HeldChannel, holdChannel } from "../../src/duplex/stream_channel.ts";
+import type { HeldChannel } from "../../src/duplex/held_channel.ts";
+import { holdChannel } from "../../src/duplex/hold_channel.ts";
 import { readUntil, text, wire } from "./wire.ts";
 
 /** A request without a body. */

@@ -9,7 +9,7 @@ import type { Closed, ServerConnectionOptions } from "../../src/http1/options.ts
 import type { IncomingBody } from "../../src/http1/incoming_body.ts";
 import { type Handler, serveConnection, type ServerConnection } from "../../src/http1/server_connection.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import type { HeldChannel } from "../../src/duplex/stream_channel.ts";
+import type { HeldChannel } from "../../src/duplex/held_channel.ts";
 import { rawEnd, type Transport, transports } from "./switching.ts";
 import { everyCut, FakeClock, readAll, wire } from "./wire.ts";
 

@@ -7,7 +7,8 @@
 import { assert } from "@std/assert";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
-import { type HeldChannel, holdChannel } from "../../src/duplex/stream_channel.ts";
+import type { HeldChannel } from "../../src/duplex/held_channel.ts";
+import { holdChannel } from "../../src/duplex/hold_channel.ts";
 import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { UpgradeRejected, type UpgradeRejection } from "../../src/errors/upgrade_rejected.ts";

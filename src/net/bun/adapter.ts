@@ -6,7 +6,7 @@
 
 import type { Listener, ListenOptions, SocketOptions, StartTlsOptions, TlsOptions } from "../../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
-import type { HeldChannel } from "../../duplex/stream_channel.ts";
+import type { HeldChannel } from "../../duplex/held_channel.ts";
 import type { Adapter } from "../adapter.ts";
 import { socketInfo } from "../address.ts";
 import { type BunHandlers, type BunSocket, BunTransport, passOn } from "./transport.ts";

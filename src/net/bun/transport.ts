@@ -7,7 +7,7 @@
  */
 
 import type { PeerCertificate } from "node:tls";
-import { accepted } from "../../duplex/fast_path.ts";
+import { accepted } from "../../duplex/held_channel.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";

@@ -7,7 +7,7 @@
 import type { Listener, ListenOptions, SocketOptions, StartTlsOptions, TlsOptions } from "../../duplex/network.ts";
 import type { Socket, SocketAddress } from "../../duplex/socket.ts";
 import { TransportError } from "../../errors/transport_error.ts";
-import type { HeldChannel } from "../../duplex/stream_channel.ts";
+import type { HeldChannel } from "../../duplex/held_channel.ts";
 import type { Adapter } from "../adapter.ts";
 import { addressText, socketInfo } from "../address.ts";
 import { type DenoAddr, type DenoConn, DenoTransport } from "./transport.ts";

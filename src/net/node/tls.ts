@@ -11,7 +11,7 @@ import tls from "node:tls";
 import type { ByteChannel } from "../../duplex/duplex.ts";
 import type { StartTlsOptions, TlsOptions, TlsServerOptions } from "../../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
-import type { HeldChannel } from "../../duplex/stream_channel.ts";
+import type { HeldChannel } from "../../duplex/held_channel.ts";
 import { socketInfo } from "../address.ts";
 import { NetSocket } from "../net_socket.ts";
 import { type Below, cutNodeSocket, NodeTransport } from "./transport.ts";

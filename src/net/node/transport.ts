@@ -6,7 +6,7 @@
 
 import type { Socket as NetSocketOfNode } from "node:net";
 import type { Duplex } from "node:stream";
-import { accepted } from "../../duplex/fast_path.ts";
+import { accepted } from "../../duplex/held_channel.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";

@@ -12,7 +12,7 @@
 import { checkObject } from "../../../bytes/arguments.ts";
 import { type Clock, Deadline } from "../../../duplex/clock.ts";
 import type { DuplexLike } from "../../../duplex/duplex.ts";
-import { holdChannel, offersChannel } from "../../../duplex/stream_channel.ts";
+import { holdChannel, offersChannel } from "../../../duplex/hold_channel.ts";
 import { TransportError } from "../../../errors/transport_error.ts";
 import type { TlsOptions } from "../../../duplex/tls_options.ts";
 import type { Dial, DialAddress } from "../client_options.ts";

@@ -6,7 +6,8 @@
 
 import { Upgraded } from "../../../http1/upgraded.ts";
 import type { DuplexLike } from "../../../duplex/duplex.ts";
-import { type HeldChannel, holdChannel } from "../../../duplex/stream_channel.ts";
+import type { HeldChannel } from "../../../duplex/held_channel.ts";
+import { holdChannel } from "../../../duplex/hold_channel.ts";
 import { TransportError, type TransportErrorCode } from "../../../errors/transport_error.ts";
 import type { DialAddress } from "../client_options.ts";
 import { parseIp, type ProxyServer } from "./proxy_rules.ts";

@@ -1,0 +1,88 @@
+/**
+ * What connections use of a channel beyond the public contract, so that a hot path costs less. The sockets of `net/`, the
+ * ends of a pair and `Upgraded` are such channels themselves; `hold_channel.ts` makes one of anything else. Internal:
+ * nothing here is exported from the package.
+ *
+ * @module
+ */
+
+import type { ByteChannel } from "./duplex.ts";
+
+/**
+ * The one promise that `write()` returns when the bytes were taken on the spot. A caller that gets this very object may go
+ * on without waiting: `const written = channel.write(bytes); if (written !== accepted) await written;`
+ */
+export const accepted: Promise<void> = Promise.resolve();
+
+/** A channel in the hands of one owner, who is its only reader. */
+export interface HeldChannel extends ByteChannel {
+  /**
+   * The way to read without promises; `null` where there is none. Where there is one, bytes that were written are the
+   * caller's again once `write()` has resolved; streams of other makers may keep them.
+   */
+  readonly fastPath: FastPath | null;
+  /**
+   * Takes back the pending `read()`, which rejects with a `StateError` `canceled`. What arrives later is kept for the
+   * next `read()`, also where the platform's own read cannot be stopped (Deno): there it goes on inside the channel.
+   *
+   * @returns Whether a read was pending and could be taken back. Channels of other makers cannot do that.
+   */
+  withdrawRead(): boolean;
+  /**
+   * Tells `watcher` how the peer leaves although nothing is being read, also what has happened before, and maybe twice. It
+   * takes the place of the watcher before. Nothing is lost: what the peer sends meanwhile is for the next `read()`, and of
+   * that no more is taken in than the channel holds anyway.
+   *
+   * @param watcher `null` ends it.
+   * @returns Whether the peer's end is told as well, and not failures only.
+   */
+  watchPeer(watcher: PeerWatcher | null): boolean;
+  /**
+   * Finds out whether the peer has cut the connection, where the platform tells nothing of that because nothing is being
+   * read: the channel is full, or has ended. The watcher is told.
+   *
+   * @returns Whether that may be of use another time.
+   */
+  probePeer(): boolean;
+  /** Sends what is written and ends both sides. */
+  close(): Promise<void>;
+  /** Gives back the locks on the streams, for others to use. No read may be pending. Missing where nothing is locked. */
+  unlock?(): void;
+}
+
+/** An owner who is told how the peer leaves. */
+export interface PeerWatcher {
+  /**
+   * The peer has ended its side.
+   *
+   * @param unread Whether bytes that it sent before are still to be read.
+   */
+  onPeerEnd(unread: boolean): void;
+  /** The transport has failed: the peer, or the network, has cut it. */
+  onPeerFailure(error: unknown): void;
+}
+
+/** Reading without a promise for each chunk, straight from a socket of this package. */
+export interface FastPath {
+  /** Whether the next chunk has to be waited for. */
+  readonly empty: boolean;
+  /** Takes the next chunk if it is there; `null` at the end, `undefined` if it has to be waited for. */
+  takeChunk(): Uint8Array | null | undefined;
+  /** Tells `taker` of the next chunk, the end or a failure, once. Counts as a `read()` that is pending. */
+  awaitChunk(taker: ChunkTaker): void;
+}
+
+/** A reader that takes chunks without promises. */
+export interface ChunkTaker {
+  /**
+   * A chunk has come.
+   *
+   * @param lent Whether its memory is used again, as soon as this returns or another chunk is asked for. Else it is the
+   * taker's.
+   */
+  onChunk(chunk: Uint8Array, lent: boolean): void;
+  /** The peer has ended its side. */
+  onEnd(): void;
+  /** What `read()` would reject with. */
+  onReadFailure(error: unknown): void;
+}
