@@ -23,6 +23,11 @@ export class Turn {
     this.#spent = 0;
   }
 
+  /** Whether enough was done in this turn: then `rest()` is due. */
+  get over(): boolean {
+    return this.#spent >= TURN_COST;
+  }
+
   /**
    * Counts what was done.
    *
@@ -30,7 +35,7 @@ export class Turn {
    */
   spend(cost: number): boolean {
     this.#spent += cost;
-    return this.#spent >= TURN_COST;
+    return this.over;
   }
 
   /** Waits for the next turn. The connection may have ended meanwhile. Never rejects. */

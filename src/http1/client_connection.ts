@@ -160,7 +160,12 @@ export class ClientConnection implements AsyncDisposable {
     this.#machine = new ClientMachine(settings);
     this.#settings = settings;
     this.#outlet = new Outlet(this.#machine, this.#wire, settings, (error) => this.abort(error));
-    this.#source = { pull: () => this.#pullBody(), canceled: () => this.#discardRest() };
+    this.#source = {
+      next: () => this.#nextPart(),
+      more: () => this.#wire.turn.over ? this.#rest() : this.#receive(),
+      failed: (error) => this.#failExchange(this.#exchange, error),
+      canceled: () => this.#discardRest(),
+    };
     this.#owner = {
       flush: () => this.#outlet.flush(),
       failed: (error) => this.#sendFailed(error),
@@ -321,22 +326,21 @@ export class ClientConnection implements AsyncDisposable {
     return response;
   }
 
-  async #pullBody(): Promise<Uint8Array | Fields> {
-    const exchange = this.#exchange;
-    try {
-      if (this.#wire.turn.spend(PART_COST)) await this.#rest();
-      while (true) {
-        const event = this.#machine.next();
-        if (event.type === "data") return event.bytes;
-        if (event.type === "end") {
-          queueMicrotask(() => this.#settleExchange());
-          return event.trailers;
-        }
-        if (event.type !== "need-data") throw bodyTruncated(this.#closedError());
-        await this.#receive();
-      }
-    } catch (error) {
-      throw this.#failExchange(exchange!, error);
+  /** The next part of the response's body, if it is there and others have had their turn. */
+  #nextPart(): Uint8Array | Fields | null {
+    if (this.#wire.turn.over) return null;
+    const event = this.#machine.next();
+    switch (event.type) {
+      case "need-data":
+        return null;
+      case "data":
+        this.#wire.turn.spend(PART_COST);
+        return event.bytes;
+      case "end":
+        queueMicrotask(() => this.#settleExchange());
+        return event.trailers;
+      default:
+        throw bodyTruncated(this.#closedError());
     }
   }
 
@@ -408,9 +412,9 @@ export class ClientConnection implements AsyncDisposable {
   }
 
   /** Ends a connection whose exchange failed, and says with what. */
-  #failExchange(exchange: Exchange, error: unknown): unknown {
-    const sent = exchange.pump.failure;
-    const cause = this.#closed?.reason === "error" ? this.#closed.error : sent === null ? error : sent.error;
+  #failExchange(exchange: Exchange | null, error: unknown): unknown {
+    const sent = exchange?.pump.failure ?? { error };
+    const cause = this.#closed?.reason === "error" ? this.#closed.error : sent.error;
     this.#close({ reason: "error", error: cause });
     return cause;
   }

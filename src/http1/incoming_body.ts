@@ -6,6 +6,7 @@
 
 import { checkNumber } from "../bytes/arguments.ts";
 import { concat } from "../bytes/concat.ts";
+import { PartQueue } from "../bytes/part_queue.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
@@ -14,8 +15,16 @@ import { Deferred, unattended } from "../duplex/deferred.ts";
 
 /** Where an {@linkcode IncomingBody} gets its parts. */
 export interface BodySource {
-  /** The next data, or the trailers once the body is over. Never called while a call is pending. */
-  pull(): Promise<Uint8Array | Fields>;
+  /** The next part, if it has arrived: data, or the trailers once the body is over; else `null`. */
+  next(): Uint8Array | Fields | null;
+  /** Waits until more has arrived. Never called while a call is pending. */
+  more(): Promise<void>;
+  /**
+   * Called when `next()` or `more()` has failed.
+   *
+   * @returns What the body fails with.
+   */
+  failed(error: unknown): unknown;
   /** The reader wants no more of it. */
   canceled(reason: unknown): void;
 }
@@ -28,26 +37,34 @@ type State =
 
 const OPEN: State = { at: "open" };
 const EMPTY: State = { at: "ended", trailers: null };
-const NOTHING: Uint8Array[] = [];
 const END: Promise<null> = Promise.resolve(null);
+/** 64 MiB. */
+const MAX_WHOLE_BYTES = 67_108_864;
 
 /**
  * The body of a received message.
  *
- * Nothing is read from the transport before somebody asks, and no faster than they ask. A body that is cut short
- * fails with `truncated`; it never just ends. Use one way of reading: `read()`, `stream`, the iterator, or one of
- * `bytes()`, `text()`, `json()`.
+ * Nothing is read from the transport before a reader asks, and no faster than it asks. A body that is cut short fails
+ * with `truncated`; it never just ends. Use one way of reading: `read()`, `stream`, the iterator, or one of `bytes()`,
+ * `text()`, `json()`.
  */
 export class IncomingBody implements AsyncIterable<Uint8Array> {
   /** How the peer delimited it. */
   readonly framing: BodyFraming;
   readonly #source: BodySource | null;
   #state: State;
-  #queue: Uint8Array[];
-  #pulling: Deferred<void> | null = null;
+  /** What came before its reader asked, while the connection gets behind the body. */
+  #kept: PartQueue | null = null;
+  /** The number of bytes that came in and were not read, discarded ones included. */
+  #unread = 0;
+  /** Whether the end of the message has come, which a reader may not know yet or, after `cancel()`, never learns. */
+  #complete = false;
+  /** Settled when more has arrived or the body has failed. */
+  #arrival: Deferred<void> | null = null;
   #used = false;
   #stream: ReadableStream<Uint8Array> | null = null;
-  #over: Deferred<Fields> | null = null;
+  #trailers: Deferred<Fields> | null = null;
+  #onTaken: (() => void) | null = null;
 
   /**
    * Wraps a source; without one the body is empty.
@@ -59,10 +76,9 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     this.framing = framing;
     this.#source = source;
     this.#state = source === null ? EMPTY : OPEN;
-    this.#queue = source === null ? NOTHING : [];
   }
 
-  /** Whether somebody has begun to read or has canceled it. */
+  /** Whether reading has begun, or the body was canceled. */
   get used(): boolean {
     return this.#used;
   }
@@ -85,9 +101,11 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
 
   /** The trailer fields; empty for most bodies. Resolves when the body was read to its end. Needs no handler. */
   get trailers(): Promise<Fields> {
-    this.#over ??= new Deferred<Fields>();
-    this.#announce();
-    return this.#over.promise;
+    if (this.#trailers === null) {
+      this.#trailers = new Deferred<Fields>();
+      this.#announceEnd();
+    }
+    return this.#trailers.promise;
   }
 
   /** The body as a stream of views; nothing is read ahead. */
@@ -108,36 +126,19 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
    *
    * @throws {ProtocolError} The body is malformed or `truncated`.
    * @throws {TransportError} The transport failed.
-   * @throws {StateError} `body-used`: it was canceled, or discarded because nobody had asked for it.
+   * @throws {StateError} `body-used`: it was canceled, or discarded because it was not read in time.
    */
   read(): Promise<Uint8Array | null> {
     this.#used = true;
-    const chunk = this.#take();
-    if (chunk !== undefined) return Promise.resolve(chunk);
-    return this.#ended ? END : unattended(this.#readOn());
+    return this.#ended && this.#unread === 0 ? END : unattended(this.#read());
   }
 
-  #take(): Uint8Array | undefined {
-    const chunk = this.#queue.shift();
-    if (chunk === undefined) return undefined;
-    this.#unread -= chunk.length;
-    this.#onTaken?.();
-    return chunk;
-  }
-
-  async #readOn(): Promise<Uint8Array | null> {
+  async #read(): Promise<Uint8Array | null> {
     while (true) {
-      if (this.#state.at === "failed") throw this.#state.error;
-      if (this.#state.at === "canceled") throw new StateError("body-used", "Cannot read the body: it was canceled");
-      await this.#pull();
       const chunk = this.#take();
       if (chunk !== undefined) return chunk;
-      if (this.#ended) return null;
+      await this.#arrived();
     }
-  }
-
-  get #ended(): boolean {
-    return this.#state.at === "ended";
   }
 
   /** The data, part by part. Leaving the loop early cancels the body. */
@@ -157,26 +158,34 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
    * @param maxBytes The most to take; 64 MiB when left out.
    * @throws {RangeError} The body is longer; the rest is canceled.
    */
-  bytes(maxBytes: number = 67_108_864): Promise<Uint8Array> {
+  bytes(maxBytes: number = MAX_WHOLE_BYTES): Promise<Uint8Array> {
     return unattended(this.#bytes(maxBytes));
   }
 
   async #bytes(maxBytes: number): Promise<Uint8Array> {
     checkNumber(maxBytes, "maxBytes");
     if (this.#used) throw new StateError("body-used", "Cannot read the body: it was used before");
+    this.#used = true;
     const chunks: Uint8Array[] = [];
     let total = 0;
-    for await (const chunk of this) {
-      total += chunk.length;
-      if (total > maxBytes) throw new RangeError(`Cannot take a body of more than ${maxBytes} bytes`);
+    for (let chunk = this.#take(); chunk !== null; chunk = this.#take()) {
+      if (chunk === undefined) {
+        await this.#arrived();
+        continue;
+      }
       chunks.push(chunk);
+      total += chunk.length;
+      if (total > maxBytes) {
+        this.cancel();
+        throw new RangeError(`Cannot take a body of more than ${maxBytes} bytes`);
+      }
     }
     return chunks.length === 1 ? chunks[0]! : concat(chunks);
   }
 
   /** The whole body as UTF-8 text; malformed sequences become U+FFFD. Limits as in {@linkcode bytes}. */
   text(maxBytes?: number): Promise<string> {
-    return unattended(this.bytes(maxBytes).then((bytes) => new TextDecoder().decode(bytes)));
+    return unattended(this.#bytes(maxBytes ?? MAX_WHOLE_BYTES).then((bytes) => new TextDecoder().decode(bytes)));
   }
 
   /** The whole body as JSON. Limits as in {@linkcode bytes}. */
@@ -188,21 +197,20 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   cancel(reason?: unknown): void {
     this.#used = true;
     const open = this.#state.at === "open";
-    if (!open && this.#queue.length === 0) return;
-    this.#queue = NOTHING;
+    if (!open && (this.#kept === null || this.#kept.empty)) return;
+    this.#kept = null;
     this.#unread = 0;
     this.#complete ||= !open;
-    this.#state = { at: "canceled", reason };
-    this.#announce();
+    this.#become({ at: "canceled", reason });
     if (open) this.#source?.canceled(reason);
   }
 
   /**
-   * Takes the rest in, for a connection that must get behind it: kept for a reader if it was not canceled. A reader who
+   * Takes the rest in, for a connection that must get behind it: kept for a reader if it was not canceled. A reader that
    * is slower than the peer sets the pace.
    *
-   * @param maxBytes The most to keep that nobody has read, or to discard.
-   * @param keep Whether what nobody has read yet is kept.
+   * @param maxBytes The most to keep unread, or to discard.
+   * @param keep Whether an unused body is kept.
    * @param onTaken Called whenever the reader takes some of it.
    * @returns Whether the end was reached.
    * @throws {unknown} What reading fails with.
@@ -211,65 +219,95 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     this.#onTaken = onTaken;
     if (!keep && !this.#used) this.cancel();
     while (!this.over) {
-      if (this.#unread <= maxBytes) await this.#pull();
-      else if (this.canceled || !this.#used) return false;
+      if (this.#unread <= maxBytes) {
+        const part = this.#next();
+        if (part === undefined) await this.#arrived();
+        else if (part !== null) this.#keep(part);
+      } else if (this.canceled || !this.#used) return false;
       else await this.trailers.catch(() => {});
     }
     if (this.#state.at === "failed") throw this.#state.error;
     return true;
   }
 
-  /** Whether the end has come, also of a body that nobody wants: to its reader that has not ended, but is canceled. */
-  #complete = false;
-
-  #onTaken: (() => void) | null = null;
-
-  /** The number of bytes that came in and that nobody has read, discarded ones included. */
-  #unread = 0;
-
-  /** Waits for the next part, or until the body has failed: no part may come then for a long time. */
-  #pull(): Promise<void> {
-    if (this.#pulling !== null) return this.#pulling.promise;
-    const pulling = this.#pulling = new Deferred<void>();
-    this.#pullOnce(pulling);
-    return pulling.promise;
-  }
-
-  async #pullOnce(pulling: Deferred<void>): Promise<void> {
-    try {
-      const part = await this.#source!.pull();
-      const open = this.#state.at === "open";
-      if (part instanceof Fields) {
-        this.#complete = true;
-        if (open) this.#state = { at: "ended", trailers: part };
-      } else {
-        this.#unread += part.length;
-        if (open) this.#queue.push(part);
-      }
-    } catch (error) {
-      this.fail(error);
-    } finally {
-      this.#pulling = null;
-      this.#announce();
-      pulling.resolve();
-    }
-  }
-
-  #announce(): void {
-    if (this.#over === null) return;
-    if (this.#state.at === "ended") this.#over.resolve(this.#state.trailers ?? new Fields());
-    if (this.#state.at === "failed") this.#over.reject(this.#state.error);
-    if (this.#state.at === "canceled") {
-      this.#over.reject(new StateError("body-used", "Cannot give trailers: the body was canceled"));
-    }
-  }
-
   /** Breaks a body that is still open, when its connection ends. */
   fail(error: unknown): void {
     if (this.#state.at !== "open" && this.#state.at !== "canceled") return;
-    this.#state = { at: "failed", error };
-    this.#announce();
-    this.#pulling?.resolve();
+    this.#become({ at: "failed", error });
+    this.#arrival?.resolve();
+  }
+
+  get #ended(): boolean {
+    return this.#state.at === "ended";
+  }
+
+  /**
+   * What a reader gets now: data, `null` at the end, `undefined` if it has to wait for more.
+   *
+   * @throws {unknown} What reading fails with.
+   */
+  #take(): Uint8Array | null | undefined {
+    const kept = this.#kept?.take();
+    if (kept !== undefined) {
+      this.#unread -= kept.length;
+      this.#onTaken?.();
+      return kept;
+    }
+    const part = this.#state.at === "open" ? this.#next() : null;
+    if (this.#state.at === "failed") throw this.#state.error;
+    if (this.#state.at === "canceled") throw new StateError("body-used", "Cannot read the body: it was canceled");
+    if (part) this.#onTaken?.();
+    return part;
+  }
+
+  /** The next data from the source, `null` when the body has come to its end or failed, `undefined` if none is there. */
+  #next(): Uint8Array | null | undefined {
+    if (this.#arrival !== null) return undefined;
+    try {
+      const part = this.#source!.next();
+      if (part === null) return undefined;
+      if (!(part instanceof Fields)) return part;
+      this.#complete = true;
+      if (this.#state.at === "open") this.#become({ at: "ended", trailers: part });
+    } catch (error) {
+      this.fail(this.#source!.failed(error));
+    }
+    return null;
+  }
+
+  #keep(part: Uint8Array): void {
+    this.#unread += part.length;
+    if (this.#state.at === "open") (this.#kept ??= new PartQueue()).push(part);
+  }
+
+  /** Waits until more has arrived, or the body has failed: nothing may arrive then for a long time. */
+  #arrived(): Promise<void> {
+    if (this.#arrival !== null) return this.#arrival.promise;
+    const { promise } = this.#arrival = new Deferred<void>();
+    this.#source!.more().then(() => this.#wakeReaders(), (error) => {
+      this.fail(this.#source!.failed(error));
+      this.#wakeReaders();
+    });
+    return promise;
+  }
+
+  #wakeReaders(): void {
+    this.#arrival!.resolve();
+    this.#arrival = null;
+  }
+
+  #become(state: State): void {
+    this.#state = state;
+    this.#announceEnd();
+  }
+
+  #announceEnd(): void {
+    if (this.#trailers === null) return;
+    if (this.#state.at === "ended") this.#trailers.resolve(this.#state.trailers ?? new Fields());
+    if (this.#state.at === "failed") this.#trailers.reject(this.#state.error);
+    if (this.#state.at === "canceled") {
+      this.#trailers.reject(new StateError("body-used", "Cannot give trailers: the body was canceled"));
+    }
   }
 }
 

@@ -83,32 +83,40 @@ export class RequestIntake implements BodySource {
     this.#deadline.stop();
   }
 
-  /** The next part of the request's body. */
-  async pull(): Promise<Uint8Array | Fields> {
-    try {
-      if (this.#wire.turn.spend(PART_COST)) await this.#wire.turn.rest();
-      while (true) {
-        if (this.#closed) throw this.#owner.truncated();
-        const event = this.#machine.next();
-        if (event.type === "data") {
-          this.#owner.onData();
-          return event.bytes;
-        }
-        if (event.type === "end") {
-          this.#owner.bodyOver(null);
-          return event.trailers;
-        }
-        if (event.type !== "need-data") throw this.#owner.truncated();
-        if (this.awaitsContinue && this.#machine.canRespond) await this.sendContinue();
-        const chunk = await this.#read();
-        if (chunk !== null) this.#machine.receive(chunk);
-        else this.#machine.receiveEof();
-      }
-    } catch (error) {
-      if (error instanceof ProtocolError) this.#error = error;
-      this.#owner.bodyOver(error);
-      throw error;
+  /** The next part of the request's body, if it is there and others have had their turn. */
+  next(): Uint8Array | Fields | null {
+    if (this.#closed) throw this.#owner.truncated();
+    if (this.#wire.turn.over) return null;
+    const event = this.#machine.next();
+    switch (event.type) {
+      case "need-data":
+        return null;
+      case "data":
+        this.#wire.turn.spend(PART_COST);
+        this.#owner.onData();
+        return event.bytes;
+      case "end":
+        this.#owner.bodyOver(null);
+        return event.trailers;
+      default:
+        throw this.#owner.truncated();
     }
+  }
+
+  /** Receives more of the body. A client that waits for a 100 gets it first. */
+  async more(): Promise<void> {
+    if (this.#wire.turn.over) return await this.#wire.turn.rest();
+    if (this.awaitsContinue && this.#machine.canRespond) await this.sendContinue();
+    const chunk = await this.#read();
+    if (chunk !== null) this.#machine.receive(chunk);
+    else this.#machine.receiveEof();
+  }
+
+  /** The request breaks the protocol, or its connection is gone. */
+  failed(error: unknown): unknown {
+    if (error instanceof ProtocolError) this.#error = error;
+    this.#owner.bodyOver(error);
+    return error;
   }
 
   /** What is left is taken in when the response is over. */

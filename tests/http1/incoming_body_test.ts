@@ -12,7 +12,7 @@ class Source implements BodySource {
   readonly cancellations: unknown[] = [];
   pulls = 0;
   #parts: (Uint8Array | Fields | Error)[];
-  #waiting: { resolve(part: Uint8Array | Fields): void; reject(error: unknown): void } | null = null;
+  #arrived: (() => void) | null = null;
 
   constructor(...parts: (string | Fields | Error)[]) {
     this.#parts = parts.map((part) => typeof part === "string" ? wire(part) : part);
@@ -20,29 +20,29 @@ class Source implements BodySource {
 
   give(part: string | Fields | Error): void {
     this.#parts.push(typeof part === "string" ? wire(part) : part);
-    this.#feed();
+    this.#arrived?.();
+    this.#arrived = null;
   }
 
-  pull(): Promise<Uint8Array | Fields> {
-    if (this.#waiting !== null) throw new Error("pull() was called while a call is pending");
+  next(): Uint8Array | Fields | null {
+    const part = this.#parts.shift();
+    if (part === undefined) return null;
     this.pulls++;
-    return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      this.#feed();
-    });
+    if (part instanceof Error) throw part;
+    return part;
+  }
+
+  more(): Promise<void> {
+    if (this.#arrived !== null) throw new Error("more() was called while a call is pending");
+    return new Promise((resolve) => this.#arrived = resolve);
+  }
+
+  failed(error: unknown): unknown {
+    return error;
   }
 
   canceled(reason: unknown): void {
     this.cancellations.push(reason);
-  }
-
-  #feed(): void {
-    const waiting = this.#waiting;
-    if (waiting === null || this.#parts.length === 0) return;
-    this.#waiting = null;
-    const part = this.#parts.shift()!;
-    if (part instanceof Error) waiting.reject(part);
-    else waiting.resolve(part);
   }
 }
 
