@@ -7,17 +7,14 @@
  */
 
 import { checkString, wrongType } from "../bytes/arguments.ts";
-import { bytesEqualIgnoringCase, equalsIgnoringCase, isFieldContentByte, isToken, trimOws } from "../bytes/ascii.ts";
-import { latin1 } from "../bytes/latin1.ts";
+import { equalsIgnoringCase, isFieldContentByte, isToken, trimOws } from "../bytes/ascii.ts";
+import { FieldIndex } from "./field_index.ts";
 
 /** One field line: a name as it is spelled, and a value without surrounding white space. */
 export type Field = readonly [name: string, value: string];
 
 /** What a {@linkcode Fields} can be made from; the platform's `Headers` is one of them. */
 export type FieldsInit = Fields | Iterable<Field> | Readonly<Record<string, string>>;
-
-/** Where a parsed line stands in its bytes: four offsets a line, name start and end, value start and end. */
-export type FieldOffsets = readonly number[];
 
 /**
  * Field lines in the order they were given (RFC 9110 §5).
@@ -36,10 +33,10 @@ export type FieldOffsets = readonly number[];
  * ```
  */
 export class Fields implements Iterable<Field> {
-  #pairs: Field[] | null;
-  #bytes: Uint8Array;
-  #offsets: FieldOffsets;
-  #lengths: number;
+  /** The lines as pairs; `null` as long as they are only bytes. */
+  #pairs: Field[] | null = NO_PAIRS;
+  #bytes: Uint8Array = NO_BYTES;
+  #index: FieldIndex = NO_LINES;
 
   /**
    * Copies the pairs.
@@ -48,10 +45,6 @@ export class Fields implements Iterable<Field> {
    * @throws {TypeError} A name is not a token, or a value holds CR, LF, NUL or a character above U+00FF.
    */
   constructor(init?: FieldsInit) {
-    this.#bytes = NO_BYTES;
-    this.#offsets = NO_OFFSETS;
-    this.#lengths = 0;
-    this.#pairs = NO_PAIRS;
     if (init === undefined) return;
     for (const pair of fieldPairs(init, "init")) {
       if (!Array.isArray(pair)) throw wrongType("init", "made of pairs [name, value]", init);
@@ -60,33 +53,27 @@ export class Fields implements Iterable<Field> {
   }
 
   /**
-   * Wraps parsed lines without reading them.
+   * Wraps received lines without reading them.
    *
-   * @param bytes The head; never to be written again.
-   * @param offsets Where the lines stand in it.
-   * @param lengths A bit for each length of a name that occurs, modulo 32: most look-ups end there.
+   * @param bytes The section that the lines stand in; never to be written again.
+   * @param index Where they stand in it.
    */
-  static fromWire(bytes: Uint8Array, offsets: FieldOffsets, lengths: number): Fields {
+  static fromWire(bytes: Uint8Array, index: FieldIndex): Fields {
     const fields = new Fields();
-    fields.#lengths = lengths;
     fields.#pairs = null;
     fields.#bytes = bytes;
-    fields.#offsets = offsets;
+    fields.#index = index;
     return fields;
   }
 
   /** A copy that holds no more memory than it needs: not the whole chunk that the lines came in. */
   compact(): Fields {
-    if (this.#pairs !== null) return new Fields(this);
-    const offsets = this.#offsets;
-    const start = offsets[0] ?? 0;
-    const bytes = this.#bytes.slice(start, offsets[offsets.length - 1] ?? 0);
-    return Fields.fromWire(bytes, offsets.map((offset) => offset - start), this.#lengths);
+    return this.#pairs === null ? Fields.fromWire(this.#bytes.slice(), this.#index) : new Fields(this);
   }
 
   /** The number of field lines. */
   get size(): number {
-    return this.#pairs === null ? this.#offsets.length >> 2 : this.#pairs.length;
+    return this.#pairs === null ? this.#index.size : this.#pairs.length;
   }
 
   /** Whether a line with this name is there. */
@@ -174,46 +161,30 @@ export class Fields implements Iterable<Field> {
   #find(name: string, from: number): number {
     if (typeof name !== "string") throw wrongType("name", "a string", name);
     const pairs = this.#pairs;
-    if (pairs !== null) {
-      for (let i = from; i < pairs.length; i++) if (equalsIgnoringCase(pairs[i]![0], name)) return i;
-      return -1;
-    }
-    const length = name.length;
-    if ((this.#lengths & (1 << (length & 31))) === 0) return -1;
-    const offsets = this.#offsets;
-    let lower = "";
-    for (let i = from, o = from << 2; o < offsets.length; i++, o += 4) {
-      if (offsets[o + 1]! - offsets[o]! !== length) continue;
-      if (lower === "") lower = name.toLowerCase();
-      if (bytesEqualIgnoringCase(this.#bytes, offsets[o]!, offsets[o + 1]!, lower)) return i;
-    }
+    if (pairs === null) return this.#index.find(this.#bytes, name, from);
+    for (let i = from; i < pairs.length; i++) if (equalsIgnoringCase(pairs[i]![0], name)) return i;
     return -1;
   }
 
   #value(at: number): string {
-    if (this.#pairs !== null) return this.#pairs[at]![1];
-    return latin1(this.#bytes, this.#offsets[(at << 2) + 2]!, this.#offsets[(at << 2) + 3]!);
+    return this.#pairs === null ? this.#index.value(this.#bytes, at) : this.#pairs[at]![1];
   }
 
   #own(): Field[] {
     if (this.#pairs === NO_PAIRS) return this.#pairs = [];
     if (this.#pairs !== null) return this.#pairs;
     const pairs: Field[] = [];
-    const offsets = this.#offsets;
-    for (let o = 0; o < offsets.length; o += 4) {
-      pairs.push([
-        latin1(this.#bytes, offsets[o]!, offsets[o + 1]!),
-        latin1(this.#bytes, offsets[o + 2]!, offsets[o + 3]!),
-      ]);
+    for (let line = 0; line < this.#index.size; line++) {
+      pairs.push([this.#index.name(this.#bytes, line), this.#index.value(this.#bytes, line)]);
     }
     this.#bytes = NO_BYTES;
-    this.#offsets = NO_OFFSETS;
+    this.#index = NO_LINES;
     return this.#pairs = pairs;
   }
 }
 
 const NO_BYTES: Uint8Array = new Uint8Array(0);
-const NO_OFFSETS: FieldOffsets = [];
+const NO_LINES: FieldIndex = new FieldIndex();
 /** Stands for an empty list until something is added; never added to itself. */
 const NO_PAIRS: Field[] = [];
 

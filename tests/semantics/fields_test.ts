@@ -6,15 +6,15 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { test } from "node:test";
 import { type Field, Fields } from "../../src/semantics/fields.ts";
 import { DEFAULT_LIMITS } from "../../src/http1/machine/limits.ts";
-import { HeadParser } from "../../src/http1/machine/parse_head.ts";
+import { FieldLines } from "../../src/http1/machine/field_lines.ts";
 import { wire } from "../support/bytes.ts";
 
 /** The same lines as a parser gives them and as a caller makes them. */
 function bothWays(lines: string): [how: string, fields: Fields][] {
   const bytes = wire(`xx${lines}¶`);
-  const parser = new HeadParser("trailers", DEFAULT_LIMITS, {});
-  const end = parser.parse(bytes, 2, bytes.length);
-  const parsed = () => parser.trailers(bytes, 2, end);
+  const reader = new FieldLines("trailers", DEFAULT_LIMITS.maxTrailers, {});
+  const end = reader.parse(bytes, 2, bytes.length);
+  const parsed = () => reader.fields(bytes.subarray(2, end));
   return [["parsed", parsed()], ["made", new Fields(parsed())]];
 }
 

@@ -109,7 +109,7 @@ export class ClientMachine {
   readonly #limits: Http1Limits;
   readonly #leniency: Leniency;
   readonly #nameCase: NameCase;
-  readonly #parser: HeadParser;
+  readonly #parser: HeadParser<"response">;
   readonly #in: ReceiveBuffer = new ReceiveBuffer();
   readonly #out: SendBuffer = new SendBuffer();
   #reading: Reading = "idle";
@@ -332,9 +332,8 @@ export class ClientMachine {
       if (!this.#eof) return NEED_DATA;
       throw new ProtocolError("truncated", "Cannot read the response: the connection ended", "RFC 9112 §8");
     }
-    const head = this.#parser.responseHead(buffer.bytes, start, end);
+    const head = this.#parser.take(buffer.bytes, start, end);
     buffer.start = end;
-    this.#parser.reset();
     return head.status < 200 && head.status !== 101 ? this.#count(head) : this.#final(head);
   }
 

@@ -12,9 +12,9 @@ import type { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
 import { ChunkLine } from "./chunk_line.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { Fields } from "../../semantics/fields.ts";
+import { FieldLines } from "./field_lines.ts";
 import type { BodyFraming } from "./framing.ts";
 import type { Http1Limits, Leniency } from "./limits.ts";
-import { HeadParser } from "./parse_head.ts";
 
 /** What a decoder finds. */
 export type BodyPart =
@@ -80,14 +80,16 @@ type ChunkStep = "line" | "data" | "data-cr" | "data-lf" | "trailers" | "end";
 /** RFC 9112 §7.1. */
 class ChunkedDecoder implements BodyDecoder {
   readonly #chunkLine: ChunkLine;
-  readonly #trailerParser: HeadParser;
+  readonly #trailerLines: FieldLines;
+  readonly #maxTrailerBytes: number;
   #step: ChunkStep = "line";
   #left = 0;
   #trailers: Fields | null = null;
 
   constructor(limits: Http1Limits, leniency: Leniency) {
     this.#chunkLine = new ChunkLine(limits, leniency);
-    this.#trailerParser = new HeadParser("trailers", limits, leniency);
+    this.#trailerLines = new FieldLines("trailers", limits.maxTrailers, leniency);
+    this.#maxTrailerBytes = limits.maxTrailerBytes;
   }
 
   next(buffer: ReceiveBuffer, eof: boolean): BodyPart {
@@ -134,11 +136,16 @@ class ChunkedDecoder implements BodyDecoder {
   }
 
   #readTrailers(buffer: ReceiveBuffer): boolean {
-    const end = this.#trailerParser.parse(buffer.bytes, buffer.start, buffer.end);
-    if (end === -1) return false;
-    const trailers = this.#trailerParser.trailers(buffer.bytes, buffer.start, end);
+    const { bytes, start } = buffer;
+    const limit = start + this.#maxTrailerBytes;
+    const end = this.#trailerLines.parse(bytes, start, Math.min(buffer.end, limit));
+    if (end === -1) {
+      if (buffer.end < limit) return false;
+      const message = "Cannot take a trailer section that large";
+      throw new ProtocolError("trailers-too-large", message, "RFC 9112 §7.1.2", 431);
+    }
+    this.#trailers = allowedTrailers(this.#trailerLines.fields(bytes.subarray(start, end)));
     buffer.start = end;
-    this.#trailers = allowedTrailers(trailers);
     this.#step = "end";
     return true;
   }

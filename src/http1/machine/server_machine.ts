@@ -112,7 +112,7 @@ export class ServerMachine {
   readonly #limits: Http1Limits;
   readonly #leniency: Leniency;
   readonly #nameCase: NameCase;
-  readonly #parser: HeadParser;
+  readonly #parser: HeadParser<"request">;
   readonly #in: ReceiveBuffer = new ReceiveBuffer();
   readonly #out: SendBuffer = new SendBuffer();
   readonly #heads: ResponseHeads;
@@ -234,9 +234,8 @@ export class ServerMachine {
     const { start } = buffer;
     const end = buffer.length === 0 ? -1 : this.#parser.parse(buffer.bytes, start, buffer.end);
     if (end === -1) return this.#headMissing();
-    const head = this.#parser.requestHead(buffer.bytes, start, end);
+    const head = this.#parser.take(buffer.bytes, start, end);
     buffer.start = end;
-    this.#parser.reset();
     return this.#begin(head);
   }
 

@@ -1,0 +1,57 @@
+/**
+ * Where received field lines stand in their bytes. The reader of field lines fills an index; `Fields` looks names up in
+ * it, so that a line becomes a string only when it is asked for.
+ *
+ * @module
+ */
+
+import { bytesEqualIgnoringCase } from "../bytes/ascii.ts";
+import { latin1 } from "../bytes/latin1.ts";
+
+/** The places of field lines, in the order of the lines. All offsets are relative to the same bytes. */
+export class FieldIndex {
+  /** Four offsets a line: name start, name end, value start, value end. */
+  readonly #offsets: number[] = [];
+  /** A bit for each length that a name has, modulo 32. Most look-ups of a field that is missing end here. */
+  #lengths = 0;
+
+  /** The number of lines. */
+  get size(): number {
+    return this.#offsets.length >> 2;
+  }
+
+  /** Adds a line at the end. */
+  add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    this.#offsets.push(nameStart, nameEnd, valueStart, valueEnd);
+    this.#lengths |= 1 << ((nameEnd - nameStart) & 31);
+  }
+
+  /** Removes the last line. */
+  removeLast(): void {
+    this.#offsets.length -= 4;
+  }
+
+  /** The first line of this name, in any case, at or behind the line `from`; -1 if there is none. */
+  find(bytes: Uint8Array, name: string, from: number): number {
+    const { length } = name;
+    if ((this.#lengths & (1 << (length & 31))) === 0) return -1;
+    const offsets = this.#offsets;
+    let lower = "";
+    for (let line = from, o = from << 2; o < offsets.length; line++, o += 4) {
+      if (offsets[o + 1]! - offsets[o]! !== length) continue;
+      if (lower === "") lower = name.toLowerCase();
+      if (bytesEqualIgnoringCase(bytes, offsets[o]!, offsets[o + 1]!, lower)) return line;
+    }
+    return -1;
+  }
+
+  /** The name of a line, as it is spelled. */
+  name(bytes: Uint8Array, line: number): string {
+    return latin1(bytes, this.#offsets[line << 2]!, this.#offsets[(line << 2) + 1]!);
+  }
+
+  /** The value of a line. */
+  value(bytes: Uint8Array, line: number): string {
+    return latin1(bytes, this.#offsets[(line << 2) + 2]!, this.#offsets[(line << 2) + 3]!);
+  }
+}
