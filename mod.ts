@@ -51,7 +51,7 @@ export type {
 } from "./src/http/client/client_options.ts";
 export type { ClientResponse } from "./src/http/client/client_response.ts";
 export { ConnectRequest } from "./src/http/server/connect_request.ts";
-export { LightResponse } from "./src/http/server/light_response.ts";
+export { LightResponse } from "./src/http1/light_response.ts";
 export { type ProxyEnvironment, proxyFromEnv } from "./src/http/client/way/proxy_env.ts";
 export { serve } from "./src/http/server/serve.ts";
 export type { ServeInfo } from "./src/http/server/serve_info.ts";

@@ -6,7 +6,7 @@
 
 import { createServer } from "node:http";
 import { serveConnection } from "../../../src/http1/server_connection.ts";
-import { LightResponse } from "../../../src/http/server/light_response.ts";
+import { LightResponse } from "../../../src/http1/light_response.ts";
 import { serve as serveRequests } from "../../../src/http/server/serve.ts";
 import { listen } from "../../../src/net/mod.ts";
 import { bun, deno } from "./platform.ts";

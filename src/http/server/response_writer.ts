@@ -9,7 +9,7 @@ import type { IncomingRequest } from "../../http1/incoming.ts";
 import type { OutgoingBody, OutgoingTrailers } from "../../http1/outgoing_body.ts";
 import type { OutgoingResponse } from "../../http1/outgoing_response.ts";
 import { type Field, fieldPairs, hasField } from "../../semantics/fields.ts";
-import { type GivenResponse, LightResponse } from "./light_response.ts";
+import { type GivenResponse, LightResponse } from "../../http1/light_response.ts";
 
 const TEXT: Field = ["content-type", "text/plain;charset=UTF-8"];
 

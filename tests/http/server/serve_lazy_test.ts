@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { LightResponse } from "../../../src/http/server/light_response.ts";
+import { LightResponse } from "../../../src/http1/light_response.ts";
 import type { ServeHandler } from "../../../src/http/server/serve_options.ts";
 import { dial, listening } from "../../support/http_server.ts";
 import { readUntil, wire } from "../../support/wire.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Client } from "../../../src/http/client/client.ts";
-import { LightResponse } from "../../../src/http/server/light_response.ts";
+import { LightResponse } from "../../../src/http1/light_response.ts";
 import { serve } from "../../../src/http/server/serve.ts";
 import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";

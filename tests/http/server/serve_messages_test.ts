@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { LightResponse } from "../../../src/http/server/light_response.ts";
+import { LightResponse } from "../../../src/http1/light_response.ts";
 import { upgradeResponse, wantsUpgrade } from "../../../src/http1/switch.ts";
 import type { ServeHandler, ServeOptions } from "../../../src/http/server/serve_options.ts";
 import { dial, listening, say } from "../../support/http_server.ts";

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";
-import { LightResponse } from "../../../src/http/server/light_response.ts";
+import { LightResponse } from "../../../src/http1/light_response.ts";
 import { serve } from "../../../src/http/server/serve.ts";
 import type { ServeHandler } from "../../../src/http/server/serve_options.ts";
 import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";

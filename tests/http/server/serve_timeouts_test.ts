@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";
-import { LightResponse } from "../../../src/http/server/light_response.ts";
+import { LightResponse } from "../../../src/http1/light_response.ts";
 import type { ServeHandler, ServeOptions } from "../../../src/http/server/serve_options.ts";
 import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";
 import { onUpgrade } from "../../../src/http1/upgrade.ts";

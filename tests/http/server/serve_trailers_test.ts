@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Client } from "../../../src/http/client/client.ts";
-import { LightResponse } from "../../../src/http/server/light_response.ts";
+import { LightResponse } from "../../../src/http1/light_response.ts";
 import { upgradeResponse } from "../../../src/http1/switch.ts";
 import type { ServeHandler } from "../../../src/http/server/serve_options.ts";
 import { dial, listening, say } from "../../support/http_server.ts";

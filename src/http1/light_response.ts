@@ -7,7 +7,7 @@
  * @module
  */
 
-import { checkInteger, checkObject, checkString } from "../../bytes/arguments.ts";
+import { checkInteger, checkObject, checkString } from "../bytes/arguments.ts";
 
 /** The body of a {@linkcode LightResponse}: whatever `new Response()` takes. */
 export type LightBody = ConstructorParameters<typeof Response>[0];
