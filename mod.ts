@@ -55,18 +55,18 @@ export { LightResponse } from "./src/http1/light_response.ts";
 export { type ProxyEnvironment, proxyFromEnv } from "./src/http/client/way/proxy_env.ts";
 export { serve } from "./src/http/server/serve.ts";
 export type { ServeInfo } from "./src/http/server/serve_info.ts";
-export type { ConnectHandler, SentResponse, ServeHandler, ServeOptions } from "./src/http/server/serve_options.ts";
-export type { Server, ServerAddress, ShutdownOptions } from "./src/http/server/server.ts";
-export {
-  connectResponse,
-  offeredProtocols,
-  type OnSwitched,
-  type ResponseSwitch,
-  type ResponseSwitchInit,
-  upgradeResponse,
-  wantsUpgrade,
-} from "./src/http1/switch.ts";
-export { onUpgrade } from "./src/http1/upgrade.ts";
+export type {
+  ConnectHandler,
+  SentResponse,
+  ServeHandler,
+  ServeOptions,
+  Server,
+  ServerAddress,
+  ShutdownOptions,
+} from "./src/http/server/serve_options.ts";
+export { offeredProtocols, wantsUpgrade } from "./src/http1/proposing.ts";
+export { connectResponse, type Switch, type SwitchInit, upgradeResponse } from "./src/http1/switch.ts";
+export { type OnSwitched, onUpgrade } from "./src/http1/upgrade.ts";
 export { type WebSocketClosed, WebSocketConnection } from "./src/websocket/connection.ts";
 export { webSocketOver } from "./src/websocket/over.ts";
 export { upgradeWebSocket } from "./src/websocket/upgrade.ts";

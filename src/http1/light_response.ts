@@ -1,31 +1,24 @@
 /**
- * A `Response` that costs nothing until somebody looks into it.
- *
- * On some runtimes making a platform `Response` takes as long as the rest of an exchange. A handler that answers with
- * text or bytes can answer with one of these: the server writes it as it was given.
+ * A `Response` that costs nothing until somebody looks into it. Handlers make it, `upgradeResponse()` too, and the writer
+ * of `http/server/` sends it as it was given.
  *
  * @module
  */
 
 import { checkInteger, checkObject, checkString } from "../bytes/arguments.ts";
+import { type Field, hasField } from "../semantics/fields.ts";
+import { headerLines } from "./header_lines.ts";
+import type { OutgoingResponse } from "./outgoing_response.ts";
+import { standIn } from "./stand_in.ts";
 
-/** The body of a {@linkcode LightResponse}: whatever `new Response()` takes. */
+/** The body of a {@linkcode LightResponse}: what `new Response()` takes. */
 export type LightBody = ConstructorParameters<typeof Response>[0];
 
-/** What was given to the constructor, for as long as nobody has looked into the response. */
-export interface GivenResponse {
-  /** The body. */
-  readonly body: string | Uint8Array | null;
-  /** The status. */
-  readonly status: number;
-  /** The reason, or the registered phrase when empty. */
-  readonly statusText: string;
-  /** The field lines. */
-  readonly headers: HeadersInit | undefined;
-}
+const TEXT: Field = ["content-type", "text/plain;charset=UTF-8"];
 
 /**
- * See the module. `instanceof Response` holds; a real one is made when a property is touched, and used from then on.
+ * A `Response` for handlers of `serve()` that is written as it was given, without
+ * the cost of a platform `Response`. `instanceof Response` holds. A real `Response` is made when a property is touched, and used from then on.
  *
  * @example
  * ```ts
@@ -61,21 +54,19 @@ export class LightResponse {
     return new LightResponse(body, init) as unknown as Response;
   }
 
-  /** What was given, if that is text, bytes or nothing and nobody has looked into the response; else `null`. */
-  static given(response: object): GivenResponse | null {
+  /** The message that was given, if its body is text, bytes or none and nothing was touched; else `null`. */
+  static given(response: object): OutgoingResponse | null {
     if (!(#body in response) || response.#real !== null) return null;
     const body = response.#body;
     if (body !== null && typeof body !== "string" && !(body instanceof Uint8Array)) return null;
     const init = response.#init;
-    return {
-      body: body as string | Uint8Array | null,
-      status: init?.status ?? 200,
-      statusText: init?.statusText ?? "",
-      headers: init?.headers,
-    };
+    const fields = init?.headers === undefined ? [] : headerLines(init.headers);
+    if (typeof body === "string" && (fields.length === 0 || !hasField(fields, "content-type"))) fields.push(TEXT);
+    const { status = 200, statusText = "" } = init ?? {};
+    return { status, reason: statusText === "" ? undefined : statusText, fields, body };
   }
 
-  /** The response that was made of `response`, or itself. */
+  /** The real response in place of `response`, or `response` where that is one. */
   static real(response: Response): Response {
     return #body in response ? (response as unknown as LightResponse).#materialize() : response;
   }
@@ -85,20 +76,11 @@ export class LightResponse {
   }
 
   static {
-    for (const name of ["body", "bodyUsed", "headers", "ok", "redirected", "status", "statusText", "type", "url"]) {
-      const get = function (this: LightResponse): unknown {
-        return Reflect.get(this.#materialize(), name);
-      };
-      Object.defineProperty(LightResponse.prototype, name, { get, configurable: true, enumerable: true });
-    }
-    for (const name of ["arrayBuffer", "blob", "bytes", "clone", "formData", "json", "text"]) {
-      const value = function (this: LightResponse): unknown {
-        const real = this.#materialize();
-        return (Reflect.get(real, name) as () => unknown).call(real);
-      };
-      Object.defineProperty(LightResponse.prototype, name, { value, configurable: true, writable: true });
-    }
-    Object.setPrototypeOf(LightResponse.prototype, Response.prototype);
+    standIn(LightResponse, Response, {
+      real: (light) => light.#materialize(),
+      getters: ["body", "bodyUsed", "headers", "ok", "redirected", "status", "statusText", "type", "url"],
+      methods: ["arrayBuffer", "blob", "bytes", "clone", "formData", "json", "text"],
+    });
   }
 }
 

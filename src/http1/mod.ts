@@ -40,24 +40,18 @@ export type { ClientConnectionOptions, Closed, ConnectionOptions, ServerConnecti
 export type { ByteSource, OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
 export type { OutgoingRequest, SendOptions } from "./outgoing_request.ts";
 export type { Owned } from "./owned.ts";
-export type { OutgoingResponse, SwitchResponse } from "./outgoing_response.ts";
+export type { OutgoingResponse } from "./outgoing_response.ts";
+export { offeredProtocols, type ProposingRequest, wantsUpgrade } from "./proposing.ts";
 export {
   type ConnectMessage,
   connectResponse,
-  offeredProtocols,
-  type OnSwitched,
-  type Owning,
-  type PossibleSwitch,
-  type ProposingRequest,
-  type ResponseSwitch,
-  type ResponseSwitchInit,
+  type LightSwitchInit,
   type Switch,
   type SwitchInit,
   upgradeResponse,
-  wantsUpgrade,
 } from "./switch.ts";
 export { type Handler, serveConnection, ServerConnection } from "./server_connection.ts";
-export { onUpgrade } from "./upgrade.ts";
+export { type OnSwitched, onUpgrade } from "./upgrade.ts";
 export { UnsentError } from "../errors/unsent_error.ts";
 export type { HttpUpgradeError } from "../errors/http_upgrade_error.ts";
 export { UpgradeRejected, type UpgradeRejectedOptions, type UpgradeRejection } from "../errors/upgrade_rejected.ts";

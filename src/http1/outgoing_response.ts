@@ -1,5 +1,6 @@
 /**
- * What a server is asked to send.
+ * What a server is asked to send. Handlers of `serveConnection()` return it, `http/server/` makes it of a `Response`, and
+ * `ServerConnection` sends it.
  *
  * @module
  */
@@ -19,12 +20,4 @@ export interface OutgoingResponse {
   readonly body?: OutgoingBody | null | undefined;
   /** Sent behind a chunked body, if the request said `TE: trailers` and the field `Trailer` announces them. */
   readonly trailers?: OutgoingTrailers | undefined;
-}
-
-/** A response that switches: it has no body. */
-export interface SwitchResponse extends OutgoingResponse {
-  /** None. */
-  readonly body?: null | undefined;
-  /** None. */
-  readonly trailers?: undefined;
 }

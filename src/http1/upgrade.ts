@@ -1,7 +1,6 @@
 /**
- * The promise of an upgrade: one for Upgrade and CONNECT, on client and server.
- *
- * It belongs to one exchange and is settled when that exchange's final response head is decided, never later.
+ * The promise of an upgrade: one for Upgrade and CONNECT, on client and server. The drivers make it, one for each exchange,
+ * and settle it when the final response head of that exchange is decided; `onUpgrade()` gives it out.
  *
  * @module
  */
@@ -10,7 +9,24 @@ import { checkObject } from "../bytes/arguments.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import { giveUp, type Owned } from "./owned.ts";
 import { Deferred } from "../duplex/deferred.ts";
+import { messageOf } from "./stand_in.ts";
 import type { Upgraded } from "./upgraded.ts";
+
+/**
+ * What is done with the connection after the switch, in the async context (`AsyncLocalStorage`) in which it was handed
+ * over; the server waits for it when it shuts down.
+ */
+export type OnSwitched = (upgraded: Upgraded) => void | Promise<void>;
+
+/** How a handler of `serve()` has accepted the switch. */
+export interface Acceptance {
+  /** 101, or 200 for a tunnel. */
+  readonly status: number;
+  /** What is called with the connection. */
+  readonly onSwitched: OnSwitched | undefined;
+  /** What ends if that fails. */
+  readonly owns: Owned | undefined;
+}
 
 /** An upgrade that an exchange may come to. */
 export class PendingUpgrade {
@@ -20,10 +36,21 @@ export class PendingUpgrade {
   #outcome: Deferred<Upgraded> | null = null;
   #early: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected } | null = null;
   #owned: Owned[] | null = null;
+  #acceptance: Acceptance | null = null;
 
-  /** Whether somebody has asked for it. */
+  /** Whether it was asked for. */
   get claimed(): boolean {
     return this.#claimed;
+  }
+
+  /** What the handler has accepted last, if anything. */
+  get acceptance(): Acceptance | null {
+    return this.#acceptance;
+  }
+
+  /** The handler accepts; the switch happens if its response says so too. */
+  accept(acceptance: Acceptance): void {
+    this.#acceptance = acceptance;
   }
 
   /** The promise; the same one at every call. Its rejection needs no handler. */
@@ -39,25 +66,25 @@ export class PendingUpgrade {
     return this.#outcome.promise;
   }
 
-  /** Takes something over that ends if there is no switch, or nobody claims it. After that it is the claimer's. */
+  /** Takes something over that ends if there is no switch, or if that is not claimed. Once claimed it is the caller's. */
   own(owned: Owned): void {
     if (this.#early === null) (this.#owned ??= []).push(owned);
     else if ("rejected" in this.#early) giveUp(owned, this.#early.rejected);
   }
 
-  /** Nobody has claimed it in time. */
+  /** The switch was not claimed in time, or there is none. */
   abandon(reason: unknown): void {
     const owned = this.#owned ?? [];
     this.#owned = null;
     for (const each of owned) giveUp(each, reason);
   }
 
-  /** Calls back when somebody asks for it first. */
+  /** Calls back when the switch is asked for first. */
   onClaim(callback: () => void): void {
     this.#onClaim = callback;
   }
 
-  /** Calls back when the switch has happened, which asks for nothing: it may still be unclaimed. */
+  /** Calls back when the switch has happened. That does not claim it. */
   onSwitched(callback: (upgraded: Upgraded) => void): void {
     this.#onSwitched = callback;
   }
@@ -95,19 +122,6 @@ export function attachUpgrade(message: object, pending: PendingUpgrade): void {
   (message as Upgradable)[pendingKey] = pending;
 }
 
-/** Where a platform's message keeps the light one that was received. */
-const messageKey: unique symbol = Symbol("message");
-
-/** Lets a message of the platform's classes stand for the one that was received. */
-export function standFor(platform: object, message: object): void {
-  (platform as { [messageKey]?: object })[messageKey] = message;
-}
-
-/** The message that was received, for one that stands for it and for itself. */
-export function messageOf(message: object): object {
-  return (message as { [messageKey]?: object })[messageKey] ?? message;
-}
-
 /** The pending upgrade of a message. */
 export function upgradeOf(message: object): PendingUpgrade | undefined {
   return (message as Upgradable)[pendingKey];
@@ -123,7 +137,7 @@ notRequested.reject(new UpgradeRejected("not-requested"));
  * request will do, another copy will not.
  * @returns Always the same promise for the same message. It rejects with {@linkcode UpgradeRejected} as soon as another
  * answer is decided; that needs no handler, but what `then()` makes of it does: a peer may leave at any time. Upgrades
- * that nobody asks for are closed after `unclaimedUpgradeTimeoutMs`.
+ * that are not asked for are closed after `unclaimedUpgradeTimeoutMs`.
  * @throws {TypeError} It is no object.
  *
  * @example

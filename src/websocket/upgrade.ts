@@ -6,13 +6,14 @@
 
 import { checkFunction, checkOneOf, checkOptions, checkStrings, type Kinds } from "../bytes/arguments.ts";
 import type { IncomingRequest } from "../http1/incoming.ts";
-import type { OutgoingResponse, SwitchResponse } from "../http1/outgoing_response.ts";
+import type { OutgoingResponse } from "../http1/outgoing_response.ts";
 import { checkOwned, giveUp, type Owned, owning } from "../http1/owned.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { Upgraded } from "../http1/upgraded.ts";
 import { checkHeaders } from "../http/client/client_options.ts";
-import { checkRequest, upgradeResponse } from "../http1/switch.ts";
-import { messageOf } from "../http1/upgrade.ts";
+import { checkRequest } from "../http1/proposing.ts";
+import { messageOf } from "../http1/stand_in.ts";
+import { upgradeResponse } from "../http1/switch.ts";
 import { StateError } from "../errors/state_error.ts";
 import type { Field } from "../semantics/fields.ts";
 import { INTERNAL_ERROR } from "./machine/close_code.ts";
@@ -163,7 +164,7 @@ function upgradeTo(
   const answer = answerTo(asked as WebSocketRequest, options);
   if (connLevel) {
     const { response, upgraded } = upgradeResponse(request, "websocket", { fields: answer.fields, owns });
-    return { response: response as SwitchResponse, socket: socketOf(upgraded, answer, settings) };
+    return { response, socket: socketOf(upgraded, answer, settings) };
   }
   const headers = answer.fields as [string, string][];
   const open = onOpen === undefined ? undefined : () => callOnOpen(socket, onOpen, owns);

@@ -2,7 +2,9 @@ import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { StateError } from "../../src/errors/state_error.ts";
 import type { Proposal } from "../../src/semantics/switching.ts";
-import { connectResponse, type Switch, upgradeResponse, wantsUpgrade } from "../../src/http1/switch.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
+import { wantsUpgrade } from "../../src/http1/proposing.ts";
+import { connectResponse, type Switch, upgradeResponse } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import { readUntil, wire } from "../support/wire.ts";
@@ -13,7 +15,7 @@ function proposing(...protocols: string[]): { readonly proposal: Proposal } {
   return { proposal: { type: "upgrade", protocols } };
 }
 
-function fieldsOf({ response }: Switch): unknown {
+function fieldsOf({ response }: Switch<OutgoingResponse>): unknown {
   return response.fields;
 }
 

@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { StateError } from "../../src/errors/state_error.ts";
-import { connectResponse, wantsUpgrade } from "../../src/http1/switch.ts";
+import { wantsUpgrade } from "../../src/http1/proposing.ts";
+import { connectResponse } from "../../src/http1/switch.ts";
 import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";

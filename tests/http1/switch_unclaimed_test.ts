@@ -3,6 +3,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/as
 import process from "node:process";
 import { StateError } from "../../src/errors/state_error.ts";
 import type { IncomingRequest, IncomingResponse } from "../../src/http1/incoming.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { type Switch, upgradeResponse } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
@@ -173,7 +174,7 @@ test("An upgrade that is claimed from the start leaves no timer on either side [
 test("An answer alone claims nothing: its upgrade is closed when time is up, unless somebody asks for it", async () => {
   for (const asks of [false, true]) {
     const clock = new FakeClock();
-    let accepted: Switch | null = null;
+    let accepted: Switch<OutgoingResponse> | null = null;
     const { client, connection } = serving((request) => {
       accepted = upgradeResponse(request, "foobar");
       return accepted.response;

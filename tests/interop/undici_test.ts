@@ -10,7 +10,8 @@ import { connectResponse as tunnelResponse, upgradeResponse as switchResponse } 
 import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import type { ServeHandler, ServeOptions } from "../../src/http/server/serve_options.ts";
-import { connectResponse, upgradeResponse, wantsUpgrade } from "../../src/http1/switch.ts";
+import { wantsUpgrade } from "../../src/http1/proposing.ts";
+import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { listen } from "../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { listening } from "../support/http_server.ts";

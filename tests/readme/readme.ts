@@ -14,7 +14,7 @@ import * as main from "../../mod.ts";
 import * as http1 from "../../src/http1/mod.ts";
 import * as net from "../../src/net/mod.ts";
 import * as proxy from "../../src/proxy/mod.ts";
-import type { Server } from "../../src/http/server/server.ts";
+import type { Server } from "../../src/http/server/serve_options.ts";
 import { projectFile } from "../support/runtime.ts";
 
 /** The whole text. */

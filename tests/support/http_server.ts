@@ -6,7 +6,7 @@
 
 import { serve } from "../../src/http/server/serve.ts";
 import type { ServeHandler, ServeOptions } from "../../src/http/server/serve_options.ts";
-import type { Server } from "../../src/http/server/server.ts";
+import type { Server } from "../../src/http/server/serve_options.ts";
 import { connect } from "../../src/net/mod.ts";
 import type { Socket } from "../../src/duplex/socket.ts";
 import { readAll, wire } from "./wire.ts";

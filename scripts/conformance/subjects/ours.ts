@@ -6,8 +6,9 @@
 
 import { Client } from "../../../src/http/client/client.ts";
 import { serve } from "../../../src/http/server/serve.ts";
-import type { Server } from "../../../src/http/server/server.ts";
-import { connectResponse, upgradeResponse, wantsUpgrade } from "../../../src/http1/switch.ts";
+import type { Server } from "../../../src/http/server/serve_options.ts";
+import { wantsUpgrade } from "../../../src/http1/proposing.ts";
+import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";
 import { onUpgrade } from "../../../src/http1/upgrade.ts";
 import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";

@@ -1,11 +1,11 @@
 /**
- * What a CONNECT asks for. The platform's `Request` cannot say it.
+ * What a CONNECT asks for. The platform's `Request` cannot say it, so `exchanges.ts` gives this to the `connect` hook.
  *
  * @module
  */
 
 import type { IncomingRequest } from "../../http1/incoming.ts";
-import { standFor } from "../../http1/upgrade.ts";
+import { standFor } from "../../http1/stand_in.ts";
 
 /** A CONNECT, given to the `connect` hook of `serve`. It is an address, so `connect(request)` dials it. */
 export class ConnectRequest {

@@ -1,30 +1,27 @@
 /**
- * A handler's `Response` as a message of the connection below.
+ * A handler's `Response` as a message of the connection below. `exchanges.ts` calls it with what a handler has returned.
  *
  * @module
  */
 
 import { soon } from "../../duplex/soon.ts";
+import { headerLines } from "../../http1/header_lines.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
+import { LightResponse } from "../../http1/light_response.ts";
 import type { OutgoingBody, OutgoingTrailers } from "../../http1/outgoing_body.ts";
 import type { OutgoingResponse } from "../../http1/outgoing_response.ts";
-import { type Field, fieldPairs, hasField } from "../../semantics/fields.ts";
-import { type GivenResponse, LightResponse } from "../../http1/light_response.ts";
-
-const TEXT: Field = ["content-type", "text/plain;charset=UTF-8"];
+import { fieldPairs, hasField } from "../../semantics/fields.ts";
 
 /**
- * Turns a response into what the connection sends. Text and bytes of a `LightResponse` go out with the head in one
- * write; so does the body of a platform response that is over with its first chunk.
+ * Turns a real response into what the connection sends. A body that is over with its first chunk goes out with the head
+ * in one write.
  *
  * @throws {TypeError} The body was used already.
  */
 export function outgoing(response: Response): OutgoingResponse | Promise<OutgoingResponse> {
-  const given = LightResponse.given(response);
-  if (given !== null) return outgoingGiven(given);
   const real = LightResponse.real(response);
   const { status, statusText } = real;
-  const head = { status, reason: statusText === "" ? undefined : statusText, fields: fieldsOf(real.headers) };
+  const head = { status, reason: statusText === "" ? undefined : statusText, fields: headerLines(real.headers) };
   if (real.body === null) return head;
   if (real.bodyUsed || real.body.locked) throw new TypeError("Cannot send the response: its body was used");
   return real.headers.has("content-length") ? { ...head, body: real.body } : firstChunk(head, real.body);
@@ -41,19 +38,6 @@ export async function withTrailers(
   const wanted = request.fields.hasToken("te", "trailers") && hasField(fields, "trailer");
   if (wanted && !hasField(fields, "transfer-encoding")) fields.push(["transfer-encoding", "chunked"]);
   return { ...message, fields, trailers };
-}
-
-function outgoingGiven(given: GivenResponse): OutgoingResponse {
-  const fields = given.headers === undefined ? [] : fieldsOf(given.headers);
-  if (typeof given.body === "string" && !hasField(fields, "content-type")) fields.push(TEXT);
-  const reason = given.statusText === "" ? undefined : given.statusText;
-  return { status: given.status, reason, fields, body: given.body };
-}
-
-/** The lines of a header list; `Headers` keeps several `set-cookie` apart by itself. */
-export function fieldsOf(headers: HeadersInit): Field[] {
-  if (headers instanceof Headers) return [...headers];
-  return Symbol.iterator in headers ? [...headers as Iterable<Field>] : Object.entries(headers);
 }
 
 /** How many turns of the microtask queue a chunk that is there already, or an end, may take. */

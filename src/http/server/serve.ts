@@ -4,8 +4,8 @@
  * @module
  */
 
-import { checkServe, type ServeHandler, type ServeOptions } from "./serve_options.ts";
-import { Server } from "./server.ts";
+import { checkServe, type ServeHandler, type ServeOptions, type Server } from "./serve_options.ts";
+import { RunningServer } from "./server.ts";
 
 /**
  * Serves HTTP/1.1.
@@ -34,5 +34,5 @@ import { Server } from "./server.ts";
  */
 export function serve(options: ServeOptions, handler: ServeHandler): Server {
   checkServe(options, handler);
-  return new Server(options, handler);
+  return new RunningServer(options, handler);
 }

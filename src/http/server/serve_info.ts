@@ -1,11 +1,12 @@
 /**
- * What a handler can ask about the connection of its request.
+ * What a handler can ask about the connection of its request. `exchanges.ts` makes one for each request.
  *
  * @module
  */
 
 import { checkObject } from "../../bytes/arguments.ts";
 import { inThisContext } from "../../duplex/async_context.ts";
+import { headerLines } from "../../http1/header_lines.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.ts";
 import type { ServerConnection } from "../../http1/server_connection.ts";
@@ -14,58 +15,23 @@ import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
 import { StateError } from "../../errors/state_error.ts";
 import type { FieldsInit } from "../../semantics/fields.ts";
 import type { RequestHead } from "../../semantics/message.ts";
-import { fieldsOf } from "./response_writer.ts";
 import { trailerHeaders } from "../trailer_headers.ts";
 
-/** See the module. */
-export class ServeInfo {
-  readonly #incoming: IncomingRequest;
-  readonly #connection: ServerConnection;
-  readonly #socket: SocketInfo;
-  readonly #secure: boolean;
-  #trailers: OutgoingTrailers | undefined = undefined;
-  #decided = false;
-
-  /**
-   * Servers make these.
-   *
-   * @param incoming The request.
-   * @param connection Its connection.
-   * @param socket Where that leads.
-   * @param secure Whether it is TLS.
-   */
-  constructor(incoming: IncomingRequest, connection: ServerConnection, socket: SocketInfo, secure: boolean) {
-    this.#incoming = incoming;
-    this.#connection = connection;
-    this.#socket = socket;
-    this.#secure = secure;
-  }
-
-  /** What `setTrailers` was told; from now on that is too late. */
-  static trailers(info: ServeInfo): OutgoingTrailers | undefined {
-    info.#decided = true;
-    return info.#trailers;
-  }
-
+/** What a handler of `serve()` can ask and do beside its request; its second argument. */
+export interface ServeInfo {
   /** The client's address. */
-  get remote(): SocketAddress {
-    return this.#socket.remote;
-  }
-
+  readonly remote: SocketAddress;
   /** The address that it reached. */
-  get local(): SocketAddress {
-    return this.#socket.local;
-  }
-
+  readonly local: SocketAddress;
   /** What TLS agreed on, or `null` without TLS. */
-  get tls(): { readonly alpn: string | null } | null {
-    return this.#secure ? { alpn: this.#socket.alpn } : null;
-  }
-
+  readonly tls: { readonly alpn: string | null } | null;
   /** The head as it stood on the wire: target, spelling, order and repetitions included. */
-  get head(): RequestHead {
-    return this.#incoming;
-  }
+  readonly head: RequestHead;
+  /**
+   * The fields behind the body of the request; empty for most. Resolves when the body was read to its end. A rejection
+   * needs no handler.
+   */
+  readonly trailers: Promise<Headers>;
 
   /**
    * Sends a 1xx response before the final one.
@@ -74,18 +40,7 @@ export class ServeInfo {
    * @param headers Its headers.
    * @throws {StateError} The response is on its way, or the client speaks HTTP/1.0.
    */
-  sendInformational(status: number, headers: HeadersInit = []): Promise<void> {
-    checkObject(headers, "headers");
-    return this.#incoming.sendInformational(status, fieldsOf(headers));
-  }
-
-  /**
-   * The fields behind the body of the request; empty for most. Resolves when the body was read to its end. A rejection
-   * needs no handler.
-   */
-  get trailers(): Promise<Headers> {
-    return trailerHeaders(this.#incoming.body);
-  }
+  sendInformational(status: number, headers?: HeadersInit): Promise<void>;
 
   /**
    * Sends fields behind the body of the response, whichever response middleware makes of the handler's. Its header
@@ -95,11 +50,7 @@ export class ServeInfo {
    * @param trailers The fields, or what makes them once the body is over, in the async context of this call.
    * @throws {StateError} `head-sent`: the response was decided.
    */
-  setTrailers(trailers: OutgoingTrailers): void {
-    checkTrailers(trailers, "trailers");
-    if (this.#decided) throw new StateError("head-sent", "Cannot set trailers: the response was decided");
-    this.#trailers = typeof trailers === "function" ? inThisContext<void, FieldsInit>(trailers) : trailers;
-  }
+  setTrailers(trailers: OutgoingTrailers): void;
 
   /**
    * Takes the transport, with nothing written in answer to this request. What the handler returns is not sent then, and
@@ -107,7 +58,69 @@ export class ServeInfo {
    *
    * @throws {StateError} The response was decided, or a read is pending that cannot be taken back.
    */
+  takeOver(): Parts;
+}
+
+/** What is known of a connection from the beginning. */
+export interface Place {
+  /** Where it leads. */
+  readonly info: SocketInfo;
+  /** Whether it is TLS. */
+  readonly secure: boolean;
+  /** The connection. */
+  readonly connection: ServerConnection;
+}
+
+/** The info of one request. */
+export class ExchangeInfo implements ServeInfo {
+  readonly #incoming: IncomingRequest;
+  readonly #place: Place;
+  #trailers: OutgoingTrailers | undefined = undefined;
+  #decided = false;
+
+  constructor(incoming: IncomingRequest, place: Place) {
+    this.#incoming = incoming;
+    this.#place = place;
+  }
+
+  /** What `setTrailers` was told; from now on that is too late. */
+  decide(): OutgoingTrailers | undefined {
+    this.#decided = true;
+    return this.#trailers;
+  }
+
+  get remote(): SocketAddress {
+    return this.#place.info.remote;
+  }
+
+  get local(): SocketAddress {
+    return this.#place.info.local;
+  }
+
+  get tls(): { readonly alpn: string | null } | null {
+    return this.#place.secure ? { alpn: this.#place.info.alpn } : null;
+  }
+
+  get head(): RequestHead {
+    return this.#incoming;
+  }
+
+  get trailers(): Promise<Headers> {
+    return trailerHeaders(this.#incoming.body);
+  }
+
+  sendInformational(status: number, headers: HeadersInit = []): Promise<void> {
+    checkObject(headers, "headers");
+    return this.#incoming.sendInformational(status, headerLines(headers));
+  }
+
+  setTrailers(trailers: OutgoingTrailers): void {
+    checkTrailers(trailers, "trailers");
+    if (this.#decided) throw new StateError("head-sent", "Cannot set trailers: the response was decided");
+    this.#trailers = typeof trailers === "function" ? inThisContext<void, FieldsInit>(trailers) : trailers;
+  }
+
   takeOver(): Parts {
-    return this.#connection.takeOver(this.#incoming);
+    return this.#place.connection.takeOver(this.#incoming);
   }
 }

@@ -1,13 +1,14 @@
 /**
- * What `serve` is told.
+ * What `serve()` is told, and what it returns: the types that its callers see, and the checks of what they give.
  *
  * @module
  */
 
-import { checkObject, checkOptions, type Kinds, wrongType } from "../../bytes/arguments.ts";
+import { checkObject, checkOneOf, checkOptions, type Kinds, wrongType } from "../../bytes/arguments.ts";
 import { checkListenOptions, LISTEN } from "../../duplex/check_network.ts";
 import type { ServerConnectionOptions } from "../../http1/options.ts";
 import type { ListenOptions } from "../../duplex/network.ts";
+import type { SocketAddress } from "../../duplex/socket.ts";
 import type { ConnectRequest } from "./connect_request.ts";
 import type { ServeInfo } from "./serve_info.ts";
 
@@ -47,6 +48,48 @@ export interface ServeOptions
   /** Shuts the server down. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** How a server ends. */
+export interface ShutdownOptions {
+  /**
+   * What becomes of upgraded connections and tunnels: `"wait"`, the default, until they end by themselves; `"close"`
+   * them, WebSockets with 1001; or `"ignore"` them, which leaves them open.
+   */
+  readonly upgraded?: "wait" | "close" | "ignore" | undefined;
+  /** Cuts what is still open when it aborts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Where a server listens; `port` is there for TCP. */
+export type ServerAddress = SocketAddress & { readonly port?: number };
+
+/** A server; made by {@linkcode serve}. */
+export interface Server extends AsyncDisposable {
+  /** Resolves with the addresses once connections are taken. Rejects if that fails; needs no handler. */
+  readonly listening: Promise<readonly [ServerAddress, ...ServerAddress[]]>;
+  /** Resolves when the server is shut down and everything it promised is done. Rejects if it could not listen. */
+  readonly finished: Promise<void>;
+  /** How many connections are open, upgraded ones included. */
+  readonly connections: number;
+
+  /**
+   * Stops listening, lets each connection finish the exchange at hand, and closes; idle ones close at once.
+   *
+   * @param options What becomes of upgraded connections, and when to cut what is still open.
+   * @returns The same as `finished`.
+   * @throws {TypeError} An option is of another kind.
+   */
+  shutdown(options?: ShutdownOptions): Promise<void>;
+
+  /** Shuts down and closes upgraded connections. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What `shutdown()` takes. */
+export const SHUTDOWN: Kinds<ShutdownOptions> = {
+  upgraded: (value, name) => checkOneOf(value, name, ["wait", "close", "ignore"]),
+  signal: "signal",
+};
 
 /** The options of connections are checked where those begin. */
 type ServersOwn = Omit<ServeOptions, Exclude<keyof ServerConnectionOptions, "onError" | "onResponse">>;

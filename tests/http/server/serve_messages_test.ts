@@ -1,7 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { LightResponse } from "../../../src/http1/light_response.ts";
-import { upgradeResponse, wantsUpgrade } from "../../../src/http1/switch.ts";
+import { wantsUpgrade } from "../../../src/http1/proposing.ts";
+import { upgradeResponse } from "../../../src/http1/switch.ts";
 import type { ServeHandler, ServeOptions } from "../../../src/http/server/serve_options.ts";
 import { dial, listening, say } from "../../support/http_server.ts";
 import { readAll, readUntil, wire } from "../../support/wire.ts";

@@ -6,7 +6,7 @@ import { LightResponse } from "../../../src/http1/light_response.ts";
 import type { ServeHandler, ServeOptions } from "../../../src/http/server/serve_options.ts";
 import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";
 import { onUpgrade } from "../../../src/http1/upgrade.ts";
-import type { Server } from "../../../src/http/server/server.ts";
+import type { Server } from "../../../src/http/server/serve_options.ts";
 import type { Socket } from "../../../src/duplex/socket.ts";
 import { serverCert, serverKey } from "../../support/certificates.ts";
 import { rejection } from "../../support/dialing.ts";

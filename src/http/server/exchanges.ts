@@ -1,0 +1,177 @@
+/**
+ * From a request to its answer: the exchanges of one connection. `server.ts` makes one of these for each connection that
+ * is let in, and `serveConnection()` below calls it with each request; it calls the handler and `response_writer.ts`.
+ *
+ * @module
+ */
+
+import type { Socket, SocketInfo } from "../../duplex/socket.ts";
+import { ProtocolError } from "../../errors/protocol_error.ts";
+import { isDeparture, statusOf } from "../../http1/failure.ts";
+import { headerLines } from "../../http1/header_lines.ts";
+import type { IncomingRequest } from "../../http1/incoming.ts";
+import { LightResponse } from "../../http1/light_response.ts";
+import type { ServerConnectionOptions } from "../../http1/options.ts";
+import type { OutgoingResponse } from "../../http1/outgoing_response.ts";
+import { serveConnection, type ServerConnection } from "../../http1/server_connection.ts";
+import { upgradeOf } from "../../http1/upgrade.ts";
+import { ConnectRequest } from "./connect_request.ts";
+import { LightRequest } from "./light_request.ts";
+import type { Reports } from "./reports.ts";
+import { outgoing, withTrailers } from "./response_writer.ts";
+import { ExchangeInfo, type Place } from "./serve_info.ts";
+import type { ServeHandler, ServeOptions } from "./serve_options.ts";
+import type { Switched } from "./switched.ts";
+
+/** What the exchanges of all connections of a server share. */
+export interface Handling {
+  /** What the server was told. */
+  readonly options: ServeOptions;
+  /** What answers requests. */
+  readonly handler: ServeHandler;
+  /** Where errors go. */
+  readonly reports: Reports;
+  /** Where connections go that switch. */
+  readonly switched: Switched;
+  /** What the handler got for a request; kept for `onResponse` only. */
+  readonly requests: WeakMap<IncomingRequest, Request>;
+}
+
+/** What `serveConnection()` is told for each connection of a server. */
+export function connectionOptions({ options, reports, requests }: Handling): ServerConnectionOptions {
+  const { onResponse } = options;
+  return {
+    ...options,
+    onError: (error) => void reports.tell(error),
+    onResponse: onResponse && ((incoming, head) => {
+      onResponse(incoming === null ? null : requests.get(incoming) ?? null, head);
+    }),
+  };
+}
+
+/** One request. */
+interface Exchange {
+  readonly incoming: IncomingRequest;
+  readonly info: ExchangeInfo;
+  /** What the handler got; `null` for CONNECT. */
+  readonly request: Request | null;
+}
+
+/** The exchanges of one connection. */
+export class Exchanges implements Place {
+  readonly info: SocketInfo;
+  readonly secure: boolean;
+  readonly connection: ServerConnection;
+  readonly #handling: Handling;
+  #requests = 0;
+  /** The last `Host`, and the scheme and host that URLs begin with: both seldom change. */
+  #host: string | null = null;
+  #base = "";
+
+  constructor(
+    socket: Socket,
+    info: SocketInfo,
+    secure: boolean,
+    handling: Handling,
+    options: ServerConnectionOptions,
+  ) {
+    this.info = info;
+    this.secure = secure;
+    this.#handling = handling;
+    this.connection = serveConnection(socket, this.#answer.bind(this), options);
+  }
+
+  #answer(incoming: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
+    const { options, handler, requests } = this.#handling;
+    if (++this.#requests >= (options.maxRequestsPerConnection ?? Infinity)) this.connection.gracefulShutdown();
+    const info = new ExchangeInfo(incoming, this);
+    if (incoming.method === "CONNECT") return this.#answerConnect(incoming, info);
+    const host = incoming.fields.get("host") ?? "";
+    if (host !== this.#host && !this.#keepHost(host)) return { status: 400, fields: [["connection", "close"]] };
+    const request = new LightRequest(incoming, this.#base) as unknown as Request;
+    if (options.onResponse !== undefined) requests.set(incoming, request);
+    const exchange = { incoming, info, request };
+    try {
+      return this.#written(exchange, handler(request, info));
+    } catch (error) {
+      return this.#failed(exchange, error);
+    }
+  }
+
+  #answerConnect(incoming: IncomingRequest, info: ExchangeInfo): OutgoingResponse | Promise<OutgoingResponse> {
+    const { connect } = this.#handling.options;
+    if (connect === undefined || incoming.proposal.type !== "connect") return { status: 405 };
+    const exchange = { incoming, info, request: null };
+    try {
+      return this.#written(exchange, connect(new ConnectRequest(incoming, incoming.proposal.authority), info));
+    } catch (error) {
+      return this.#failed(exchange, error);
+    }
+  }
+
+  /** Whether a URL can begin with `host`. */
+  #keepHost(host: string): boolean {
+    try {
+      this.#base = new URL(`${this.secure ? "https" : "http"}://${host === "" ? "localhost" : host}/`).origin;
+      this.#host = host;
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #written(exchange: Exchange, response: Response | Promise<Response>): OutgoingResponse | Promise<OutgoingResponse> {
+    if (!(response instanceof Response)) return this.#writtenLater(exchange, response);
+    const { incoming, info } = exchange;
+    const given = LightResponse.given(response);
+    if (incoming.proposal.type !== "none") {
+      const switching = this.#switching(incoming, response, given);
+      if (switching !== null) return switching;
+    }
+    const trailers = info.decide();
+    const message = given ?? outgoing(response);
+    return trailers === undefined ? message : withTrailers(incoming, message, trailers);
+  }
+
+  async #writtenLater(exchange: Exchange, answer: Promise<Response>): Promise<OutgoingResponse> {
+    try {
+      const response = await answer;
+      if (!(response instanceof Response)) throw new TypeError("Cannot answer: the handler returned no Response");
+      return await this.#written(exchange, response);
+    } catch (error) {
+      return await this.#failed(exchange, error);
+    }
+  }
+
+  /** The head that switches, if the handler has accepted and its response still says so; middleware may replace that. */
+  #switching(incoming: IncomingRequest, response: Response, given: OutgoingResponse | null): OutgoingResponse | null {
+    const pending = upgradeOf(incoming);
+    const acceptance = pending?.acceptance ?? null;
+    if (acceptance === null || !standsFor((given ?? response).status, acceptance.status)) return null;
+    this.#handling.switched.await(pending!, acceptance);
+    const { status } = acceptance;
+    if (given !== null) return { status, fields: given.fields, body: given.body };
+    return { status, fields: headerLines(response.headers), body: response.body };
+  }
+
+  async #failed(exchange: Exchange, error: unknown): Promise<OutgoingResponse> {
+    const { reports } = this.#handling;
+    if (error instanceof ProtocolError) throw error;
+    const response = await reports.ask(error, exchange.request);
+    if (response instanceof Response) return await this.#written(exchange, response);
+    if (isDeparture(error)) {
+      reports.passOn(error as object);
+      throw error;
+    }
+    const status = statusOf(error);
+    return {
+      status,
+      body: status === 502 ? "Bad Gateway" : status === 504 ? "Gateway Timeout" : "Internal Server Error",
+    };
+  }
+}
+
+/** A 426 stands for the 101 that was accepted; a platform that can say 101 may say so itself. */
+function standsFor(status: number, accepted: number): boolean {
+  return accepted === 101 ? status === 426 || status === 101 : status >= 200 && status < 300;
+}

@@ -1,0 +1,91 @@
+/**
+ * What becomes of connections that have switched protocols: the handler's callback gets them, and the server counts them
+ * until they end, and ends them if it has to. `exchanges.ts` adds them, `server.ts` ends them.
+ *
+ * @module
+ */
+
+import { closeWithFarewell } from "../../http1/farewell.ts";
+import { departed } from "../../http1/failure.ts";
+import { giveUp } from "../../http1/owned.ts";
+import type { Acceptance, PendingUpgrade } from "../../http1/upgrade.ts";
+import type { Upgraded } from "../../http1/upgraded.ts";
+import { TransportError } from "../../errors/transport_error.ts";
+import type { Reports } from "./reports.ts";
+
+/** The switched connections of one server. */
+export class Switched {
+  readonly #open: Set<Upgraded> = new Set();
+  readonly #reports: Reports;
+  readonly #onEnd: () => void;
+  #closing = false;
+  #cutFor: { readonly reason: unknown } | null = null;
+
+  /**
+   * Begins with none.
+   *
+   * @param reports Where the errors of callbacks go.
+   * @param onEnd Called when one has ended.
+   */
+  constructor(reports: Reports, onEnd: () => void) {
+    this.#reports = reports;
+    this.#onEnd = onEnd;
+  }
+
+  /** How many are open, or have a callback that runs. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Waits for the switch. It keeps no request: what has switched may stay for days. */
+  await(pending: PendingUpgrade, acceptance: Acceptance): void {
+    pending.onSwitched((upgraded) => this.#add(upgraded, pending, acceptance));
+  }
+
+  /** Closes those that are open and those that come; WebSockets with 1001. */
+  close(): void {
+    this.#closing = true;
+    for (const upgraded of this.#open) closeWithFarewell(upgraded);
+  }
+
+  /** Cuts those that are open. */
+  cut(reason: unknown): void {
+    this.#cutFor = { reason };
+    for (const upgraded of this.#open) upgraded.abort(reason);
+  }
+
+  #add(upgraded: Upgraded, pending: PendingUpgrade, acceptance: Acceptance): void {
+    this.#open.add(upgraded);
+    if (this.#closing) closeWithFarewell(upgraded);
+    if (acceptance.onSwitched === undefined) this.#removeOnceClosed(upgraded);
+    else this.#call(upgraded, pending, acceptance).then(() => this.#removeOnceClosed(upgraded));
+  }
+
+  async #call(upgraded: Upgraded, pending: PendingUpgrade, { onSwitched, owns }: Acceptance): Promise<void> {
+    try {
+      await onSwitched!(await pending.claim());
+    } catch (error) {
+      if (!this.#hasCaused(error)) this.#reports.tell(isCut(error) ? departed(error) : error);
+      upgraded.abort(error);
+      giveUp(owns, error);
+    }
+  }
+
+  /** Whether an error of a switched connection only says that this server has ended it. */
+  #hasCaused(error: unknown): boolean {
+    if (this.#cutFor !== null && error === this.#cutFor.reason) return true;
+    return this.#closing && error instanceof TransportError && error.code === "closed";
+  }
+
+  #removeOnceClosed(upgraded: Upgraded): void {
+    upgraded.closed.then(() => {
+      this.#open.delete(upgraded);
+      this.#onEnd();
+    });
+  }
+}
+
+/** Behind a switch either side may leave as it likes. */
+function isCut(error: unknown): boolean {
+  return error instanceof TransportError && (error.code === "reset" || error.code === "closed");
+}

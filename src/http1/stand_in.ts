@@ -1,0 +1,59 @@
+/**
+ * Light objects: they pass for a `Request` or a `Response` of the platform, and make a real one only when that is needed,
+ * since making one costs more than the rest of an exchange. `LightRequest`, `LightResponse` and the `Response` of a client
+ * are made with `standIn()`; it also keeps which received message an object of the platform stands for.
+ *
+ * @module
+ */
+
+/** What a light class leaves to others. */
+export interface Lent<Light> {
+  /** The real object in place of `light`; made at the first call, which also moves the body there. */
+  real(light: Light): object;
+  /** Properties that are read from the real object. */
+  readonly getters?: readonly string[];
+  /** Methods that are called on the real object. */
+  readonly methods?: readonly string[];
+  /** Properties that are the same for every light object. */
+  readonly constants?: Readonly<Record<string, unknown>>;
+}
+
+/** Makes `instanceof` hold for a light class, and adds the members that it does not have itself. */
+export function standIn<Light extends object>(
+  light: { readonly prototype: Light },
+  platform: { readonly prototype: object },
+  { real, getters = [], methods = [], constants = {} }: Lent<Light>,
+): void {
+  const { prototype } = light;
+  const define = (name: string, property: PropertyDescriptor): void => {
+    Object.defineProperty(prototype, name, { ...property, configurable: true });
+  };
+  for (const name of getters) {
+    const get = function (this: Light): unknown {
+      return Reflect.get(real(this), name);
+    };
+    define(name, { get, enumerable: true });
+  }
+  for (const name of methods) {
+    const value = function (this: Light, ...args: unknown[]): unknown {
+      const object = real(this);
+      return (Reflect.get(object, name) as (...args: unknown[]) => unknown).apply(object, args);
+    };
+    define(name, { value, writable: true });
+  }
+  for (const [name, value] of Object.entries(constants)) define(name, { get: () => value, enumerable: true });
+  Object.setPrototypeOf(prototype, platform.prototype);
+}
+
+/** Where an object of the platform keeps the message that was received. */
+const messageKey: unique symbol = Symbol("message");
+
+/** Lets an object of the platform's classes stand for a message that was received. */
+export function standFor(platform: object, message: object): void {
+  (platform as { [messageKey]?: object })[messageKey] = message;
+}
+
+/** The message that an object stands for; the object itself where that is the message. */
+export function messageOf(message: object): object {
+  return (message as { [messageKey]?: object })[messageKey] ?? message;
+}
