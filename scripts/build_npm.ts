@@ -2,7 +2,7 @@
  * Builds the npm package: `deno run -A scripts/build_npm.ts [--with=dnt|pack] [--out=.cache/folder]`.
  *
  * dnt builds it; where JSR cannot be reached, `deno pack` does. Both ways end in the same files (`esm/` with types and
- * source maps, package.json, README, LICENSE, CHANGELOG) in `npm/`, or in another folder below `.cache/`.
+ * source maps, package.json, LICENSE, README.md and the documents that it links) in `npm/`, or in another folder below `.cache/`.
  *
  * @module
  */

@@ -18,13 +18,14 @@ killChildrenOnInterrupt();
 
 const { usual: imports } = await importArguments();
 const sources = ["mod.ts", ...await filesIn("src", ".ts")];
+const documents = ["README.md", ...await filesIn("scripts", ".md"), ...await filesIn("src", ".md")];
 const pure = sources.filter((path) => /^src\/(?:errors|bytes|semantics|\w+\/machine)\//.test(path));
 
 const steps: Readonly<Record<string, Step>> = {
   "format": () => deno("fmt", "--check"),
   "lint": () => deno("lint"),
   "types": () => deno("check", "--quiet", "--doc", ...imports),
-  "types of the examples in README.md": () => deno("check", "--quiet", "--doc-only", ...imports, "README.md"),
+  "types of the examples in documents": () => deno("check", "--quiet", "--doc-only", ...imports, ...documents),
   "types of ring 0 without any platform": () =>
     deno("check", "--quiet", "--config", "scripts/check_pure.json", ...pure),
   "layers": layers,

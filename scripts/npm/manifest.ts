@@ -73,7 +73,7 @@ export function manifestOf({ version, license, exports }: Project): Manifest {
     main: main.default,
     types: main.types,
     exports: Object.fromEntries(entries),
-    files: ["esm", "CHANGELOG.md"],
+    files: ["esm", "scripts", "src", "*.md"],
   };
 }
 

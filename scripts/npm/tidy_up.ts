@@ -5,13 +5,11 @@
  */
 
 import { exists, filesIn, projectRoot } from "../testing/project.ts";
+import { publishedDocuments, withoutOutwardLinks } from "./documents.ts";
 import type { Manifest, Project } from "./manifest.ts";
 
 /** What dnt leaves behind and the package does not need. */
 const leftovers = [".npmignore", "esm/package.json", "node_modules", "package-lock.json", "src"];
-
-/** From the project's root. */
-const documents = ["README.md", "LICENSE", "CHANGELOG.md"];
 
 /**
  * Writes the package.json, copies the documents, and adapts texts to npm.
@@ -26,12 +24,22 @@ export async function tidyUp(project: Project, manifest: Manifest, folder: strin
     if (await exists(`${folder}/${name}`)) await Deno.remove(new URL(name, root), { recursive: true });
   }
   for (const path of await filesIn(`${folder}/esm`, ".d.ts.map")) await Deno.remove(new URL(path, projectRoot));
-  for (const name of documents) await Deno.copyFile(new URL(name, projectRoot), new URL(name, root));
+  await Deno.copyFile(new URL("LICENSE", projectRoot), new URL("LICENSE", root));
+  await writeDocuments(project, manifest, root);
   await Deno.writeTextFile(new URL("package.json", root), JSON.stringify(manifest, null, 2) + "\n");
   for (const path of await filesIn(`${folder}/esm`, ".d.ts")) {
     await edit(path, (text) => withLibrary(withoutMap(underName(text, project.name, manifest.name))));
   }
-  await edit(`${folder}/README.md`, (text) => underName(text, project.name, manifest.name));
+}
+
+async function writeDocuments(project: Project, manifest: Manifest, root: URL): Promise<void> {
+  const read = (path: string): string => Deno.readTextFileSync(new URL(path, projectRoot));
+  const documents = publishedDocuments(read);
+  for (const path of documents) {
+    const text = withoutOutwardLinks(path, read(path), documents);
+    await Deno.mkdir(new URL(".", new URL(path, root)), { recursive: true });
+    await Deno.writeTextFile(new URL(path, root), underName(text, project.name, manifest.name));
+  }
 }
 
 /** Examples import the package by its name, which is another one on npm. */

@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { assertEquals } from "@std/assert";
+import { publishedDocuments } from "../../scripts/npm/documents.ts";
 import type { Artefact } from "../../scripts/testing/artefact.ts";
 import { type Finished, spawn } from "../support/runtime.ts";
 
@@ -37,10 +38,17 @@ export function consumerSource(): string {
   return source.replaceAll('"@http-upgrade/http-upgrade', `"${manifest.name}`);
 }
 
-/** The examples of the README that the package has, in their order. */
-export function readmeExamples(): string[] {
-  const readme = readFileSync(`${installed}/README.md`, "utf8");
-  return [...readme.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+/** The documents of the package, README.md first: text by path. */
+export const documents: ReadonlyMap<string, string> = new Map(
+  publishedDocuments((path) => readFileSync(`${installed}/${path}`, "utf8"))
+    .map((path) => [path, readFileSync(`${installed}/${path}`, "utf8")]),
+);
+
+/** The examples in the documents, in their order, those of the README first. */
+export function documentExamples(): string[] {
+  return [...documents.values()].flatMap((text) =>
+    [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code!)
+  );
 }
 
 /** Runs a command in the project. */

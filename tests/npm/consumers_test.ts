@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { assertMatch } from "@std/assert";
 import type { Surface } from "../../scripts/surface.ts";
 import { projectFile, skipUnless } from "../support/runtime.ts";
-import { artefact, assertSaid, consumerSource, inProject, readmeExamples, specifiers } from "./artefact.ts";
+import { artefact, assertSaid, consumerSource, documentExamples, inProject, specifiers } from "./artefact.ts";
 
 function writeModule(name: string, text: string): string {
   writeFileSync(`${artefact.project}/${name}`, text);
@@ -29,7 +29,7 @@ for (const { name, title, command, missing } of artefact.runtimes) {
   }
 }
 
-const hello = writeModule("hello.mjs", readmeExamples()[0]!);
+const hello = writeModule("hello.mjs", documentExamples()[0]!);
 
 for (const { name, title, command, missing } of artefact.runtimes) {
   test(

@@ -2,10 +2,11 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { linksIn } from "../../scripts/npm/documents.ts";
 import { scan } from "../../scripts/source_scan.ts";
 import { leastVersions } from "../../scripts/testing/least_versions.ts";
 import { projectFile } from "../support/runtime.ts";
-import { artefact, installed, manifest, tool } from "./artefact.ts";
+import { artefact, documents, installed, manifest, tool } from "./artefact.ts";
 
 const project = JSON.parse(readFileSync(projectFile("deno.json"), "utf8"));
 const files = readdirSync(installed, { recursive: true, encoding: "utf8" })
@@ -51,9 +52,9 @@ test("package.json exports what deno.json exports, with types", () => {
   }
 });
 
-test("the package holds modules, declarations, maps and four documents, and nothing else", () => {
+test("the package holds modules, declarations, maps and documents, and nothing else", () => {
   const others = files.filter((path) => !/^esm\/.+(?:\.js|\.js\.map|\.d\.ts)$/.test(path)).sort();
-  assertEquals(others, ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+  assertEquals(others, ["LICENSE", "package.json", ...documents.keys()].toSorted());
 });
 
 test("imports lead to files of the package or to node:, by their whole names", () => {
@@ -78,7 +79,13 @@ test("maps hold the sources and tell nothing of the machine that built them", ()
   }
 });
 
-test("README and declarations import the package by its name on npm", () => {
+test("every relative link of a document leads to a file of the package", () => {
+  const links = [...documents].flatMap(([path, text]) => linksIn(path, text).map(({ target }) => target));
+  assert(links.length > 20);
+  assertEquals(links.filter((target) => !existsSync(join(installed, target))), []);
+});
+
+test("documents and declarations import the package by its name on npm", () => {
   for (const path of files.filter((path) => /\.(?:d\.ts|md)$/.test(path))) {
     assert(!read(path).includes('from "@http-upgrade/http-upgrade'), path);
   }

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { assert } from "@std/assert";
-import { artefact, assertSaid, consumerSource, readmeExamples, specifiers, tool } from "./artefact.ts";
+import { artefact, assertSaid, consumerSource, documentExamples, specifiers, tool } from "./artefact.ts";
 
 writeFileSync(`${artefact.project}/consumer.mts`, consumerSource());
 writeFileSync(`${artefact.project}/consumer.cts`, consumerSource());
@@ -9,8 +9,8 @@ writeFileSync(
   `${artefact.project}/all.mts`,
   specifiers.map((specifier, index) => `export * as entry${index} from ${JSON.stringify(specifier)};\n`).join(""),
 );
-const examples = readmeExamples().map((code, index) => {
-  const name = `readme_${index}.mts`;
+const examples = documentExamples().map((code, index) => {
+  const name = `example_${index}.mts`;
   writeFileSync(`${artefact.project}/${name}`, code);
   return name;
 });
@@ -69,7 +69,7 @@ const cases = [
 ];
 
 for (const { name, compiler, options } of cases) {
-  test(`the types hold with ${name}, in the examples of the README too`, async () => {
+  test(`the types hold with ${name}, in the examples of the documents too`, async () => {
     assert(examples.length > 10);
     const args = [...strict, ...options, "all.mts", "consumer.mts", ...examples];
     assertSaid(await tool(`${compiler}/bin/tsc`, args), "");

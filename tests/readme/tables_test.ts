@@ -1,14 +1,15 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS, HYPER_LENIENCY, type Leniency } from "../../src/http1/machine/limits.ts";
 import { clientSettings, serverSettings } from "../../src/http1/options.ts";
+import { DEFAULT_BACKLOG } from "../../src/net/listener.ts";
 import { webSocketSettings } from "../../src/websocket/options.ts";
 import type { Surface } from "../../scripts/surface.ts";
 import { leastVersions } from "../../scripts/testing/least_versions.ts";
 import { projectFile } from "../support/runtime.ts";
-import { codesIn, readme, rowsOf, sectionOf, snippets } from "./readme.ts";
+import { codesIn, manual, manuals, readme, rowsOf, sectionOf, tablesOf } from "./manuals.ts";
 
 function read(path: string): string {
   return readFileSync(projectFile(path), "utf8");
@@ -32,27 +33,30 @@ const unions: Readonly<Record<string, readonly string[]>> = {
   WebSocketProtocolError: unionIn("src/errors/web_socket_protocol_error.ts", "WebSocketErrorCode"),
 };
 
+const errors = manual("src/errors/README.md");
+const http1 = manual("src/http1/README.md");
+
 for (const [name, codes] of Object.entries(unions)) {
-  test(`README: the codes of ${name} are those of the sources`, () => {
-    const listed = rowsOf(sectionOf(`### \`${name}\``)).flatMap(([codes]) => codesIn(codes!));
+  test(`manuals: the codes of ${name} are those of the sources`, () => {
+    const listed = rowsOf(sectionOf(errors, `## \`${name}\``)).flatMap(([codes]) => codesIn(codes!));
     assert(codes.length > 5);
     assertEquals(listed.toSorted(), codes.toSorted());
   });
 }
 
-test("README: every error class that is exported has a section", () => {
+test("manuals: every error class that is exported has a section", () => {
   const surface = JSON.parse(read("tests/surface.json")) as Record<string, Surface>;
   const classes = Object.values(surface).flatMap(({ values }) => values);
-  const errors = new Set(classes.filter((name) => /(?:Error|Rejected)$/.test(name)));
-  const sections = [...sectionOf("## Errors").matchAll(/^### `(\w+)`$/gm)].map(([, name]) => name!);
-  assertEquals(sections.toSorted(), [...errors].toSorted());
+  const exported = new Set(classes.filter((name) => /(?:Error|Rejected)$/.test(name)));
+  const sections = [...errors.text.matchAll(/^## `(\w+)`$/gm)].map(([, name]) => name!);
+  assertEquals(sections.toSorted(), [...exported].toSorted());
 });
 
 /** What our columns may say besides the names of the API: JavaScript, the platform, and what examples call things. */
 const words = new Set(
   ("await const for new null of reason signal " +
-    "Request Response RangeError TypeError Set Uint8Array " +
-    "buf code duplex guard handler head headers host info init io message offered onOpen options parts server socket uri url")
+    "AsyncLocalStorage Request Response RangeError TypeError Set Uint8Array " +
+    "buf code duplex guard handler head headers host info init message offered onOpen options parts request server socket uri url")
     .split(" "),
 );
 
@@ -68,76 +72,180 @@ function namesOfSources(): Set<string> {
   return names;
 }
 
-test("README: what the tables call ours is there", () => {
+/** Columns that hold names of ours, in all documents. */
+const oursHead = /^(?:here|option|option of `deflate`|take|has|how)$/;
+
+test("manuals: what the tables call ours is there", () => {
   const known = namesOfSources();
-  const headings = [...readme.matchAll(/^## Coming from .+$/gm)].map(([heading]) => heading);
-  assertEquals(headings.length, 4);
-  const ours = headings.flatMap((heading) => rowsOf(sectionOf(heading)).map((cells) => cells[1]!));
-  ours.push(...rowsOf(sectionOf("## Security defaults")).map((cells) => cells[2]!));
+  const ours = manuals.flatMap(({ text }) => tablesOf(text)).flatMap(({ head, rows }) =>
+    rows.flatMap((cells) => cells.filter((_, column) => oursHead.test(head[column]!)))
+  );
   const codes = Object.values(unions).flat();
   const names = ours.flatMap(codesIn)
     .filter((code) => !codes.includes(code) && !code.includes("/"))
     .flatMap((code) => code.replaceAll(/"[^"]*"/g, "").match(/[A-Za-z_]\w*/g) ?? []);
-  assert(names.length > 100);
+  assert(names.length > 250);
   assertEquals([...new Set(names)].filter((name) => !known.has(name) && !words.has(name)), []);
 });
 
-/** `64 KiB` as 65536, `30 s` as 30000; `100` as it is. */
-function numbersIn(text: string): number[] {
-  const factors: Record<string, number> = { KiB: 1024, MiB: 1 << 20, s: 1000 };
-  return [...text.matchAll(/(\d+)(?: (KiB|MiB|s)\b)?/g)].map(([, digits, unit]) =>
-    Number(digits) * (factors[unit ?? ""] ?? 1)
-  );
+/** The rows of tables of options: what a row names, and what it says of the defaults. */
+function optionsIn(text: string): { readonly names: readonly string[]; readonly said: string; readonly of: string }[] {
+  return tablesOf(text).flatMap(({ head, rows }) => {
+    const at = head.findIndex((title) => title.startsWith("option"));
+    if (at < 0) return [];
+    const cell = (cells: readonly string[], title: string): string => cells[head.indexOf(title)] ?? "";
+    return rows.map((cells) => ({
+      names: codesIn(cells[at]!),
+      said: cell(cells, "default"),
+      of: cell(cells, "of"),
+    }));
+  });
 }
 
-test("README: the security defaults are those of the sources", () => {
-  const said = new Map(rowsOf(sectionOf("## Security defaults")).map(([, value, names]) => [names!, value!]));
-  const valuesOf = (...names: string[]): number[] => {
-    const key = [...said.keys()].find((key) => names.every((name) => codesIn(key).includes(name)));
-    assert(key !== undefined, `no row of ${names}`);
-    return numbersIn(said.get(key)!);
-  };
-  const limits = DEFAULT_LIMITS;
-  const server = serverSettings(undefined);
-  const client = clientSettings({});
-  const webSocket = webSocketSettings({});
-  assertEquals(valuesOf("maxHeadBytes"), [
-    limits.maxHeadBytes,
-    limits.maxFields,
-    limits.maxTargetBytes,
-    limits.maxMethodBytes,
-  ]);
-  assertEquals(valuesOf("maxTrailerBytes"), [
-    limits.maxChunkExtensionBytes,
-    limits.maxTrailerBytes,
-    limits.maxTrailers,
-  ]);
-  assertEquals(valuesOf("maxInformational"), [limits.maxLeadingEmptyLines, limits.maxInformational]);
-  assertEquals(valuesOf("maxDrainBytes"), [server.maxDrainBytes, server.drainTimeoutMs]);
-  assertEquals(client.maxDrainBytes, server.maxDrainBytes);
-  assertEquals(valuesOf("headTimeoutMs").slice(0, 2), [server.headTimeoutMs, server.idleTimeoutMs]);
-  assertEquals(valuesOf("bodyTimeoutMs"), [server.bodyTimeoutMs, server.writeTimeoutMs]);
-  assertEquals([server.requestTimeoutMs, ...valuesOf("upgradeTimeoutMs")], [0, server.upgradeTimeoutMs, 503]);
-  assertEquals(valuesOf("unclaimedUpgradeTimeoutMs"), [server.unclaimedUpgradeTimeoutMs, server.closeTimeoutMs]);
-  assertEquals(valuesOf("halfCloseTimeoutMs"), [server.halfCloseTimeoutMs]);
-  assertEquals(valuesOf("maxLingerBytes"), [server.maxLingerBytes, server.lingerTimeoutMs]);
-  assertEquals(valuesOf("maxMessageBytes"), [webSocket.maxMessageBytes, 1009]);
-  assertEquals(valuesOf("pingIntervalMs"), [webSocket.closeTimeoutMs]);
-  assertEquals([webSocket.idleTimeoutMs, webSocket.pingIntervalMs], [0, 0]);
-  for (const name of Object.keys(limits)) assert(readme.includes(`\`${name}\``), `no word of ${name}`);
-  const times = [...Object.keys(server), ...Object.keys(webSocket)].filter((name) =>
-    /TimeoutMs$|IntervalMs$/.test(name)
-  );
-  for (const name of times) assert([...said.keys()].some((key) => codesIn(key).includes(name)), `no word of ${name}`);
+/** The members that an interface declares by itself. */
+function membersOf(path: string, ...names: string[]): string[] {
+  return names.flatMap((name) => {
+    const [, body] = new RegExp(`^(?:export )?interface ${name}\\b[^{]*\\{$([\\s\\S]*?)^\\}$`, "m").exec(read(path)) ??
+      [];
+    assert(body !== undefined, `${path} has no interface ${name}`);
+    return [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, member]) => member!);
+  });
+}
+
+const network = "src/duplex/network.ts";
+const clientOptions = "src/http/client/client_options.ts";
+const calls = sectionOf(manual("src/http/client/README.md"), "## Options of a call");
+const callOptions = (call: string): string[] =>
+  optionsIn(calls).filter(({ of }) => codesIn(of).includes(call)).flatMap(({ names }) => names);
+const route = membersOf(clientOptions, "RouteOptions");
+
+/** What a manual lists, and what the sources declare. */
+const listed: Readonly<Record<string, readonly [listed: readonly string[], declared: readonly string[]]>> = {
+  "a connection": [
+    optionsIn(http1.text).flatMap(({ names }) => names),
+    [
+      ...membersOf("src/http1/options.ts", "ConnectionOptions", "ServerConnectionOptions", "ClientConnectionOptions"),
+      ...membersOf("src/http1/machine/limits.ts", "Http1Limits"),
+      "idleTimeoutMs",
+    ],
+  ],
+  "serve()": [
+    optionsIn(manual("src/http/server/README.md").text).flatMap(({ names }) => names),
+    [
+      ...membersOf("src/http/server/serve_options.ts", "ServeOptions"),
+      ...membersOf(network, "ListenOptions", "SocketOptions").filter((name) => name !== "keepAlive"),
+    ],
+  ],
+  "a client": [
+    optionsIn(sectionOf(manual("src/http/client/README.md"), "## Options of a client")).flatMap(({ names }) => names),
+    [...route, ...membersOf(clientOptions, "ClientOptions")],
+  ],
+  "client.fetch()": [callOptions("fetch"), membersOf(clientOptions, "FetchInit")],
+  "client.upgrade()": [callOptions("upgrade"), membersOf(clientOptions, "UpgradeInit")],
+  "client.connect()": [callOptions("connect"), membersOf(clientOptions, "ConnectInit")],
+  "a WebSocket": [
+    optionsIn(manual("src/websocket/README.md").text).flatMap(({ names }) => names),
+    [
+      ...route,
+      ...membersOf("src/websocket/options.ts", "WebSocketOptions"),
+      ...membersOf("src/websocket/upgrade.ts", "UpgradeWebSocketOptions"),
+      ...membersOf("src/websocket/client_handshake.ts", "WebSocketHandshakeOptions"),
+      ...membersOf("src/websocket/connect.ts", "WebSocketStreamOptions"),
+      ...membersOf("src/websocket/web_socket.ts", "WebSocketInit"),
+      ...membersOf("src/websocket/over.ts", "OverOptions"),
+      ...membersOf("src/websocket/machine/permessage_deflate.ts", "DeflateOptions"),
+    ],
+  ],
+  "tunnel()": [
+    optionsIn(manual("src/proxy/README.md").text).flatMap(({ names }) => names),
+    membersOf("src/proxy/tunnel.ts", "TunnelOptions"),
+  ],
+  "a socket": [
+    optionsIn(sectionOf(manual("src/net/README.md"), "## Options")).flatMap(({ names }) => names),
+    membersOf(network, "SocketOptions", "ConnectOptions", "ListenOptions"),
+  ],
+  "TLS": [
+    optionsIn(sectionOf(manual("src/net/README.md"), "## TLS")).flatMap(({ names }) => names),
+    [...membersOf("src/duplex/tls_options.ts", "TlsOptions", "TlsServerOptions"), "isServer", "signal"],
+  ],
+};
+
+for (const [what, [inManual, inSources]] of Object.entries(listed)) {
+  test(`manuals: the options of ${what} are those of the sources`, () => {
+    assertEquals([...new Set(inManual)].toSorted(), [...new Set(inSources)].toSorted());
+  });
+}
+
+/** Defaults that are written in the code of a folder: `name ?? 15_000`, `{ name = 512 }`. */
+function defaultsWrittenIn(folder: string): Map<string, unknown> {
+  const found = new Map<string, unknown>();
+  for (const path of readdirSync(projectFile(folder), { recursive: true, encoding: "utf8" })) {
+    if (!path.endsWith(".ts")) continue;
+    const literal = /\b(\w+) (?:\?\?|=) (\d[\d_]*|true|false|Infinity)\b/g;
+    for (const [, name, value] of read(`${folder}/${path}`).matchAll(literal)) {
+      found.set(name!, value === "Infinity" ? Infinity : JSON.parse(value!.replaceAll("_", "")));
+    }
+  }
+  return found;
+}
+
+/** `64 KiB` as 65536, `30 s` as 30000, `no limit` as 0, what is code as it is; `undefined` for what only people read. */
+function valueOf(text: string): unknown {
+  if (/^(?:no limit|none)\b/.test(text)) return 0;
+  const [, code, digits, unit = ""] = /^(?:`([^`]+)`|(\d+)(?: (KiB|MiB|s)\b)?)/.exec(text) ?? [];
+  if (code !== undefined) return JSON.parse(code);
+  return digits === undefined ? undefined : Number(digits) * ({ KiB: 1024, MiB: 1 << 20, s: 1000 }[unit] ?? 1);
+}
+
+/** The defaults by manual, and how many of them are compared at least. */
+const defaults: readonly (readonly [path: string, values: ReadonlyMap<string, unknown>, least: number])[] = [
+  [
+    "src/http1/README.md",
+    new Map(Object.entries({ ...DEFAULT_LIMITS, ...clientSettings({}), ...serverSettings(undefined) })),
+    26,
+  ],
+  ["src/http/server/README.md", new Map([...defaultsWrittenIn("src/http/server"), ["backlog", DEFAULT_BACKLOG]]), 2],
+  ["src/http/client/README.md", defaultsWrittenIn("src/http/client"), 6],
+  [
+    "src/websocket/README.md",
+    new Map([...defaultsWrittenIn("src/websocket"), ...Object.entries(webSocketSettings({}))]),
+    8,
+  ],
+  ["src/proxy/README.md", defaultsWrittenIn("src/proxy"), 1],
+  ["src/net/README.md", new Map([...defaultsWrittenIn("src/net/node"), ["backlog", DEFAULT_BACKLOG]]), 4],
+];
+
+for (const [path, values, least] of defaults) {
+  test(`manuals: the defaults in ${path} are those of the sources`, () => {
+    const compared: [string, unknown][] = [];
+    const expected: [string, unknown][] = [];
+    for (const { names, said } of optionsIn(manual(path).text)) {
+      const options = names.filter((name) => name !== "limits");
+      const parts = said.split("; ");
+      options.forEach((name, index) => {
+        const value = values.get(name);
+        const told = valueOf(parts[Math.min(index, parts.length - 1)]!);
+        if (told === undefined || typeof value !== "number" && typeof value !== "boolean") return;
+        compared.push([name, told]);
+        expected.push([name, value === Infinity ? 0 : value]);
+      });
+    }
+    assertEquals(compared, expected);
+    assert(compared.length >= least, `only ${compared.length} are compared`);
+  });
+}
+
+test("manuals: what a limit leads to is what the sources say", () => {
+  assertEquals(clientSettings({}).maxDrainBytes, serverSettings(undefined).maxDrainBytes);
+  assertEquals(clientSettings({}).writeTimeoutMs, serverSettings(undefined).writeTimeoutMs);
 });
 
-test("README: the leniencies are those of the sources, and so is what hyper accepts", () => {
+test("manuals: the leniencies are those of the sources, and so is what hyper accepts", () => {
   const [, members] = /^export interface Leniency \{([\s\S]*?)^\}/m.exec(read("src/http1/machine/limits.ts"))!;
   const names = [...members!.matchAll(/^ {2}readonly (\w+)\?:/gm)].map(([, name]) => name! as keyof Leniency);
   assert(names.length > 10);
-  const rows = rowsOf(sectionOf("## Security defaults")).filter(([, , hyper]) => hyper === "yes" || hyper === "no");
   assertEquals(
-    rows.map(([code, , hyper]) => [code, hyper]),
+    rowsOf(sectionOf(http1, "## Leniencies")).map(([code, , hyper]) => [code, hyper]),
     names.map((name) => [
       `\`${name}\``,
       HYPER_LENIENCY[name] === true ? "yes" : "no",
@@ -145,22 +253,29 @@ test("README: the leniencies are those of the sources, and so is what hyper acce
   );
 });
 
-test("README: its commands, files and links are there", () => {
-  const { tasks } = JSON.parse(read("deno.json")) as { readonly tasks: Readonly<Record<string, unknown>> };
-  const commands = snippets.filter(({ language }) => language === "sh").map(({ code }) => code).join("");
-  const called = [...commands.matchAll(/deno@2 task ([\w:]+)/g)].map(([, task]) => task!);
-  assertEquals([...new Set(called)].filter((task) => !(task in tasks)), []);
-  assert(called.length >= 5);
-  const paths = [...readme.matchAll(/\bscripts\/[\w./]+\w/g)].map(([path]) => path);
-  const links = [...readme.matchAll(/\]\(((?!https?:|#)[^)]+)\)/g)].map(([, path]) => path!);
-  assert(paths.length > 3 && links.length > 3);
-  assertEquals([...paths, ...links].filter((path) => !existsSync(projectFile(path))), []);
-});
-
 test("README: the least versions are those that the smoke suite is played on, TypeScript that of the type tests", () => {
-  const rows = rowsOf(sectionOf("## Runtimes")).slice(0, 3);
-  const said = rows.map(([name, version]) => [name!.toLowerCase(), `${version}.0.0`.split(".").slice(0, 3).join(".")]);
+  const section = sectionOf(readme, "## Runtimes");
+  const said = rowsOf(section).map(([name, version]) => [
+    name!.toLowerCase(),
+    `${version}.0.0`.split(".").slice(0, 3).join("."),
+  ]);
   assertEquals(Object.fromEntries(said), { ...leastVersions });
   assert(read("scripts/testing/artefact.ts").includes("typescript@5.2"));
-  assert(sectionOf("## Runtimes").includes("TypeScript from 5.2"));
+  assert(section.includes("TypeScript from 5.2"));
+});
+
+test("README: its entries are those of the package", () => {
+  const { exports } = JSON.parse(read("deno.json")) as { readonly exports: Readonly<Record<string, string>> };
+  const surface = JSON.parse(read("tests/surface.json")) as Record<string, Surface>;
+  const [entries] = tablesOf(sectionOf(readme, "## Which entry do I take, which WebSocket?"));
+  const said = entries!.rows.flatMap(([cell, , has]) =>
+    (cell === "the name alone" ? ["…"] : codesIn(cell!)).map((entry) =>
+      [entry.replace("…", "."), codesIn(has!)] as const
+    )
+  );
+  assertEquals(said.map(([entry]) => entry).toSorted(), Object.keys(exports).toSorted());
+  for (const [entry, names] of said) {
+    const values = surface[entry]!.values;
+    assertEquals(names.filter((name) => !values.includes(name) && name !== "withoutShutdown"), []);
+  }
 });

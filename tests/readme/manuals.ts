@@ -1,14 +1,14 @@
 /**
- * README.md in parts, and a way to run what it shows.
+ * README.md and the manuals in the folders, in parts, and a way to run what they show.
  *
- * Its examples are JavaScript, so that Node 20 can run them too. An example is made the body of an async function, its
+ * Their examples are JavaScript, so that Node 20 can run them too. An example is made the body of an async function, its
  * imports become those of the sources; nothing else is changed but what a test says with {@linkcode Scene.replace}:
  * addresses, ports and paths.
  *
  * @module
  */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { assert } from "@std/assert";
 import * as main from "../../mod.ts";
 import * as http1 from "../../src/http1/mod.ts";
@@ -17,25 +17,56 @@ import * as proxy from "../../src/proxy/mod.ts";
 import type { Server } from "../../src/http/server/serve_options.ts";
 import { projectFile } from "../support/runtime.ts";
 
-/** The whole text. */
-export const readme: string = readFileSync(projectFile("README.md"), "utf8").replaceAll("\r\n", "\n");
-
 /** A fenced block. */
 export interface Snippet {
   /** The heading above it, without the number signs. */
   readonly heading: string;
-  /** `ts` or `sh`. */
+  /** `ts`, `sh` or `text`. */
   readonly language: string;
   readonly code: string;
 }
 
-/** All fenced blocks, in their order. */
-export const snippets: readonly Snippet[] = readSnippets();
+/** A document of the project. */
+export interface Manual {
+  /** From the project's root. */
+  readonly path: string;
+  /** The whole text. */
+  readonly text: string;
+  /** All fenced blocks, in their order. */
+  readonly snippets: readonly Snippet[];
+}
 
-function readSnippets(): Snippet[] {
+/** All Markdown files, README.md first. */
+export const manuals: readonly Manual[] = readManuals();
+
+/** The document with this path. */
+export function manual(path: string): Manual {
+  const found = manuals.find((manual) => manual.path === path);
+  assert(found !== undefined, `there is no ${path}`);
+  return found;
+}
+
+/** README.md. */
+export const readme: Manual = manual("README.md");
+
+function readManuals(): Manual[] {
+  // By hand: the least versions of Deno and Node cannot list what is in a folder's folders.
+  const inFolder = (folder: string): string[] =>
+    readdirSync(projectFile(folder), { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory() ? inFolder(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`]
+    );
+  const paths = [...readdirSync(projectFile(".")), ...["scripts", "src", "tests"].flatMap(inFolder)];
+  const sorted = paths.filter((path) => path.endsWith(".md")).toSorted();
+  return ["README.md", ...sorted.filter((path) => path !== "README.md")].map((path) => {
+    const text = readFileSync(projectFile(path), "utf8").replaceAll("\r\n", "\n");
+    return { path, text, snippets: snippetsOf(text) };
+  });
+}
+
+function snippetsOf(text: string): Snippet[] {
   let heading = "";
   const found: Snippet[] = [];
-  for (const match of readme.matchAll(/^#+ (.+)$|^```(\w+)\n([\s\S]*?)^```$/gm)) {
+  for (const match of text.matchAll(/^#+ (.+)$|^```(\w+)\n([\s\S]*?)^```$/gm)) {
     if (match[1] !== undefined) heading = match[1];
     else found.push({ heading, language: match[2]!, code: match[3]! });
   }
@@ -47,21 +78,34 @@ function readSnippets(): Snippet[] {
  *
  * @param heading With its number signs.
  */
-export function sectionOf(heading: string): string {
-  const from = readme.indexOf(`\n${heading}\n`);
-  assert(from >= 0, `README.md has no ${heading}`);
-  const text = readme.slice(from + heading.length + 2);
+export function sectionOf({ path, text }: Manual, heading: string): string {
+  const from = text.indexOf(`\n${heading}\n`);
+  assert(from >= 0, `${path} has no ${heading}`);
+  const rest = text.slice(from + heading.length + 2);
   const rank = heading.indexOf(" ");
-  const to = text.search(new RegExp(`^#{2,${rank}} `, "m"));
-  return to < 0 ? text : text.slice(0, to);
+  const to = rest.search(new RegExp(`^#{2,${rank}} `, "m"));
+  return to < 0 ? rest : rest.slice(0, to);
 }
 
-/** The cells of all tables in a text, row by row, without the lines above the rule. */
-export function rowsOf(text: string): string[][] {
-  const lines = text.split("\n");
-  const isRule = (line = "") => /^\|[ |-]+\|$/.test(line) && line.includes("--");
-  const rows = lines.filter((line, index) => line.startsWith("|") && !isRule(line) && !isRule(lines[index + 1]));
-  return rows.map((line) => line.slice(1, -1).split("|").map((cell) => cell.trim()));
+/** A table: its cells, row by row. */
+export interface Table {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** The tables in a text. */
+export function tablesOf(text: string): Table[] {
+  return [...text.matchAll(/(?:^\|.*\|$\n?)+/gm)].map(([lines]) => {
+    const [head, , ...rows] = lines.trimEnd().split("\n").map((line) =>
+      line.slice(1, -1).split("|").map((cell) => cell.trim())
+    );
+    return { head: head!, rows };
+  });
+}
+
+/** The rows of all tables in a text. */
+export function rowsOf(text: string): (readonly string[])[] {
+  return tablesOf(text).flatMap(({ rows }) => rows);
 }
 
 /** What stands between backticks. */

@@ -1,0 +1,95 @@
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { assertEquals, assertMatch } from "@std/assert";
+import { serve, upgradeResponse, upgradeWebSocket } from "../../mod.ts";
+import { listen } from "../../src/net/mod.ts";
+import { serverCert, serverKey } from "../support/certificates.ts";
+import { unlessNoTlsOverStreams } from "../support/runtime.ts";
+import { manuals, play, readme } from "./manuals.ts";
+import { anyPort, echoed, Examples, fetched, proxied, serving, stopped } from "./scene.ts";
+
+const examples = new Examples(manuals.filter((manual) => manual !== readme));
+
+test("manuals: through a proxy, TLS inside", unlessNoTlsOverStreams, async (t) => {
+  const { server, port } = await serving(({ headers }) => new Response(headers.get("host")), {
+    tls: { cert: serverCert, key: serverKey },
+  });
+  t.after(() => server.shutdown());
+  const running = play(examples.take("Through a proxy, TLS inside"), await proxied(t, port));
+  await running.ended;
+  assertEquals(await running.told(2), [[200, `localhost:${port}`], [200, "api.example.com"]]);
+});
+
+test("manuals: Docker's hijacked connections, over a unix socket", async (t) => {
+  const path = join(tmpdir(), `http-upgrade-readme-${process.pid}.sock`);
+  const asked: unknown[] = [];
+  const server = serve({ path }, async (request) => {
+    asked.push(request.method, new URL(request.url).pathname, await request.json());
+    return upgradeResponse(request, "tcp", {}, async (io) => {
+      asked.push(await new Response(io.readable).text());
+      await io.write(new TextEncoder().encode("bin etc"));
+      await io.close();
+    }).response;
+  });
+  await server.listening;
+  t.after(() => rmSync(path, { force: true }));
+  const running = play(examples.take("Docker's hijacked connections, over a unix socket"), {
+    replace: { '"/var/run/docker.sock"': JSON.stringify(path) },
+  });
+  await running.ended;
+  assertEquals(asked, ["POST", "/v1.50/exec/0123/start", { Detach: false, Tty: true }, "ls\n"]);
+  assertEquals(await running.told(1), [["bin etc"]]);
+  await server.shutdown();
+});
+
+test("manuals: a WebSocket with events", async (t) => {
+  const { server, port } = await serving((request) => {
+    assertEquals(request.headers.get("authorization"), "Bearer t");
+    const { response, socket } = upgradeWebSocket(request);
+    socket.opened.then(({ readable, writable }) => readable.pipeTo(writable));
+    return response;
+  });
+  t.after(() => server.shutdown({ upgraded: "close" }));
+  const running = play(examples.take("A WebSocket with events"), {
+    replace: { "127.0.0.1:8080": `127.0.0.1:${port}` },
+  });
+  assertEquals(await running.told(2), [["hello"], [1000, true]]);
+});
+
+test("manuals: a server one level down", async () => {
+  const running = play(examples.take("A server of which you see every byte"), { replace: anyPort });
+  const port = await running.port;
+  assertEquals(await fetched(`http://127.0.0.1:${port}/`), [426, ""]);
+  assertEquals(await echoed(port, "hello"), "hello");
+  await stopped(running);
+});
+
+test("manuals: a client that takes the transport itself", async () => {
+  const listener = await listen({ hostname: "127.0.0.1" });
+  const { port } = listener.address as { readonly port: number };
+  const running = play(examples.take("A client that takes the transport itself"), {
+    replace: { "127.0.0.1:8080": `127.0.0.1:${port}` },
+  });
+  const socket = (await listener.accept())!;
+  assertMatch(new TextDecoder().decode((await socket.read())!), /^GET \/ HTTP\/1\.1\r\n/);
+  const head = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo/1\r\n\r\n";
+  await socket.write(new TextEncoder().encode(`${head}early`));
+  await running.ended;
+  assertEquals(await running.told(1), [[5]]);
+  assertEquals(await socket.read(), null);
+  await socket.close();
+  await listener.close();
+});
+
+test("manuals: two sockets, and an end of one side", async () => {
+  const running = play(examples.take("Sockets"));
+  await running.ended;
+  assertEquals(await running.told(1), [["hello", null]]);
+});
+
+test("manuals: every example is played above", unlessNoTlsOverStreams, () => {
+  assertEquals([...examples.left], []);
+});
