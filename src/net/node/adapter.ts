@@ -11,6 +11,7 @@ import type { Adapter } from "../adapter.ts";
 import { socketInfo } from "../address.ts";
 import { NetSocket, type StartTls } from "../net_socket.ts";
 import { secureWithNode } from "./tls.ts";
+import { acceptLending, connectLending } from "./lent_reads.ts";
 import { cutNodeSocket, NodeTransport } from "./transport.ts";
 import { DEFAULT_BACKLOG, PushListener } from "../listener.ts";
 
@@ -19,13 +20,12 @@ export const nodeAdapter: Adapter = { connect, listen, secure: secureWithNode };
 
 function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): void {
   const where = "path" in to ? { path: to.path } : { host: to.hostname, port: to.port };
-  const native = net.connect({
+  const native = connectLending({
     ...where,
     allowHalfOpen: true,
     noDelay: options.noDelay ?? true,
     keepAlive: options.keepAlive ?? false,
   });
-  native.pause();
   const onError = (error: Error): void => socket.cannotOpen(error);
   native.on("error", onError);
   socket.cancel = () => native.destroy();
@@ -39,12 +39,8 @@ function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): 
 function listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): Promise<Listener> {
   const { backlog = DEFAULT_BACKLOG, reusePort = false } = options;
   const tls = options.tls && { ...options.tls, isServer: true as const };
-  const server = net.createServer({
-    allowHalfOpen: true,
-    pauseOnConnect: true,
-    noDelay: options.noDelay ?? true,
-    keepAlive: options.keepAlive ?? false,
-  });
+  const accepting = { noDelay: options.noDelay ?? true, keepAlive: options.keepAlive ?? false };
+  const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, ...accepting });
   // Its callback would wait for the accepted connections, which live on.
   const stop = async (): Promise<void> => void server.close();
   const where = "path" in at ? { path: at.path } : { host: at.hostname, port: at.port, reusePort };
@@ -54,7 +50,7 @@ function listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): 
     server.listen(where, () => {
       const address = "path" in at ? at : boundAddress(server);
       const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));
-      server.on("connection", (native) => {
+      acceptLending(server, accepting, (native) => {
         const socket = new NetSocket(startTls, "starttls", options);
         socket.attach(new NodeTransport(native, socket, () => cutNodeSocket(native)), acceptedInfo(native, address));
         listener.offer(socket);

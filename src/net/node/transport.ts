@@ -10,6 +10,7 @@ import { accepted } from "../../duplex/held_channel.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";
+import { freshReadBuffer, lendReads, type LentReader, READ_BUFFER_BYTES, sharedReadBuffer } from "./lent_reads.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -21,8 +22,11 @@ export interface Below {
   readonly truncated: boolean;
 }
 
-/** Reads from `data` events, writes straight through. */
-export class NodeTransport implements Transport {
+/** A chunk that is smaller than this part of its buffer is copied out of it. */
+const COPIED_BYTES = READ_BUFFER_BYTES / 4;
+
+/** Reads into lent memory where the socket can, else from `data` events; writes straight through. */
+export class NodeTransport implements Transport, LentReader {
   readonly native: NetSocketOfNode;
   readonly reading = false;
   readonly tellsReset = false;
@@ -49,7 +53,7 @@ export class NodeTransport implements Transport {
     this.#cut = cut;
     this.#under = under;
     native.pause();
-    native.on("data", this.#onData);
+    if (!lendReads(native, this)) native.on("data", this.#onData);
     native.on("end", this.#onEnd);
     native.on("error", this.#onError);
     native.on("close", this.#onClose);
@@ -110,7 +114,7 @@ export class NodeTransport implements Transport {
     const native = this.native;
     this.#over = true;
     native.pause();
-    native.off("data", this.#onData);
+    if (!lendReads(native, null)) native.off("data", this.#onData);
     native.off("end", this.#onEnd);
     native.off("error", this.#onError);
     native.off("close", this.#onClose);
@@ -140,6 +144,20 @@ export class NodeTransport implements Transport {
     };
     under.on("drain", go);
     under.on("close", go);
+  }
+
+  /**
+   * Most chunks have been understood when `lend()` returns. Of the others the short ones are copied. Long ones follow one
+   * another: from the second one on they are read into memory of their own, which is given away with them.
+   */
+  onRead(chunk: Uint8Array): Uint8Array | undefined {
+    if (this.#over) return undefined;
+    const own = chunk.buffer !== sharedReadBuffer.buffer;
+    const short = chunk.length < COPIED_BYTES;
+    const taken = this.sink.lend(chunk);
+    if (!taken) this.sink.received(own && !short ? chunk : chunk.slice());
+    if (own) return short ? sharedReadBuffer : taken ? undefined : freshReadBuffer();
+    return chunk.length === READ_BUFFER_BYTES ? freshReadBuffer() : undefined;
   }
 
   readonly #onData = (chunk: Uint8Array): void => {
