@@ -32,6 +32,8 @@ export interface Benchmark {
   readonly plan: LoadPlan | null;
   /** How many connections that have switched are open besides. */
   readonly held: number;
+  /** How many operations of a new process count, for a cold start; 0 for a process that is warm. */
+  readonly cold: number;
   /** Who takes part. */
   readonly contenders: readonly Contender[];
 }
@@ -46,16 +48,27 @@ const upgrades: readonly Contender[] = [
   { title: "read and write", start: "upgrade.channel", ours: true, preface: "upgrade" },
   { title: "node:http", start: "upgrade.nodeHttp", ours: false, preface: "upgrade" },
 ];
-const rawEchoes: readonly Contender[] = [
+const echoes: readonly Contender[] = [
   { title: "read and write", start: "upgrade.channel", ours: true, preface: "upgrade" },
   { title: "web streams", start: "upgrade.streams", ours: true, preface: "upgrade" },
   { title: "node:http", start: "upgrade.nodeHttp", ours: false, preface: "upgrade" },
   { title: "raw socket", start: "raw.echo", ours: false },
 ];
+const rawOnread: Contender = { title: "raw socket, onread", start: "raw.onread", ours: false };
+const rawPipe: Contender = { title: "raw socket, pipe()", start: "raw.pipe", ours: false };
+const nodeServers: readonly Contender[] = [
+  { title: "@hono/node-server", start: "hono.nodeServer", ours: false },
+  { title: "srvx", start: "hono.srvx", ours: false },
+];
+const honoApps: readonly Contender[] = [
+  { title: "Hono app on serve", start: "hono.onOurs", ours: true },
+  { title: "Hono app on @hono/node-server", start: "hono.onTheirs", ours: false },
+];
 const proxies: readonly Contender[] = [
   { title: "tunnel()", start: "proxy.ours", ours: true, preface: "connect" },
   { title: "node:http, pipe()", start: "proxy.nodeHttp", ours: false, preface: "connect" },
 ];
+const wsText: Contender = { title: "ws, text as a string", start: "web_socket.wsText", ours: false };
 const rawFrames: Contender = { title: "raw socket, frames of the same length", start: "raw.frames", ours: false };
 const rawHello: Contender = { title: "raw socket, fixed answer", start: "raw.fixedAnswer", ours: false };
 
@@ -65,6 +78,8 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
     ? [{ title: runtime.name === "deno" ? "Deno.serve" : "Bun.serve", start: "hello.platform", ours: false }]
     : [];
   const open = quick ? 500 : 5000;
+  const node = isNode(runtime);
+  const smallEchoes = node ? [...echoes, rawOnread] : echoes;
   return [
     served("hello", "requests, conn level", requests, [
       { title: "serveConnection", start: "hello.connection", ours: true },
@@ -77,16 +92,22 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
       { title: "serve, Response", start: "hello.serve", ours: true },
       { title: "node:http", start: "hello.nodeHttp", ours: false },
       ...platform,
+      ...(node ? nodeServers : []),
     ]),
+    ...(node ? [served("hono", "requests to a Hono app", requests, honoApps)] : []),
     served("handshake", "upgrades", handshakes, upgrades),
     { ...served("handshake-open", `upgrades while ${open} are open`, handshakes, upgrades), held: open },
-    served("round-trips", "round trips of 64 bytes, 32 connections", manyRoundTrips, rawEchoes),
-    served("round-trip", "round trips of 64 bytes, one connection", oneRoundTrip, rawEchoes),
-    { ...served("bulk", "bulk echo, one connection", oneBulk, rawEchoes), unit: "bytes" },
+    served("round-trips", "round trips of 64 bytes, 32 connections", manyRoundTrips, smallEchoes),
+    served("round-trip", "round trips of 64 bytes, one connection", oneRoundTrip, smallEchoes),
+    {
+      ...served("bulk", "bulk echo, one connection", oneBulk, node ? [...echoes, rawPipe] : echoes),
+      unit: "bytes",
+    },
     served("proxy-handshake", "tunnels through a proxy", handshakes, proxies),
     served("proxy-round-trips", "round trips of 64 bytes through a proxy, 32 connections", manyRoundTrips, proxies),
     { ...served("proxy-bulk", "bulk echo through a proxy, one connection", oneBulk, proxies), unit: "bytes" },
     ...webSockets(runtime, quick),
+    ...coldStarts(runtime),
     requested("client", "requests sent, conn level", [
       { title: "sender.send", start: "client.sender", ours: true },
       { title: "node:http, agent", start: "client.nodeHttp", ours: false },
@@ -101,7 +122,37 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
 }
 
 function served(name: string, title: string, plan: LoadPlan, contenders: readonly Contender[]): Benchmark {
-  return { name, title, unit: "ops", plan, held: 0, contenders };
+  return { name, title, unit: "ops", plan, held: 0, cold: 0, contenders };
+}
+
+/** What a process does first, before its compiler has seen much of it. */
+const COLD_OPERATIONS = 5000;
+
+function coldStarts(runtime: Runtime): Benchmark[] {
+  const messages: LoadPlan = {
+    type: "messages",
+    connections: 100,
+    bytes: 64,
+    inFlight: 1,
+    kind: "text",
+    deflate: false,
+  };
+  const first = `the first ${COLD_OPERATIONS.toLocaleString("en")}`;
+  const rows = [
+    served("cold-handshake", `upgrades, ${first} of a process`, handshakes, upgrades),
+    served("cold-requests", `requests, ${first} of a process`, requests, [
+      { title: "serve, LightResponse", start: "hello.serveLight", ours: true },
+      { title: "serve, Response", start: "hello.serve", ours: true },
+      { title: "node:http", start: "hello.nodeHttp", ours: false },
+    ]),
+    served(
+      "cold-websocket",
+      `WebSocket echo of 64 B, ${first} of a process`,
+      messages,
+      webSocketEchoers(runtime, false),
+    ),
+  ];
+  return rows.map((row) => ({ ...row, cold: COLD_OPERATIONS }));
 }
 
 /** What is echoed on how many connections; `--quick` leaves out most. */
@@ -121,19 +172,19 @@ function webSockets(runtime: Runtime, quick: boolean): Benchmark[] {
   return [
     served("websocket-burst", bursts, burst, webSocketEchoers(runtime, false)),
     ...connections.flatMap((count) =>
-      echoes(runtime, "websocket", { connections: count, kind: "text", deflate: false })
+      messageEchoes(runtime, "websocket", { connections: count, kind: "text", deflate: false })
     ),
-    ...echoes(runtime, "websocket-unicode", { connections: 100, kind: "unicode", deflate: false }),
+    ...messageEchoes(runtime, "websocket-unicode", { connections: 100, kind: "unicode", deflate: false }),
     ...connections.flatMap((count) =>
-      echoes(runtime, "websocket-binary", { connections: count, kind: "binary", deflate: false })
+      messageEchoes(runtime, "websocket-binary", { connections: count, kind: "binary", deflate: false })
     ),
     ...compressed.flatMap((count) =>
-      echoes(runtime, "websocket-deflate", { connections: count, kind: "text", deflate: true })
+      messageEchoes(runtime, "websocket-deflate", { connections: count, kind: "text", deflate: true })
     ),
   ];
 }
 
-function echoes(
+function messageEchoes(
   runtime: Runtime,
   name: string,
   plan: Pick<MessagesPlan, "connections" | "kind" | "deflate">,
@@ -146,16 +197,17 @@ function echoes(
     const messages: LoadPlan = { type: "messages", bytes, inFlight: 1, ...plan };
     const contenders = webSocketEchoers(runtime, deflate);
     if (!deflate && kind === "text") contenders.push(rawFrames);
+    if (!deflate && kind !== "binary" && isNode(runtime)) contenders.push(wsText);
     return served(name, `WebSocket echo, ${size} of ${how}`, messages, contenders);
   });
 }
 
 /** Who echoes messages. */
-export function webSocketEchoers({ name }: Runtime, deflate: boolean): Contender[] {
+export function webSocketEchoers({ name }: Pick<Runtime, "name">, deflate: boolean): Contender[] {
   const suffix = deflate ? "Deflate" : "";
   const contenders: Contender[] = [{ title: "read and write", start: `web_socket.channel${suffix}`, ours: true }];
   if (!deflate) contenders.push({ title: "events", start: "web_socket.events", ours: true });
-  if (name === "node" || name === "node20") {
+  if (isNode({ name })) {
     contenders.push({ title: "ws", start: `web_socket.ws${suffix}`, ours: false });
   }
   if (name === "deno" && !deflate) {
@@ -166,10 +218,14 @@ export function webSocketEchoers({ name }: Runtime, deflate: boolean): Contender
 }
 
 function requested(name: string, title: string, contenders: readonly Contender[]): Benchmark {
-  return { name, title, unit: "ops", plan: null, held: 0, contenders };
+  return { name, title, unit: "ops", plan: null, held: 0, cold: 0, contenders };
 }
 
 function fetchTitle({ name }: Runtime): string {
   if (name === "deno") return "Deno's fetch";
   return name === "bun" ? "Bun's fetch" : "Node's fetch (undici)";
+}
+
+function isNode({ name }: Pick<Runtime, "name">): boolean {
+  return name === "node" || name === "node20" || name === "node22" || name === "node24";
 }

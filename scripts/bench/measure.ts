@@ -56,7 +56,41 @@ export interface Stage {
 }
 
 /** Measures one benchmark. */
-export async function measure(benchmark: Benchmark, stage: Stage): Promise<Measured[]> {
+export function measure(benchmark: Benchmark, stage: Stage): Promise<Measured[]> {
+  return benchmark.cold > 0 ? measureCold(benchmark, stage) : measureWarm(benchmark, stage);
+}
+
+/** A new process for each slice. */
+async function measureCold(benchmark: Benchmark, stage: Stage): Promise<Measured[]> {
+  const { runtime, generatorRuntime, pace, options } = stage;
+  const measured = benchmark.contenders.map((contender) => ({ contender, samples: [] as Sample[], memoryBytes: 0 }));
+  await using generator = new Child(generatorRuntime, "scripts/bench/load/main.ts", []);
+  for (let round = 0; round < pace.rounds; round++) {
+    for (const one of round % 2 === 0 ? measured : measured.toReversed()) {
+      await using subject = await openSubject(benchmark, one.contender, generator, runtime, options);
+      one.samples.push(await firstOperations(subject, benchmark.cold));
+      one.memoryBytes = (await subject.usage()).memoryBytes;
+    }
+  }
+  return measured;
+}
+
+async function firstOperations(subject: Subject, operations: number): Promise<Sample> {
+  const usedBefore = await subject.usage();
+  const beganMs = performance.now();
+  await subject.start();
+  let { count } = await subject.count();
+  while (count < operations) {
+    await pause(5);
+    count = (await subject.count()).count;
+  }
+  const ms = performance.now() - beganMs;
+  const usedAfter = await subject.usage();
+  await subject.stop();
+  return { perSecond: count / ms * 1000, cpuUs: (usedAfter.cpuUs - usedBefore.cpuUs) / count };
+}
+
+async function measureWarm(benchmark: Benchmark, stage: Stage): Promise<Measured[]> {
   const { runtime, generatorRuntime, pace, options } = stage;
   const generator = new Child(generatorRuntime, "scripts/bench/load/main.ts", []);
   const subjects: Subject[] = [];

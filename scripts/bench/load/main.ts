@@ -13,7 +13,7 @@ import { handshakes, hold } from "./handshakes.ts";
 import type { Load } from "./load.ts";
 import { holdMessages, messages, type MessagesPlan } from "./messages.ts";
 import type { Preface } from "./preface.ts";
-import { requests } from "./requests.ts";
+import { dropRequests, holdRequests, requests } from "./requests.ts";
 
 /** What clients do. */
 export type LoadPlan =
@@ -29,6 +29,8 @@ export type GeneratorCommand =
   | { readonly type: "answer" }
   | { readonly type: "start"; readonly port: number; readonly preface: Preface; readonly plan: LoadPlan }
   | { readonly type: "hold"; readonly port: number; readonly preface: Preface; readonly connections: number }
+  | { readonly type: "hold-requests"; readonly port: number; readonly connections: number; readonly partial: boolean }
+  | { readonly type: "drop-requests" }
   | { readonly type: "hold-messages"; readonly port: number; readonly connections: number; readonly deflate: boolean }
   | { readonly type: "count" }
   | { readonly type: "stop" };
@@ -76,6 +78,12 @@ async function obey(command: GeneratorCommand): Promise<unknown> {
       return;
     case "hold-messages":
       await holdMessages(command.port, command.connections, command.deflate);
+      return;
+    case "hold-requests":
+      await holdRequests(command.port, command.connections, command.partial);
+      return;
+    case "drop-requests":
+      await dropRequests();
       return;
     case "count": {
       const { user, system } = process.cpuUsage();

@@ -12,6 +12,7 @@ import type { Load } from "../load/load.ts";
 /** What the main script says; `start`, `count` and `stop` to clients only. */
 export type SubjectCommand =
   | { readonly type: "usage" }
+  | { readonly type: "longest-block" }
   | { readonly type: "start"; readonly port: number }
   | { readonly type: "count" }
   | { readonly type: "stop" };
@@ -24,6 +25,9 @@ export interface Usage {
   readonly memoryBytes: number;
 }
 
+/** Since the last time it was asked: how long the event loop did nothing else at most, in milliseconds. */
+export type LongestBlock = number;
+
 /** A server: resolves with its port. */
 export type StartServer = () => Promise<number>;
 /** A client: begins to send requests to a port. */
@@ -32,6 +36,23 @@ export type StartClient = (port: number) => Load;
 const [, , file = "", name = ""] = process.argv;
 const { [name]: start } = await import(`./${file}.ts`) as Record<string, StartServer | StartClient>;
 let load: Load | null = null;
+
+let longestBlockMs = 0;
+let lastTickMs = performance.now();
+
+/** Looks at the clock every few milliseconds, from when it is asked for the first time. */
+function watchEventLoop(): void {
+  const tick = (): void => {
+    const now = performance.now();
+    longestBlockMs = Math.max(longestBlockMs, now - lastTickMs);
+    lastTickMs = now;
+  };
+  lastTickMs = performance.now();
+  watching ??= setInterval(tick, 2);
+  tick();
+}
+
+let watching: unknown = null;
 
 function usage(): Usage {
   const { user, system } = process.cpuUsage();
@@ -42,6 +63,13 @@ async function obey(command: SubjectCommand): Promise<unknown> {
   switch (command.type) {
     case "usage":
       return usage();
+    case "longest-block": {
+      if (watching !== null) watchEventLoop();
+      const longest: LongestBlock = longestBlockMs;
+      watchEventLoop();
+      longestBlockMs = 0;
+      return longest;
+    }
     case "start":
       load = (start as StartClient)(command.port);
       return;

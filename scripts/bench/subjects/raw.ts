@@ -26,6 +26,45 @@ export function echo(): Promise<number> {
   return listen(() => (bytes) => bytes);
 }
 
+/** Sends back whatever comes, with `pipe()`: a socket of `node:net`. */
+export function pipe(): Promise<number> {
+  const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    socket.pipe(socket);
+  });
+  return portOfServer(server);
+}
+
+/**
+ * Sends back whatever comes, read into one buffer (`onread`): a socket of `node:net` can do no less. Only while all that comes
+ * is short: what the system does not take at once would be overwritten.
+ */
+export function onread(): Promise<number> {
+  const buffer = new Uint8Array(64 * 1024);
+  const server = net.createServer({ allowHalfOpen: true });
+  const started = portOfServer(server, () => {
+    const { _handle: handle } = server as unknown as { _handle: { onconnection(error: number, client: object): void } };
+    handle.onconnection = (_error, client) => {
+      const callback = (count: number): boolean => socket.write(buffer.subarray(0, count)) || true;
+      const options = { handle: client, allowHalfOpen: true, noDelay: true, onread: { buffer, callback } };
+      const socket = new net.Socket(options as net.SocketConstructorOpts).setNoDelay(true);
+      socket.on("end", () => socket.end());
+      socket.on("error", () => {});
+      socket.resume();
+    };
+  });
+  return started;
+}
+
+function portOfServer(server: net.Server, listening: () => void = () => {}): Promise<number> {
+  return new Promise((resolve) =>
+    server.listen(0, "127.0.0.1", () => {
+      listening();
+      resolve(portOf(server.address()));
+    })
+  );
+}
+
 /**
  * Speaks as much WebSocket as it needs to be asked the same again and again: the first frame is read and sent back without
  * its mask, and then again whenever as many bytes have come. No server with sockets of this runtime can do less.
@@ -81,7 +120,7 @@ async function listen(make: () => Respond): Promise<number> {
     socket.on("end", () => socket.end());
     socket.on("error", () => {});
   });
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(portOf(server.address()))));
+  return portOfServer(server);
 }
 
 async function acceptOnDeno(conns: AsyncIterable<DenoConn>, make: () => Respond): Promise<void> {

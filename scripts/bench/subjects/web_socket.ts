@@ -9,6 +9,7 @@ import { serve } from "../../../src/http/server/serve.ts";
 import type { WebSocketConnection } from "../../../src/websocket/connection.ts";
 import { upgradeWebSocket } from "../../../src/websocket/upgrade.ts";
 import { WebSocket } from "../../../src/websocket/web_socket.ts";
+import { peerUrl } from "../peers.ts";
 import { bun, deno } from "./platform.ts";
 import { portOf } from "./ports.ts";
 
@@ -48,10 +49,12 @@ export async function events(): Promise<number> {
   return portOf((await listening)[0]);
 }
 
-/** `ws` over `node:http`. */
-export const ws = (): Promise<number> => wsServer(false);
-/** The same, compressed. */
-export const wsDeflate = (): Promise<number> => wsServer(true);
+/** `ws` over `node:http`. It sends the buffer back that it has received, and decodes no text. */
+export const ws = (): Promise<number> => wsServer(false, sendBack);
+/** The same with text as a string, which ours gives. */
+export const wsText = (): Promise<number> => wsServer(false, sendBackText);
+/** The same as the first one, compressed. */
+export const wsDeflate = (): Promise<number> => wsServer(true, sendBack);
 
 interface Ws {
   readonly WebSocketServer: new (options: object) => {
@@ -62,16 +65,26 @@ interface Ws {
 interface WsSocket {
   on(event: "message", listener: (data: Uint8Array, isBinary: boolean) => void): void;
   on(event: "error", listener: () => void): void;
-  send(data: Uint8Array, options: object): void;
+  send(data: Uint8Array | string, options?: object): void;
 }
 
-async function wsServer(perMessageDeflate: boolean): Promise<number> {
-  const packageFile = new URL("../../../.cache/bench/node_modules/ws/wrapper.mjs", import.meta.url);
-  const { WebSocketServer } = await import(packageFile.href) as Ws;
+type Answer = (socket: WsSocket, data: Uint8Array, binary: boolean) => void;
+
+function sendBack(socket: WsSocket, data: Uint8Array, binary: boolean): void {
+  socket.send(data, { binary });
+}
+
+function sendBackText(socket: WsSocket, data: Uint8Array, binary: boolean): void {
+  if (binary) socket.send(data, { binary });
+  else socket.send(data.toString()); // a Buffer
+}
+
+async function wsServer(perMessageDeflate: boolean, answer: Answer): Promise<number> {
+  const { WebSocketServer } = await import(peerUrl("ws")) as Ws;
   const server = createServer();
   const sockets = new WebSocketServer({ server, perMessageDeflate, maxPayload: MAX_MESSAGE_BYTES });
   sockets.on("connection", (socket) => {
-    socket.on("message", (data, binary) => socket.send(data, { binary }));
+    socket.on("message", (data, binary) => answer(socket, data, binary));
     socket.on("error", () => {});
   });
   return await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(portOf(server.address()))));
