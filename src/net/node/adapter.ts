@@ -11,16 +11,27 @@ import type { Adapter } from "../adapter.ts";
 import { socketInfo } from "../address.ts";
 import { NetSocket, type StartTls } from "../net_socket.ts";
 import { secureWithNode } from "./tls.ts";
-import { acceptLending, connectLending } from "./lent_reads.ts";
+import { lendingSockets, plainSockets, type SocketMaker } from "./lent_reads.ts";
 import { cutNodeSocket, NodeTransport } from "./transport.ts";
 import { DEFAULT_BACKLOG, PushListener } from "../listener.ts";
 
-/** Node; and Deno and Bun, through their versions of its modules. */
-export const nodeAdapter: Adapter = { connect, listen, secure: secureWithNode };
+/** Over sockets that somebody makes. */
+export function nodeAdapterOver(sockets: SocketMaker): Adapter {
+  return {
+    connect: (socket, to, options) => connect(sockets, socket, to, options),
+    listen: (startTls, at, options) => listen(sockets, startTls, at, options),
+    secure: secureWithNode,
+  };
+}
 
-function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): void {
+const isNode = !("Bun" in globalThis) && !("Deno" in globalThis);
+
+/** Node; and Deno and Bun, through their versions of its modules. */
+export const nodeAdapter: Adapter = nodeAdapterOver(isNode ? lendingSockets : plainSockets);
+
+function connect(sockets: SocketMaker, socket: NetSocket, to: SocketAddress, options: SocketOptions): void {
   const where = "path" in to ? { path: to.path } : { host: to.hostname, port: to.port };
-  const native = connectLending({
+  const native = sockets.connect({
     ...where,
     allowHalfOpen: true,
     noDelay: options.noDelay ?? true,
@@ -36,7 +47,12 @@ function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): 
   });
 }
 
-function listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): Promise<Listener> {
+function listen(
+  sockets: SocketMaker,
+  startTls: StartTls,
+  at: SocketAddress,
+  options: ListenOptions,
+): Promise<Listener> {
   const { backlog = DEFAULT_BACKLOG, reusePort = false } = options;
   const tls = options.tls && { ...options.tls, isServer: true as const };
   const accepting = { noDelay: options.noDelay ?? true, keepAlive: options.keepAlive ?? false };
@@ -50,7 +66,7 @@ function listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): 
     server.listen(where, () => {
       const address = "path" in at ? at : boundAddress(server);
       const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));
-      acceptLending(server, accepting, (native) => {
+      sockets.accept(server, accepting, (native) => {
         const socket = new NetSocket(startTls, "starttls", options);
         socket.attach(new NodeTransport(native, socket, () => cutNodeSocket(native)), acceptedInfo(native, address));
         listener.offer(socket);

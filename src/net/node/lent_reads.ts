@@ -67,40 +67,48 @@ const onread = {
   },
 };
 
-/** Whether Node lends at all. */
-const lends = !("Bun" in globalThis) && !("Deno" in globalThis);
-
-/** `net.connect()`, paused, for a socket that lends what it reads where that can be had. */
-export function connectLending(options: net.NetConnectOpts): net.Socket {
-  const socket = lends ? marked(net.connect({ ...options, onread } as net.NetConnectOpts)) : net.connect(options);
-  return socket.pause();
-}
-
 /** How accepted sockets are set up. */
 export interface AcceptOptions {
   readonly noDelay: boolean;
   readonly keepAlive: boolean;
 }
 
+/** Where the adapter has its sockets from. */
+export interface SocketMaker {
+  /** `net.connect()`, paused. */
+  connect(options: net.NetConnectOpts): net.Socket;
+  /**
+   * Has the server tell of accepted sockets, paused.
+   *
+   * @param server Made with `pauseOnConnect` and `options`; it listens already.
+   */
+  accept(server: net.Server, options: AcceptOptions, take: (socket: net.Socket) => void): void;
+}
+
+/** Sockets with `data` events. */
+export const plainSockets: SocketMaker = {
+  connect: (options) => net.connect(options).pause(),
+  accept: (server, _options, take) => void server.on("connection", take),
+};
+
+/** Sockets that lend what they read. */
+export const lendingSockets: SocketMaker = {
+  connect: (options) => marked(net.connect({ ...options, onread } as net.NetConnectOpts)).pause(),
+  accept(server, options, take): void {
+    server.on("connection", take);
+    const handle = (server as unknown as { readonly _handle?: ServerHandle | null })._handle;
+    const announce = handle?.onconnection;
+    if (handle === null || handle === undefined || typeof announce !== "function") return;
+    handle.onconnection = function (error, client) {
+      if (error !== 0 || client === undefined) return announce.call(this, error, client);
+      take(acceptedSocket(client, options));
+    };
+  },
+};
+
 /** What Node's own listener gets: as much as is used of a handle of a server, which is listening. */
 interface ServerHandle {
   onconnection?: (this: unknown, error: number, client: object | undefined) => void;
-}
-
-/**
- * Has the server tell of accepted sockets, paused, which lend what they read where that can be had.
- *
- * @param server Made with `pauseOnConnect` and `options`; it listens already.
- */
-export function acceptLending(server: net.Server, options: AcceptOptions, accept: (socket: net.Socket) => void): void {
-  server.on("connection", accept);
-  const handle = (server as unknown as { readonly _handle?: ServerHandle | null })._handle;
-  const announce = handle?.onconnection;
-  if (!lends || handle === null || handle === undefined || typeof announce !== "function") return;
-  handle.onconnection = function (error, client) {
-    if (error !== 0 || client === undefined) return announce.call(this, error, client);
-    accept(acceptedSocket(client, options));
-  };
 }
 
 function acceptedSocket(handle: object, { noDelay, keepAlive }: AcceptOptions): net.Socket {
