@@ -23,20 +23,19 @@
  * @module
  */
 
-export type * from "./src/http1/mod.ts";
-export type * from "./src/net/mod.ts";
-export { handshake } from "./src/http1/client_connection.ts";
-export { UnsentError } from "./src/errors/unsent_error.ts";
-export type { HttpUpgradeError } from "./src/errors/http_upgrade_error.ts";
-export { IncomingRequest, IncomingResponse } from "./src/http1/incoming.ts";
-export { serveConnection } from "./src/http1/server_connection.ts";
-export { UpgradeRejected } from "./src/errors/upgrade_rejected.ts";
-export { Upgraded } from "./src/http1/upgraded.ts";
 export { duplexPair, type DuplexPairOptions, type PairEnd } from "./src/duplex/pair.ts";
+export type { HttpUpgradeError } from "./src/errors/http_upgrade_error.ts";
+export { ProtocolError, type ProtocolErrorCode } from "./src/errors/protocol_error.ts";
+export { StateError, type StateErrorCode } from "./src/errors/state_error.ts";
 export { TransportError, type TransportErrorCode, type TransportErrorOptions } from "./src/errors/transport_error.ts";
-export { ProtocolError } from "./src/errors/protocol_error.ts";
-export { StateError } from "./src/errors/state_error.ts";
-export { Fields } from "./src/semantics/fields.ts";
+export { UnsentError } from "./src/errors/unsent_error.ts";
+export {
+  type NoProposal,
+  UpgradeRejected,
+  type UpgradeRejectedOptions,
+  type UpgradeRejection,
+} from "./src/errors/upgrade_rejected.ts";
+export { type WebSocketErrorCode, WebSocketProtocolError } from "./src/errors/web_socket_protocol_error.ts";
 export { Client } from "./src/http/client/client.ts";
 export type {
   ClientBody,
@@ -50,9 +49,8 @@ export type {
   UpgradeInit,
 } from "./src/http/client/client_options.ts";
 export type { ClientResponse } from "./src/http/client/client_response.ts";
-export { ConnectRequest } from "./src/http/server/connect_request.ts";
-export { LightResponse } from "./src/http1/light_response.ts";
 export { type ProxyEnvironment, proxyFromEnv } from "./src/http/client/way/proxy_env.ts";
+export { ConnectRequest } from "./src/http/server/connect_request.ts";
 export { serve } from "./src/http/server/serve.ts";
 export type { ServeInfo } from "./src/http/server/serve_info.ts";
 export type {
@@ -64,15 +62,80 @@ export type {
   ServerAddress,
   ShutdownOptions,
 } from "./src/http/server/serve_options.ts";
-export { offeredProtocols, wantsUpgrade } from "./src/http1/proposing.ts";
-export { connectResponse, type Switch, type SwitchInit, upgradeResponse } from "./src/http1/switch.ts";
+export { type ClientHandshake, handshake } from "./src/http1/client_connection.ts";
+export { IncomingRequest, IncomingResponse } from "./src/http1/incoming.ts";
+export { LightResponse } from "./src/http1/light_response.ts";
+export { offeredProtocols, type ProposingRequest, wantsUpgrade } from "./src/http1/proposing.ts";
+export { type Handler, serveConnection } from "./src/http1/server_connection.ts";
+export {
+  type ConnectMessage,
+  connectResponse,
+  type LightSwitchInit,
+  type Switch,
+  type SwitchInit,
+  upgradeResponse,
+} from "./src/http1/switch.ts";
 export { type OnSwitched, onUpgrade } from "./src/http1/upgrade.ts";
-export { type WebSocketClosed, WebSocketConnection } from "./src/websocket/connection.ts";
-export { webSocketOver } from "./src/websocket/over.ts";
-export { upgradeWebSocket } from "./src/websocket/upgrade.ts";
+export { type Agreement, type Parts, Upgraded } from "./src/http1/upgraded.ts";
+export { Fields } from "./src/semantics/fields.ts";
+export { type CloseOptions, type WebSocketClosed, WebSocketConnection } from "./src/websocket/connection.ts";
 export type { WebSocketStreamOptions } from "./src/websocket/connect.ts";
+export { type OverOptions, webSocketOver } from "./src/websocket/over.ts";
+export {
+  type CheckOrigin,
+  type OnOpen,
+  upgradeWebSocket,
+  type UpgradeWebSocketOptions,
+  type WebSocketUpgrade,
+} from "./src/websocket/upgrade.ts";
 export { type BinaryType, WebSocket, type WebSocketInit } from "./src/websocket/web_socket.ts";
 export type { WebSocketCloseEvent, WebSocketErrorEvent, WebSocketEventMap } from "./src/websocket/web_socket_events.ts";
 export { WebSocketStream } from "./src/websocket/web_socket_stream.ts";
-export { WebSocketProtocolError } from "./src/errors/web_socket_protocol_error.ts";
-export type * from "./src/websocket/mod.ts";
+
+// What the signatures above mention. The classes of `./http1` that handshake() and serveConnection() give out are only
+// there: exported as types, they would compile as values and fail when they are imported.
+export type {
+  Authority,
+  ByteSource,
+  ClientConnectionOptions,
+  Clock,
+  ConnectionOptions,
+  Field,
+  FieldsInit,
+  Http1Limits,
+  Leniency,
+  NameCase,
+  OutgoingBody,
+  OutgoingResponse,
+  OutgoingTrailers,
+  Owned,
+  Proposal,
+  RequestHead,
+  ResponseHead,
+  ServerConnectionOptions,
+  Version,
+} from "./src/http1/mod.ts";
+export type {
+  ByteChannel,
+  Duplex,
+  DuplexLike,
+  ListenOptions,
+  SocketAddress,
+  SocketOptions,
+  TlsOptions,
+  TlsServerOptions,
+} from "./src/net/mod.ts";
+export type {
+  CloseInfo,
+  DeflateOptions,
+  Message,
+  MessageKind,
+  MessageOptions,
+  MessageParts,
+  OutgoingMessage,
+  PendingWebSocket,
+  Role,
+  WebSocketHandshakeOptions,
+  WebSocketOptions,
+  WebSocketState,
+} from "./src/websocket/mod.ts";

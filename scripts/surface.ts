@@ -18,7 +18,24 @@ interface Documentation {
 
 interface DocumentedSymbol {
   readonly name: string;
-  readonly declarations: readonly { readonly declarationKind: string }[];
+  readonly declarations: readonly { readonly declarationKind: string; readonly kind: string }[];
+}
+
+/**
+ * The names that a module exports as types only although they are classes, functions or constants: they compile as
+ * values, and are a SyntaxError when they are imported.
+ *
+ * @param json The output of `deno doc --json` for that module.
+ * @param module The module itself.
+ */
+export function valuesAsTypes(json: string, module: object): string[] {
+  const { nodes } = JSON.parse(json) as Documentation;
+  return Object.values(nodes).flatMap(({ symbols }) => symbols)
+    .filter(({ name, declarations }) => {
+      const exported = declarations.filter(({ declarationKind }) => declarationKind === "export");
+      return !(name in module) && exported.some(({ kind }) => kind !== "interface" && kind !== "typeAlias");
+    })
+    .map(({ name }) => name).sort();
 }
 
 /**

@@ -3,6 +3,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { valuesAsTypes } from "../scripts/surface.ts";
 import { projectFile, runtimeName, skipUnless, spawn } from "./support/runtime.ts";
 
 const { exports } = JSON.parse(readFileSync(projectFile("deno.json"), "utf8")) as {
@@ -32,6 +33,24 @@ for (const [entry, module] of Object.entries(exports)) {
     assertEquals(await spawn(process.execPath, args, { stdin }), { code: 0, stdout: "ok\n", stderr: "" });
   });
 }
+
+for (const [entry, module] of Object.entries(exports)) {
+  test(`${entry} exports no class, function or constant as a type only`, denoOnly, async () => {
+    const { code, stdout, stderr } = await spawn(process.execPath, ["doc", "--json", projectFile(module)]);
+    assertEquals(code, 0, stderr);
+    assertEquals(valuesAsTypes(stdout, await import(pathToFileURL(projectFile(module)).href)), []);
+  });
+}
+
+test("an export of a class as a type only is found", denoOnly, async () => {
+  const source = projectFile("tests/support/type_only_class.ts");
+  const { stdout } = await spawn(process.execPath, ["doc", "--json", source]);
+  assertEquals(valuesAsTypes(stdout, await import(pathToFileURL(source).href)), ["Fields"]);
+});
+
+test("the main entry has 30 values at most", async () => {
+  assert(Object.keys(await import("../mod.ts")).length <= 30);
+});
 
 for (const entry of ["./http1", "./websocket", "./proxy"]) {
   test(`${entry} imports nothing of node:, now or later`, denoOnly, async () => {
