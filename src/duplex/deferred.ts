@@ -31,7 +31,8 @@ export class Deferred<T> {
   }
 }
 
-function ignore(): void {}
+/** Handles a rejection, or any other event, that means nothing. */
+export function ignore(): void {}
 
 /** The same promise; its rejection needs no handler. */
 export function unattended<T>(promise: Promise<T>): Promise<T> {

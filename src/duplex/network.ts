@@ -1,5 +1,6 @@
 /**
- * What connects and listens: the options, and the three functions that every runtime offers under the same names.
+ * What connects and listens: the options, and the three functions that every entry of `net/` exports under the same
+ * names. `serve()` and `Client` take the same options; they call `./net` through `http/platform.ts`.
  *
  * @module
  */
@@ -45,7 +46,7 @@ export interface ListenOptions extends SocketOptions {
   readonly reusePort?: boolean;
   /**
    * How many connections may wait for `accept()`. Further ones are cut at once on Node and Bun, which accept by
-   * themselves; on Deno they wait in the system's queue. 512 when left out (511 is Node's and Deno's queue).
+   * themselves; on Deno they wait in the system's queue. 512 when left out.
    */
   readonly backlog?: number;
 }
@@ -55,39 +56,47 @@ export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
   /** Where it waits, with the port that the system chose. */
   readonly address: SocketAddress;
   /**
-   * Waits for a connection. Nothing is read from it before somebody reads.
+   * Waits for a connection. Nothing is read from it before its first `read()`.
    *
    * @returns The socket, or `null` once the listener is closed.
    */
   accept(): Promise<Socket | null>;
-  /** Stops listening and cuts the connections that nobody has accepted. Accepted ones live on. Idempotent. */
+  /** Stops listening and cuts the connections that were not accepted yet. Accepted ones live on. Idempotent. */
   close(): Promise<void>;
 }
 
-/** A runtime's door to the network. Each runtime's module exports these functions, and so does `./net`. */
+/** What connects and listens: each of the entries `./net`, `./deno`, `./bun` and `./node` exports these functions. */
 export interface Network {
   /**
    * Connects.
    *
-   * @param address Where to; as text `host:port`, `[v6]:port`.
-   * @param options TLS, signal and socket options.
-   * @returns The socket, at once; its `opened` tells how it went.
+   * @param address Where to; as text `host:port` or `[v6]:port`.
+   * @param options TLS, a signal to give up, socket options.
+   * @returns The socket, at once; its `opened` tells how it went, and reads and writes wait for it.
+   * @throws {TypeError} The address is none, `serverName` is missing, or an option is of another kind. What comes later
+   * rejects `opened`.
+   * @throws {RangeError} The port is not in 0–65535, or the path has more bytes than the system takes.
    */
-  connect(address: SocketAddress | string, options?: ConnectOptions): Socket;
+  readonly connect: (address: SocketAddress | string, options?: ConnectOptions) => Socket;
   /**
    * Listens.
    *
-   * @param options Where, and with what.
-   * @returns The listener, once it listens.
-   * @throws {TransportError} `address` when it cannot.
+   * @param options Where, TLS, how many connections may wait, options of the sockets.
+   * @returns The listener, once connections are taken.
+   * @throws {TransportError} `address` when the address is taken, forbidden or not ours.
+   * @throws {TypeError} An option is of another kind.
+   * @throws {RangeError} The port is not in 0–65535, or the path has more bytes than the system takes.
    */
-  listen(options?: ListenOptions): Promise<Listener>;
+  readonly listen: (options?: ListenOptions) => Promise<Listener>;
   /**
-   * Puts TLS on any duplex.
+   * Puts TLS on any pair of byte streams: a socket of ours, a tunnel, another TLS socket.
    *
-   * @param duplex From now on in the hands of the TLS socket.
-   * @param options Role, names, certificates.
-   * @returns The socket to go on with, at once; its `opened` settles after the handshake.
+   * @param duplex From now on in the hands of the TLS socket, which also closes it.
+   * @param options Role, names, certificates, a signal to give up.
+   * @returns The socket to go on with, at once; its `opened` tells how the handshake went.
+   * @throws {TypeError} It is no pair of streams, or one of them is locked; `serverName` is missing, or an option is of
+   * another kind.
+   * @throws {StateError} A socket of ours is closed or was given away.
    */
-  startTls(duplex: DuplexLike, options?: StartTlsOptions): Socket;
+  readonly startTls: (duplex: DuplexLike, options?: StartTlsOptions) => Socket;
 }

@@ -1,5 +1,6 @@
 /**
- * What differs between the runtimes, and the network that the rest makes of it.
+ * What differs between the runtimes, and `connect()`, `listen()` and `startTls()` made of it. Each entry of `net/` calls
+ * `networkOf()` with the adapter of its runtime.
  *
  * @module
  */
@@ -18,6 +19,7 @@ import { checkConnectOptions, checkListenOptions, checkStartTlsOptions } from ".
 import { TransportError } from "../errors/transport_error.ts";
 import type { HeldChannel } from "../duplex/held_channel.ts";
 import { holdChannel } from "../duplex/hold_channel.ts";
+import { isAtLeast } from "../platform/version.ts";
 import { addressText, parseAddress, placeOf } from "./address.ts";
 import { transportError } from "./errors.ts";
 import { NetSocket, openInBackground, type StartTls } from "./net_socket.ts";
@@ -29,7 +31,7 @@ export interface Adapter {
   /** Listens; the sockets' own `startTls()` is handed in. */
   listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): Promise<Listener>;
   /** Opens a TLS socket over a transport that is its own, and that may still be opening. */
-  secure(socket: NetSocket, transport: NetSocket | HeldChannel, options: StartTlsOptions): Promise<void>;
+  secure(socket: NetSocket, transport: HeldChannel, options: StartTlsOptions): Promise<void>;
 }
 
 /**
@@ -42,7 +44,7 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
     checkStartTlsOptions(options);
     const host = duplex instanceof NetSocket ? duplex.host : undefined;
     const complete = options.isServer === true ? options : withServerName(options, host);
-    const transport = duplex instanceof NetSocket ? duplex.surrender() : holdChannel(duplex, "duplex");
+    const transport = duplex instanceof NetSocket ? duplex.moveToSuccessor() : holdChannel(duplex, "duplex");
     const socket = new NetSocket(startTls, "on", socketOptions);
     const name = complete.isServer === true ? undefined : complete.serverName;
     socket.cancel = () => transport.abort();
@@ -74,8 +76,7 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
       const { tls, signal } = options;
       const host = "hostname" in to ? to.hostname : undefined;
       const secure = tls && withServerName({ ...tls, ...(signal === undefined ? {} : { signal }) }, host);
-      const socket = new NetSocket(startTls, "starttls", options);
-      socket.host = host;
+      const socket = new NetSocket(startTls, "starttls", options, host);
       socket.opening = { doing: "connect", place: addressText(to) };
       openInBackground(socket, signal, async () => {
         const adapter = await load();
@@ -98,14 +99,14 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
   };
 }
 
-/** Who is at the other end, for messages; the end of a unix socket may have no name. */
+/** The other end, for messages; the end of a unix socket may have no name. */
 function peerText(remote: SocketAddress, name: string | undefined): string {
   const address = addressText(remote);
   if (address === "") return name ?? "a client";
   return name === undefined || ("hostname" in remote && remote.hostname === name) ? address : `${name} at ${address}`;
 }
 
-/** The name to look for in the server's certificate: without one anybody's would do. */
+/** The name to look for in the server's certificate: without one, a certificate for any name would do. */
 function withServerName<Options extends TlsOptions>(options: Options, host: string | undefined): Options {
   const serverName = options.serverName ?? host;
   if (serverName === undefined) throw new TypeError("Cannot start TLS: serverName is missing");
@@ -118,8 +119,6 @@ function withServerName<Options extends TlsOptions>(options: Options, host: stri
  */
 function refuseUnsafeTls(): void {
   const { Bun } = globalThis as { Bun?: { readonly version: string } };
-  if (Bun === undefined) return;
-  const [major = 0, minor = 0] = Bun.version.split(".").map(Number);
-  if (major > 1 || (major === 1 && minor >= 4)) return;
+  if (Bun === undefined || isAtLeast(Bun.version, 1, 4)) return;
   throw new TransportError("tls", "Cannot start TLS: Bun checks certificates since 1.4 only");
 }

@@ -1,5 +1,5 @@
 /**
- * Addresses as values and as text.
+ * Addresses as values and as text, for adapters and messages.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * From events to reads: a source pushes chunks in, one reader at a time takes them out. Knows neither sockets nor
- * streams; asks its source to pause when too much waits.
+ * From events to reads: a source pushes chunks in, one reader at a time takes them out. `NetSocket` has one between its
+ * transport and its reader; it asks the transport to pause when too much waits.
  *
  * @module
  */
@@ -28,7 +28,6 @@ const LOW_WATER_BYTES = 32 * 1024;
 const LEAST_CHUNK_BYTES = 512;
 
 const END: Promise<null> = Promise.resolve(null);
-const NOTHING = new Uint8Array(0);
 
 type Settle<Value> = (value: Value) => void;
 
@@ -49,7 +48,7 @@ export class ChunkQueue implements FastPath {
   #paused = false;
   #resolve: Settle<Uint8Array | null> | null = null;
   #reject: Settle<unknown> | null = null;
-  /** Who waits instead of a promise. */
+  /** A reader that waits without a promise. */
   #taker: ChunkTaker | null = null;
   #ended = false;
   #failed = false;
@@ -91,7 +90,7 @@ export class ChunkQueue implements FastPath {
     return this.#paused;
   }
 
-  /** Lets the source go on although nobody reads, while there is room. */
+  /** Lets the source go on without a reader, while there is room. */
   readAhead(): void {
     if (!this.#paused && !this.#ended && !this.#failed) this.#source?.resume();
   }
@@ -128,6 +127,21 @@ export class ChunkQueue implements FastPath {
     return this.#refuse(new StateError("canceled", "The read was withdrawn"));
   }
 
+  /**
+   * Moves what is queued, and the end behind it, to a queue in which nothing is yet.
+   *
+   * @param reason What reads of this queue fail with from now on. A pending one is withdrawn.
+   */
+  moveTo(successor: ChunkQueue, reason: unknown): void {
+    this.withdrawRead();
+    [this.#chunks, successor.#chunks] = [successor.#chunks, this.#chunks];
+    [this.#next, successor.#next] = [0, this.#next];
+    [this.#queuedBytes, successor.#queuedBytes] = [0, this.#queuedBytes];
+    [this.#ended, successor.#ended] = [false, this.#ended];
+    this.#failed = true;
+    this.#reason = reason;
+  }
+
   /** Refuses the pending read, if there is one. */
   #refuse(reason: unknown): boolean {
     const reject = this.#reject;
@@ -141,7 +155,7 @@ export class ChunkQueue implements FastPath {
   /**
    * Takes a chunk whose memory the source uses again.
    *
-   * @returns Whether somebody was waiting who has read it by now; else it has not been taken.
+   * @returns Whether a reader was waiting and has used it by now; else it has not been taken.
    */
   lend(chunk: Uint8Array): boolean {
     const taker = this.#taker;
@@ -194,7 +208,7 @@ export class ChunkQueue implements FastPath {
   }
 
   /**
-   * Takes everything that is queued, for whoever goes on with the source.
+   * Takes everything that is queued, for the next owner of the source.
    *
    * @returns One array, which is empty when nothing was queued.
    */
@@ -203,7 +217,7 @@ export class ChunkQueue implements FastPath {
     this.#chunks = [];
     this.#next = 0;
     this.#queuedBytes = 0;
-    return chunks.length < 2 ? chunks[0] ?? NOTHING : concat(chunks);
+    return chunks.length < 2 ? chunks[0] ?? new Uint8Array(0) : concat(chunks);
   }
 
   #shift(): Uint8Array {
@@ -224,7 +238,7 @@ export class ChunkQueue implements FastPath {
   }
 }
 
-/** As a promise does it: whoever ends the connection is not told in the middle of that. */
+/** Behind the current work, as a promise does it: the caller of `fail()` must not be called back from within. */
 function failLater(taker: ChunkTaker, reason: unknown): void {
   queueMicrotask(() => taker.onReadFailure(reason));
 }

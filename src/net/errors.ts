@@ -1,5 +1,6 @@
 /**
- * What the runtimes say about a failure, in the words of {@linkcode TransportError}.
+ * From the runtimes' errors to {@linkcode TransportError}s. Transports call it for what fails on the way, `NetSocket` and
+ * `networkOf()` for what cannot be opened.
  *
  * @module
  */
@@ -89,7 +90,7 @@ export function transportError(error: unknown, doing: Doing, place?: string): Tr
   const { code, name, message } = Object(error) as { code?: unknown; name?: unknown; message?: unknown };
   const text = typeof message === "string" && message !== "" ? message : String(error);
   const what = place === undefined ? doing : `${doing} ${PREPOSITION[doing]} ${place}`;
-  // Bun has sentences that do not say why.
+  // Bun's messages do not always say why; its codes do.
   const why = typeof code === "string" && !text.includes(code) ? `${text} (${code})` : text;
   return new TransportError(codeOf(code, name, text, doing), `Cannot ${what}: ${why}`, { cause: error });
 }

@@ -1,5 +1,6 @@
 /**
- * A listener for platforms that accept by themselves and tell (Node, Bun): a bounded queue of sockets.
+ * A listener for platforms that accept by themselves (Node, Bun): a bounded queue of sockets. Their adapters make it and
+ * call `offer()`.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { Listener } from "../duplex/network.ts";
 import type { Socket, SocketAddress } from "../duplex/socket.ts";
 import type { NetSocket } from "./net_socket.ts";
 
-/** How many connections wait for `accept()` when the caller does not say. Node's and Deno's system queue is 511. */
+/** How many connections wait for `accept()` when the caller does not say. libuv's and Deno's own number is 511. */
 export const DEFAULT_BACKLOG = 512;
 
 /** Sockets in, sockets out. */
@@ -34,7 +35,7 @@ export class PushListener implements Listener {
     this.#handOut = tls ?? ((socket) => socket);
   }
 
-  /** Takes a socket from the platform; cuts it when there is no room, or nobody to take it. */
+  /** Takes a socket from the platform; cuts it when there is no room, or the listener is closed. */
   offer(socket: NetSocket): void {
     const acceptor = this.#acceptors.shift();
     if (acceptor !== undefined) acceptor(this.#handOut(socket));

@@ -1,15 +1,17 @@
 /**
- * The socket that callers hold, the same on every runtime. It knows the order of things (opening, half-close, failure,
- * hand-over) and leaves the bytes to a {@linkcode Transport}.
+ * The socket that callers hold, the same on every runtime: opening, half-close, failure, hand-over. A runtime's adapter
+ * makes and opens it; it calls a {@linkcode Transport} for the bytes, and a {@linkcode ChunkQueue} keeps what has come.
  *
- * A socket is opening, then open, then over. Reading ends through the queue, writing through `#writer`, which is there
- * only while bytes may go straight to the transport: the hot paths ask for nothing else.
+ * ```text
+ *  opening ── attach() ──▶ open ── release(), startTls(), both sides ended, failure ──▶ over
+ *     └───────── cannotOpen(), abort(), close(), hand-over to a successor ───────────────▲
+ * ```
  *
  * @module
  */
 
 import { isBytes, wrongType } from "../bytes/arguments.ts";
-import { Deferred } from "../duplex/deferred.ts";
+import { Deferred, ignore } from "../duplex/deferred.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import { accepted, type FastPath, type HeldChannel, type PeerWatcher } from "../duplex/held_channel.ts";
@@ -23,47 +25,54 @@ import type { Transport, TransportSink } from "./transport.ts";
 /** A runtime's `startTls()`, which the method of the same name calls. */
 export type StartTls = (socket: NetSocket, options?: StartTlsOptions, socketOptions?: SocketOptions) => Socket;
 
+/** What is being done while a socket is opening, and where; for the message if it fails. */
+export interface OpeningStep {
+  readonly doing: Doing;
+  readonly place?: string;
+}
+
 /** A write that waits for the socket to open. */
 interface EarlyWrite {
   readonly bytes: Uint8Array;
   readonly written: Deferred<void>;
 }
 
+type State =
+  | { readonly is: "opening"; readonly writes: EarlyWrite[]; cancel: (() => void) | null }
+  | { readonly is: "open"; readonly transport: Transport; readonly info: SocketInfo }
+  /** `reason` says why calls are refused; `undefined` when it ended as it should. */
+  | { readonly is: "over"; readonly reason: unknown };
+
 /** The socket of this package. */
 export class NetSocket implements Socket, HeldChannel, TransportSink {
+  readonly secureTransport: "on" | "starttls";
+  /** The name or address that was connected to. */
+  readonly host: string | undefined;
+  /** For {@linkcode cannotOpen}. */
+  opening: OpeningStep = { doing: "connect" };
   readonly #startTls: StartTls;
   readonly #allowHalfOpen: boolean;
   readonly #opened: Deferred<SocketInfo> = new Deferred();
   readonly #closed: Deferred<void> = new Deferred();
-  readonly secureTransport: "on" | "starttls";
-  /** The name or address that was connected to. */
-  host: string | undefined = undefined;
-  /** What is being done while the socket is opening, and where: for {@linkcode cannotOpen}. */
-  opening: { readonly doing: Doing; readonly place?: string } = { doing: "connect" };
-
-  #queue: ChunkQueue = new ChunkQueue();
-  #transport: Transport | null = null;
+  readonly #queue: ChunkQueue = new ChunkQueue();
+  #state: State = { is: "opening", writes: [], cancel: null };
+  /** The transport, while `write()` may go straight to it: the hot path asks for nothing else. */
   #writer: Transport | null = null;
-  #over = false;
-  #info: SocketInfo | null = null;
-  #upgraded = false;
-  #heir: NetSocket | null = null;
-  /** Why calls are refused once the socket is over or given away; `undefined` when it ended as it should. */
-  #reason: unknown = undefined;
-  #earlyWrites: EarlyWrite[] = [];
   #lastWrite: Promise<void> = accepted;
   #writeEnd: Promise<void> | null = null;
-  #writeEnded = false;
+  #finSent = false;
   #closing: Promise<void> | null = null;
+  /** The socket that TLS goes on with. */
+  #successor: NetSocket | null = null;
+  #watcher: PeerWatcher | null = null;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
-  #cancel: (() => void) | null = null;
-  #watcher: PeerWatcher | null = null;
 
   /** Makes a socket that is opening; {@linkcode attach} opens it. */
-  constructor(startTls: StartTls, secureTransport: "on" | "starttls", options: SocketOptions = {}) {
+  constructor(startTls: StartTls, secureTransport: "on" | "starttls", options: SocketOptions = {}, host?: string) {
     this.#startTls = startTls;
     this.secureTransport = secureTransport;
+    this.host = host;
     this.#allowHalfOpen = options.allowHalfOpen ?? true;
   }
 
@@ -76,11 +85,11 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   }
 
   get upgraded(): boolean {
-    return this.#upgraded;
+    return this.#successor !== null;
   }
 
   get native(): unknown {
-    return this.#over ? null : this.#transport?.native ?? null;
+    return this.#transport?.native ?? null;
   }
 
   get readable(): ReadableStream<Uint8Array> {
@@ -93,7 +102,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
 
   /** Whether it is closed, failed or given away. */
   get over(): boolean {
-    return this.#over;
+    return this.#state.is === "over";
   }
 
   /** Settles as the last write does. */
@@ -103,7 +112,11 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
 
   /** Whether the platform's object has all that the peer has sent: nothing is queued or being read ahead. */
   get untouched(): boolean {
-    return this.#transport !== null && !this.#transport.reading && this.#queue.empty && !this.#queue.ended;
+    return this.#transport?.reading === false && this.#queue.empty && !this.#queue.ended;
+  }
+
+  get fastPath(): FastPath {
+    return this.#queue;
   }
 
   read(): Promise<Uint8Array | null> {
@@ -114,22 +127,12 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     return this.#queue.withdrawRead();
   }
 
-  get fastPath(): FastPath {
-    return this.#queue;
-  }
-
   watchPeer(watcher: PeerWatcher | null): boolean {
     this.#watcher = watcher;
     if (watcher === null) return true;
-    if (this.#over || this.#queue.ended) queueMicrotask(() => this.#tellWatcher(watcher));
+    if (this.over || this.#queue.ended) queueMicrotask(() => this.#tellWatcher(watcher));
     else this.#queue.readAhead();
     return true;
-  }
-
-  #tellWatcher(watcher: PeerWatcher): void {
-    if (watcher !== this.#watcher) return;
-    if (this.#over) watcher.onPeerFailure(this.#refusal);
-    else watcher.onPeerEnd(!this.#queue.empty);
   }
 
   probePeer(): boolean {
@@ -148,27 +151,25 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
 
   closeWrite(): Promise<void> {
     if (this.#writeEnd !== null) return this.#writeEnd;
-    if (this.#over || this.#upgraded) return Promise.reject(this.#refusal);
-    const transport = this.#transport;
+    if (this.over || this.upgraded) return Promise.reject(this.#refusal);
     this.#writer = null;
-    return this.#writeEnd = transport === null
+    return this.#writeEnd = this.#state.is === "opening"
       ? this.#opened.promise.then(() => this.#endWriting())
       : this.#endWriting();
   }
 
   abort(reason?: unknown): void {
-    if (!this.#upgraded) this.giveUp(reason);
+    if (!this.upgraded) this.cut(reason);
   }
 
   /** Aborts, also while the socket is opening on behalf of the TLS socket that it became. */
-  giveUp(reason?: unknown): void {
-    if (this.#over) return;
-    const transport = this.#transport;
-    const error = reason === undefined ? new TransportError("closed", "The socket was aborted") : reason;
+  cut(reason: unknown = new TransportError("closed", "The socket was aborted")): void {
+    const state = this.#state;
+    if (state.is === "over") return;
     this.#queue.takeAll();
-    this.#end(error, true);
-    if (transport !== null) transport.abort(error);
-    else this.#cancel?.();
+    this.#end(reason, true);
+    if (state.is === "open") state.transport.abort(reason);
+    else state.cancel?.();
   }
 
   close(): Promise<void> {
@@ -176,7 +177,8 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    if (this.#transport?.writing || this.#earlyWrites.length > 0) this.abort();
+    const state = this.#state;
+    if (state.is === "opening" ? state.writes.length > 0 : this.#transport?.writing) this.abort();
     return this.close();
   }
 
@@ -187,8 +189,8 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
 
   release(): ReleasedSocket {
     const transport = this.#transport;
-    if (this.#upgraded) throw new StateError("already-taken", "Cannot release: the socket was given away");
-    if (this.#over) throw new StateError("closed", "Cannot release: the socket is closed", { cause: this.#refusal });
+    if (this.upgraded) throw new StateError("already-taken", "Cannot release: the socket was given away");
+    if (this.over) throw new StateError("closed", "Cannot release: the socket is closed", { cause: this.#refusal });
     if (transport === null) throw new StateError("not-ready", "Cannot release: the socket is not open yet");
     if (this.#queue.waiting || transport.reading) throw new StateError("busy", "Cannot release: a read is pending");
     if (transport.writing) throw new StateError("busy", "Cannot release: a write is pending");
@@ -206,31 +208,25 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
    *
    * @throws {StateError} `already-taken`, `closed`.
    */
-  surrender(): NetSocket {
-    if (this.#upgraded) throw new StateError("already-taken", "Cannot start TLS: the socket was given away");
-    if (this.#over || this.#writeEnd !== null) {
+  moveToSuccessor(): NetSocket {
+    if (this.upgraded) throw new StateError("already-taken", "Cannot start TLS: the socket was given away");
+    if (this.over || this.#writeEnd !== null) {
       throw new StateError("closed", "Cannot start TLS: the socket is closed", { cause: this.#refusal });
     }
-    this.#upgraded = true;
+    const successor = new NetSocket(this.#startTls, this.secureTransport, {}, this.host);
+    this.#successor = successor;
     this.#writer = null;
-    this.#reason = new StateError("already-taken", "The socket became a TLS socket");
-    const heir = new NetSocket(this.#startTls, this.secureTransport);
-    this.#queue.withdrawRead();
-    heir.#queue = this.#queue;
-    this.#queue = new ChunkQueue();
-    this.#queue.fail(this.#reason);
-    heir.host = this.host;
-    this.#heir = heir;
-    heir.#cancel = () => this.giveUp(heir.#reason);
-    if (this.#transport !== null) this.#handOver(this.#transport, this.#info!);
-    return heir;
+    this.#queue.moveTo(successor.#queue, becameTls());
+    successor.cancel = () => this.cut(successor.#refusal);
+    if (this.#state.is === "open") this.#handOver(this.#state.transport, this.#state.info);
+    return successor;
   }
 
   // What the opener calls.
 
   /** What `abort()` and `close()` call while the socket is opening. */
   set cancel(cancel: () => void) {
-    this.#cancel = cancel;
+    if (this.#state.is === "opening") this.#state.cancel = cancel;
   }
 
   /**
@@ -239,20 +235,18 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
    * @returns `false` when it is over already; the transport has then been cut.
    */
   attach(transport: Transport, info: SocketInfo): boolean {
-    if (this.#over) {
-      transport.abort(this.#reason);
+    const state = this.#state;
+    if (state.is !== "opening") {
+      transport.abort(this.#refusal);
       return false;
     }
-    this.#cancel = null;
-    this.#transport = transport;
-    for (const { bytes, written } of this.#earlyWrites) {
+    this.#state = { is: "open", transport, info };
+    for (const { bytes, written } of state.writes) {
       this.#lastWrite = transport.write(bytes);
       this.#lastWrite.then(() => written.resolve(), (error) => written.reject(error));
     }
-    this.#earlyWrites = [];
-    this.#info = info;
     this.#opened.resolve(info);
-    if (this.#heir !== null) {
+    if (this.upgraded) {
       this.#handOver(transport, info);
       return true;
     }
@@ -281,9 +275,8 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   ended(): void {
     this.#queue.end();
     this.#watcher?.onPeerEnd(!this.#queue.empty);
-    if (this.#over) return;
-    if (this.#writeEnded) this.#transport?.close();
-    else if (!this.#allowHalfOpen) this.closeWrite().catch(ignore);
+    if (this.#finSent) this.#transport?.close();
+    else if (!this.#allowHalfOpen && !this.over) this.closeWrite().catch(ignore);
   }
 
   failed(error: unknown): void {
@@ -294,24 +287,33 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     this.#end(this.#queue.ended ? undefined : closedError(), false);
   }
 
-  #handOver(transport: Transport, info: SocketInfo): void {
-    const heir = this.#heir!;
-    this.#heir = null;
-    heir.#lastWrite = this.#lastWrite;
-    heir.attach(transport, info);
-    this.#end(this.#reason, false);
+  get #transport(): Transport | null {
+    return this.#state.is === "open" ? this.#state.transport : null;
+  }
+
+  /** Made when it is asked for: an error for each connection that ends well would cost more than ending it. */
+  get #refusal(): unknown {
+    if (this.#state.is === "over" && this.#state.reason !== undefined) return this.#state.reason;
+    return this.upgraded ? becameTls() : closedError();
+  }
+
+  #tellWatcher(watcher: PeerWatcher): void {
+    if (watcher !== this.#watcher) return;
+    if (this.over) watcher.onPeerFailure(this.#refusal);
+    else watcher.onPeerEnd(!this.#queue.empty);
   }
 
   #writeOutOfTurn(bytes: Uint8Array): Promise<void> {
     if (!isBytes(bytes)) return Promise.reject(wrongType("bytes", "a Uint8Array", bytes));
-    if (this.#over || this.#upgraded) return Promise.reject(this.#refusal);
+    const state = this.#state;
+    if (state.is === "over" || this.upgraded) return Promise.reject(this.#refusal);
     if (this.#writeEnd !== null) {
       return Promise.reject(new TransportError("closed", "Cannot write: closeWrite() was called before"));
     }
     if (bytes.byteLength === 0) return accepted;
-    if (this.#writer !== null) return this.#lastWrite = this.#writer.write(bytes); // of another realm
+    if (state.is === "open") return this.#lastWrite = state.transport.write(bytes); // of another realm
     const written = new Deferred<void>();
-    this.#earlyWrites.push({ bytes, written });
+    state.writes.push({ bytes, written });
     return written.promise;
   }
 
@@ -319,45 +321,48 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     const transport = this.#transport;
     if (transport === null) throw this.#refusal;
     await transport.closeWrite();
-    this.#writeEnded = true;
+    this.#finSent = true;
     if (this.#queue.ended) transport.close();
   }
 
   #close(): Promise<void> {
-    if (!this.#over && !this.#upgraded) {
-      const idle = this.#transport === null && this.#earlyWrites.length === 0 && this.#writeEnd === null;
-      if (idle) {
-        this.#end(new TransportError("closed", "The socket was closed before it was open"), false);
-        this.#cancel?.();
-      } else {
-        const end = (): void => this.#transport?.close();
-        this.closeWrite().then(end, end);
-      }
+    const state = this.#state;
+    if (state.is === "opening" && !this.upgraded && state.writes.length === 0 && this.#writeEnd === null) {
+      this.#end(new TransportError("closed", "The socket was closed before it was open"), false);
+      state.cancel?.();
+    } else if (state.is !== "over" && !this.upgraded) {
+      const end = (): void => this.#transport?.close();
+      this.closeWrite().then(end, end);
     }
     return this.#closed.promise.catch(ignore);
   }
 
-  /** Made when it is asked for: an error for each connection that ends well would cost more than ending it. */
-  get #refusal(): unknown {
-    return this.#reason ?? closedError();
+  #handOver(transport: Transport, info: SocketInfo): void {
+    this.#successor!.#lastWrite = this.#lastWrite;
+    this.#successor!.attach(transport, info);
+    this.#end(undefined, false);
   }
 
   #end(reason: unknown, failed: boolean): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#reason = reason;
-    this.#transport = this.#writer = null;
+    const state = this.#state;
+    if (state.is === "over") return;
+    this.#state = { is: "over", reason };
+    this.#writer = null;
     this.#queue.attach(null);
     this.#queue.fail(reason);
-    for (const { written } of this.#earlyWrites) written.reject(reason);
-    this.#earlyWrites = [];
+    if (state.is === "opening") { for (const { written } of state.writes) written.reject(reason); }
     this.#opened.reject(reason);
     if (failed) this.#closed.reject(reason);
     else this.#closed.resolve();
     this.#watcher?.onPeerFailure(this.#refusal);
     this.#watcher = null;
-    if (this.#heir !== null) this.#heir.#end(reason, failed);
+    const successor = this.#successor;
+    if (successor !== null && successor.#state.is === "opening") successor.#end(reason, failed);
   }
+}
+
+function becameTls(): StateError {
+  return new StateError("already-taken", "The socket became a TLS socket");
 }
 
 function closedError(): TransportError {
@@ -382,7 +387,7 @@ export function openInBackground(
     return socket;
   }
   if (signal !== undefined) {
-    const abort = (): void => socket.giveUp(signal.reason);
+    const abort = (): void => socket.cut(signal.reason);
     const unlisten = (): void => signal.removeEventListener("abort", abort);
     signal.addEventListener("abort", abort, { once: true });
     socket.opened.then(unlisten, unlisten);
@@ -390,5 +395,3 @@ export function openInBackground(
   open(socket).catch((error) => socket.cannotOpen(error));
   return socket;
 }
-
-function ignore(): void {}

@@ -1,6 +1,6 @@
 /**
  * Where the records of a TLS connection end (RFC 8446 §5.1), seen from outside: a connection that was cut must not look
- * like one that has ended.
+ * like one that has ended. `node/tls.ts` calls it on Deno, whose `node:tls` does not tell these two apart.
  *
  * @module
  */

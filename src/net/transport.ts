@@ -1,5 +1,6 @@
 /**
- * What {@linkcode NetSocket} wants from a runtime, and what it tells in return. One implementation per runtime.
+ * What {@linkcode NetSocket} calls of a platform socket, and what that tells in return. One implementation for each
+ * runtime.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { ChunkSource } from "./chunk_queue.ts";
 
 /** A connected platform socket. It reads when told to, and writes in the order of the calls. */
 export interface Transport extends ChunkSource {
-  /** Whom it tells. */
+  /** Is told what comes. */
   sink: TransportSink;
   /** The platform's object. */
   readonly native: unknown;
@@ -36,7 +37,7 @@ export interface Transport extends ChunkSource {
    * @param reason What pending writes reject with.
    */
   abort(reason: unknown): void;
-  /** Lets go of the platform socket, reading paused, without our listeners. */
+  /** Takes our listeners off the platform socket and leaves it, with reading paused. */
   detach(): void;
 }
 
@@ -48,7 +49,7 @@ export interface TransportSink {
    * @returns Whether they have been read; else they are to be given to `received()`.
    */
   lend(chunk: Uint8Array): boolean;
-  /** Bytes, at least one, that nobody else will touch. */
+  /** Bytes, at least one, in memory that is the sink's from now on. */
   received(chunk: Uint8Array): void;
   /** The peer's FIN. */
   ended(): void;

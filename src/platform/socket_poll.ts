@@ -1,9 +1,12 @@
 /**
  * A look at all sockets at once. No runtime lets one socket be asked whether something waits in it (`poll`, `MSG_PEEK`),
- * but each asks the system for all of them between two turns of its event loop.
+ * but each asks the system for all of them between two turns of its event loop. The client calls it before it uses a
+ * connection again.
  *
  * @module
  */
+
+import { denoVersion, isAtLeast } from "./version.ts";
 
 const IMMEDIATES = immediatesToPoll();
 
@@ -16,10 +19,8 @@ const IMMEDIATES = immediatesToPoll();
  * they are timers, for which it is idle.
  */
 function immediatesToPoll(): number {
-  const { Deno } = globalThis as { Deno?: { readonly version: { readonly deno: string } } };
-  if (Deno === undefined) return 2;
-  const [major = 0, minor = 0] = Deno.version.deno.split(".").map(Number);
-  return major < 2 || (major === 2 && minor < 6) ? 2 : 62;
+  const deno = denoVersion();
+  return deno === undefined || !isAtLeast(deno, 2, 6) ? 2 : 62;
 }
 
 /** Deno before 2.6 has immediates in npm packages only. */
@@ -29,7 +30,7 @@ function later(callback: () => void): void {
   else setImmediate(callback);
 }
 
-/** The look that was begun in this turn. */
+/** The look that began in this turn: all callers share it. */
 let shared: Promise<void> | null = null;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Sockets over `Bun.connect` and `Bun.listen`.
+ * Sockets over `Bun.connect` and `Bun.listen`; `networkOf()` calls it.
  *
  * @module
  */
@@ -69,7 +69,7 @@ async function listen(startTls: StartTls, at: SocketAddress, options: ListenOpti
 
 async function secure(
   socket: NetSocket,
-  transport: NetSocket | HeldChannel,
+  transport: HeldChannel,
   options: StartTlsOptions,
 ): Promise<void> {
   const { checkServerIdentity } = await import("node:tls");

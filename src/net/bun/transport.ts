@@ -1,5 +1,5 @@
 /**
- * A `Bun.Socket` as a transport.
+ * A `Bun.Socket` as a transport. `adapter.ts` makes it; `NetSocket` calls it.
  *
  * Bun takes its handlers once per listener, so they are functions here that find the transport in `socket.data`.
  *
@@ -7,6 +7,7 @@
  */
 
 import type { PeerCertificate } from "node:tls";
+import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { accepted } from "../../duplex/held_channel.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { transportError } from "../errors.ts";
@@ -89,7 +90,7 @@ export class BunTransport implements Transport {
   probe(): void {}
 
   async closeWrite(): Promise<void> {
-    if (this.#pending.length > 0) await this.#wait(new Uint8Array(0), 0);
+    if (this.#pending.length > 0) await this.#wait(NO_BYTES, 0);
     this.native.shutdown();
   }
 

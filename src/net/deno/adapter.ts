@@ -1,56 +1,30 @@
 /**
- * Sockets over `Deno.connect`, `Deno.listen` and `Deno.startTls`.
+ * Sockets over `Deno.connect`, `Deno.listen` and `Deno.startTls`; `networkOf()` calls it.
  *
  * @module
  */
 
 import type { Listener, ListenOptions, SocketOptions, StartTlsOptions, TlsOptions } from "../../duplex/network.ts";
-import type { Socket, SocketAddress } from "../../duplex/socket.ts";
+import type { SocketAddress } from "../../duplex/socket.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import type { HeldChannel } from "../../duplex/held_channel.ts";
 import type { Adapter } from "../adapter.ts";
 import { addressText, socketInfo } from "../address.ts";
-import { type DenoAddr, type DenoConn, DenoTransport } from "./transport.ts";
+import { addressOf, closeQuietly, deno, type DenoConn, type DenoTlsConn } from "./native.ts";
+import { PullListener } from "./pull_listener.ts";
+import { DenoTransport } from "./transport.ts";
 import { NetSocket, openInBackground, type StartTls } from "../net_socket.ts";
-import { acceptAll } from "../listener.ts";
+import { DEFAULT_BACKLOG } from "../listener.ts";
+import { isAtLeast } from "../../platform/version.ts";
 
-interface DenoListener {
-  readonly addr: DenoAddr;
-  accept(): Promise<DenoConn>;
-  close(): void;
-}
-
-interface DenoTlsConn extends DenoConn {
-  handshake(): Promise<{ readonly alpnProtocol: string | null }>;
-}
-
-/** As much of Deno as is used. */
-interface DenoNet {
-  readonly version: { readonly deno: string };
-  connect(options: object): Promise<DenoConn>;
-  startTls(conn: DenoConn, options: object): Promise<DenoTlsConn>;
-  listen(options: object): DenoListener;
-  listenTls(options: object): DenoListener;
-  removeSync(path: string): void;
-}
-
-/** 100 ms: as soon as somebody may have closed something. hyper's server example waits a second. */
-const ACCEPT_AGAIN_MS = 100;
-
-function deno(): DenoNet {
-  const { Deno } = globalThis as { Deno?: DenoNet };
-  if (Deno === undefined) throw new TypeError("Cannot use the network of Deno: this is another runtime");
-  return Deno;
-}
+/**
+ * Deno loses a connection that is made at the very moment when its signal aborts, and nothing can close it then (seen on
+ * 2.9). So an attempt that was given up has this long to come to its end, which closes it.
+ */
+const CANCEL_AFTER_MS = 1000;
 
 /** Deno. */
 export const denoAdapter: Adapter = { connect, listen, secure };
-
-/**
- * Deno 2.9 loses a connection that stands at the very moment when its signal aborts: nobody can close it then. So an
- * attempt that nobody wants any more has this long to come to its end, which closes it.
- */
-const CANCEL_AFTER_MS = 1000;
 
 async function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): Promise<void> {
   const canceler = new AbortController();
@@ -67,7 +41,7 @@ async function connect(socket: NetSocket, to: SocketAddress, options: SocketOpti
 }
 
 async function listen(startTls: StartTls, at: SocketAddress, options: ListenOptions): Promise<Listener> {
-  const { reusePort = false, backlog = 511, tls } = options;
+  const { reusePort = false, backlog = DEFAULT_BACKLOG, tls } = options;
   if (reusePort && !("listenDatagram" in deno())) {
     throw new TransportError("address", "Cannot listen: Deno shares ports with --unstable-net only"); // it would exit
   }
@@ -97,7 +71,7 @@ async function listen(startTls: StartTls, at: SocketAddress, options: ListenOpti
 
 async function secure(
   socket: NetSocket,
-  transport: NetSocket | HeldChannel,
+  transport: HeldChannel,
   options: StartTlsOptions,
 ): Promise<void> {
   const conn = transport instanceof NetSocket ? await takePlainConn(transport, options) : null;
@@ -124,8 +98,7 @@ async function secure(
  * `close()` returns, and the socket stays until the peer goes. Below `node:tls` there is a connection that can be closed.
  */
 function nodeTlsWillDo(): boolean {
-  const [major = 0, minor = 0, patch = 0] = deno().version.deno.split(".").map((part) => Number.parseInt(part));
-  return major > 2 || (major === 2 && (minor > 9 || (minor === 9 && patch >= 1)));
+  return isAtLeast(deno().version.deno, 2, 9, 1);
 }
 
 /** Takes the connection out of a socket, if Deno can do the TLS that is asked for: as a client, without a certificate. */
@@ -152,105 +125,9 @@ async function handshake(socket: NetSocket, conn: DenoTlsConn, options: SocketOp
   }
 }
 
-/** Whether a peer had left before it was accepted: those behind it must not wait for that. */
-function isGone(error: unknown): boolean {
-  const { name } = Object(error) as { name?: unknown };
-  return name === "NotConnected" || name === "ConnectionReset" || name === "ConnectionAborted";
-}
-
-/** Takes a connection from Deno when one is asked for; until then it waits in the system's queue. */
-class PullListener implements Listener {
-  readonly address: SocketAddress;
-  readonly #native: DenoListener;
-  readonly #open: (conn: DenoConn) => Socket;
-  #closed: Promise<void> | null = null;
-  #turn: Promise<Socket | null> = Promise.resolve(null);
-  #goOn: () => void = () => {};
-
-  constructor(native: DenoListener, open: (conn: DenoConn) => Socket) {
-    this.address = addressOf(native.addr);
-    this.#native = native;
-    this.#open = open;
-  }
-
-  accept(): Promise<Socket | null> {
-    // Deno takes one call at a time.
-    return this.#turn = this.#turn.then(this.#accept, this.#accept);
-  }
-
-  readonly #accept = async (): Promise<Socket | null> => {
-    while (this.#closed === null) {
-      try {
-        return this.#open(await this.#native.accept());
-      } catch (error) {
-        // The listener is closed, or one connection could not be accepted: it was gone already, or there are too many.
-        if (this.#closed === null && !isGone(error)) await this.#pause();
-      }
-    }
-    return null;
-  };
-
-  close(): Promise<void> {
-    return this.#closed ??= this.#close();
-  }
-
-  /**
-   * Deno listens on until the pending `accept()` has failed, and only then removes the file of a unix socket (it does so
-   * since 2.6): whose file that is by then, it does not ask.
-   */
-  async #close(): Promise<void> {
-    if ("path" in this.address) removeQuietly(this.address.path);
-    this.#native.close();
-    this.#goOn();
-    await this.#turn.catch(ignore);
-  }
-
-  /** With no file left to open, trying again at once would keep the processor busy. */
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ACCEPT_AGAIN_MS);
-      this.#goOn = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  [Symbol.asyncIterator](): AsyncIterator<Socket> {
-    return acceptAll(this);
-  }
-}
-
 function attachConn(socket: NetSocket, conn: DenoConn, options: SocketOptions, alpn: string | null = null): void {
   if (options.noDelay !== false) conn.setNoDelay?.(true);
   if (options.keepAlive === true) conn.setKeepAlive?.(true);
   const info = socketInfo(addressOf(conn.remoteAddr), addressOf(conn.localAddr), alpn);
   socket.attach(new DenoTransport(conn, socket), info);
 }
-
-/** Before 2.6, Deno leaves the file of a unix socket behind. */
-function removeQuietly(path: string): void {
-  try {
-    deno().removeSync(path);
-  } catch {
-    // Somebody else has removed it.
-  }
-}
-
-function closeQuietly(conn: DenoConn): void {
-  try {
-    conn.close();
-  } catch {
-    // Deno has closed it already, or has made another object of it.
-  }
-}
-
-function addressOf(addr: DenoAddr): SocketAddress {
-  return addr.transport === "unix" ? { path: addr.path ?? "" } : { hostname: addr.hostname, port: addr.port };
-}
-
-function ignore(): void {}

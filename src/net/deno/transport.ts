@@ -1,35 +1,15 @@
 /**
- * A `Deno.Conn` as a transport.
+ * A `Deno.Conn` as a transport. `adapter.ts` makes it; `NetSocket` calls it.
  *
  * @module
  */
 
+import { NO_BYTES } from "../../bytes/no_bytes.ts";
+import { denoVersion, isAtLeast } from "../../platform/version.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";
+import { closeQuietly, type DenoConn } from "./native.ts";
 
-/** An address of Deno's. */
-export type DenoAddr = {
-  readonly transport: "tcp";
-  readonly hostname: string;
-  readonly port: number;
-} | {
-  readonly transport: "unix";
-  readonly path: string | null;
-};
-
-/** As much of `Deno.Conn` as is used. */
-export interface DenoConn {
-  readonly localAddr: DenoAddr;
-  readonly remoteAddr: DenoAddr;
-  read(into: Uint8Array): Promise<number | null>;
-  write(bytes: Uint8Array): Promise<number>;
-  closeWrite(): Promise<void>;
-  close(): void;
-  setNoDelay?(on: boolean): void;
-  setKeepAlive?(on: boolean): void;
-}
-
-const NOTHING = new Uint8Array(0);
 /** 8 KiB, as in hyper: what a connection that waits for a request costs. */
 const FIRST_BUFFER_BYTES = 8 * 1024;
 /** 64 KiB and a header: once a read has filled its buffer, until one brings less than fits into the first. */
@@ -37,15 +17,8 @@ const BULK_BUFFER_BYTES = 65 * 1024;
 /** A chunk that is smaller than this part of its buffer is copied out of it. */
 const COPIED_PART = 1 / 4;
 
-/** Before 2.9.5 a write that the peer does not take stays pending in Deno when its connection is closed (2.1 to 2.9.3). */
-const closeEndsWrites = isAtLeast([2, 9, 5]);
-
-function isAtLeast(wanted: readonly number[]): boolean {
-  const { Deno } = globalThis as { Deno?: { readonly version: { readonly deno: string } } };
-  const own = (Deno?.version.deno ?? "").split(".").map((part) => Number.parseInt(part));
-  const differs = wanted.findIndex((part, index) => part !== own[index]);
-  return differs < 0 || own[differs]! > wanted[differs]!;
-}
+/** Before 2.9.5, Deno leaves a write that the peer does not take pending when its connection is closed (2.1 to 2.9.3). */
+const closeEndsWrites = isAtLeast(denoVersion() ?? "", 2, 9, 5);
 
 /** Reads one chunk when one is asked for, writes one after the other. */
 export class DenoTransport implements Transport {
@@ -61,9 +34,9 @@ export class DenoTransport implements Transport {
   #writes = 0;
   #bytes: Uint8Array | null = null;
   #lastWrite: Promise<void> = Promise.resolve();
-  #giveUpWrite: ((reason: unknown) => void) | null = null;
+  #rejectWrite: ((reason: unknown) => void) | null = null;
 
-  /** Takes over a connection that nobody reads from. */
+  /** Takes over a connection that has no reader. */
   constructor(native: DenoConn, sink: TransportSink) {
     this.native = native;
     this.sink = sink;
@@ -88,7 +61,7 @@ export class DenoTransport implements Transport {
   }
 
   probe(): void {
-    if (!this.#over && !this.writing) this.native.write(NOTHING).catch(this.#fail);
+    if (!this.#over && !this.writing) this.native.write(NO_BYTES).catch(this.#fail);
   }
 
   async closeWrite(): Promise<void> {
@@ -118,12 +91,8 @@ export class DenoTransport implements Transport {
 
   #closeNative(): void {
     this.#over = true;
-    try {
-      this.native.close();
-    } catch {
-      // Deno has closed it already.
-    }
-    this.#giveUpWrite?.(this.#abortReason);
+    closeQuietly(this.native);
+    this.#rejectWrite?.(this.#abortReason);
   }
 
   #writeNow(bytes: Uint8Array): Promise<void> {
@@ -134,7 +103,7 @@ export class DenoTransport implements Transport {
 
   #untilClosed(written: Promise<number>): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#giveUpWrite = reject;
+      this.#rejectWrite = reject;
       written.then(resolve, reject);
     });
   }
@@ -168,7 +137,7 @@ export class DenoTransport implements Transport {
     }
   };
 
-  /** The buffer is lent to whoever reads at once, and may be used for the next read from within. */
+  /** The buffer is lent to a reader that takes it at once; that reader may begin the next read from within, into the same buffer. */
   #give(count: number): void {
     const buffer = this.#buffer!;
     if (count === buffer.length) this.#bufferBytes = BULK_BUFFER_BYTES;
@@ -178,7 +147,7 @@ export class DenoTransport implements Transport {
   }
 
   /**
-   * The bytes read, in an array buffer that is theirs alone: whoever gets a chunk may transfer it, which would take every
+   * The bytes read, in an array buffer that is theirs alone: the reader may transfer its chunk, which would take every
    * other chunk of a shared buffer along.
    */
   #chunkOf(buffer: Uint8Array, count: number): Uint8Array {

@@ -1,5 +1,5 @@
 /**
- * Sockets over `node:net` and `node:tls`.
+ * Sockets over `node:net` and `node:tls`; `networkOf()` calls it.
  *
  * @module
  */

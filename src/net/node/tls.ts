@@ -1,6 +1,6 @@
 /**
- * TLS over anything, with `node:tls`, which all three runtimes have. Deno and Bun load this file only for what they
- * cannot do themselves.
+ * TLS over any channel, with `node:tls`, which all three runtimes have. It is `secure` of Node's adapter; those of Deno
+ * and Bun load this file only for what they cannot do themselves.
  *
  * @module
  */
@@ -8,6 +8,7 @@
 import net from "node:net";
 import { Duplex as NodeDuplex } from "node:stream";
 import tls from "node:tls";
+import { ignore } from "../../duplex/deferred.ts";
 import type { ByteChannel } from "../../duplex/duplex.ts";
 import type { StartTlsOptions, TlsOptions, TlsServerOptions } from "../../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
@@ -26,8 +27,8 @@ interface Under extends Below {
 }
 
 /**
- * 16 KiB, a record: so much is handed to TLS in one go, and read while nobody takes what is decrypted. Deno's holds 64 KiB
- * at most, and never looks again at what came behind them (seen on 2.9.6: an end that is never told).
+ * 16 KiB, a record: so much is handed to TLS in one go, and read while what is decrypted is not taken. Deno's TLS holds
+ * 64 KiB at most, and never looks again at what came behind them (seen on 2.9.6: an end that is never told).
  */
 const MOST_GIVEN_BYTES = 16 * 1024;
 
@@ -41,7 +42,7 @@ const contexts = new WeakMap<TlsServerOptions, tls.SecureContext>();
 /** See `Adapter.secure`. */
 export async function secureWithNode(
   socket: NetSocket,
-  transport: NetSocket | HeldChannel,
+  transport: HeldChannel,
   options: StartTlsOptions,
 ): Promise<void> {
   const under = transport instanceof NetSocket ? await underSocket(transport) : underChannel(transport, UNKNOWN);
@@ -171,7 +172,7 @@ function serverHandshake(stream: NodeDuplex, options: TlsServerOptions): Promise
   });
 }
 
-/** A bare `TLSSocket` asks for a certificate and takes any: only `tls.Server` looks at who signed it. */
+/** A bare `TLSSocket` asks for a certificate and takes any: only `tls.Server` checks its signature. */
 function checkedServerHandshake(stream: NodeDuplex, options: TlsServerOptions, alpn: object): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => {
     const server = tls.createServer({
@@ -203,5 +204,3 @@ function contextOptions({ cert, key, caCerts }: TlsServerOptions): tls.SecureCon
 function endOfHandshake(): Error {
   return new Error("the connection ended");
 }
-
-function ignore(): void {}

@@ -1,18 +1,18 @@
 /**
- * A `net.Socket` or `tls.TLSSocket` as a transport, on any runtime that has them.
+ * A `net.Socket` or `tls.TLSSocket` as a transport, on any runtime that has them. `adapter.ts` and `tls.ts` make it;
+ * `NetSocket` calls it.
  *
  * @module
  */
 
 import type { Socket as NetSocketOfNode } from "node:net";
 import type { Duplex } from "node:stream";
+import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { accepted } from "../../duplex/held_channel.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";
 import { freshReadBuffer, lendReads, type LentReader, READ_BUFFER_BYTES, sharedReadBuffer } from "./lent_reads.ts";
-
-const NOTHING = new Uint8Array(0);
 
 /** What is below TLS. */
 export interface Below {
@@ -40,10 +40,10 @@ export class NodeTransport implements Transport, LentReader {
   #reason: unknown = undefined;
 
   /**
-   * Takes over a connected socket that nobody reads from.
+   * Takes over a connected socket that has no reader.
    *
    * @param native Made with `allowHalfOpen: true`.
-   * @param sink Whom to tell.
+   * @param sink Is told what comes.
    * @param cut Ends the connection abruptly.
    * @param under What is below, for TLS.
    */
@@ -82,14 +82,14 @@ export class NodeTransport implements Transport, LentReader {
     if (native.writableLength === 0 && native.errored === null) return accepted;
     // Else an empty write tells when everything before it is out of the caller's buffer. `drain` would not do: it says
     // nothing as long as less than the high-water mark waits.
-    return this.#writeAndWait(NOTHING);
+    return this.#writeAndWait(NO_BYTES);
   }
 
   probe(): void {
     if (this.#over || this.writing || this.native.writableEnded) return;
-    this.native.write(NOTHING);
+    this.native.write(NO_BYTES);
     // A `TLSSocket` keeps a write of no bytes to itself (seen on Node 20 to 26), what is below it does not.
-    if (this.#under?.stream.writable === true) this.#under.stream.write(NOTHING);
+    if (this.#under?.stream.writable === true) this.#under.stream.write(NO_BYTES);
   }
 
   closeWrite(): Promise<void> {
@@ -169,7 +169,7 @@ export class NodeTransport implements Transport, LentReader {
     // Bun tells of an end when we destroy the socket.
     if (this.#over || this.#closing) return;
     if (this.#under?.truncated !== true) return this.sink.ended();
-    // Whoever cuts a connection must not be able to shorten what has no length of its own (RFC 8446 §6.1).
+    // An attacker who cuts the connection must not be able to shorten what has no length of its own (RFC 8446 §6.1).
     this.#onError(new TransportError("tls", "Cannot read: the connection ended without close_notify"));
     this.native.destroy();
   };
