@@ -1,5 +1,6 @@
 /**
- * Callbacks that are kept run in the async context in which they were handed over: that of `AsyncLocalStorage`.
+ * Callbacks that are kept run in the async context (`AsyncLocalStorage`) in which they were handed over. The switch and
+ * `serve()` call it for the callbacks of their users.
  *
  * No runtime has to be asked for it. Promises carry the context everywhere: what `then()` is given runs in that of the
  * call to `then()`.

@@ -1,7 +1,7 @@
 /**
- * A byte channel seen as a pair of web streams. Knows neither sockets nor HTTP.
+ * A byte channel seen as a pair of web streams; sockets, pair ends and `Upgraded` call it when a stream is touched.
  *
- * Nothing is read before somebody pulls: the readable side has a high-water mark of 0. The writable side has 1, the
+ * Nothing is read before a reader pulls: the readable side has a high-water mark of 0. The writable side has 1, the
  * least with which `writer.ready` and `pipeTo()` ever go on, so that one chunk is on its way at a time.
  *
  * @module
@@ -16,8 +16,8 @@ const ONE_CHUNK_AT_A_TIME: QueuingStrategy<Uint8Array> = { highWaterMark: 1 };
 /**
  * Makes the readable side of a channel.
  *
- * The peer's end closes the stream; a failure errors it. Cancelling it aborts the channel, both directions: nobody
- * would take the peer's bytes any more, and a peer that can write forever into nothing is worse than one that is told.
+ * The peer's end closes the stream; a failure errors it. Cancelling it aborts the channel, both directions: else the peer
+ * could go on writing forever with no reader.
  *
  * @param channel What to read from; from now on the stream is its only reader.
  * @returns A stream that takes one chunk from the channel for each that is asked of it.

@@ -1,5 +1,6 @@
 /**
- * What `connect()`, `listen()` and `startTls()` take, checked before anything is done.
+ * Checks what `connect()`, `listen()` and `startTls()` take, before anything is done. `net/adapter.ts` calls it, and
+ * `serve()` and `Client` for the options that they pass on.
  *
  * @module
  */
@@ -39,7 +40,7 @@ export const LISTEN: Kinds<ListenOptions> = {
   backlog: "number",
 };
 
-/** All platforms take the port that JavaScript programs hand over from the environment (`process.env.PORT`) as it is. */
+/** A port may come from the environment (`process.env.PORT`) as text: all platforms take that. */
 function isDigits(value: unknown): boolean {
   return typeof value === "string" && /^[0-9]+$/.test(value);
 }
@@ -47,8 +48,8 @@ function isDigits(value: unknown): boolean {
 const NOT_IN_HOST = /[\0-\x20\x7f]/;
 
 /**
- * Refuses what is neither a name nor an address. Empty, a platform would take it for "localhost"; and one that thinks in
- * C ends it at a NUL: somebody else would be connected to, or looked for in the certificate.
+ * Refuses what is neither a name nor an address. Platforms take an empty one for "localhost", and some end it at a NUL:
+ * then another host would be connected to, or looked for in the certificate.
  */
 export function checkHost(value: unknown, name: string): void {
   checkString(value, name);

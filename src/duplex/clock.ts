@@ -1,5 +1,5 @@
 /**
- * Time, as connections see it: a clock that can be replaced, and one deadline a connection.
+ * Time, as connections see it: a clock that can be replaced by one of tests, and a deadline that is cheap to move.
  *
  * @module
  */

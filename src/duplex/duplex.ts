@@ -1,7 +1,5 @@
 /**
- * The byte pipe that everything in this package runs over.
- *
- * Knows nothing of HTTP. Two shapes of the same thing: a {@linkcode Duplex} is what callers hand in, a
+ * The byte pipe that everything in this package runs over, in two shapes: a {@linkcode Duplex} is what callers hand in, a
  * {@linkcode ByteChannel} is what costs least when the object offers it as well.
  *
  * @module
@@ -56,7 +54,7 @@ export interface ByteChannel {
    * Waits for the next bytes.
    *
    * One call at a time: a second one while the first is pending rejects with a `StateError`. Nothing is read from the
-   * transport beyond a bounded amount while nobody calls this.
+   * transport beyond a bounded amount while no call is pending.
    *
    * @returns At least one byte, owned by the caller and never reused, or `null` once the peer has ended its side; and
    * `null` again on every later call.

@@ -14,7 +14,7 @@ import type { ByteChannel } from "./duplex.ts";
  */
 export const accepted: Promise<void> = Promise.resolve();
 
-/** A channel in the hands of one owner, who is its only reader. */
+/** A channel in the hands of one owner, its only reader. */
 export interface HeldChannel extends ByteChannel {
   /**
    * The way to read without promises; `null` where there is none. Where there is one, bytes that were written are the
@@ -50,7 +50,7 @@ export interface HeldChannel extends ByteChannel {
   unlock?(): void;
 }
 
-/** An owner who is told how the peer leaves. */
+/** Is told how the peer leaves. */
 export interface PeerWatcher {
   /**
    * The peer has ended its side.

@@ -1,6 +1,6 @@
 /**
  * The staged end of a connection: our side first, then what the peer still sends, then both (RFC 9112 §9.6). Closing at
- * once could reset the connection and take our last answer with it.
+ * once could reset the connection, and the peer would lose our last answer. Both HTTP connections call it.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { type Clock, Deadline } from "./clock.ts";
 import { PART_COST } from "./turn.ts";
 import type { Wire } from "./wire.ts";
 
-/** What the peer may still send into nothing, where no limit is given. 1 MiB. */
+/** What the peer may still send, unread, where no limit is given. 1 MiB. */
 const MAX_LINGER_BYTES = 1_048_576;
 
 /** How long each stage may take. In milliseconds; 0 or `Infinity` waits without end. */
@@ -26,17 +26,17 @@ export interface LingerLimits {
   readonly clock: Clock;
 }
 
-/** Ends a connection politely. A read may be pending; its reader gets no other. Never rejects. */
+/** Ends a connection in stages. A read that is pending is waited for; its owner must not read any more. Never rejects. */
 export async function linger(wire: Wire, limits: LingerLimits): Promise<void> {
   const { writeTimeoutMs, clock } = limits;
   const deadline = new Deadline(clock);
-  const hearing = new Hearing(wire, limits);
+  const drain = new Drain(wire, limits);
   const ended = wire.closeWrite();
-  const heard = hearing.run();
-  // Streams that Node makes of a socket have not ended before the peer has, too.
-  let orderly = await within(deadline, writeTimeoutMs, Promise.race([ended, heard]));
+  const drained = drain.run();
+  // Streams of Node's `Duplex.toWeb(socket)` do not end before the peer has: then what the peer sends tells.
+  let orderly = await within(deadline, writeTimeoutMs, Promise.race([ended, drained]));
   if (orderly) {
-    await hearing.within(deadline);
+    await drain.within(deadline);
     orderly = await within(deadline, writeTimeoutMs, wire.close());
   }
   if (!orderly) wire.abort();
@@ -46,18 +46,18 @@ export async function linger(wire: Wire, limits: LingerLimits): Promise<void> {
 /** The same, but the peer gets the time to end its side first. */
 export async function lingerBehindPeer(wire: Wire, limits: LingerLimits): Promise<void> {
   const deadline = new Deadline(limits.clock);
-  const hearing = new Hearing(wire, limits);
-  hearing.run();
-  await hearing.within(deadline);
+  const drain = new Drain(wire, limits);
+  drain.run();
+  await drain.within(deadline);
   deadline.stop();
   await linger(wire, limits);
 }
 
 /**
- * Takes what the peer still sends and forgets it, so that a client that writes its whole request before it reads gets to
- * the answer. Each chunk gives it time for the next one, all of them together have their limit.
+ * Reads what the peer still sends and drops it: a client that writes its whole request before it reads would not get to
+ * the answer otherwise. Each chunk gives the peer time for the next one; there is a limit for all of them together.
  */
-class Hearing {
+class Drain {
   readonly #wire: Wire;
   readonly #limits: LingerLimits;
   #over: Promise<void> = Promise.resolve();

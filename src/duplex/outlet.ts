@@ -1,5 +1,6 @@
 /**
  * What a connection sends: the bytes that its machine has ready, and the time limit for a peer that does not take them.
+ * HTTP connections call `flush()`; it takes from the machine and writes to the wire.
  *
  * @module
  */
@@ -9,11 +10,11 @@ import { TransportError } from "../errors/transport_error.ts";
 import { type Clock, Deadline } from "./clock.ts";
 import type { Wire } from "./wire.ts";
 
-/** A machine, as far as its bytes go. */
-export interface Sending {
+/** As much of a machine as is used here. */
+export interface SendingMachine {
   /** Takes the bytes that are to be sent, in order. */
   take(): Uint8Array[];
-  /** Lets go of the memory of what was taken; nobody else holds it any more if it may be used `again`. */
+  /** Lets go of the memory of what was taken; `again` says that it may be used again, since the transport has let go of it. */
   recycle(again: boolean): void;
 }
 
@@ -25,9 +26,9 @@ export interface OutletLimits {
   readonly clock: Clock;
 }
 
-/** See the module. */
+/** Sends what a machine has ready. */
 export class Outlet {
-  readonly #machine: Sending;
+  readonly #machine: SendingMachine;
   readonly #wire: Wire;
   readonly #timeoutMs: number;
   readonly #deadline: Deadline;
@@ -43,7 +44,7 @@ export class Outlet {
    * @param limits For how long to wait.
    * @param expired Called when the peer has taken nothing for that long; it ends the connection.
    */
-  constructor(machine: Sending, wire: Wire, limits: OutletLimits, expired: (error: TransportError) => void) {
+  constructor(machine: SendingMachine, wire: Wire, limits: OutletLimits, expired: (error: TransportError) => void) {
     this.#machine = machine;
     this.#wire = wire;
     this.#timeoutMs = limits.writeTimeoutMs;

@@ -1,5 +1,6 @@
 /**
- * What the sockets of every runtime look like: the WinterTC Sockets shape, plus the byte channel.
+ * What the sockets of every runtime look like: the WinterTC Sockets shape, plus the byte channel. `net/net_socket.ts` is
+ * the one implementation.
  *
  * @module
  */
@@ -38,7 +39,7 @@ export interface SocketInfo {
 export interface ReleasedSocket {
   /** The runtime's own object, without our listeners. */
   readonly native: unknown;
-  /** Bytes that were already taken from it and that nobody has read; empty when there are none. */
+  /** Bytes that were already taken from it and not read by its holder; empty when there are none. */
   readonly readBuf: Uint8Array;
   /** Whether the peer's FIN was already taken from it, right behind `readBuf`. */
   readonly ended: boolean;
@@ -63,7 +64,7 @@ export interface Socket extends Duplex, ByteChannel, AsyncDisposable {
   readonly upgraded: boolean;
   /**
    * The runtime's own object (`Deno.Conn`, `net.Socket`, `Bun.Socket`) while open, else `null`. To look at and to set
-   * options on; whoever wants to read or write through it calls {@linkcode release} first.
+   * options on; call {@linkcode release} before you read or write through it.
    */
   readonly native: unknown;
   /**
@@ -90,9 +91,9 @@ export interface Socket extends Duplex, ByteChannel, AsyncDisposable {
    * Sends what is written, ends both sides, releases the socket. Idempotent. Resolves when that is done, and does not
    * reject.
    *
-   * Before `opened` it cancels the attempt, unless something has been written. What the peer has sent and nobody has
-   * read makes the system answer with a reset, which can overtake our last bytes: who expects more from the peer
-   * calls `closeWrite()`, reads to `null`, and then `close()`.
+   * Before `opened` it cancels the attempt, unless something has been written. If bytes of the peer are unread, the system
+   * answers with a reset, which can overtake our last bytes: where more can come from the peer, call `closeWrite()`, read
+   * to `null`, and then call `close()`.
    */
   close(): Promise<void>;
   /** {@linkcode close}, or `abort()` when a write has not been accepted yet: leaving a scope does not wait for the peer. */

@@ -8,6 +8,7 @@
 import { isBytes, wrongType } from "../bytes/arguments.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
+import { ignore } from "./deferred.ts";
 import type { DuplexLike } from "./duplex.ts";
 import { accepted, type HeldChannel, type PeerWatcher } from "./held_channel.ts";
 
@@ -213,8 +214,6 @@ export class StreamChannel implements HeldChannel {
     }
   }
 }
-
-function ignore(): void {}
 
 /** The same memory as a Uint8Array and nothing else: the `slice()` of Node's Buffers copies nothing. */
 function plain(chunk: Uint8Array): Uint8Array {

@@ -1,5 +1,5 @@
 /**
- * What TLS needs to know, as a client, as a server, and where a plain connection turns into TLS.
+ * The options of TLS: as a client, as a server, and where a plain connection turns into TLS.
  *
  * @module
  */

@@ -1,27 +1,36 @@
 /**
- * The transport of one connection, with the one rule that keeps it losable by nobody: a single reader, whose read may
- * have begun ahead, is never forgotten.
+ * The transport of one connection, with one reader. A read may begin before its bytes are needed, to notice a peer that
+ * leaves; the next `read()` goes on with it, so that its bytes are not lost. Every connection has one and calls it for
+ * all bytes; it calls the channel of the transport.
  *
  * @module
  */
 
+import { ignore } from "./deferred.ts";
 import type { DuplexLike } from "./duplex.ts";
 import { accepted, type FastPath, type HeldChannel, type PeerWatcher } from "./held_channel.ts";
 import { holdChannel } from "./hold_channel.ts";
 import { Turn } from "./turn.ts";
 
-/** See the module. */
+const NO_READ: Promise<Uint8Array | null> = Promise.resolve(new Uint8Array(0));
+
+/** Reads from and writes to the transport of one connection. */
 export class Wire implements PeerWatcher {
   /** The transport as the caller gave it. */
   readonly io: DuplexLike;
   /** What its reader does within a turn of the event loop. */
   readonly turn: Turn = new Turn();
-  readonly #channel: HeldChannel;
-  #last: Promise<Uint8Array | null> = NO_READ;
+  /** The channel over it, which the next owner goes on with. */
+  readonly channel: HeldChannel;
+  /** The read that began last, for a reader that goes on from there. */
+  lastRead: Promise<Uint8Array | null> = NO_READ;
+  /** The read that began ahead, until it is taken. */
   #ahead: Promise<Uint8Array | null> | null = null;
+  /** What that has brought; `undefined` as long as it has brought nothing. */
   #arrived: Uint8Array | null | undefined = undefined;
   #reading = false;
   #ended = false;
+  #watcher: PeerWatcher | null = null;
 
   /**
    * Takes the transport.
@@ -31,22 +40,17 @@ export class Wire implements PeerWatcher {
    */
   constructor(io: DuplexLike, name = "io") {
     this.io = io;
-    this.#channel = holdChannel(io, name);
+    this.channel = holdChannel(io, name);
   }
 
-  /** The channel, for the owner that follows. */
-  get channel(): HeldChannel {
-    return this.#channel;
-  }
-
-  /** The way past promises, if there is one now; not while a read that began ahead has bytes for somebody. */
+  /** The way to read without promises, if there is one now: there is none while a read that began ahead is not taken. */
   get fastPath(): FastPath | null {
-    return this.#ahead === null ? this.#channel.fastPath : null;
+    return this.#ahead === null ? this.channel.fastPath : null;
   }
 
-  /** Whether bytes are the caller's again once `write()` has resolved; of a pair of streams nobody knows. */
+  /** Whether bytes are the caller's again once `write()` has resolved; a pair of streams may keep them. */
   get returnsMemory(): boolean {
-    return this.#channel.fastPath !== null;
+    return this.channel.fastPath !== null;
   }
 
   /** Whether a read that began ahead is pending: then the transport cannot be handed over. */
@@ -62,7 +66,7 @@ export class Wire implements PeerWatcher {
   /** Takes a pending read back, if the transport can do that; its bytes are kept for the next reader. */
   withdraw(): boolean {
     this.#ahead = null;
-    return this.#channel.withdrawRead();
+    return this.channel.withdrawRead();
   }
 
   /** Waits for the next bytes, or goes on with the read that began ahead. */
@@ -75,19 +79,8 @@ export class Wire implements PeerWatcher {
     return this.#beginRead();
   }
 
-  /** Of a pair of streams nobody knows whether it waits. */
-  #beginRead(): Promise<Uint8Array | null> {
-    if (this.#channel.fastPath?.empty === true) this.turn.renew();
-    return this.#last = this.#channel.read();
-  }
-
-  /** The read that began last, by whomever; whoever reads on after somebody else waits for it first. */
-  get lastRead(): Promise<Uint8Array | null> {
-    return this.#last;
-  }
-
   /**
-   * Begins the next read before anybody needs its bytes, to notice a peer that leaves.
+   * Begins the next read before its bytes are needed, to notice a peer that leaves.
    *
    * @returns The bytes; they are given to the next `read()` as well. Needs no handler.
    */
@@ -110,12 +103,12 @@ export class Wire implements PeerWatcher {
    * Tells `watcher` how the peer leaves. Where the transport cannot tell of an end unless it is read, a read begins ahead if
    * that is allowed; else only failures are told. Calling it again with more allowed is in order.
    *
-   * @param watcher Nobody else is told any more.
-   * @param mayRead Whether nobody else reads, and what comes next is ours.
+   * @param watcher Takes the place of the watcher before.
+   * @param mayRead Whether no other reader is at work, and what comes next is ours.
    */
   watch(watcher: PeerWatcher, mayRead: boolean): void {
     this.#watcher = watcher;
-    if (this.#channel.watchPeer(this) || !mayRead || this.#ahead !== null) return;
+    if (this.channel.watchPeer(this) || !mayRead || this.#ahead !== null) return;
     this.readAhead().then((chunk) => {
       if (chunk === null) this.onPeerEnd(false);
     }, (error) => this.onPeerFailure(error));
@@ -131,10 +124,10 @@ export class Wire implements PeerWatcher {
     this.#watcher?.onPeerFailure(error);
   }
 
-  /** Tells nobody any more. */
+  /** Ends `watch()`. */
   unwatch(): void {
     this.#watcher = null;
-    this.#channel.watchPeer(null);
+    this.channel.watchPeer(null);
   }
 
   /**
@@ -143,12 +136,10 @@ export class Wire implements PeerWatcher {
    * @returns Whether that may be of use another time.
    */
   probe(): boolean {
-    return this.#channel.probePeer();
+    return this.channel.probePeer();
   }
 
-  #watcher: PeerWatcher | null = null;
-
-  /** What a read that began ahead has brought and nobody has taken: bytes, the end, or `undefined` for nothing. */
+  /** Takes what a read that began ahead has brought: bytes, `null` for the end, or `undefined` for nothing. */
   takeArrived(): Uint8Array | null | undefined {
     if (this.#ahead === null) return undefined;
     this.#ahead = null;
@@ -161,36 +152,40 @@ export class Wire implements PeerWatcher {
    * @param onProgress Called when some of it was taken and the rest must wait.
    */
   write(parts: readonly Uint8Array[], onProgress: () => void): Promise<void> {
-    if (parts.length === 1) return this.#channel.write(parts[0]!);
+    if (parts.length === 1) return this.channel.write(parts[0]!);
     return this.#writeAll(parts, onProgress);
-  }
-
-  async #writeAll(parts: readonly Uint8Array[], onProgress: () => void): Promise<void> {
-    for (const part of parts) {
-      const written = this.#channel.write(part);
-      if (written === accepted) continue;
-      await written;
-      onProgress();
-    }
   }
 
   /** Ends our side. */
   closeWrite(): Promise<void> {
     this.#ended = true;
-    return this.#channel.closeWrite();
+    return this.channel.closeWrite();
   }
 
-  /** Sends what is written and ends both sides. A failure has no more meaning and is swallowed. */
+  /** Sends what is written and ends both sides. Never rejects: a failure has no more meaning. */
   close(): Promise<void> {
     this.#ended = true;
-    return this.#channel.close().catch(() => {});
+    return this.channel.close().catch(ignore);
   }
 
   /** Ends both sides at once. */
   abort(reason?: unknown): void {
     this.#ended = true;
-    this.#channel.abort(reason);
+    this.channel.abort(reason);
+  }
+
+  #beginRead(): Promise<Uint8Array | null> {
+    // Only a channel with a fast path tells whether the read will have to wait.
+    if (this.channel.fastPath?.empty === true) this.turn.renew();
+    return this.lastRead = this.channel.read();
+  }
+
+  async #writeAll(parts: readonly Uint8Array[], onProgress: () => void): Promise<void> {
+    for (const part of parts) {
+      const written = this.channel.write(part);
+      if (written === accepted) continue;
+      await written;
+      onProgress();
+    }
   }
 }
-
-const NO_READ: Promise<Uint8Array | null> = Promise.resolve(new Uint8Array(0));

@@ -1,5 +1,5 @@
 /**
- * What the platform can do with bytes and text that no other API of it offers; whoever has none of it can do without.
+ * What `node:buffer` can do with bytes and text that no web API offers. Callers have another way where it is missing.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Modules of Node's that other runtimes have as well, without importing them: whoever does not use one needs none.
+ * Modules of Node's that other runtimes have as well, got without an import: what needs one works only where it is there.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * Content codings undone by `node:zlib`, which all runtimes have; `DecompressionStream` knows no br and is missing on
- * earlier versions of Bun.
+ * earlier versions of Bun. The client calls it for the bodies of responses.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Raw DEFLATE (RFC 1951) message by message, through the platform's zlib.
+ * Raw DEFLATE (RFC 1951) message by message, through the platform's zlib. WebSockets call it, for permessage-deflate; it
+ * calls `zlib.ts`.
  *
  * Node's streams hand each piece to another thread, which costs 40 times what compressing a short message takes. The
  * handle below them works at once, on all three runtimes; whether it does what it should is tried out once. What takes
@@ -50,14 +51,14 @@ export interface CompressorOptions {
   readonly noContextTakeover: boolean;
 }
 
-/** How much is compressed in one go. 128 KiB: about a millisecond. */
+/** How much is compressed in one turn of the event loop. 128 KiB: about a millisecond. */
 const COMPRESSED_IN_ONE_GO_BYTES = 131_072;
-/** How much is inflated in one go. 64 KiB: that may be thousands of blocks that hold nothing but their codes. */
+/** How much is inflated in one turn. 64 KiB: that may be thousands of blocks that hold nothing but their codes. */
 const INFLATED_IN_ONE_GO_BYTES = 65_536;
-/** How many last blocks are passed in one go: behind each of them zlib begins anew. */
+/** How many last blocks are passed in one turn: behind each of them zlib begins anew. */
 const LAST_BLOCKS_IN_ONE_GO = 512;
 
-/** Where results are put that are not longer: a message of 64 KiB and a bit. For all codecs: nobody waits in between. */
+/** Where results are put that are not longer: a message of 64 KiB and a bit. All codecs share it: a result is used before the next one is made. */
 const scratch = new Uint8Array(65 * 1024);
 /** The same for longer ones, made when it is needed: as much comes of one go. 256 KiB. */
 let roomy: Uint8Array | null = null;

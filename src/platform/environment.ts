@@ -1,5 +1,5 @@
 /**
- * The environment of the process.
+ * The environment of the process. The client calls it for the variables that name a proxy.
  *
  * @module
  */

@@ -6,10 +6,10 @@
  */
 
 import type * as Zlib from "node:zlib";
+import { NO_BYTES } from "../bytes/no_bytes.ts";
 import { concat } from "../bytes/concat.ts";
 import { CodingError, passed } from "./zlib_transform.ts";
 
-const NOTHING = new Uint8Array(0);
 const MAGIC = [0x1f, 0x8b] as const;
 const DEFLATE = 8;
 const HAS_CRC = 2;
@@ -82,10 +82,10 @@ async function skipHeader(input: Input): Promise<void> {
 /** Chunks that can be given back, and parts of them. */
 class Input {
   readonly #chunks: AsyncIterator<Uint8Array>;
-  #rest: Uint8Array = NOTHING;
+  #rest: Uint8Array = NO_BYTES;
   #ended = false;
   /** The chunk that came last. */
-  last: Uint8Array = NOTHING;
+  last: Uint8Array = NO_BYTES;
 
   constructor(source: AsyncIterable<Uint8Array>) {
     this.#chunks = source[Symbol.asyncIterator]();
@@ -94,7 +94,7 @@ class Input {
   /** The next bytes, at least one, or `null` at the end. */
   async chunk(): Promise<Uint8Array | null> {
     let chunk = this.#rest;
-    this.#rest = NOTHING;
+    this.#rest = NO_BYTES;
     while (chunk.length === 0) {
       const next = this.#ended ? null : await this.#chunks.next();
       if (next === null || next.done === true) {
@@ -119,7 +119,7 @@ class Input {
   }
 
   async #upTo(length: number): Promise<Uint8Array> {
-    let taken: Uint8Array = NOTHING;
+    let taken: Uint8Array = NO_BYTES;
     while (taken.length < length) {
       const chunk = await this.chunk();
       if (chunk === null) break;

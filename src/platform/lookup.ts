@@ -1,5 +1,5 @@
 /**
- * From names to addresses.
+ * From names to addresses, by `node:dns`. The client calls it before it connects.
  *
  * @module
  */

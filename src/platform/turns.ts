@@ -1,17 +1,27 @@
 /**
- * Turns of the event loop, for work that would keep it too long in one go: it is cut, and others have their turn in between.
+ * Turns of the event loop, for work that would keep it too long in one go: connections and codecs stop in the middle and go
+ * on in a later turn.
  *
  * @module
  */
 
 import { builtinModule } from "./builtin_module.ts";
 
-/** So many turns in a row may pass on Deno without a look at sockets. */
+/** So many turns in a row may pass on Deno before it looks at sockets. */
 const IMMEDIATES_IN_A_ROW = 3;
+
+/**
+ * Deno does not look at sockets while there are immediates (seen on 2.9.6: three echoes in a second). It does at timers,
+ * which take a millisecond or more on all runtimes.
+ */
+const isDeno = "Deno" in globalThis;
+
+type SetImmediate = (act: () => void) => void;
 
 const waiting: (() => void)[] = [];
 let due = false;
 let immediates = 0;
+let known: SetImmediate | null | undefined = undefined;
 
 /**
  * Calls `act` when sockets and timers had their turn. Of those that wait, one is called in a turn, in their order: however
@@ -37,16 +47,6 @@ function takeTurn(): void {
   if (waiting.length > 0) schedule();
   act();
 }
-
-/**
- * Deno does not look at sockets while there are immediates (2.9.6: three echoes in a second), but does at timers, which take a
- * millisecond or more on all runtimes.
- */
-const isDeno = "Deno" in globalThis;
-
-type SetImmediate = (act: () => void) => void;
-
-let known: SetImmediate | null | undefined = undefined;
 
 /** Looked up when it is first needed: most connections never do, and on Deno it changes when messages of ports are told (2.9.6). */
 function immediate(): SetImmediate | null {

@@ -1,5 +1,5 @@
 /**
- * As much of `node:zlib` as is used, and the handle below its streams, which works at once.
+ * As much of `node:zlib` as is used, and the handle below its streams, which works at once. `deflate.ts` calls it.
  *
  * The handle is no public API: whether it does what it should is tried out once, with what is right and what is wrong.
  *
@@ -8,7 +8,7 @@
 
 import { builtinModule } from "./builtin_module.ts";
 
-/** What is needed of `node:zlib`. */
+/** `node:zlib`. */
 export interface Zlib {
   /** How much is to come out. */
   readonly constants: { readonly Z_NO_FLUSH: number; readonly Z_SYNC_FLUSH: number; readonly Z_FULL_FLUSH: number };
@@ -120,8 +120,8 @@ let trusted: boolean | null = null;
 let hasWriteState = true;
 
 /**
- * Tries out the handles of this runtime's zlib, the first time. To be called where nobody is in the middle of something: when
- * Bun's zlib reports an error, it runs what waits in the microtask queue before it returns.
+ * Tries out the handles of this runtime's zlib, the first time. Not to be called from within other work: when Bun's zlib
+ * reports an error, it runs what waits in the microtask queue before it returns.
  */
 export function prepareDeflate(): void {
   if (trusted !== null) return;

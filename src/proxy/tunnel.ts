@@ -6,14 +6,14 @@
  *  a ◀─ write ◀─ read ─ b    received    goes on. A failure ends both directions and cuts both connections.
  * ```
  *
- * Knows neither HTTP nor what the bytes mean.
+ * It reads and writes the channels of both sides, and knows neither HTTP nor what the bytes mean.
  *
  * @module
  */
 
 import { checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { type Clock, Deadline, systemClock } from "../duplex/clock.ts";
-import { Deferred } from "../duplex/deferred.ts";
+import { Deferred, ignore } from "../duplex/deferred.ts";
 import { checkClock } from "../http1/options.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { accepted, type HeldChannel } from "../duplex/held_channel.ts";
@@ -129,7 +129,7 @@ class Tunnel {
     this.#deadline = new Deadline(options.clock ?? systemClock);
   }
 
-  /** Where a side tells its failure of itself, that counts also while nobody reads from it or writes to it. */
+  /** A side may tell its failure by itself: that counts also while nothing is read from it or written to it. */
   watch(a: DuplexLike, b: DuplexLike): void {
     failureOf(a)?.catch((error) => this.#gone(this.#there, error));
     failureOf(b)?.catch((error) => this.#gone(this.#back, error));
@@ -189,14 +189,14 @@ class Tunnel {
     }
   }
 
-  /** Takes and forgets what a side still sends, until it ends or the tunnel is over. */
+  /** Reads and drops what a side still sends, until it ends or the tunnel is over. */
   async #discard(side: HeldChannel): Promise<void> {
     while (!this.#over && await side.read().catch(ignore)) continue;
   }
 
   /**
-   * A side has failed. If it had ended before, then it is gone in good order and only takes nothing more: what it sent
-   * may still be on its way, and cutting the other side at once could overtake it (RFC 9110 §9.3.6).
+   * A side has failed. If it had ended before, only what is sent to it is lost: what it has sent may still be on its way
+   * to the other side, and cutting that at once could overtake it (RFC 9110 §9.3.6).
    *
    * @param way The direction that leads away from the side.
    */
@@ -228,5 +228,3 @@ class Tunnel {
 function failureOf(side: DuplexLike & { readonly closed?: unknown }): Promise<unknown> | null {
   return side.closed instanceof Promise ? side.closed : null;
 }
-
-function ignore(): void {}
