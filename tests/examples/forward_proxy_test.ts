@@ -64,7 +64,7 @@ function anonymous(message: string): string {
   return message.replaceAll(/http-upgrade-[0-9a-f]{8}/g, "US").replaceAll(/date: [^¶]*¶/g, "");
 }
 
-test("proxy: absolute-form becomes origin-form with the target's Host, without hop-by-hop fields [A9] [E16] [H3]", async () => {
+test("proxy: absolute-form becomes origin-form with the target's Host, without hop-by-hop fields [A9, E16, H3]", async () => {
   const heard: string[] = [];
   const s = await scene(
     {},
@@ -195,7 +195,7 @@ test("proxy: Expect: 100-continue asks the server, and the early answer spares t
   await s.close();
 });
 
-test("proxy: informational responses are passed on, but not to HTTP/1.0 (RFC 9110 §15.2) [D4] [D6]", async () => {
+test("proxy: informational responses are passed on, but not to HTTP/1.0 (RFC 9110 §15.2) [D4, D6]", async () => {
   const early = "HTTP/1.1 103 Early Hints¶Link: </a>¶Connection: close¶¶HTTP/1.1 204 No Content¶¶";
   const s = await scene({}, saying(early));
   assertEquals(
@@ -221,7 +221,7 @@ test("proxy: OPTIONS for a whole server becomes *, and Max-Forwards is counted (
   await s.close();
 });
 
-test("proxy: an upgrade that the server accepts is a tunnel from then on [E7] [E8] [E16]", async () => {
+test("proxy: an upgrade that the server accepts is a tunnel from then on [E7, E8, E16]", async () => {
   const s = await scene(
     {},
     handling((request) => {
@@ -256,7 +256,7 @@ test("proxy: an upgrade that the server declines is an ordinary answer [E15]", a
   await s.close();
 });
 
-test("proxy: CONNECT opens a tunnel, bytes that came along go first, and each side ends on its own [F3] [F6]", async () => {
+test("proxy: CONNECT opens a tunnel, bytes that came along go first, and each side ends on its own [F3, F6]", async () => {
   const s = await scene({}, async (socket) => {
     const heard = await readAll(socket);
     await socket.write(wire(`heard ${heard}`));
@@ -275,7 +275,7 @@ test("proxy: CONNECT opens a tunnel, bytes that came along go first, and each si
   ]);
 });
 
-test("proxy: a refused CONNECT says why and closes; nothing behind it is a request [O3] [F9]", async () => {
+test("proxy: a refused CONNECT says why and closes; nothing behind it is a request [O3, F9]", async () => {
   const s = await scene({ allow: ["a.test:443"] }, () => {});
   const answer = await ask(
     s,

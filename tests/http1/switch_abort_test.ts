@@ -59,7 +59,7 @@ async function serverAt(step: ServerStep) {
 }
 
 for (const step of serverSteps) {
-  test(`ServerConnection.abort() while ${step} rejects the upgrade with the reason, and ends [3c, U21]`, async () => {
+  test(`ServerConnection.abort() while ${step} rejects the upgrade with the reason, and ends [U21]`, async () => {
     const { client, connection, clock, upgraded, signal } = await serverAt(step);
     const reason = new Error("enough");
     connection.abort(reason);
@@ -72,7 +72,7 @@ for (const step of serverSteps) {
     await assertRejects(() => readAll(client));
   });
 
-  test(`serveConnection() rejects the upgrade when the peer resets while ${step} [3c, U21]`, async () => {
+  test(`serveConnection() rejects the upgrade when the peer resets while ${step} [U21]`, async () => {
     const { client, connection, clock, upgraded, answer } = await serverAt(step);
     client.abort(new Error("gone"));
     if (step === "the handler runs") answer({ status: 101 });
@@ -84,7 +84,7 @@ for (const step of serverSteps) {
   });
 }
 
-test("ServerConnection.abort() does not wait for a handler that never answers [3c]", async () => {
+test("ServerConnection.abort() does not wait for a handler that never answers", async () => {
   for (const request of [UPGRADE, "GET / HTTP/1.1¶Host: a¶¶", "GET / HTTP/1.1¶Host: a¶Upgrade: x¶¶", CONNECT]) {
     const clock = new FakeClock();
     const { client, connection } = serving(() => new Promise<OutgoingResponse>(() => {}), { clock });
@@ -97,7 +97,7 @@ test("ServerConnection.abort() does not wait for a handler that never answers [3
   }
 });
 
-test("ServerConnection.abort() discards what the handler answers later, its body included [3c]", async () => {
+test("ServerConnection.abort() discards what the handler answers later, its body included", async () => {
   let answer!: (response: OutgoingResponse) => void;
   const errors: unknown[] = [];
   const { client, connection } = serving(() => new Promise<OutgoingResponse>((resolve) => answer = resolve), {
@@ -115,7 +115,7 @@ test("ServerConnection.abort() discards what the handler answers later, its body
 });
 
 for (const [what, request] of [["an upgrade", UPGRADE], ["a CONNECT", CONNECT]] as const) {
-  test(`serveConnection() delivers the answer of ${what} to a peer that has ended its side [3c, K10]`, async () => {
+  test(`serveConnection() delivers the answer of ${what} to a peer that has ended its side [T10]`, async () => {
     let answer!: (response: OutgoingResponse) => void;
     let upgraded!: Promise<Upgraded>;
     const { client, connection } = serving((incoming) => {
@@ -137,7 +137,7 @@ for (const [what, request] of [["an upgrade", UPGRADE], ["a CONNECT", CONNECT]] 
   });
 }
 
-test("serveConnection() answers 400 when the peer ends its side within the body [3c]", async () => {
+test("serveConnection() answers 400 when the peer ends its side within the body", async () => {
   for (const step of ["the handler reads the body", "the body is drained"] as const) {
     const { client, connection, upgraded, clock } = await serverAt(step);
     await client.closeWrite();
@@ -150,7 +150,7 @@ test("serveConnection() answers 400 when the peer ends its side within the body 
 });
 
 for (const when of ["at once", "after a 103", "after upgradeResponse()", "after reading the body"] as const) {
-  test(`serveConnection() answers 500 when the handler throws ${when}, and never switches [3c, U21]`, async () => {
+  test(`serveConnection() answers 500 when the handler throws ${when}, and never switches [U21]`, async () => {
     const cause = new Error("no");
     let upgraded!: Promise<Upgraded>;
     const { client, connection } = serving(async (request) => {
@@ -181,7 +181,7 @@ test("serveConnection() hands nothing over when the peer resets under the last b
   assertEquals((await connection.closed).reason, "error");
 });
 
-test("ServerConnection.abort() right when the transport has taken the 101 still comes first [3c]", async () => {
+test("ServerConnection.abort() right when the transport has taken the 101 still comes first", async () => {
   let take!: () => void;
   let abortReason: unknown;
   const [client, end] = duplexPair();
@@ -211,7 +211,7 @@ test("ServerConnection.abort() right when the transport has taken the 101 still 
   assertStrictEquals(abortReason, reason);
 });
 
-test("A peer that resets right behind the 101 is the new protocol's matter [3c]", async () => {
+test("A peer that resets right behind the 101 is the new protocol's matter", async () => {
   const { client, connection } = serving((request) => upgradeResponse(request, "foobar").response);
   await client.write(wire(`${UPGRADE}EARLY`));
   await expectText(client, SWITCHED);
@@ -219,7 +219,7 @@ test("A peer that resets right behind the 101 is the new protocol's matter [3c]"
   assertEquals(await connection.closed, { reason: "upgrade" });
 });
 
-test("Upgraded gives data and then the end when the peer wrote and closed before the switch [3c]", async () => {
+test("Upgraded gives data and then the end when the peer wrote and closed before the switch", async () => {
   let upgraded!: Promise<Upgraded>;
   const { client } = serving((request) => {
     const made = upgradeResponse(request, "foobar");
@@ -270,7 +270,7 @@ async function clientAt(step: ClientStep) {
 
 for (const step of clientSteps) {
   for (const how of ["its signal", "ClientConnection.abort()"] as const) {
-    test(`Sender.send() rejects with the reason of ${how} while ${step}, and the connection ends [3c]`, async () => {
+    test(`Sender.send() rejects with the reason of ${how} while ${step}, and the connection ends`, async () => {
       const { sending, connection, server, controller, clock, streams, canceled } = await clientAt(step);
       const reason = new Error("enough");
       if (how === "its signal") controller.abort(reason);
@@ -283,7 +283,7 @@ for (const step of clientSteps) {
     });
   }
 
-  test(`Sender.send() rejects when the server resets while ${step} [3c]`, async () => {
+  test(`Sender.send() rejects when the server resets while ${step}`, async () => {
     const { sending, connection, server, clock, source } = await clientAt(step);
     server.abort();
     // Nobody reads behind a 101: only the next write can tell.
@@ -295,7 +295,7 @@ for (const step of clientSteps) {
   });
 
   if (step !== "the request waits for the transport" && step !== "the 101 came before the request was sent") {
-    test(`Sender.send() rejects truncated when the server ends while ${step} (RFC 9112 §8) [3c]`, async () => {
+    test(`Sender.send() rejects truncated when the server ends while ${step} (RFC 9112 §8)`, async () => {
       const { sending, connection, server, clock } = await clientAt(step);
       await server.closeWrite();
       const error = await sending.catch((reason) => reason);
@@ -306,7 +306,7 @@ for (const step of clientSteps) {
   }
 }
 
-test("Sender.send() with a signal that is aborted already sends nothing, and the connection goes on [3c]", async () => {
+test("Sender.send() with a signal that is aborted already sends nothing, and the connection goes on", async () => {
   const { sender, server } = calling();
   const reason = new Error("enough");
   const sending = sender.send(UPGRADE_REQUEST, { signal: AbortSignal.abort(reason) });
@@ -323,7 +323,7 @@ for (
     ["a tunnel", CONNECT_REQUEST, "HTTP/1.1 200 OK¶¶"],
   ] as const
 ) {
-  test(`The signal of send() has no effect behind ${what} [3c]`, async () => {
+  test(`The signal of send() has no effect behind ${what}`, async () => {
     const { sender, server, connection } = calling();
     const controller = new AbortController();
     const sending = sender.send(request, { signal: controller.signal });
@@ -339,7 +339,7 @@ for (
   });
 }
 
-test("The signal of send() ends a refused upgrade whose body is still read [3c, E15]", async () => {
+test("The signal of send() ends a refused upgrade whose body is still read [E15]", async () => {
   const { sender, server, connection } = calling();
   const controller = new AbortController();
   const sending = sender.send(UPGRADE_REQUEST, { signal: controller.signal });

@@ -61,7 +61,7 @@ for (
     "Content-Length: 5¶Transfer-Encoding: chunked",
   ]
 ) {
-  test(`handshake() ignores ${field} in a 2xx to CONNECT, and shows it (RFC 9110 §9.3.6) [C7, F4]`, async () => {
+  test(`handshake() ignores ${field} in a 2xx to CONNECT, and shows it (RFC 9110 §9.3.6) [R7, F4]`, async () => {
     const { sending, server } = await answered(`HTTP/1.1 200 OK¶${field}¶¶hello`);
     const response = await sending;
     assertEquals(await response.body.text(), "");
@@ -85,7 +85,7 @@ for (
     "HTTP/1.1 200 OK¶Connection: upgrade¶Upgrade: x",
   ]
 ) {
-  test(`handshake() opens a tunnel with ${head} (RFC 9110 §9.3.6) [C8, C9, F5]`, async () => {
+  test(`handshake() opens a tunnel with ${head} (RFC 9110 §9.3.6) [R8, R9, F5]`, async () => {
     const { sending, connection } = await answered(`${head}¶¶DATA`);
     const io = await onUpgrade(await sending);
     assertEquals(io.protocol, null);
@@ -94,7 +94,7 @@ for (
   });
 }
 
-test("handshake() gives a 407 with its body and sends again on the same connection [C10]", async () => {
+test("handshake() gives a 407 with its body and sends again on the same connection [R10]", async () => {
   const refusal = "HTTP/1.1 407 Proxy Authentication Required¶Proxy-Authenticate: Basic¶Content-Length: 2¶¶no";
   const { sending, sender, server, connection } = await answered(refusal);
   const response = await sending;
@@ -113,7 +113,7 @@ test("handshake() gives a 407 with its body and sends again on the same connecti
   assertEquals(await connection.closed, { reason: "upgrade" });
 });
 
-test("handshake() sends a GET behind a refused CONNECT if the server goes on [C10]", async () => {
+test("handshake() sends a GET behind a refused CONNECT if the server goes on [R10]", async () => {
   const { sending, sender, server } = await answered("HTTP/1.1 403 Forbidden¶Content-Length: 0¶¶");
   await (await sending).body.text();
   await sender.ready();
@@ -133,7 +133,7 @@ test("handshake() is over after a 407 that closes: the retry needs another conne
   assertEquals(await server.read(), null);
 });
 
-test("handshake() reads a 407 without a length to the end of the connection [C11]", async () => {
+test("handshake() reads a 407 without a length to the end of the connection [R11]", async () => {
   const { sending, sender, server } = await answered("HTTP/1.1 407 Proxy Authentication Required¶¶no");
   const response = await sending;
   assertEquals((await rejectedFor("refused", onUpgrade(response))).status, 407);
@@ -154,7 +154,7 @@ for (const status of [300, 302, 304, 404, 500]) {
 }
 
 for (const [what, body] of [["text", "x"], ["a stream", new Blob(["x"]).stream()]] as const) {
-  test(`Sender.send() refuses a CONNECT with ${what} as its body, and the connection goes on (RFC 9110 §9.3.6) [K8]`, async () => {
+  test(`Sender.send() refuses a CONNECT with ${what} as its body, and the connection goes on (RFC 9110 §9.3.6) [T8]`, async () => {
     const { sender, server } = calling();
     const error = await assertRejects(() => sender.send({ ...CONNECT_REQUEST, body }), StateError);
     assert(error instanceof StateError && error.code === "upgrade-body");
@@ -196,7 +196,7 @@ test("handshake() puts nothing on the wire between a CONNECT and its 200 (RFC 99
   assertEquals((await more)!.length, 2);
 });
 
-test("handshake() opens a tunnel with HTTP/1.0 as well [K7]", async () => {
+test("handshake() opens a tunnel with HTTP/1.0 as well [T7]", async () => {
   const { sent, sending } = await answered("HTTP/1.0 200 OK¶¶EARLY", { ...CONNECT_REQUEST, version: "1.0" });
   assertEquals(sent, "CONNECT a:443 HTTP/1.0¶Host: a:443¶¶");
   await expectText(await onUpgrade(await sending), "EARLY");

@@ -30,7 +30,7 @@ async function answered(request: OutgoingRequest, reply: string, options = {}) {
   return { sent, sending, sender, connection, server };
 }
 
-test("handshake() switches with a 101 that was asked for, and reads what is behind it first [C4, E8]", async () => {
+test("handshake() switches with a 101 that was asked for, and reads what is behind it first [R4, E8]", async () => {
   const { sent, sending, connection, server } = await answered(UPGRADE_REQUEST, `${SWITCHED}EARLY`);
   assertEquals(sent, UPGRADE);
   const response = await sending;
@@ -47,7 +47,7 @@ test("handshake() switches with a 101 that was asked for, and reads what is behi
   await expectText(io, "down");
 });
 
-test("handshake() understands a 101 that is cut anywhere, with the bytes behind it [3c, E8, H4]", async () => {
+test("handshake() understands a 101 that is cut anywhere, with the bytes behind it [E8, H4]", async () => {
   for (const { how, chunks } of everyCut(wire(`${SWITCHED}EARLY`))) {
     const { sender, server } = calling();
     const sending = sender.send(UPGRADE_REQUEST);
@@ -60,41 +60,41 @@ test("handshake() understands a 101 that is cut anywhere, with the bytes behind 
 });
 
 const unacceptable: readonly { what: string; request: OutgoingRequest; reply: string }[] = [
-  { what: "a 101 to a plain GET [C1, E9]", request: PLAIN_REQUEST, reply: SWITCHED },
+  { what: "a 101 to a plain GET [R1, E9]", request: PLAIN_REQUEST, reply: SWITCHED },
   {
-    what: "a 101 without Upgrade [C1, E9]",
+    what: "a 101 without Upgrade [R1, E9]",
     request: UPGRADE_REQUEST,
     reply: "HTTP/1.1 101 Switching Protocols¶Connection: upgrade¶¶",
   },
-  { what: "a 101 with an empty Upgrade [C1, E9]", request: UPGRADE_REQUEST, reply: "HTTP/1.1 101 Go¶Upgrade:¶¶" },
+  { what: "a 101 with an empty Upgrade [R1, E9]", request: UPGRADE_REQUEST, reply: "HTTP/1.1 101 Go¶Upgrade:¶¶" },
   {
-    what: "a 101 to another protocol [C1, E9]",
+    what: "a 101 to another protocol [R1, E9]",
     request: UPGRADE_REQUEST,
     reply: "HTTP/1.1 101 Switching Protocols¶Connection: upgrade¶Upgrade: other¶¶",
   },
   {
-    what: "a 101 to another version of the protocol [C1, E9]",
+    what: "a 101 to another version of the protocol [R1, E9]",
     request: UPGRADE_REQUEST,
     reply: "HTTP/1.1 101 Switching Protocols¶Connection: upgrade¶Upgrade: foobar/2¶¶",
   },
   {
-    what: "a 101 to an offered protocol and another one [C1, E9]",
+    what: "a 101 to an offered protocol and another one [R1, E9]",
     request: UPGRADE_REQUEST,
     reply: "HTTP/1.1 101 Switching Protocols¶Connection: upgrade¶Upgrade: foobar, other¶¶",
   },
-  { what: "a 101 from HTTP/1.0 [C5, E3]", request: UPGRADE_REQUEST, reply: SWITCHED.replace("1.1", "1.0") },
+  { what: "a 101 from HTTP/1.0 [R5, E3]", request: UPGRADE_REQUEST, reply: SWITCHED.replace("1.1", "1.0") },
   {
-    what: "a 101 to Upgrade without Connection: upgrade [C1, E9]",
+    what: "a 101 to Upgrade without Connection: upgrade [R1, E9]",
     request: { ...UPGRADE_REQUEST, fields: [["Host", "a"], ["Upgrade", "foobar"]] },
     reply: SWITCHED,
   },
   {
-    what: "a 101 to Upgrade in HTTP/1.0 [C1, E3]",
+    what: "a 101 to Upgrade in HTTP/1.0 [R1, E3]",
     request: { ...UPGRADE_REQUEST, version: "1.0" },
     reply: SWITCHED,
   },
   {
-    what: "a 101 to CONNECT [K6]",
+    what: "a 101 to CONNECT [T6]",
     request: { method: "CONNECT", target: "a:443", fields: [["Host", "a:443"]] },
     reply: SWITCHED,
   },
@@ -121,7 +121,7 @@ for (
     { what: "from HTTP/1.0", request: UPGRADE_REQUEST, reply: SWITCHED.replace("1.1", "1.0") },
   ]
 ) {
-  test(`handshake() takes a 101 ${what} as hyper does, if that is allowed [C1, C5]`, async () => {
+  test(`handshake() takes a 101 ${what} as hyper does, if that is allowed [R1, R5]`, async () => {
     for (const options of [{ compat: "hyper" }, { leniency: { unaskedUpgrade: true } }] as const) {
       const { sending, connection } = await answered(request, `${reply}foobar=ready`, options);
       const response = await sending;
@@ -133,13 +133,13 @@ for (
   });
 }
 
-test("handshake() refuses a 101 to CONNECT whatever is allowed [K6]", async () => {
+test("handshake() refuses a 101 to CONNECT whatever is allowed [T6]", async () => {
   const request: OutgoingRequest = { method: "CONNECT", target: "a:443", fields: { host: "a:443" } };
   const { sending } = await answered(request, SWITCHED, { compat: "hyper" });
   await assertRejects(() => sending, ProtocolError);
 });
 
-test("handshake() gives a refused upgrade as an ordinary response and goes on [C2, E15]", async () => {
+test("handshake() gives a refused upgrade as an ordinary response and goes on [R2, E15]", async () => {
   const { sending, sender, connection, server } = await answered(
     UPGRADE_REQUEST,
     "HTTP/1.1 200 OK¶Content-Length: 2¶¶ok",
@@ -165,12 +165,12 @@ test("UpgradeRejected carries the response, whose body can still be read [E15]",
   assertEquals(await response.body.text(), "no");
 });
 
-test("onUpgrade() rejects at once for a response whose body goes on [C2]", async () => {
+test("onUpgrade() rejects at once for a response whose body goes on [R2]", async () => {
   const { sending } = await answered(UPGRADE_REQUEST, "HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶2¶ok¶");
   assertEquals((await rejectedFor("refused", onUpgrade(await sending))).status, 200);
 });
 
-test("onUpgrade() rejects for a response to a request that proposed nothing [C2]", async () => {
+test("onUpgrade() rejects for a response to a request that proposed nothing [R2]", async () => {
   const { sending } = await answered(PLAIN_REQUEST, "HTTP/1.1 200 OK¶Content-Length: 0¶¶");
   await rejectedFor("not-requested", onUpgrade(await sending));
 });
@@ -188,7 +188,7 @@ for (
 }
 
 for (const field of ["Content-Length: 4", "Transfer-Encoding: chunked", "Content-Length: x", "Trailer: a"]) {
-  test(`handshake() ignores ${field} in a 101 (RFC 9112 §6.3) [C3, B6]`, async () => {
+  test(`handshake() ignores ${field} in a 101 (RFC 9112 §6.3) [R3, B6]`, async () => {
     const { sending, server } = await answered(UPGRADE_REQUEST, SWITCHED.replace("¶¶", `¶${field}¶¶DATAmore`));
     const response = await sending;
     assertEquals(await response.body.text(), "");
@@ -198,7 +198,7 @@ for (const field of ["Content-Length: 4", "Transfer-Encoding: chunked", "Content
   });
 }
 
-test("handshake() tells of 100 and 103 in front of a 101 (RFC 9110 §15.2) [C4, D4]", async () => {
+test("handshake() tells of 100 and 103 in front of a 101 (RFC 9110 §15.2) [R4, D4]", async () => {
   const { sender, server } = calling();
   const statuses: number[] = [];
   const sending = sender.send(UPGRADE_REQUEST, { onInformational: (head) => statuses.push(head.status) });
@@ -209,7 +209,7 @@ test("handshake() tells of 100 and 103 in front of a 101 (RFC 9110 §15.2) [C4, 
 });
 
 for (const method of ["HEAD", "OPTIONS", "POST"]) {
-  test(`handshake() switches on ${method} as on GET [C6]`, async () => {
+  test(`handshake() switches on ${method} as on GET [R6]`, async () => {
     const { sending } = await answered({ ...UPGRADE_REQUEST, method }, `${SWITCHED}EARLY`);
     await expectText(await onUpgrade(await sending), "EARLY");
   });
@@ -275,7 +275,7 @@ for (const hint of ["a 100", "nothing"]) {
   });
 }
 
-test("Sender.ready() and send() reject as soon as the connection has switched [C13]", async () => {
+test("Sender.ready() and send() reject as soon as the connection has switched [R13]", async () => {
   const { sending, sender } = await answered(UPGRADE_REQUEST, SWITCHED);
   await sending;
   assert(sender.isClosed && !sender.isReady);
@@ -284,7 +284,7 @@ test("Sender.ready() and send() reject as soon as the connection has switched [C
   await assertRejects(() => sender.send(PLAIN_REQUEST), UnsentError);
 });
 
-test("Sender.ready() that waits rejects when the connection switches [C13]", async () => {
+test("Sender.ready() that waits rejects when the connection switches [R13]", async () => {
   const { sender, server } = calling();
   const sending = sender.send(UPGRADE_REQUEST);
   const ready = sender.ready();
@@ -296,7 +296,7 @@ test("Sender.ready() that waits rejects when the connection switches [C13]", asy
 });
 
 for (const nth of [2, 3]) {
-  test(`handshake() upgrades as request ${nth} of a connection [3c]`, async () => {
+  test(`handshake() upgrades as request ${nth} of a connection`, async () => {
     const { sender, server, connection } = calling();
     for (let i = 1; i < nth; i++) {
       const before = sender.send(PLAIN_REQUEST);
@@ -313,14 +313,14 @@ for (const nth of [2, 3]) {
   });
 }
 
-test("IncomingResponse disposed without onUpgrade() closes the connection [C12]", async () => {
+test("IncomingResponse disposed without onUpgrade() closes the connection [R12]", async () => {
   const { sending, server } = await answered(UPGRADE_REQUEST, SWITCHED);
   const response = await sending;
   await response[Symbol.asyncDispose]();
   assertEquals(await server.read(), null);
 });
 
-test("IncomingResponse disposed after onUpgrade() leaves the connection alone [C12]", async () => {
+test("IncomingResponse disposed after onUpgrade() leaves the connection alone [R12]", async () => {
   const { sending, server } = await answered(UPGRADE_REQUEST, SWITCHED);
   const response = await sending;
   const io = await onUpgrade(response);
@@ -329,7 +329,7 @@ test("IncomingResponse disposed after onUpgrade() leaves the connection alone [C
   await expectText(server, "up");
 });
 
-test("IncomingResponse disposed leaves alone what withoutShutdown() has taken [C12, U20]", async () => {
+test("IncomingResponse disposed leaves alone what withoutShutdown() has taken [R12, U20]", async () => {
   const { sender, connection, server } = calling();
   const taking = connection.withoutShutdown();
   const sending = sender.send(UPGRADE_REQUEST);

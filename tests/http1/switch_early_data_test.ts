@@ -61,14 +61,14 @@ async function assertLossless(peer: HeldChannel, written: Promise<void>, io: Upg
 for (const { over, bytewise, open } of transports) {
   for (const size of bytewise ? sizes.filter((each) => each < 8192) : sizes) {
     for (const how of ["upgrade", "CONNECT"] as const) {
-      test(`serveConnection() hands ${size} early bytes over, over ${over}, after ${how} [3c, E7]`, async () => {
+      test(`serveConnection() hands ${size} early bytes over, over ${over}, after ${how} [E7]`, async () => {
         const early = pattern(size);
         const request = wire(how === "CONNECT" ? CONNECT : UPGRADE);
         const { client, written, io } = await serverSide(...open(), how, joined(request, early));
         await assertLossless(client, written, io, early);
       });
 
-      test(`handshake() hands ${size} early bytes over, over ${over}, after ${how} [3c, E8]`, async () => {
+      test(`handshake() hands ${size} early bytes over, over ${over}, after ${how} [E8]`, async () => {
         const early = pattern(size);
         const answer = wire(how === "CONNECT" ? CONNECTED : SWITCHED);
         const { peer, written, io } = await clientSide(...open(), how, joined(answer, early));

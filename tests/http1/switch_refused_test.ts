@@ -28,7 +28,7 @@ function heapUsed(): number {
   return process.memoryUsage().heapUsed;
 }
 
-test("serveConnection() refuses 3000 upgrades on one connection, and nothing grows [3c]", async () => {
+test("serveConnection() refuses 3000 upgrades on one connection, and nothing grows", async () => {
   const clock = new FakeClock();
   const [near, far] = duplexPair();
   const rejections: Promise<UpgradeRejected>[] = [];

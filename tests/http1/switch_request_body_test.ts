@@ -103,7 +103,7 @@ for (const { framing, field, body } of framings) {
       }
     });
 
-    test(`serveConnection() keeps the rest of a ${framing} body that is ${name} out of the tunnel [U16, D3]`, async () => {
+    test(`serveConnection() keeps the rest of a ${framing} body that is ${name} out of the tunnel [U16]`, async () => {
       const treatment = treatments().find((candidate) => candidate.name === name)!;
       const half = body.indexOf("hello") + 5;
       let request!: IncomingRequest;
@@ -125,7 +125,7 @@ for (const { framing, field, body } of framings) {
   }
 
   for (const { over, open } of transports) {
-    test(`serveConnection() writes the whole 101 before it hands over, over ${over}: ${framing} body whose tail comes later [U18, D2]`, async () => {
+    test(`serveConnection() writes the whole 101 before it hands over, over ${over}: ${framing} body whose tail comes later [U18]`, async () => {
       const [near, far] = open();
       const client = rawEnd(near);
       let upgraded!: Promise<Upgraded>;
@@ -148,7 +148,7 @@ for (const { framing, field, body } of framings) {
 }
 
 for (const capacityBytes of [1, 16]) {
-  test(`serveConnection() hands over only when a peer that holds ${capacityBytes} bytes has taken the 101 [U18, D2]`, async () => {
+  test(`serveConnection() hands over only when a peer that holds ${capacityBytes} bytes has taken the 101 [U18]`, async () => {
     let upgraded!: Promise<Upgraded>;
     const { client, connection } = serving(
       (request) => {
@@ -173,7 +173,7 @@ for (const capacityBytes of [1, 16]) {
 }
 
 for (const { name } of treatments()) {
-  test(`serveConnection() sends the 100 before the 101 when the body is ${name} (RFC 9110 §7.8) [U17, E6, D10]`, async () => {
+  test(`serveConnection() sends the 100 before the 101 when the body is ${name} (RFC 9110 §7.8) [U17, E6]`, async () => {
     const treatment = treatments().find((candidate) => candidate.name === name)!;
     let request!: IncomingRequest;
     let upgraded!: Promise<Upgraded>;
@@ -383,7 +383,7 @@ test("serveConnection() reads an empty chunked body before it hands over [E5]", 
   await expectText(await upgraded, "EXTRA");
 });
 
-test("serveConnection() reads the content of a CONNECT before the tunnel if that is allowed [K8]", async () => {
+test("serveConnection() reads the content of a CONNECT before the tunnel if that is allowed [T8]", async () => {
   for (const { chunks } of everyCut(wire(`${CONNECT.slice(0, -1)}Content-Length: 5¶¶helloEARLY`))) {
     let upgraded!: Promise<Upgraded>;
     const { client } = serving((request) => {

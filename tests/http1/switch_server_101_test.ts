@@ -124,7 +124,7 @@ const disabled: readonly { how: string; request: string; options: ServerConnecti
 ];
 
 for (const { how, request, options, shutdown } of disabled) {
-  test(`serveConnection() never rewrites Connection on a 101: ${how} [U13, U19, D4]`, async () => {
+  test(`serveConnection() never rewrites Connection on a 101: ${how} [U13, U19]`, async () => {
     let answer!: (response: OutgoingResponse) => void;
     let upgraded!: Promise<Upgraded>;
     const { client, connection } = serving((incoming) => {

@@ -23,7 +23,7 @@ import {
 
 const REFUSED = "HTTP/1.1 400 Bad Request¶content-length: 0¶connection: close¶¶";
 
-test("serveConnection() opens a tunnel with 200 and reads the bytes behind the request first [K1, E7, F3]", async () => {
+test("serveConnection() opens a tunnel with 200 and reads the bytes behind the request first [T1, E7, F3]", async () => {
   const { head, io, client, connection } = await switchedServer(`${CONNECT}EARLY`, { status: 200 });
   assertEquals(head, CONNECTED);
   assertEquals(io.protocol, null);
@@ -35,7 +35,7 @@ test("serveConnection() opens a tunnel with 200 and reads the bytes behind the r
   await expectText(io, "up");
 });
 
-test("connectResponse() opens a tunnel; the request says where to (RFC 9110 §9.3.6) [K1]", async () => {
+test("connectResponse() opens a tunnel; the request says where to (RFC 9110 §9.3.6) [T1]", async () => {
   let request!: IncomingRequest;
   let upgraded!: Promise<Upgraded>;
   const { client } = serving((incoming) => {
@@ -66,7 +66,7 @@ for (
     [["transfer-encoding", "chunked"], ["Trailer", "x"], ["CONTENT-LENGTH", "1"]],
   ] as [string, string][][]
 ) {
-  test(`serveConnection() leaves ${fields.map(([name]) => name).join(", ")} out of a 2xx to CONNECT (RFC 9110 §9.3.6) [K2, D7, F3, B7]`, async () => {
+  test(`serveConnection() leaves ${fields.map(([name]) => name).join(", ")} out of a 2xx to CONNECT (RFC 9110 §9.3.6) [T2, F3, B7]`, async () => {
     const { head, io, client } = await switchedServer(CONNECT, { status: 200, fields: [...fields, ["x", "1"]] });
     assertEquals(head, "HTTP/1.1 200 OK¶x: 1¶¶");
     await client.write(wire("up"));
@@ -75,7 +75,7 @@ for (
 }
 
 for (const kind of ["text", "stream"] as const) {
-  test(`serveConnection() writes 500 instead of a 2xx with a body to CONNECT: ${kind} [K3]`, async () => {
+  test(`serveConnection() writes 500 instead of a 2xx with a body to CONNECT: ${kind} [T3]`, async () => {
     let upgraded!: Promise<Upgraded>;
     let canceled = false;
     const body = kind === "text" ? "data" : new ReadableStream<Uint8Array>({ cancel: () => void (canceled = true) });
@@ -92,7 +92,7 @@ for (const kind of ["text", "stream"] as const) {
 }
 
 for (const status of [200, 201, 204, 205, 299]) {
-  test(`serveConnection() opens a tunnel with ${status}: every 2xx does (RFC 9110 §9.3.6) [K4, D6]`, async () => {
+  test(`serveConnection() opens a tunnel with ${status}: every 2xx does (RFC 9110 §9.3.6) [T4]`, async () => {
     const { head, io } = await switchedServer(`${CONNECT}EARLY`, { status, reason: "Yes" });
     assertEquals(head, `HTTP/1.1 ${status} Yes¶¶`);
     await expectText(io, "EARLY");
@@ -100,7 +100,7 @@ for (const status of [200, 201, 204, 205, 299]) {
 }
 
 for (const status of [300, 302, 403, 407, 502]) {
-  test(`serveConnection() closes after a ${status} to CONNECT and parses nothing behind it (RFC 9931) [K5, O3, F5]`, async () => {
+  test(`serveConnection() closes after a ${status} to CONNECT and parses nothing behind it (RFC 9931) [T5, O3, F5]`, async () => {
     let rejected!: Promise<UpgradeRejected>;
     let requests = 0;
     const { output, closed } = await exchange(`${CONNECT}GET /smuggled HTTP/1.1¶Host: a¶¶`, (request) => {
@@ -118,7 +118,7 @@ for (const status of [300, 302, 403, 407, 502]) {
   });
 }
 
-test("serveConnection() goes on after a refused CONNECT if that is allowed [K5]", async () => {
+test("serveConnection() goes on after a refused CONNECT if that is allowed [T5]", async () => {
   const options = { leniency: { keepAfterRefusedConnect: true } };
   const { output, closed } = await exchange(`${CONNECT}GET /2 HTTP/1.1¶Host: a¶¶`, (request) => {
     return request.method === "CONNECT" ? { status: 403, body: "no" } : { status: 200, body: "ok" };
@@ -127,7 +127,7 @@ test("serveConnection() goes on after a refused CONNECT if that is allowed [K5]"
   assertEquals(closed, { reason: "eof" });
 });
 
-test("serveConnection() answers 400 to what is no request behind a refused CONNECT, if it goes on [K5]", async () => {
+test("serveConnection() answers 400 to what is no request behind a refused CONNECT, if it goes on [T5]", async () => {
   const options = { leniency: { keepAfterRefusedConnect: true } };
   const hello = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03¶";
   const { output } = await exchange(`${CONNECT}${hello}`, () => ({ status: 403, body: "no" }), options);
@@ -135,14 +135,14 @@ test("serveConnection() answers 400 to what is no request behind a refused CONNE
 });
 
 for (const fields of ["", "Host: a:443¶", "Connection: keep-alive¶", "Connection: upgrade¶Upgrade: x¶"]) {
-  test(`serveConnection() opens a tunnel for HTTP/1.0 with ${JSON.stringify(fields)}, without Connection [K7, D8]`, async () => {
+  test(`serveConnection() opens a tunnel for HTTP/1.0 with ${JSON.stringify(fields)}, without Connection [T7, T12]`, async () => {
     const { head, io } = await switchedServer(`CONNECT a:443 HTTP/1.0¶${fields}¶EARLY`, { status: 200 });
     assertEquals(head, "HTTP/1.0 200 OK¶¶");
     await expectText(io, "EARLY");
   });
 }
 
-test("serveConnection() opens a tunnel whatever Upgrade says [D8]", async () => {
+test("serveConnection() opens a tunnel whatever Upgrade says [T12]", async () => {
   let proposed = true;
   const { client } = serving((request) => {
     proposed = wantsUpgrade(request);
@@ -160,7 +160,7 @@ for (
     "Transfer-Encoding: chunked¶¶0¶¶",
   ]
 ) {
-  test(`serveConnection() answers 400 to a CONNECT with ${content.slice(0, content.indexOf("¶"))} [K8, F11]`, async () => {
+  test(`serveConnection() answers 400 to a CONNECT with ${content.slice(0, content.indexOf("¶"))} [T8, F11]`, async () => {
     let called = false;
     const request = `CONNECT a:443 HTTP/1.1¶Host: a:443¶${content}EARLY`;
     const { output, closed } = await exchange(request, () => (called = true, { status: 200 }));
@@ -170,7 +170,7 @@ for (
   });
 }
 
-test("serveConnection() opens a tunnel for a CONNECT with Content-Length: 0 [K8]", async () => {
+test("serveConnection() opens a tunnel for a CONNECT with Content-Length: 0 [T8]", async () => {
   const { head, io } = await switchedServer("CONNECT a:443 HTTP/1.1¶Host: a:443¶Content-Length: 0¶¶EARLY", {
     status: 200,
   });
@@ -204,7 +204,7 @@ for (
     "[]:443",
   ]
 ) {
-  test(`serveConnection() answers 400 to CONNECT ${target} (RFC 9112 §3.2.3) [K9, F2, A10]`, async () => {
+  test(`serveConnection() answers 400 to CONNECT ${target} (RFC 9112 §3.2.3) [T9, F2, A10]`, async () => {
     for (const options of [{}, { compat: "hyper" }] as const) {
       let called = false;
       const request = `CONNECT ${target} HTTP/1.1¶Host: a:443¶¶`;
@@ -242,7 +242,7 @@ test("serveConnection() takes a CONNECT without Host as hyper does (hyper http_c
 });
 
 for (const early of ["", "E"]) {
-  test(`serveConnection() opens a tunnel although FIN came ${early === "" ? "right behind" : "with bytes behind"} the CONNECT [K10, K11, D11]`, async () => {
+  test(`serveConnection() opens a tunnel although FIN came ${early === "" ? "right behind" : "with bytes behind"} the CONNECT [T10, T11]`, async () => {
     let answer!: (response: OutgoingResponse) => void;
     let request!: IncomingRequest;
     let upgraded!: Promise<Upgraded>;
@@ -280,7 +280,7 @@ test("serveConnection() opens a tunnel although the request said close [U13]", a
   await expectText(io, "EARLY");
 });
 
-test("serveConnection() opens a tunnel on request 3 of a connection [3c]", async () => {
+test("serveConnection() opens a tunnel on request 3 of a connection", async () => {
   let upgraded!: Promise<Upgraded>;
   const { client } = serving((request) => {
     if (request.method !== "CONNECT") return { status: 200, body: "ok" };

@@ -65,7 +65,7 @@ test("serveConnection() finds the option upgrade in any Connection line and in a
   await expectText(io, "EARLY");
 });
 
-test("serveConnection() sends 103 and then 101 (RFC 9110 §15.2) [C4]", async () => {
+test("serveConnection() sends 103 and then 101 (RFC 9110 §15.2) [R4]", async () => {
   const { client, connection } = serving(async (request) => {
     await request.sendInformational(103, [["Link", "</a>"]]);
     return upgradeResponse(request, "foobar").response;
@@ -98,14 +98,14 @@ test("serveConnection() with pipelineFlush sends the answers in front of the 101
   await expectText(upgrades[0]!, "EARLY");
 });
 
-test("serveConnection() upgrades a HEAD as it does a GET [C6]", async () => {
+test("serveConnection() upgrades a HEAD as it does a GET [R6]", async () => {
   const { head, io } = await switchedServer(`${UPGRADE.replace("GET", "HEAD")}EARLY`, { status: 101 });
   assertEquals(head, "HTTP/1.1 101 Switching Protocols¶upgrade: foobar¶connection: upgrade¶¶");
   await expectText(io, "EARLY");
 });
 
 for (const nth of [2, 3]) {
-  test(`serveConnection() upgrades as request ${nth} of a connection [3c]`, async () => {
+  test(`serveConnection() upgrades as request ${nth} of a connection`, async () => {
     const upgrades: Upgraded[] = [];
     const { client, connection } = serving(accepting(upgrades));
     for (let i = 1; i < nth; i++) {

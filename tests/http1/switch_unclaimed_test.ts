@@ -59,7 +59,7 @@ const sides: readonly { side: string; open: (unclaimedUpgradeTimeoutMs?: number)
 ];
 
 for (const { side, open } of sides) {
-  test(`${side} parks an upgrade that nobody asks for, and closes it after 30 s [C12, 3c]`, async () => {
+  test(`${side} parks an upgrade that nobody asks for, and closes it after 30 s [R12]`, async () => {
     const { peer, closed, clock } = await open();
     assertEquals((await closed).reason, "upgrade");
     assertEquals(clock.pending, 1);
@@ -71,7 +71,7 @@ for (const { side, open } of sides) {
     assertEquals(clock.pending, 0);
   });
 
-  test(`${side} parks with reads paused: nothing is taken from the peer [C12]`, async () => {
+  test(`${side} parks with reads paused: nothing is taken from the peer [R12]`, async () => {
     const { message, peer, clock } = await open();
     await peer.write(wire("LATER"));
     await clock.advance(1000);
@@ -91,7 +91,7 @@ for (const { side, open } of sides) {
     await expectText(peer, "alive");
   });
 
-  test(`${side} tells whoever asks too late that it was closed [C12]`, async () => {
+  test(`${side} tells whoever asks too late that it was closed [R12]`, async () => {
     const { message, clock } = await open();
     await clock.advance(30_000);
     const io = await onUpgrade(message);
@@ -101,7 +101,7 @@ for (const { side, open } of sides) {
     await assertRejects(() => io.write(wire("x")));
   });
 
-  test(`${side} takes unclaimedUpgradeTimeoutMs, and 0 for never [C12]`, async () => {
+  test(`${side} takes unclaimedUpgradeTimeoutMs, and 0 for never [R12]`, async () => {
     const { peer, clock } = await open(5);
     await clock.advance(5);
     await assertRejects(() => peer.read());
@@ -112,7 +112,7 @@ for (const { side, open } of sides) {
     await expectText(await onUpgrade(patient.message), "EARLY");
   });
 
-  test(`onUpgrade() always gives the same promise after the switch, on the side of ${side} [3c]`, async () => {
+  test(`onUpgrade() always gives the same promise after the switch, on the side of ${side}`, async () => {
     const { message } = await open();
     const first = onUpgrade(message);
     assertStrictEquals(onUpgrade(message), first);
@@ -120,7 +120,7 @@ for (const { side, open } of sides) {
   });
 }
 
-test("onUpgrade() called twice before the switch gives the same promise [3c]", async () => {
+test("onUpgrade() called twice before the switch gives the same promise", async () => {
   const promises: Promise<Upgraded>[] = [];
   const { client } = serving((request) => {
     promises.push(onUpgrade(request), onUpgrade(request));
@@ -131,7 +131,7 @@ test("onUpgrade() called twice before the switch gives the same promise [3c]", a
   assertStrictEquals(await promises[0], await promises[1]);
 });
 
-test("onUpgrade() called after the response was returned, before it is written [3c]", async () => {
+test("onUpgrade() called after the response was returned, before it is written", async () => {
   let request!: IncomingRequest;
   const { client } = serving((incoming) => {
     request = incoming;
@@ -142,7 +142,7 @@ test("onUpgrade() called after the response was returned, before it is written [
   await expectText(await onUpgrade(request), "EARLY");
 });
 
-test("onUpgrade() called after a refusal rejects with it [3c]", async () => {
+test("onUpgrade() called after a refusal rejects with it", async () => {
   let request!: IncomingRequest;
   const { client, connection } = serving((incoming) => {
     request = incoming;

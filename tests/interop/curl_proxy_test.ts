@@ -165,7 +165,7 @@ test("curl -x --http1.0: answered until the connection ends [B14]", withCurl, as
   await s.close();
 });
 
-test("curl -x: 502, 403 and 504 as F9 wants them [F8] [F9]", withCurl, async () => {
+test("curl -x: 502, 403 and 504 as F9 wants them [F8, F9]", withCurl, async () => {
   const gone = await scene(http.createServer());
   const { origin } = gone;
   const code = ["-o", "/dev/null", "-w", "%{http_code} %{http_connect}"];

@@ -100,7 +100,7 @@ test("curl: an upload from a pipe comes in chunks and is echoed while it comes",
   await close();
 });
 
-test("curl --http1.0: delimited by the end of the connection [B14] [C6]", withCurl, async () => {
+test("curl --http1.0: delimited by the end of the connection [B14, C6]", withCurl, async () => {
   const { url, close, connections } = await site(() => ({
     status: 200,
     body: stream([new TextEncoder().encode("un"), new TextEncoder().encode("til the end")]),

@@ -26,7 +26,7 @@ const targets: readonly (readonly [method: string, target: string, read: ReturnT
 ];
 
 for (const [method, target, read] of targets) {
-  test(`parseTarget() reads ${method} ${target} (RFC 9112 §3.2) [A9] [A10]`, () => {
+  test(`parseTarget() reads ${method} ${target} (RFC 9112 §3.2) [A9, A10]`, () => {
     assertEquals(parseTarget(method, target), read);
     const extra = read.form === "authority" ? ` connect(${read.authority.hostname} ${read.authority.port})` : "";
     const end = read.form === "authority" ? "undecided" : "waiting";
@@ -80,7 +80,7 @@ const badTargets: readonly (readonly [method: string, target: string, why: strin
 ];
 
 for (const [method, target, why] of badTargets) {
-  test(`parseTarget() refuses ${method} ${target}: ${why} (RFC 9112 §3.2) [A10] [F2]`, () => {
+  test(`parseTarget() refuses ${method} ${target}: ${why} (RFC 9112 §3.2) [A10, F2]`, () => {
     const error = assertThrows(() => parseTarget(method, target), ProtocolError);
     assertEquals([error.code, error.status], ["bad-target", 400]);
     const input = `${method} ${target} HTTP/1.1¶Host: a¶¶`;

@@ -82,7 +82,7 @@ test("the key is another one for each connection (RFC 6455 §4.1) [W5]", async (
   assertStrictEquals(keys.size, 20);
 });
 
-test("WebSocketStream opens with what the server chose, and talks [W4] [L1]", unlessNoDeflate, async () => {
+test("WebSocketStream opens with what the server chose, and talks [W4, L1]", unlessNoDeflate, async () => {
   for (
     const [changes, protocol, extensions] of [
       [{}, "", ""],
@@ -112,7 +112,7 @@ test("WebSocketStream opens with what the server chose, and talks [W4] [L1]", un
   }
 });
 
-test("a wrong 101 fails the handshake and the connection (RFC 6455 §4.1) [W4] [W3]", async () => {
+test("a wrong 101 fails the handshake and the connection (RFC 6455 §4.1) [W4, W3]", async () => {
   const wrong:
     readonly (readonly [changes: Readonly<Record<string, string | null>>, options?: WebSocketStreamOptions])[] = [
       [{ "Sec-WebSocket-Accept": null }],
@@ -183,7 +183,7 @@ test("another answer rejects with UpgradeRejected and the Response, body and all
   }
 });
 
-test("bytes right behind the 101 are the first frames, wherever they are cut [W5] [E9]", async () => {
+test("bytes right behind the 101 are the first frames, wherever they are cut [W5, E8]", async () => {
   const early = joined(
     toward("client", { opcode: text, payload: "early" }),
     toward("client", { opcode: ping, payload: "p" }),

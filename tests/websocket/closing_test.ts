@@ -331,7 +331,7 @@ test("abort() ends both directions at once, without a Close frame", async () => 
   }
 });
 
-test("a peer that breaks the protocol is told why, and read() fails (RFC 6455 §7.1.7) [W10] [W12] [W13]", async () => {
+test("a peer that breaks the protocol is told why, and read() fails (RFC 6455 §7.1.7) [W10, W12, W13]", async () => {
   const cases: readonly (readonly [frames: readonly Parameters<typeof toward>[1][], told: number, code: string])[] = [
     [[{ opcode: 3 }], 1002, "reserved-opcode"],
     [[{ opcode: text, rsv: 4 }], 1002, "reserved-bits"],

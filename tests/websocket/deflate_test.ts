@@ -37,7 +37,7 @@ function inflateAlone(payload: Uint8Array): Uint8Array {
   return new Uint8Array(inflateRawSync(joined(payload, TAIL, unhex("03 00"))));
 }
 
-test("compressed messages are read in every form of RFC 7692 §7.2.3 [K4] [K5] [K7]", async () => {
+test("compressed messages are read in every form of RFC 7692 §7.2.3 [K4, K5, K7]", async () => {
   for (const role of roles) {
     const { io, peer } = withPeer(role, { extensions: PMD });
     const forms: readonly (readonly [digits: string, message: string])[] = [
@@ -102,7 +102,7 @@ test("RSV1 where it may not be closes with 1002 (RFC 7692 §6) [K3]", async () =
   }
 });
 
-test("what cannot be inflated, or is no UTF-8 then, closes with 1007 (RFC 7692 §7.2.2, RFC 6455 §8.1) [K6] [W12]", async () => {
+test("what cannot be inflated, or is no UTF-8 then, closes with 1007 (RFC 7692 §7.2.2, RFC 6455 §8.1) [K6, W12]", async () => {
   const broken: readonly (readonly [payload: Uint8Array, code: string])[] = [
     [unhex("07 00"), "bad-compression"],
     [unhex("ff ff ff ff"), "bad-compression"],
@@ -152,7 +152,7 @@ test("a bomb closes with 1009 and is not inflated as a whole [K6]", async () => 
   }
 });
 
-test("maxMessageBytes holds for what a message is inflated to, to the byte [K6] [W13]", async () => {
+test("maxMessageBytes holds for what a message is inflated to, to the byte [K6, W13]", async () => {
   for (const role of roles) {
     for (const [length, taken] of [[1000, true], [1001, false]] as const) {
       const { io, peer } = withPeer(role, { extensions: PMD, maxMessageBytes: 1000 });
@@ -164,7 +164,7 @@ test("maxMessageBytes holds for what a message is inflated to, to the byte [K6] 
   }
 });
 
-test("a message that compressing made longer may be as long as any other [K6] [W13]", async () => {
+test("a message that compressing made longer may be as long as any other [K6, W13]", async () => {
   for (const maxMessageBytes of [1000, 150_000, 1_000_000]) {
     const { client, server } = bothEnds({ extensions: PMD, deflate: { thresholdBytes: 0 }, maxMessageBytes });
     for (const [from, to] of [[client, server], [server, client]] as const) {
@@ -185,7 +185,7 @@ test("a message that compressing made longer may be as long as any other [K6] [W
   }
 });
 
-test("messages from thresholdBytes on are compressed, the tail cut off (RFC 7692 §7.2.1) [K3] [K4]", async () => {
+test("messages from thresholdBytes on are compressed, the tail cut off (RFC 7692 §7.2.1) [K3, K4]", async () => {
   for (const role of roles) {
     for (
       const [deflate, threshold] of [[{}, 1024], [{ thresholdBytes: 10 }, 10], [{ thresholdBytes: 0 }, 0]] as const
@@ -268,7 +268,7 @@ test("a window of 8 bits is kept to by not compressing, and is understood (RFC 7
 });
 
 for (let bits = 9; bits <= 15; bits++) {
-  test(`windows of ${bits} bits in both directions carry everything (Autobahn 13) [K2] [W17]`, async () => {
+  test(`windows of ${bits} bits in both directions carry everything (Autobahn 13) [K2, W17]`, async () => {
     const extensions = `${PMD}; server_max_window_bits=${bits}; client_max_window_bits=${bits}`;
     for (const parameter of ["", "; server_no_context_takeover; client_no_context_takeover"]) {
       await carriesEverything(extensions + parameter, {});
@@ -364,7 +364,7 @@ test("abort() in the middle of compressing and inflating leaves nobody waiting",
   }
 });
 
-test("a message in compressed parts is one message, its end one byte (RFC 7692 §7.2.3.6) [K4] [K7]", async () => {
+test("a message in compressed parts is one message, its end one byte (RFC 7692 §7.2.3.6) [K4, K7]", async () => {
   for (const role of roles) {
     const { io, peer } = withPeer(role, { extensions: PMD });
     await io.writeParts((async function* () {

@@ -30,7 +30,7 @@ test("leaving a stream with a code that may not be sent is refused, and closes w
   }
 });
 
-test("whatever is piped into writable is canceled when the peer has closed, without a message [L1] [L3]", async () => {
+test("whatever is piped into writable is canceled when the peer has closed, without a message [L1, L3]", async () => {
   for (const role of roles) {
     const { io, peer } = withPeer(role);
     let canceled: unknown;
@@ -45,7 +45,7 @@ test("whatever is piped into writable is canceled when the peer has closed, with
   }
 });
 
-test("whatever is piped into writable is canceled when the connection is lost, without a message [L1] [L3]", async () => {
+test("whatever is piped into writable is canceled when the connection is lost, without a message [L1, L3]", async () => {
   const { io, peer } = withPeer("server");
   const piping = new ReadableStream<string>().pipeTo(io.writable);
   peer.end.abort();

@@ -108,7 +108,7 @@ test("read() waits for one caller at a time", async () => {
   assertEquals(await first, "x");
 });
 
-test("bytes that came with the handshake are read first, however they are cut (tokio-tungstenite from_partially_read) [E9]", async () => {
+test("bytes that came with the handshake are read first, however they are cut (tokio-tungstenite from_partially_read) [E8]", async () => {
   for (const role of roles) {
     const bytes = joined(
       toward(role, { opcode: text, payload: "early" }),
@@ -291,7 +291,7 @@ test("messages leave in the order of the calls, waited for or not [L3]", async (
   }
 });
 
-test("close() sends what was written before it first, through a full transport [W16] [L3]", async () => {
+test("close() sends what was written before it first, through a full transport [W16, L3]", async () => {
   for (const role of roles) {
     const { io, peer } = withPeer(role, {}, { capacityBytes: 10 });
     const written = Promise.all([io.write("x".repeat(60)), io.write("y"), io.ping().catch(() => {})].slice(0, 2));

@@ -11,7 +11,7 @@ import { everyCut, FakeClock, readUntil, wire } from "../support/wire.ts";
 
 const HELLO = toward("server", { opcode: OPCODES.text, payload: "hello" });
 
-test("webSocketOver() speaks over whatever was upgraded, with the bytes that came behind the request [E9]", async () => {
+test("webSocketOver() speaks over whatever was upgraded, with the bytes that came behind the request [E7]", async () => {
   for (const [request, respond] of [[UPGRADE, upgradeResponse], [CONNECT, connectResponse]] as const) {
     for (const { how, chunks } of everyCut(joined(wire(request), HELLO))) {
       let upgraded!: Promise<Upgraded>;
@@ -34,7 +34,7 @@ test("webSocketOver() speaks over whatever was upgraded, with the bytes that cam
   }
 });
 
-test("webSocketOver() speaks in a client's tunnel, with the bytes that came behind the answer [E9] [F5]", async () => {
+test("webSocketOver() speaks in a client's tunnel, with the bytes that came behind the answer [E8, F5]", async () => {
   const early = toward("client", { opcode: OPCODES.text, payload: "hello" });
   for (const { how, chunks } of everyCut(joined(wire("HTTP/1.1 200 OK¶¶"), early))) {
     const { sender, server } = calling();

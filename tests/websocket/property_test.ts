@@ -52,7 +52,7 @@ function spelled(message: string | Uint8Array): string {
   return `${typeof message} ${hex(bytesOf(message))}`;
 }
 
-test("whatever both ends send arrives in order, over any transport, with any extension [W17] [L3]", async () => {
+test("whatever both ends send arrives in order, over any transport, with any extension [W17, L3]", async () => {
   const scenario = fc.record({
     extensions,
     thresholdBytes: fc.constantFrom(0, 100, 1024),
@@ -107,7 +107,7 @@ function wellFormed(message: string | Uint8Array): string | Uint8Array {
   return typeof message === "string" ? new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytesOf(message)) : message;
 }
 
-test("traffic with one wrong byte ends in messages and an outcome, never in anything else [W10] [K6]", async () => {
+test("traffic with one wrong byte ends in messages and an outcome, never in anything else [W10, K6]", async () => {
   const scenario = fc.constantFrom(...roles).chain((role) => {
     const right = joined(
       toward(role, { opcode: OPCODES.text, payload: "plain" }),

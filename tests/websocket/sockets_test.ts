@@ -69,7 +69,7 @@ for (const network of networks) {
   const [door] = network;
 
   for (const extensions of ["", "permessage-deflate"]) {
-    test(`both roles talk over TCP of ${door}${extensions && " with deflate"} [W16] [W17]`, async () => {
+    test(`both roles talk over TCP of ${door}${extensions && " with deflate"} [W16, W17]`, async () => {
       for (const who of roles) {
         const [near, far] = await tcpPair(network);
         const client = webSocketOver(near, { role: "client", extensions });
@@ -116,7 +116,7 @@ for (const network of networks) {
     }
   });
 
-  test(`a peer over TCP of ${door} that is still sending is told that parts have failed, and heard out [W11] [W16]`, async () => {
+  test(`a peer over TCP of ${door} that is still sending is told that parts have failed, and heard out [W11, W16]`, async () => {
     for (const role of roles) {
       const [near, far] = await tcpPair(network);
       const peer = new FramePeer(far, role);
@@ -184,7 +184,7 @@ const handshakes: readonly (readonly [name: string, options: UpgradeWebSocketOpt
 ];
 
 for (const [name, options] of handshakes) {
-  test(`WebSocketStream and upgradeWebSocket() talk through serve(), ${name} [W17] [K2]`, async () => {
+  test(`WebSocketStream and upgradeWebSocket() talk through serve(), ${name} [W17, K2]`, async () => {
     const ended: Promise<void>[] = [];
     const { server, port } = await listening((request) => {
       const { response, socket } = upgradeWebSocket(request, { protocols: ["v2"], ...options });

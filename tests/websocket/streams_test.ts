@@ -79,7 +79,7 @@ test("a canceled readable takes what the peer still sends, so that its Close is 
   }
 });
 
-test("writable sends messages; closing it closes the WebSocket and waits for that [L1] [L3]", async () => {
+test("writable sends messages; closing it closes the WebSocket and waits for that [L1, L3]", async () => {
   for (const role of roles) {
     const { io, peer } = withPeer(role);
     const writer = io.writable.getWriter();

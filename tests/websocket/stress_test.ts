@@ -123,7 +123,7 @@ function expectPrefix(from: Told, to: Told, clean: boolean, what: string): void 
   if (clean) assertEquals(to.received, from.accepted, `${what}: lost something`);
 }
 
-test("whatever the transport and the ends do: in order, from the beginning, all of it where the end is clean [W17] [L3]", async () => {
+test("whatever the transport and the ends do: in order, from the beginning, all of it where the end is clean [W17, L3]", async () => {
   const clock = new FakeClock();
   let clean = 0;
   const meet = async (seed: number): Promise<void> => {

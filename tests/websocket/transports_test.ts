@@ -43,7 +43,7 @@ for (const { over, bytewise, open } of transports) {
       }
     });
 
-    test(`a ${role} over ${over} tells a peer its fault [W10] [W12] [W13]`, async () => {
+    test(`a ${role} over ${over} tells a peer its fault [W10, W12, W13]`, async () => {
       const faults: readonly (readonly [frame: FrameInit, told: number])[] = [
         [{ opcode: 3, payload: "x" }, 1002],
         [{ opcode: text, payload: new Uint8Array([0xc0]) }, 1007],

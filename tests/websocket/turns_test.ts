@@ -69,7 +69,7 @@ test("how many Pings are answered in one turn of the event loop is bounded (RFC 
   }
 });
 
-test("messages, Pings and the Close keep their order, however long it takes to inflate them (RFC 6455 §5.4, §5.5.1) [K3] [W16]", async () => {
+test("messages, Pings and the Close keep their order, however long it takes to inflate them (RFC 6455 §5.4, §5.5.1) [K3, W16]", async () => {
   for (const role of roles) {
     const { io, peer } = withPeer(role, { extensions: PMD });
     const long = pattern(1_500_000);
@@ -107,7 +107,7 @@ test("a text that takes several turns to inflate fails with its first wrong byte
   }
 });
 
-test("a message is inflated no further than maxMessageBytes, also in a later turn (RFC 6455 §7.4.1) [K6] [W13]", async () => {
+test("a message is inflated no further than maxMessageBytes, also in a later turn (RFC 6455 §7.4.1) [K6, W13]", async () => {
   for (const role of roles) {
     for (const maxMessageBytes of [0, 1000, 262_143, 262_144, 1_000_000, 1_499_999]) {
       const { io, peer } = withPeer(role, { extensions: PMD, maxMessageBytes });

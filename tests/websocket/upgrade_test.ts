@@ -57,7 +57,7 @@ async function headFor(request: string, options: UpgradeWebSocketOptions = {}): 
   return answer.slice(0, answer.indexOf("¶¶") + 2);
 }
 
-test("upgradeWebSocket() answers the request of RFC 6455 §1.2 as §1.3 has it [W1] [W2]", async () => {
+test("upgradeWebSocket() answers the request of RFC 6455 §1.2 as §1.3 has it [W1, W2]", async () => {
   assertEquals(await headFor(REQUEST), SWITCHED);
 });
 
@@ -227,7 +227,7 @@ test("a body of the GET is no part of the WebSocket (RFC 9110 §7.8, RFC 6455 §
   }
 });
 
-test("bytes right behind the request are the first frames, wherever they are cut [W5] [E9]", async () => {
+test("bytes right behind the request are the first frames, wherever they are cut [W5, E7]", async () => {
   const early = joined(
     toward("server", { opcode: text, payload: "early" }),
     toward("server", { opcode: ping, payload: "p" }),
@@ -356,7 +356,7 @@ function firstThen(first: Uint8Array, socket: ReturnType<typeof dial>): () => Pr
   };
 }
 
-test("at the platform level every refusal has its status, and the connection goes on [W1] [W6]", async () => {
+test("at the platform level every refusal has its status, and the connection goes on [W1, W6]", async () => {
   const { server, port } = await listening((request) => {
     if (new URL(request.url).pathname === "/plain") return new Response("ok");
     return upgradeWebSocket(request, { checkOrigin: (origin) => origin !== "http://evil" }).response;

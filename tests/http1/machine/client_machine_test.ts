@@ -42,7 +42,7 @@ test("ClientMachine takes the responses to one request after the other (RFC 9112
   }
 });
 
-test("ClientMachine reports informational responses and waits for the final one (RFC 9110 §15.2) [C5] [D4]", () => {
+test("ClientMachine reports informational responses and waits for the final one (RFC 9110 §15.2) [C5, D4]", () => {
   const informational = "HTTP/1.1 100 Continue¶¶HTTP/1.1 103 Early¶Link: a¶¶HTTP/1.1 199 x¶Content-Length: 7¶¶";
   const says = ["100 informational", "103 informational", "199 informational"];
   assertEquals(clientSays(informational), [...says, "waiting"]);
@@ -79,7 +79,7 @@ const persistence: readonly (readonly [response: string, reusable: boolean])[] =
 ];
 
 for (const [response, reusable] of persistence) {
-  test(`ClientMachine ${reusable ? "goes on" : "closes"} after HTTP/${response} (RFC 9112 §9.3) [C1] [C2]`, () => {
+  test(`ClientMachine ${reusable ? "goes on" : "closes"} after HTTP/${response} (RFC 9112 §9.3) [C1, C2]`, () => {
     const end = reusable ? ["reusable", "waiting"] : ["closed"];
     assertEquals(clientSays(`HTTP/${response}¶`).slice(1), end);
   });

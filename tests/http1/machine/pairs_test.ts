@@ -129,7 +129,7 @@ for (const size of [1, 2, 7, 100_000]) {
     }
   });
 
-  test(`a pair agrees on when a connection ends, in pieces of ${size} (RFC 9112 §9.6) [C1] [C2]`, () => {
+  test(`a pair agrees on when a connection ends, in pieces of ${size} (RFC 9112 §9.6) [C1, C2]`, () => {
     const close: Field = ["Connection", "close"];
     const asking = new Pair(size);
     asking.request({ method: "GET", target: "/", fields: [host, close] });
@@ -145,7 +145,7 @@ for (const size of [1, 2, 7, 100_000]) {
     assertEquals(old.next(), [true, true]);
   });
 
-  test(`a pair switches protocols, and every byte behind the heads is theirs, in pieces of ${size} [E7] [E8]`, () => {
+  test(`a pair switches protocols, and every byte behind the heads is theirs, in pieces of ${size} [E7, E8]`, () => {
     const pair = new Pair(size);
     const offer: Field[] = [host, ["Connection", "upgrade"], ["Upgrade", "echo"]];
     pair.request({ method: "GET", target: "/", fields: offer });
@@ -158,7 +158,7 @@ for (const size of [1, 2, 7, 100_000]) {
     assertEquals([text(pair.server.takeTrailing().bytes), text(pair.client.takeTrailing().bytes)], ["early", "late"]);
   });
 
-  test(`a pair opens a tunnel, in pieces of ${size} (RFC 9110 §9.3.6) [F3] [F4]`, () => {
+  test(`a pair opens a tunnel, in pieces of ${size} (RFC 9110 §9.3.6) [F3, F4]`, () => {
     const pair = new Pair(size);
     assertEquals(pair.request({ method: "CONNECT", target: "a:1", fields: [["Host", "a:1"]] }), [
       "CONNECT a:1 1.1 [Host: a:1]",

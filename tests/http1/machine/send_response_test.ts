@@ -176,7 +176,7 @@ const bodiless: readonly (readonly [
 ];
 
 for (const [name, start, status, fields, size, expected] of bodiless) {
-  test(`ServerMachine sends no content for ${name} (RFC 9110 §6.4.1, §8.6) [B6] [B7]`, () => {
+  test(`ServerMachine sends no content for ${name} (RFC 9110 §6.4.1, §8.6) [B6, B7]`, () => {
     const machine = asked(start);
     const { framing } = machine.sendResponse({ status, reason: "x", fields }, size, null) as { framing: unknown };
     assertEquals(framing, { type: "none" });

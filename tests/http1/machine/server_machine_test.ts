@@ -70,7 +70,7 @@ const persistence: readonly (readonly [request: string, reusable: boolean, says:
 ];
 
 for (const [request, reusable, says] of persistence) {
-  test(`ServerMachine ${reusable ? "goes on" : "closes"} after GET / HTTP/${request} (RFC 9112 §9.3) [C1] [C6]`, () => {
+  test(`ServerMachine ${reusable ? "goes on" : "closes"} after GET / HTTP/${request} (RFC 9112 §9.3) [C1, C6]`, () => {
     const machine = asked(`GET / HTTP/${request.replace("¶", "¶Host: a¶")}¶`);
     answer(machine);
     assertEquals(taken(machine), `HTTP/${request.slice(0, 3)} 204 No Content¶${says}¶`);

@@ -68,7 +68,7 @@ const proposals: readonly (readonly [name: string, request: string, says: readon
 ];
 
 for (const [name, request, says] of proposals) {
-  test(`ServerMachine stops behind ${name}, and reads nothing more (RFC 9110 §7.8) [E5] [E7] [E11]`, () => {
+  test(`ServerMachine stops behind ${name}, and reads nothing more (RFC 9110 §7.8) [E5, E7, E11]`, () => {
     assertEquals(serverSays(request), says);
   });
 }
@@ -96,7 +96,7 @@ const noProposals: readonly (readonly [name: string, request: string, says: stri
 ];
 
 for (const [name, request, says] of noProposals) {
-  test(`ServerMachine takes no upgrade from a request ${name}, and goes on (RFC 9110 §7.8) [E3] [E4]`, () => {
+  test(`ServerMachine takes no upgrade from a request ${name}, and goes on (RFC 9110 §7.8) [E3, E4]`, () => {
     const next = "GET /2 HTTP/1.1¶Host: a¶¶";
     assertEquals(serverSays(request + next), [says, "GET /2 1.1 none", "waiting"]);
   });
@@ -206,7 +206,7 @@ const accepted: readonly (readonly [
 ];
 
 for (const [name, request, status, given, sent, protocol] of accepted) {
-  test(`ServerMachine writes the switch ${name} (RFC 9110 §7.8, §9.3.6) [B7] [E1] [F3]`, () => {
+  test(`ServerMachine writes the switch ${name} (RFC 9110 §7.8, §9.3.6) [B7, E1, F3]`, () => {
     for (const { how, chunks } of everyCut(wire("EARLY"))) {
       const machine = asked(request);
       const outcome = machine.sendResponse({ status, reason: "x", fields: lines(given) }, "none", null);
@@ -265,7 +265,7 @@ test("ServerMachine.sendResponse() writes no switch before the request is comple
   assertEquals(text(machine.takeTrailing().bytes), "EXTRA");
 });
 
-test("ServerMachine goes on after an upgrade that was refused (RFC 9110 §7.8) [E4] [O4]", () => {
+test("ServerMachine goes on after an upgrade that was refused (RFC 9110 §7.8) [E4, O4]", () => {
   for (const status of [200, 426, 403]) {
     const machine = asked(`${upgradeRequest}GET /2 HTTP/1.1¶Host: a¶¶`);
     assertEquals(machine.sendResponse({ status, fields: [] }, "none", null).type, "response");

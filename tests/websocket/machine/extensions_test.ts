@@ -66,7 +66,7 @@ function answer(offer: string, options: DeflateOptions = {}): string | null {
 
 const PMD = "permessage-deflate";
 
-test("acceptDeflate() answers an offer as RFC 7692 §7.1 has it [K1] [K2]", () => {
+test("acceptDeflate() answers an offer as RFC 7692 §7.1 has it [K1, K2]", () => {
   const table: readonly (readonly [offer: string, answer: string | null])[] = [
     [PMD, PMD],
     [`${PMD}; client_max_window_bits`, PMD],
@@ -236,7 +236,7 @@ test("agreedDeflate() takes the answers that a server may give (RFC 7692 §7.1) 
   for (const [value, options, agreement] of table) assertEquals(agreedDeflate(value, options), agreement, value);
 });
 
-test("agreedDeflate() fails on what was not offered, is malformed, or is not what was asked (RFC 7692 §7.1, RFC 6455 §4.1) [W4] [K1]", () => {
+test("agreedDeflate() fails on what was not offered, is malformed, or is not what was asked (RFC 7692 §7.1, RFC 6455 §4.1) [W4, K1]", () => {
   const table: readonly (readonly [value: string, options: DeflateOptions | null])[] = [
     [PMD, null],
     ["foo", {}],

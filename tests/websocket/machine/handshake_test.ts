@@ -178,7 +178,7 @@ test("checkWebSocketResponse() takes the answers of RFC 6455 §1.3 and those tha
   }
 });
 
-test("checkWebSocketResponse() refuses a wrong accept, Upgrade, Connection or subprotocol (RFC 6455 §4.1) [W4] [W3]", () => {
+test("checkWebSocketResponse() refuses a wrong accept, Upgrade, Connection or subprotocol (RFC 6455 §4.1) [W4, W3]", () => {
   const wrong: readonly (readonly [changes: Record<string, string | readonly string[] | null>, code: string])[] = [
     [{ "Upgrade": null }, "handshake-upgrade"],
     [{ "Upgrade": "h2c" }, "handshake-upgrade"],

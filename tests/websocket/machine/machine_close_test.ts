@@ -11,7 +11,7 @@ const { continuation, text, binary, close, ping, pong } = OPCODES;
 const ALLOWED = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999];
 const REFUSED = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 32_768, 65_535];
 
-test("WebSocketMachine takes every close code that may be sent, and echoes it (RFC 6455 §5.5.1, §7.4) [W15] [W16]", () => {
+test("WebSocketMachine takes every close code that may be sent, and echoes it (RFC 6455 §5.5.1, §7.4) [W15, W16]", () => {
   for (const role of roles) {
     for (const code of ALLOWED) {
       for (const reason of ["", "a", "Hello World!", "κόσμε", "x".repeat(122), "x".repeat(123)]) {

@@ -127,7 +127,7 @@ const SIZES: readonly (readonly [chunkBytes: number, sizes: readonly number[]])[
   [1_000_000, [2 ** 20, 10_000_000]],
 ];
 
-test("WebSocketMachine allocates no more than 1.4 times what a frame has, whatever its size and its chunks [W13] [W17]", () => {
+test("WebSocketMachine allocates no more than 1.4 times what a frame has, whatever its size and its chunks [W13, W17]", () => {
   for (const role of roles) {
     for (const opcode of [binary, text]) {
       for (const [chunkBytes, sizes] of SIZES) {

@@ -128,7 +128,7 @@ const traffic = role.chain((role) =>
   })
 );
 
-test("WebSocketMachine makes the same of any bytes however they are cut, and fails only as it may [W10] [W13]", () => {
+test("WebSocketMachine makes the same of any bytes however they are cut, and fails only as it may [W10, W13]", () => {
   fc.assert(
     fc.property(
       traffic.chain((given) => fc.record({ given: fc.constant(given), chunks: chunksOf(given.bytes) })),
