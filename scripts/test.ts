@@ -18,13 +18,14 @@
 import { availableParallelism } from "node:os";
 import { type Bundle, bundle } from "./testing/bundle.ts";
 import { prepareArtefact, type PreparedArtefact } from "./testing/artefact.ts";
-import { type Outcome, runJob } from "./testing/job.ts";
+import { type Job, type Outcome, runJob } from "./testing/job.ts";
 import { type ImportArguments, importArguments } from "./testing/jsr.ts";
 import { killChildrenOnInterrupt } from "./testing/process.ts";
 import { grouped, titleOf } from "./testing/groups.ts";
 import { exists, filesIn, projectRoot } from "./testing/project.ts";
 import { isLeast, prepare, type Runtime, type RuntimeName } from "./testing/runtimes.ts";
-import { Progress } from "./testing/progress.ts";
+import { Progress, say } from "./testing/progress.ts";
+import { Slowest } from "./testing/slowest.ts";
 import { smokeFiles } from "./testing/smoke.ts";
 
 const suiteNames: readonly RuntimeName[] = ["deno", "bun", "node", "node24", "node22", "node20"];
@@ -34,21 +35,25 @@ const runtimeNames: readonly RuntimeName[] = [...suiteNames, ...leastNames, "doc
 /** More files at once than there are cores: some wait for times to run out. */
 const SPARE = 1;
 
-/** A file may take this long, a test half of it. */
-const defaultTimeoutSeconds = 60;
+/** A file may take this long, a test half of it: only what hangs takes so long, also where the machine is busy. */
+const defaultTimeoutSeconds = 120;
 
 /** Files that share a process. */
 interface Group {
+  readonly name: RuntimeName;
   readonly files: number;
   play(): Promise<void>;
 }
 
 interface Tally {
   title: string;
+  files: number;
+  done: number;
   passed: number;
   failed: number;
   skipped: number;
   ms: number;
+  cpuMs: number;
 }
 
 const { filters, chosen, timeoutMs } = parseArguments(Deno.args);
@@ -56,8 +61,10 @@ const { filters, chosen, timeoutMs } = parseArguments(Deno.args);
 const directory = `.cache/run-${Deno.pid}`;
 const removeDirectory = () => Deno.removeSync(new URL(directory, projectRoot), { recursive: true });
 killChildrenOnInterrupt(removeDirectory);
+const slowestFiles = new Slowest("files, or processes where files share one");
+const slowestTests = new Slowest("tests");
 const tallies = new Map<RuntimeName, Tally>(
-  chosen.map((name) => [name, { title: name, passed: 0, failed: 0, skipped: 0, ms: 0 }]),
+  chosen.map((name) => [name, { title: name, files: 0, done: 0, passed: 0, failed: 0, skipped: 0, ms: 0, cpuMs: 0 }]),
 );
 try {
   await Deno.mkdir(new URL(directory, projectRoot), { recursive: true });
@@ -88,10 +95,11 @@ async function runAll(): Promise<void> {
     for (const [index, files] of grouped(own).entries()) {
       const play = async (): Promise<void> => {
         const entries: string[] = [];
+        const playable: string[] = [];
         for (const file of files) {
           const target = bundles.get(name)?.get(file) ?? { entry: file };
           if ("error" in target) record(name, file, failure("cannot be bundled", target.error));
-          else entries.push(target.entry);
+          else entries.push(target.entry) && playable.push(file);
         }
         if (entries.length === 0) return;
         const artefact = name === "npm" ? await preparing : null;
@@ -99,18 +107,33 @@ async function runAll(): Promise<void> {
         const report = `${directory}/${name}-${index}.xml`;
         const limits = { timeoutMs: timeoutMs * Math.min(entries.length, 3), testTimeoutMs: timeoutMs / 2 };
         const job = { runtime, entries, artefact: artefact?.file, importArguments: imports.usual, report, ...limits };
-        record(name, titleOf(files), await runJob(job));
+        for (const [title, outcome] of await runTogether(job, playable)) record(name, title, outcome);
       };
-      jobs.push({ files: files.length, play });
+      jobs.push({ name, files: files.length, play });
+      tallies.get(name)!.files += files.length;
     }
   }
-  const progress = new Progress(jobs.reduce((sum, { files }) => sum + files, 0));
-  await runInParallel(jobs, availableParallelism() + SPARE, ({ files }) => progress.step(files));
+  const progress = new Progress(() =>
+    [...tallies].map(([name, { done, files }]) => `${name} ${done}/${files}`).join(", ")
+  );
+  await runInParallel(jobs, availableParallelism() + SPARE, ({ name, files }) => tallies.get(name)!.done += files);
   progress.stop();
   await (await preparing)?.remove();
   // A filter may have meant the examples of a module.
   if (files.length > 0 || filters.length > 0 && examples.length > 0) return;
   for (const { name } of runtimes) record(name, "tests/", failure("no tests ran", ""));
+}
+
+/** A process that hangs or crashes is one file's doing, so that each is run again by itself, to say which. */
+async function runTogether(job: Job, files: readonly string[]): Promise<[title: string, outcome: Outcome][]> {
+  const together = await runJob(job);
+  if (!together.broken || files.length === 1) return [[titleOf(files), together]];
+  const outcomes: [string, Outcome][] = [];
+  for (const [index, entry] of job.entries.entries()) {
+    const report = job.report.replace(".xml", `-${index}.xml`);
+    outcomes.push([files[index]!, await runJob({ ...job, entries: [entry], report })]);
+  }
+  return outcomes.some(([, { failed }]) => failed > 0) ? outcomes : [[titleOf(files), together]];
 }
 
 async function prepareRuntimes(): Promise<Runtime[]> {
@@ -181,27 +204,33 @@ async function runInParallel(jobs: readonly Group[], width: number, onDone: (gro
 }
 
 function failure(reason: string, output: string): Outcome {
-  return { passed: 0, failed: 1, skipped: 0, failures: [reason], output, ms: 0 };
+  return { passed: 0, failed: 1, skipped: 0, failures: [reason], output, ms: 0, cpuMs: 0, tests: [], broken: false };
 }
 
-function record(name: RuntimeName, file: string, { passed, failed, skipped, failures, output, ms }: Outcome): void {
+function record(name: RuntimeName, file: string, outcome: Outcome): void {
+  const { passed, failed, skipped, failures, output, ms, cpuMs, tests } = outcome;
   const tally = tallies.get(name)!;
   tally.passed += passed;
   tally.failed += failed;
   tally.skipped += skipped;
   tally.ms += ms;
+  tally.cpuMs += cpuMs;
+  slowestFiles.add([{ title: `${tally.title} ${file}`, ms, cpuMs }]);
+  slowestTests.add(tests.map((test) => ({ title: `${tally.title} ${test.name}`, ms: test.ms, cpuMs: 0 })));
   if (failed === 0) return;
-  console.log(`\nFAILED ${file} on ${tally.title}`);
-  for (const failure of failures) console.log(`  ✖ ${failure}`);
-  if (output !== "") console.log(output.trimEnd().replace(/^/gm, "  │ "));
+  say(`\nFAILED ${file} on ${tally.title}`);
+  for (const failure of failures) say(`  ✖ ${failure}`);
+  if (output !== "") say(output.trimEnd().replace(/^/gm, "  │ "));
 }
 
 function summarize(): boolean {
   const total = { passed: 0, failed: 0, skipped: 0 };
   console.log();
-  for (const { title, passed, failed, skipped, ms } of tallies.values()) {
-    const seconds = (ms / 1000).toFixed(1);
-    console.log(`${title.padEnd(14)} ${passed} passed, ${failed} failed, ${skipped} skipped, ${seconds} s`);
+  for (const line of [...slowestFiles.lines(), ...slowestTests.lines()]) console.log(line);
+  console.log();
+  for (const { title, passed, failed, skipped, ms, cpuMs } of tallies.values()) {
+    const seconds = `${(ms / 1000).toFixed(1)} s${cpuMs > 0 ? `, ${(cpuMs / 1000).toFixed(1)} s of CPU` : ""}`;
+    console.log(`${title.padEnd(14)} ${passed} passed, ${failed} failed, ${skipped} skipped, ${seconds}`);
     total.passed += passed;
     total.failed += failed;
     total.skipped += skipped;

@@ -12,6 +12,7 @@
  */
 
 import { killChildrenOnInterrupt } from "../testing/process.ts";
+import { Progress, say } from "../testing/progress.ts";
 import { prepare, type Runtime, type RuntimeName } from "../testing/runtimes.ts";
 import { type Benchmark, catalogue } from "./catalogue.ts";
 import { parseOptions } from "./command_line.ts";
@@ -60,14 +61,21 @@ function load(): string {
 async function benchRuntime(runtime: Runtime): Promise<Row[]> {
   if (!json) console.log(tableHead(runtime.title));
   const pace = quick ? quickPace : usualPace;
-  const stage = { runtime, generatorRuntime, pace, options: { profile: options.get("profile") } };
+  const benchmarks = chosen(catalogue(runtime, quick));
+  let now = "";
+  let steps = "";
+  const onStep = (done: number, all: number): void => void (steps = `${done}/${all}`);
+  const stage = { runtime, generatorRuntime, pace, options: { profile: options.get("profile") }, onStep };
   const rows: Row[] = [];
-  for (const benchmark of chosen(catalogue(runtime, quick))) {
+  const progress = new Progress(() => `${runtime.title}: ${now}, ${steps} of its slices`);
+  for (const [index, benchmark] of benchmarks.entries()) {
+    now = `${benchmark.name}, ${index + 1} of ${benchmarks.length}`;
     for (const row of compare(benchmark, await measure(benchmark, stage))) {
       rows.push(row);
-      console.log(json ? JSON.stringify({ runtime: runtime.title, ...row }) : tableRow(row));
+      say(json ? JSON.stringify({ runtime: runtime.title, ...row }) : tableRow(row));
     }
   }
+  progress.stop();
   if (!json) console.log();
   return rows;
 }

@@ -53,6 +53,8 @@ export interface Stage {
   readonly pace: Pace;
   /** How the contenders are started. */
   readonly options: ChildOptions;
+  /** Called before each step of a measurement, with how many are behind and how many there are. */
+  onStep?(done: number, all: number): void;
 }
 
 /** Measures one benchmark. */
@@ -94,8 +96,11 @@ async function measureWarm(benchmark: Benchmark, stage: Stage): Promise<Measured
   const { runtime, generatorRuntime, pace, options } = stage;
   const generator = new Child(generatorRuntime, "scripts/bench/load/main.ts", []);
   const subjects: Subject[] = [];
+  let done = 0;
+  const step = (): void => stage.onStep?.(done++, benchmark.contenders.length * (pace.rounds + 1));
   try {
     for (const contender of benchmark.contenders) {
+      step();
       const subject = await openSubject(benchmark, contender, generator, runtime, options);
       subjects.push(subject);
       await slice(subject, pace.warmUpMs, 0);
@@ -103,6 +108,7 @@ async function measureWarm(benchmark: Benchmark, stage: Stage): Promise<Measured
     const samples = new Map<Subject, Sample[]>(subjects.map((subject) => [subject, []]));
     for (let round = 0; round < pace.rounds; round++) {
       for (const subject of round % 2 === 0 ? subjects : subjects.toReversed()) {
+        step();
         samples.get(subject)!.push(await slice(subject, pace.settleMs, pace.sliceMs));
       }
     }

@@ -16,6 +16,7 @@
 
 import process from "node:process";
 import { setInterval } from "node:timers";
+import { Progress, say } from "../testing/progress.ts";
 import { churn } from "./churn.ts";
 
 const ROUNDS_OF_TWO_HOURS = 20;
@@ -35,7 +36,9 @@ setInterval(() => {
   last = now;
 }, 50).unref();
 
-for (let round = 1; round <= rounds; round++) {
+let round = 1;
+const progress = new Progress(() => `round ${round} of ${rounds}`);
+for (; round <= rounds; round++) {
   const { surprises, clientConnections, serverSockets, sockets } = await churn({
     operations: OPERATIONS_OF_SIX_MINUTES,
     seed: round,
@@ -44,16 +47,16 @@ for (let round = 1; round <= rounds; round++) {
   Bun?.gc(true);
   const { heapUsed, rss } = process.memoryUsage();
   heaps.push(heapUsed / 1e6);
-  console.log(
-    `round ${round}: left ${clientConnections} + ${serverSockets} connections, ${sockets} sockets;`,
-    `${surprises.length} surprises, longest pause ${longestPause.toFixed(0)} ms; heap ${
-      (heapUsed / 1e6).toFixed(1)
-    } MB, resident ${(rss / 1e6).toFixed(0)} MB`,
+  say(
+    `round ${round}: left ${clientConnections} + ${serverSockets} connections, ${sockets} sockets; ${surprises.length} surprises, longest pause ${
+      longestPause.toFixed(0)
+    } ms; heap ${(heapUsed / 1e6).toFixed(1)} MB, resident ${(rss / 1e6).toFixed(0)} MB`,
   );
   longestPause = 0;
-  for (const surprise of new Set(surprises)) console.log(`  ${surprise}`);
+  for (const surprise of new Set(surprises)) say(`  ${surprise}`);
   clean &&= surprises.length === 0 && clientConnections + serverSockets + sockets === 0;
 }
+progress.stop();
 
 const seconds = (performance.now() - begun) / 1000;
 const operations = rounds * OPERATIONS_OF_SIX_MINUTES;

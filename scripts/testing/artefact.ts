@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { installProgram, npm } from "./npm.ts";
 import { run } from "./process.ts";
+import { say } from "./progress.ts";
 import { exists, projectRoot } from "./project.ts";
 import { prepare, type Runtime, type RuntimeName } from "./runtimes.ts";
 
@@ -67,7 +68,7 @@ export async function prepareArtefact(folder: string): Promise<PreparedArtefact>
   try {
     const out = `${folder}/package`;
     const build = ["run", "-A", "--quiet", "scripts/build_npm.ts", `--out=${out}`];
-    console.log((await succeed(run(Deno.execPath(), build, buildTimeoutMs))).trim());
+    say((await succeed(run(Deno.execPath(), build, buildTimeoutMs))).trim());
     const packed = await succeed(npm(["pack", path(out), "--pack-destination", path(folder), "--json"], npmTimeoutMs));
     const name = /"filename": "(.+\.tgz)"/.exec(packed)?.[1];
     const tarball = path(`${folder}/${name}`);

@@ -27,6 +27,12 @@ export interface Outcome {
   /** What the process wrote, as far as it helps to understand a failure. */
   readonly output: string;
   readonly ms: number;
+  /** What the process took of the processors. */
+  readonly cpuMs: number;
+  /** How long each test took, where the report says so. */
+  readonly tests: readonly { readonly name: string; readonly ms: number }[];
+  /** Whether the process failed and not just a test: its time ran out, or it crashed. */
+  readonly broken: boolean;
 }
 
 /** What runs with what. */
@@ -51,6 +57,7 @@ interface Told {
   readonly passed: number;
   readonly skipped: number;
   readonly failures: string[];
+  readonly tests: Outcome["tests"];
 }
 
 /** Runs the files and counts their tests. Never throws for what they do. */
@@ -65,7 +72,8 @@ export async function runJob(job: Job): Promise<Outcome> {
  * Holds what was reported against how the process ended: one that fails without a failing test, that is killed, or that has
  * no tests is a failure too.
  */
-function outcomeOf(ended: Ended, { passed, skipped, failures }: Told, timeoutMs: number): Outcome {
+function outcomeOf(ended: Ended, { passed, skipped, failures, tests }: Told, timeoutMs: number): Outcome {
+  const failed = failures.length;
   failures.push(...ended.output.match(strayError) ?? []);
   if (ended.timedOut) {
     const test = unfinishedTest(ended.output);
@@ -77,7 +85,9 @@ function outcomeOf(ended: Ended, { passed, skipped, failures }: Told, timeoutMs:
     failures.push("no tests ran");
   }
   const output = ended.output.replace(smallTalk, "");
-  return { passed, failed: failures.length, skipped, failures, output, ms: ended.ms };
+  const { ms, cpuMs } = ended;
+  const broken = failures.length > failed;
+  return { passed, failed: failures.length, skipped, failures, output, ms, cpuMs, tests, broken };
 }
 
 /** The test that began last, unless it has ended. */
@@ -90,10 +100,13 @@ function unfinishedTest(output: string): string | undefined {
   return ended ? undefined : name;
 }
 
-/** Node takes one file, so that it is one that imports the others; Deno and Bun take them all. */
+/**
+ * Several files are imported by one: Node takes no more than one, and Deno would load for each what they all import, which
+ * takes longer than most of their tests. Bun has no such cost, and takes them all.
+ */
 async function entryOf({ runtime, entries, report }: Job): Promise<string> {
-  if (entries.length === 1 || !runtime.name.startsWith("node")) return entries[0]!;
-  const entry = report.replace(/\.xml$/, ".mjs");
+  if (entries.length === 1 || !/^(?:node|deno)/.test(runtime.name)) return entries[0]!;
+  const entry = report.replace(/\.xml$/, "_test.mjs");
   const imports = entries.map((path) => `import ${JSON.stringify(new URL(path, projectRoot).href)};\n`);
   await Deno.writeTextFile(new URL(entry, projectRoot), imports.join(""));
   return entry;
@@ -110,7 +123,9 @@ function commandLine(job: Job, entry: string): string[] {
         `--preload=${preload}`,
         ...importArguments,
         `--junit-path=${report}`,
-        ...entries,
+        // Which excludes the folder of what is generated.
+        ...(entry === entries[0] ? [] : ["--no-config", "--no-lock"]),
+        entry,
       ];
     case "doc":
       return ["test", "-A", "--no-check", "--doc", ...importArguments, `--junit-path=${report}`, ...entries];
@@ -158,12 +173,15 @@ function parseReport(xml: string): Told {
   let passed = 0;
   let skipped = 0;
   const failures: string[] = [];
+  const tests: { name: string; ms: number }[] = [];
   for (const [, attributes = "", content = ""] of xml.matchAll(testCase)) {
-    if (/<(failure|error)\b/.test(content)) failures.push(unescape(/\sname="([^"]*)"/.exec(attributes)?.[1] ?? "?"));
+    const name = unescape(/\sname="([^"]*)"/.exec(attributes)?.[1] ?? "?");
+    tests.push({ name, ms: Number(/\stime="([^"]*)"/.exec(attributes)?.[1] ?? 0) * 1000 });
+    if (/<(failure|error)\b/.test(content)) failures.push(name);
     else if (/<skipped\b/.test(content)) skipped++;
     else passed++;
   }
-  return { passed, skipped, failures };
+  return { passed, skipped, failures, tests };
 }
 
 /**
@@ -173,7 +191,7 @@ function parseReport(xml: string): Told {
 function parseOutput(output: string): Told {
   const lines = output.split("\n");
   const having = (mark: string) => lines.filter((line) => line.startsWith(`${mark} `)).map((line) => line.slice(2));
-  return { passed: having("✔").length, skipped: having("﹣").length, failures: having("✖") };
+  return { passed: having("✔").length, skipped: having("﹣").length, failures: having("✖"), tests: [] };
 }
 
 /** `&amp;` first, as Node 20 escapes twice. */

@@ -24,6 +24,7 @@ const typesOnly: Imports = { "@deno/dnt": "tests/offline/dnt.ts" };
 const probeTimeoutMs = 15_000;
 
 const importMap = ".cache/import_map.json";
+const onlineImportMap = ".cache/import_map_online.json";
 const leastImportMap = ".cache/import_map_least.json";
 
 type Imports = Readonly<Record<string, string>>;
@@ -39,9 +40,9 @@ interface DenoConfig {
 
 /** Arguments for `deno check`, `deno test`, `deno bundle` and the like. */
 export interface ImportArguments {
-  /** What to use: nothing where JSR is within reach, else the import map. */
+  /** What to use: an import map that says what `deno.json` does, with the stand-ins where JSR is out of reach. */
   readonly usual: readonly string[];
-  /** The import map with the stand-ins, in any case. */
+  /** The one with the stand-ins, in any case. */
   readonly offline: readonly string[];
   /** The same, for the least versions of the runtimes: with a stand-in for `node:test`. */
   readonly least: readonly string[];
@@ -50,15 +51,19 @@ export interface ImportArguments {
 /** Writes the import map, and finds out whether it is needed. */
 export async function importArguments(): Promise<ImportArguments> {
   const { imports, scopes } = await readConfig();
-  const map = {
-    imports: absolute({ ...imports, ...standIns, ...typesOnly }),
+  const online = {
+    imports: absolute(imports),
     scopes: Object.fromEntries(Object.entries(scopes).map(([scope, own]) => [absoluteUrl(scope), absolute(own)])),
   };
+  const map = { ...online, imports: { ...online.imports, ...absolute({ ...standIns, ...typesOnly }) } };
+  await writeImportMap(onlineImportMap, online);
   await writeImportMap(importMap, map);
   await writeImportMap(leastImportMap, { ...map, imports: { ...map.imports, ...absolute(builtInStandIns) } });
   const offline = [`--import-map=${importMap}`];
   const least = [`--import-map=${leastImportMap}`];
-  if (await jsrAnswers(Object.keys(standIns))) return { usual: [], offline, least };
+  if (await jsrAnswers(Object.keys(standIns))) {
+    return { usual: [`--import-map=${onlineImportMap}`], offline, least };
+  }
   console.log(`JSR cannot be reached: stand-ins from tests/offline/ replace ${Object.keys(standIns).join(" and ")}`);
   return { usual: offline, offline, least };
 }

@@ -5,6 +5,7 @@
  */
 
 import { type Ended, run } from "./process.ts";
+import { say } from "./progress.ts";
 import { exists, projectRoot } from "./project.ts";
 
 /** A download of 50 MB over a slow line. */
@@ -26,7 +27,7 @@ export function npm(args: readonly string[], timeoutMs: number): Promise<Ended> 
  */
 export async function installProgram(specifiers: readonly string[], folder: string, program: string): Promise<void> {
   const wanted = specifiers.join(" ");
-  console.log(`installing ${wanted} from npm into ${folder}/`);
+  say(`installing ${wanted} from npm into ${folder}/`);
   // Into a folder of our own, then renamed: another run may be installing the same.
   const draft = `${folder}.${Deno.pid}`;
   await Deno.mkdir(new URL(draft, projectRoot), { recursive: true });

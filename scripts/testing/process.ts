@@ -5,6 +5,7 @@
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { projectRoot } from "./project.ts";
@@ -19,6 +20,8 @@ export interface Ended {
   readonly timedOut: boolean;
   /** How long it ran. */
   readonly ms: number;
+  /** What it and its children took of the processors, on Linux; elsewhere 0. */
+  readonly cpuMs: number;
 }
 
 /**
@@ -30,6 +33,9 @@ const environment = { DENO_TLS_CA_STORE: "mozilla,system", ...inherited, NO_COLO
 
 /** To be ended when we are. */
 const running = new Set<ChildProcess>();
+
+/** What all children that have ended took of the processors. */
+let counted = endedCpuMs();
 
 /** A child that has exited may leave its output open in a grandchild; this is how long we wait for it. */
 const outputGraceMs = 500;
@@ -57,7 +63,8 @@ export function run(command: string, args: readonly string[], timeoutMs: number)
       timedOut = true;
       killGroup(child);
     }, timeoutMs);
-    const end = (code: number | null) => resolve({ code, output, timedOut, ms: performance.now() - start });
+    let cpuMs = 0;
+    const end = (code: number | null) => resolve({ code, output, timedOut, ms: performance.now() - start, cpuMs });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (text: string) => {
         output += text;
@@ -70,6 +77,9 @@ export function run(command: string, args: readonly string[], timeoutMs: number)
     });
     child.on("exit", (code) => {
       clearTimeout(timer);
+      const cpu = endedCpuMs();
+      cpuMs = cpu - counted;
+      counted = cpu;
       killGroup(child);
       running.delete(child);
       const grace = setTimeout(() => end(code), outputGraceMs);
@@ -95,6 +105,14 @@ export function killChildrenOnInterrupt(cleanUp: () => void = () => {}): void {
       Deno.exit(130);
     });
   }
+}
+
+/** Of Linux the fields `cutime` and `cstime`, see proc_pid_stat(5): hundredths of a second. */
+function endedCpuMs(): number {
+  if (process.platform !== "linux") return 0;
+  const stat = readFileSync("/proc/self/stat", "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[13]) + Number(fields[14])) * 10;
 }
 
 function killGroup(child: ChildProcess): void {

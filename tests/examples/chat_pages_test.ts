@@ -1,23 +1,36 @@
 import { readFile } from "node:fs/promises";
-import { test, type TestContext } from "node:test";
+import { after, test, type TestContext } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
 import { type RunningChat, startChat } from "../../scripts/examples/chat/server.ts";
 import { type Browser, chromium, type Page, startChromium } from "../support/chromium.ts";
 import { projectFile, skipUnless } from "../support/runtime.ts";
 
-const withChromium = { ...skipUnless(chromium !== undefined, "Chromium is not installed"), timeout: 30_000 };
+const withChromium = { ...skipUnless(chromium !== undefined, "Chromium is not installed"), timeout: 60_000 };
 
-async function scene(t: TestContext): Promise<{ readonly chat: RunningChat; readonly browser: Browser }> {
+/** One for the file: it takes longer to start than the tests to run. */
+let started: Promise<Browser> | null = null;
+
+after(async () => await (await started)?.[Symbol.asyncDispose]());
+
+/** Where pages are opened. */
+type Tabs = Pick<Browser, "open">;
+
+/** A chat, and tabs that are closed when the test ends. */
+async function scene(t: TestContext): Promise<{ readonly chat: RunningChat; readonly browser: Tabs }> {
   const page = await readFile(projectFile("scripts/examples/chat/page.html"), "utf8");
   const chat = await startChat({ page });
   t.after(() => chat.close());
-  const browser = await startChromium();
-  t.after(() => browser[Symbol.asyncDispose]());
-  return { chat, browser };
+  const browser = await (started ??= startChromium());
+  const open = async (url: string): Promise<Page> => {
+    const tab = await browser.open(url);
+    t.after(() => tab.close().catch(() => {}));
+    return tab;
+  };
+  return { chat, browser: { open } };
 }
 
 /** Opens a room, under a name. */
-async function enter(browser: Browser, { port }: RunningChat, room: string, name: string): Promise<Page> {
+async function enter(browser: Tabs, { port }: RunningChat, room: string, name: string): Promise<Page> {
   const page = await browser.open(`http://127.0.0.1:${port}/${room}?name=${name}`);
   await shows(page, "#state", name);
   return page;

@@ -13,7 +13,7 @@ import { skipUnless } from "../support/runtime.ts";
 import { expectedEvents, playEvents } from "../support/websocket_events.ts";
 import { talking } from "../support/websocket_talk.ts";
 
-const options = { ...skipUnless(chromium !== undefined, "chromium is not installed"), timeout: 50_000 };
+const options = { ...skipUnless(chromium !== undefined, "chromium is not installed"), timeout: 60_000 };
 const tls = { cert: serverCert, key: serverKey };
 
 /** A page without anything, and the WebSockets of websocket_talk.ts. */

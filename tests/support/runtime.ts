@@ -140,7 +140,7 @@ export interface SpawnOptions {
   readonly cwd?: string;
   /** Written to its stdin, which is then ended. Default: nothing. */
   readonly stdin?: string | Uint8Array;
-  /** When to kill it; the promise then rejects. Default 10 000. */
+  /** When to kill it; the promise then rejects. Default 30 000, as the machine may be busy. */
   readonly timeoutMs?: number;
 }
 
@@ -150,7 +150,7 @@ export interface SpawnOptions {
  * @throws When it cannot be started or its time runs out; the message holds what it wrote.
  */
 export function spawn(command: string, args: readonly string[], options: SpawnOptions = {}): Promise<Finished> {
-  const { env = {}, cwd, stdin = "", timeoutMs = 10_000 } = options;
+  const { env = {}, cwd, stdin = "", timeoutMs = 30_000 } = options;
   return new Promise((resolve, reject) => {
     const child = spawnChild(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
     let stdout = "";

@@ -225,21 +225,20 @@ test("WebSocketMachine refuses a Close reason that is not UTF-8 with 1007 (RFC 6
 });
 
 test("Utf8Validator and readUtf8() agree with the platform's decoder on all short sequences (RFC 3629 §4)", () => {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  // Puts U+FFFD in the place of what is wrong, which no sequence below stands for: an exception for each takes long.
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const interesting = unhex(
     "00 41 7f 80 8f 90 9f a0 af bf c0 c1 c2 df e0 e1 ec ed ee ef f0 f1 f3 f4 f5 f7 f8 fe ff",
   );
   const validator = new Utf8Validator();
   const compare = (bytes: Uint8Array): void => {
-    let expected: string | null = null;
-    try {
-      expected = decoder.decode(bytes);
-    } catch { /* No UTF-8. */ }
-    assertEquals(readUtf8(bytes), expected, bytes.join());
+    const decoded = decoder.decode(bytes);
+    const expected = decoded.includes("\ufffd") ? null : decoded;
+    if (readUtf8(bytes) !== expected) throw new Error(`readUtf8() differs for ${bytes}`);
     validator.reset();
     let accepted = true;
     for (let i = 0; accepted && i < bytes.length; i++) accepted = validator.accepts(bytes, i, i + 1);
-    assert((accepted && validator.complete) === (expected !== null), bytes.join());
+    if ((accepted && validator.complete) !== (expected !== null)) throw new Error(`Utf8Validator differs for ${bytes}`);
   };
   for (const a of interesting) {
     compare(new Uint8Array([a]));
