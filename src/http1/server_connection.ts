@@ -420,10 +420,14 @@ export class ServerConnection implements AsyncDisposable {
 
   #sendHead(response: OutgoingResponse, body: SortedBody): ReturnType<ServerMachine["sendResponse"]> {
     const { status, reason, fields } = response;
-    const date = this.#settings.dateHeader ? httpDate(this.#settings.clock) : null;
-    const outcome = this.#machine.sendResponse({ status, reason, fields: pairsOf(fields) }, bodySize(body), date);
+    const head = { status, reason, fields: pairsOf(fields) };
+    const outcome = this.#machine.sendResponse(head, bodySize(body), this.#date);
     if (this.#settings.onResponse !== undefined) this.#tellResponse(status);
     return outcome;
+  }
+
+  get #date(): string | null {
+    return this.#settings.dateHeader ? httpDate(this.#settings.clock) : null;
   }
 
   #tellResponse(status: number): void {
@@ -509,7 +513,7 @@ export class ServerConnection implements AsyncDisposable {
   async #decideSwitch(response: OutgoingResponse, sorted: SortedBody): Promise<Next> {
     const { status, reason } = response;
     const machine = this.#machine;
-    const protocol = machine.checkSwitch({ status, reason, fields: pairsOf(response.fields) }, bodySize(sorted));
+    const plan = machine.checkSwitch({ status, reason, fields: pairsOf(response.fields) }, bodySize(sorted));
     if (this.#intake.awaitsContinue) await this.#intake.sendContinue();
     if (!machine.requestComplete && !await this.#intake.drain(this.#request!.body, true, () => this.#switchExpired())) {
       this.#pending!.reject(new UpgradeRejected("request-body", { status: 413 }));
@@ -517,10 +521,11 @@ export class ServerConnection implements AsyncDisposable {
       await this.#outlet.flush();
       return "close";
     }
-    this.#sendHead(response, sorted);
+    machine.sendSwitch(plan, this.#date);
+    if (this.#settings.onResponse !== undefined) this.#tellResponse(status);
     await this.#outlet.flush();
     if (this.#stopped !== null) return "close";
-    this.#handOver(protocol);
+    this.#handOver(plan.protocol);
     return "upgraded";
   }
 

@@ -2,6 +2,7 @@ import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import * as main from "../../mod.ts";
 import * as http1 from "../../src/http1/mod.ts";
+import { Http1Machine } from "../../src/http1/machine/http1_machine.ts";
 import * as proxy from "../../src/proxy/mod.ts";
 import * as net from "../../src/net/mod.ts";
 import * as bun from "../../src/net/bun/mod.ts";
@@ -40,10 +41,21 @@ const INTERNAL: ReadonlySet<string> = new Set([
   "gone",
   "cannotOpen",
   "offer",
+  "readHead",
+  "readBody",
+  "beginReading",
+  "beginWriting",
+  "endWriting",
+  "beginCycle",
 ]);
 
 /** What a caller can call of an object: the methods of its class, those with a symbol and accessors left out. */
 function methodsOf(prototype: object): string[] {
+  const inherited = prototype instanceof Http1Machine ? methodsOf(Http1Machine.prototype) : [];
+  return inherited.concat(ownMethodsOf(prototype));
+}
+
+function ownMethodsOf(prototype: object): string[] {
   return Object.entries(Object.getOwnPropertyDescriptors(prototype))
     .filter(([name, { value }]) => name !== "constructor" && !INTERNAL.has(name) && typeof value === "function")
     .map(([name]) => name);

@@ -373,6 +373,7 @@ export const http1Table: Table = {
     ["no head", () => asked().checkSwitch(wrong(undefined), "none"), "head"],
     ["no size", () => asked().checkSwitch({ status: 101, fields: [] }, wrong(undefined)), "body"],
   ],
+  "ServerMachine.sendSwitch": [["no plan", () => asked().sendSwitch(wrong(undefined), null), "plan"]],
   "ServerMachine.sendData": wrongBytes((bytes) => answering().sendData(wrong(bytes))),
   "ServerMachine.sendEnd": [["nothing for trailers", () => answering().sendEnd(wrong(undefined)), "trailers"]],
   "ServerMachine.take": TAKES_NOTHING,

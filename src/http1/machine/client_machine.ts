@@ -1,33 +1,31 @@
 /**
  * The client's side of one HTTP/1.1 connection, without a connection: messages in, bytes out; bytes in, events out.
+ * `client_connection.ts` drives it; what it shares with the server's machine is `http1_machine.ts`.
  *
- * The twin of `server_machine.ts`; one exchange at a time, nothing is pipelined.
+ * One exchange at a time: nothing is pipelined.
  *
  * @module
  */
 
-import { checkBytes, checkObject, checkOneOf, checkOptions, type Kinds, wrongType } from "../../bytes/arguments.ts";
-import { equalsIgnoringCase } from "../../bytes/ascii.ts";
-import { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
-import { SendBuffer } from "../../bytes/send_buffer.ts";
+import { checkObject, wrongType } from "../../bytes/arguments.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { type Field, Fields } from "../../semantics/fields.ts";
 import { type BodyFraming, isPersistent, responseFraming } from "./framing.ts";
-import { checkLeniency, type Http1Limits, type Leniency, limitsOf } from "./limits.ts";
-import type { RequestHead, ResponseHead, Version } from "../../semantics/message.ts";
-import { HeadParser } from "./parse_head.ts";
-import { type BodyDecoder, bodyDecoder } from "./read_body.ts";
 import {
-  announcedTrailers,
-  type BodySize,
-  checkBodySize,
-  requestSendFraming,
-  type SendFraming,
-} from "./send_framing.ts";
+  CLOSED,
+  Http1Machine,
+  type Http1MachineOptions,
+  MACHINE_OPTIONS,
+  NEED_DATA,
+  NEXT_CYCLE,
+  SWITCH_TAKEN,
+} from "./http1_machine.ts";
+import type { Leniency } from "./limits.ts";
+import type { RequestHead, ResponseHead, Version } from "../../semantics/message.ts";
+import { type BodySize, checkBodySize, requestSendFraming, writeFramedFields } from "./send_framing.ts";
 import { acceptedBy, agreedProtocol, type Proposal, proposalOf } from "../../semantics/switching.ts";
-import { BodyEncoder } from "./write_body.ts";
-import { inspectFields, listHas, NAME_CASES, type NameCase, writeField, writeRequestLine } from "./write_head.ts";
+import { inspectFields, listHas, writeRequestLine } from "./write_head.ts";
 
 /**
  * What {@linkcode ClientMachine.next} finds.
@@ -64,29 +62,9 @@ export interface OutgoingRequestHead {
   readonly hijack?: boolean | undefined;
 }
 
-/** What a machine can be told beforehand. */
-export interface ClientMachineOptions {
-  /** Bounds; see {@linkcode DEFAULT_LIMITS}. */
-  readonly limits?: Partial<Http1Limits> | undefined;
-  /** What is let pass; nothing by default. */
-  readonly leniency?: Leniency | undefined;
-  /** How field names are written. As given by default. */
-  readonly nameCase?: NameCase | undefined;
-}
+/** What a client's machine can be told beforehand. */
+export type ClientMachineOptions = Http1MachineOptions;
 
-const OPTIONS: Kinds<ClientMachineOptions> = {
-  limits: "object",
-  leniency: checkLeniency,
-  nameCase: (value, name) => checkOneOf(value, name, NAME_CASES),
-};
-
-type Reading = "idle" | "head" | "body" | "complete" | "switched" | "broken";
-type Writing = "idle" | "body" | "done";
-
-const NEED_DATA: ClientEvent = { type: "need-data" };
-const CLOSED: ClientEvent = { type: "closed" };
-const SWITCH_TAKEN: ClientEvent = { type: "paused", until: "switch-taken" };
-const NEXT_CYCLE: ClientEvent = { type: "paused", until: "next-cycle" };
 const NO_PROPOSAL: Proposal = { type: "none", why: "not-requested" };
 
 /**
@@ -105,26 +83,13 @@ const NO_PROPOSAL: Proposal = { type: "none", why: "not-requested" };
  * assertEquals(new TextDecoder().decode(machine.takeTrailing().bytes), "SSH-2.0");
  * ```
  */
-export class ClientMachine {
-  readonly #limits: Http1Limits;
-  readonly #leniency: Leniency;
-  readonly #nameCase: NameCase;
-  readonly #parser: HeadParser<"response">;
-  readonly #in: ReceiveBuffer = new ReceiveBuffer();
-  readonly #out: SendBuffer = new SendBuffer();
-  #reading: Reading = "idle";
-  #writing: Writing = "idle";
-  #eof = false;
-  #persistent = true;
+export class ClientMachine extends Http1Machine<"response"> {
   #asksToClose = false;
-  #decoder: BodyDecoder | null = null;
-  #encoder: BodyEncoder | null = null;
   #proposal: Proposal = NO_PROPOSAL;
   #method = "";
   #informational = 0;
   /** The version that the server has last answered with: one of 1.0 gets no chunks (RFC 9112 §6.1). */
   #peer: Version = "1.1";
-  #announced: string | null = null;
   #hijack = false;
 
   /**
@@ -135,21 +100,17 @@ export class ClientMachine {
    * @throws {RangeError} A limit is below 0.
    */
   constructor(options: ClientMachineOptions = {}) {
-    checkOptions(options, OPTIONS);
-    this.#limits = limitsOf(options.limits);
-    this.#leniency = options.leniency ?? {};
-    this.#nameCase = options.nameCase ?? "as-given";
-    this.#parser = new HeadParser("response", this.#limits, this.#leniency);
+    super("response", options, MACHINE_OPTIONS);
   }
 
   /** Whether a request may be sent. Not while bytes wait that answer none: they would be taken for its response. */
   get idle(): boolean {
-    return this.#writing === "idle" && this.#reading === "idle" && this.#in.length === 0 && !this.#eof;
+    return this.writing === "idle" && this.reading === "head" && !this.hasBuffered && !this.ended;
   }
 
   /** Whether the connection may go on after this exchange, as far as is known now. */
   get persistent(): boolean {
-    return this.#persistent && this.#reading !== "broken";
+    return this.lasts && this.reading !== "broken";
   }
 
   /**
@@ -163,28 +124,17 @@ export class ClientMachine {
 
   /** Whether the request is sent completely. */
   get requestSent(): boolean {
-    return this.#writing !== "body";
+    return this.writing !== "body";
   }
 
   /** Whether the response has come completely. */
   get responseComplete(): boolean {
-    return this.#reading === "complete";
+    return this.reading === "complete";
   }
 
   /** What the request that was sent last proposes. */
   get proposal(): Proposal {
     return this.#proposal;
-  }
-
-  /** Adds received bytes; the machine may keep them. It holds as much as it is given: give it more on `need-data`. */
-  receive(bytes: Uint8Array): void {
-    if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
-    this.#in.push(bytes);
-  }
-
-  /** Says that nothing more will come. */
-  receiveEof(): void {
-    this.#eof = true;
   }
 
   /**
@@ -202,84 +152,30 @@ export class ClientMachine {
     const version = head.version ?? "1.1";
     const sent = inspectFields(head.fields);
     const plan = requestSendFraming(head.method, version === "1.1" ? this.#peer : version, body, sent);
-    const mark = this.#out.mark();
+    const mark = this.out.mark();
     try {
-      writeRequestLine(this.#out, head.method, head.target, version);
-      this.#writeFields(head.fields, plan);
-      this.#out.text("\r\n");
+      writeRequestLine(this.out, head.method, head.target, version);
+      writeFramedFields(this.out, head.fields, plan, false, this.nameCase);
+      this.out.text("\r\n");
     } catch (error) {
-      this.#out.rewind(mark);
+      this.out.rewind(mark);
       throw error;
     }
     this.#method = head.method;
     const proposes = head.method === "CONNECT" || sent.upgrade !== null;
-    this.#proposal = proposes ? sentProposal(head, version, this.#leniency) : NO_PROPOSAL;
-    this.#persistent = !listHas(sent.connection, "close") &&
+    this.#proposal = proposes ? sentProposal(head, version, this.leniency) : NO_PROPOSAL;
+    this.lasts = !listHas(sent.connection, "close") &&
       (version === "1.1" || listHas(sent.connection, "keep-alive"));
-    this.#asksToClose = !this.#persistent;
-    this.#announced = sent.trailer;
+    this.#asksToClose = !this.lasts;
     this.#hijack = head.hijack ?? false;
-    this.#encoder = new BodyEncoder(plan.framing);
-    this.#writing = "body";
-    this.#reading = "head";
     this.#informational = 0;
-  }
-
-  #writeFields(fields: readonly Field[], plan: SendFraming): void {
-    for (let i = 0; i < fields.length; i++) {
-      const name = fields[i]![0];
-      if (plan.dropLength && equalsIgnoringCase(name, "content-length")) continue;
-      if (plan.dropCoding && equalsIgnoringCase(name, "transfer-encoding")) continue;
-      writeField(this.#out, name, fields[i]![1], this.#nameCase);
-    }
-    if (plan.add !== null) writeField(this.#out, plan.add[0], plan.add[1], this.#nameCase);
-  }
-
-  /**
-   * Writes body data.
-   *
-   * @throws {StateError} `body-length`, or `done` when no body is being sent.
-   */
-  sendData(bytes: Uint8Array): void {
-    if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
-    if (this.#writing !== "body") throw new StateError("done", "Cannot send data: no request body is being sent");
-    this.#encoder!.data(this.#out, bytes);
-  }
-
-  /**
-   * Ends the request.
-   *
-   * @param trailers Sent if the body is chunked and `Trailer` announced them.
-   * @throws {StateError} `body-length`: the body is shorter than announced; `done` when no body is being sent.
-   */
-  sendEnd(trailers: Fields | null): void {
-    if (trailers !== null) checkObject(trailers, "trailers");
-    if (this.#writing !== "body") throw new StateError("done", "Cannot end the request: none is being sent");
-    const kept = trailers === null ? null : announcedTrailers(trailers, this.#announced);
-    this.#encoder!.end(this.#out, kept, this.#nameCase);
-    this.#encoder = null;
-    this.#writing = "done";
+    this.beginWriting(plan.framing, sent.trailer);
   }
 
   /** Gives up the rest of the request body: the connection is not used again. */
   abandonRequest(): void {
-    this.#persistent = false;
-    this.#encoder = null;
-    this.#writing = "done";
-  }
-
-  /** Takes the bytes that are to be sent, in order. */
-  take(): Uint8Array[] {
-    return this.#out.take();
-  }
-
-  /**
-   * Lets go of the memory of what was taken. Never needed, but cheaper.
-   *
-   * @param again Whether it is used again: nobody holds it any more. True by default.
-   */
-  recycle(again = true): void {
-    this.#out.recycle(again);
+    this.lasts = false;
+    this.endWriting();
   }
 
   /**
@@ -291,19 +187,17 @@ export class ClientMachine {
     try {
       return this.#next();
     } catch (error) {
-      this.#reading = "broken";
-      throw error instanceof ProtocolError ? Object.assign(error, { status: 502 }) : error;
+      this.reading = "broken";
+      throw error instanceof ProtocolError ? asBadGateway(error) : error;
     }
   }
 
   #next(): ClientEvent {
-    switch (this.#reading) {
-      case "idle":
-        return this.#unasked();
+    switch (this.reading) {
       case "head":
-        return this.#head();
+        return this.writing === "idle" ? this.#unasked() : this.#head();
       case "body":
-        return this.#body();
+        return this.readBody();
       case "complete":
         return NEXT_CYCLE;
       case "switched":
@@ -311,37 +205,33 @@ export class ClientMachine {
       case "broken":
         return CLOSED;
       default:
-        return this.#reading satisfies never;
+        return this.reading satisfies never;
     }
   }
 
   #unasked(): ClientEvent {
-    if (this.#in.length > 0) {
+    if (this.hasBuffered) {
       throw new ProtocolError("unexpected-message", "Cannot take bytes that answer no request", "RFC 9112 §9.2");
     }
-    if (!this.#eof) return NEED_DATA;
-    this.#reading = "broken";
+    if (!this.ended) return NEED_DATA;
+    this.reading = "broken";
     return CLOSED;
   }
 
   #head(): ClientEvent {
-    const buffer = this.#in;
-    const { start } = buffer;
-    const end = buffer.length === 0 ? -1 : this.#parser.parse(buffer.bytes, start, buffer.end);
-    if (end === -1) {
-      if (!this.#eof) return NEED_DATA;
+    const head = this.readHead();
+    if (head === null) {
+      if (!this.ended) return NEED_DATA;
       throw new ProtocolError("truncated", "Cannot read the response: the connection ended", "RFC 9112 §8");
     }
-    const head = this.#parser.take(buffer.bytes, start, end);
-    buffer.start = end;
     return head.status < 200 && head.status !== 101 ? this.#count(head) : this.#final(head);
   }
 
   #count(head: ResponseHead): ClientEvent {
-    if (++this.#informational > this.#limits.maxInformational) {
+    if (++this.#informational > this.limits.maxInformational) {
       throw new ProtocolError(
         "too-many-informational",
-        `Cannot take more than ${this.#limits.maxInformational} informational responses`,
+        `Cannot take more than ${this.limits.maxInformational} informational responses`,
         "RFC 9110 §15.2",
       );
     }
@@ -349,16 +239,15 @@ export class ClientMachine {
   }
 
   #final(head: ResponseHead): ClientEvent {
-    if (acceptedBy(this.#proposal, head, this.#leniency) || this.#hijacks(head)) {
-      this.#reading = "switched";
+    if (acceptedBy(this.#proposal, head, this.leniency) || this.#hijacks(head)) {
+      this.reading = "switched";
       return { type: "switched", head, protocol: head.status === 101 ? agreedProtocol(head.fields) : null };
     }
     this.#peer = head.version;
     const framing = responseFraming(head, this.#method);
     const conflicting = framing.type === "chunked" && head.fields.has("content-length");
-    if (!isPersistent(head) || conflicting || framing.type === "until-close") this.#persistent = false;
-    this.#decoder = bodyDecoder(framing, this.#limits, this.#leniency);
-    this.#reading = this.#decoder === null ? "complete" : "body";
+    if (!isPersistent(head) || conflicting || framing.type === "until-close") this.lasts = false;
+    this.beginReading(framing);
     return { type: "response", head, framing };
   }
 
@@ -366,15 +255,6 @@ export class ClientMachine {
   #hijacks(head: ResponseHead): boolean {
     return this.#hijack && this.#proposal.type === "upgrade" && head.status === 200 &&
       responseFraming(head, this.#method).type === "until-close";
-  }
-
-  #body(): ClientEvent {
-    const part = this.#decoder!.next(this.#in, this.#eof);
-    if (part.type === "end") {
-      this.#decoder = null;
-      this.#reading = "complete";
-    }
-    return part;
   }
 
   /**
@@ -385,25 +265,17 @@ export class ClientMachine {
    */
   nextCycle(): boolean {
     if (!this.persistent) return false;
-    if (this.#reading !== "complete" || this.#writing !== "done") {
+    if (this.reading !== "complete" || this.writing !== "done") {
       throw new StateError("busy", "Cannot begin an exchange: the one before is not over");
     }
-    this.#in.release();
-    this.#reading = "idle";
-    this.#writing = "idle";
+    this.beginCycle();
     return true;
   }
+}
 
-  /**
-   * Takes the bytes that were received and belong to no message of this machine: after a switch, those of the new
-   * protocol. The machine is of no use afterwards.
-   *
-   * @returns The bytes, and whether the peer has ended its side behind them.
-   */
-  takeTrailing(): { readonly bytes: Uint8Array; readonly eof: boolean } {
-    this.#reading = "broken";
-    return { bytes: this.#in.takeAll(), eof: this.#eof };
-  }
+/** The same error with the status that a gateway answers with, whatever the server did wrong (RFC 9110 §15.6.3). */
+function asBadGateway({ code, message, rfc }: ProtocolError): ProtocolError {
+  return new ProtocolError(code, message.slice(0, -` (${rfc})`.length), rfc, 502);
 }
 
 function sentProposal(head: OutgoingRequestHead, version: Version, leniency: Leniency): Proposal {

@@ -6,13 +6,14 @@
 
 import { outOfRange, wrongType } from "../../bytes/arguments.ts";
 import { equalsIgnoringCase, trimOws } from "../../bytes/ascii.ts";
+import type { SendBuffer } from "../../bytes/send_buffer.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { type Field, Fields, quoted, splitList } from "../../semantics/fields.ts";
 import { type BodyFraming, CHUNKED, NO_BODY, parseLength, statusHasBody, UNTIL_CLOSE } from "./framing.ts";
 import type { Version } from "../../semantics/message.ts";
 import { isAllowedTrailer } from "./read_body.ts";
 import { transferCodings } from "./transfer_coding.ts";
-import type { SentFields } from "./write_head.ts";
+import { type NameCase, type SentFields, writeField } from "./write_head.ts";
 
 /** The size of a body that is about to be sent: in bytes, `"unknown"` for a stream, `"none"` where there is no body. */
 export type BodySize = number | "unknown" | "none";
@@ -133,6 +134,30 @@ function givenLength(given: string, body: number | "unknown"): SendFraming {
     throw new StateError("body-length", `Cannot send a body of ${body} bytes with Content-Length ${bytes}`);
   }
   return { framing: { type: "length", bytes }, dropLength: false, dropCoding: true, add: null };
+}
+
+/**
+ * Writes the caller's fields, but for those that `framing` leaves out, and the one that it adds.
+ *
+ * @param dropTrailer Whether Trailer is left out.
+ * @throws {TypeError} A field cannot be sent.
+ */
+export function writeFramedFields(
+  out: SendBuffer,
+  fields: readonly Field[],
+  framing: SendFraming,
+  dropTrailer: boolean,
+  nameCase: NameCase,
+): void {
+  const { dropLength, dropCoding, add } = framing;
+  for (let i = 0; i < fields.length; i++) {
+    const [name, value] = fields[i]!;
+    if (dropLength && equalsIgnoringCase(name, "content-length")) continue;
+    if (dropCoding && equalsIgnoringCase(name, "transfer-encoding")) continue;
+    if (dropTrailer && equalsIgnoringCase(name, "trailer")) continue;
+    writeField(out, name, value, nameCase);
+  }
+  if (add !== null) writeField(out, add[0], add[1], nameCase);
 }
 
 /** Those of `trailers` that were announced in Trailer and may stand there (RFC 9110 §6.5.1, §6.6.2). */

@@ -1,29 +1,33 @@
 /**
  * The server's side of one HTTP/1.1 connection, without a connection: bytes in, events out; messages in, bytes out.
+ * `server_connection.ts` drives it; what it shares with the client's machine is `http1_machine.ts`.
  *
- * Pure and told everything: it never waits and asks no clock. A driver reads when `next()` says `need-data`, and at no
- * other time; so nobody reads while a switch is undecided.
+ * It never waits and asks no clock. A driver reads when `next()` says `need-data` and at no other time, so nothing is
+ * read while a switch is undecided.
  *
  * @module
  */
 
-import { checkBytes, checkObject, checkOneOf, checkOptions, type Kinds, wrongType } from "../../bytes/arguments.ts";
+import { checkObject, type Kinds, wrongType } from "../../bytes/arguments.ts";
 import { equalsIgnoringCase } from "../../bytes/ascii.ts";
-import { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
-import { SendBuffer } from "../../bytes/send_buffer.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { type Field, type Fields, quoted } from "../../semantics/fields.ts";
 import { type BodyFraming, isPersistent, requestFraming } from "./framing.ts";
-import { checkLeniency, type Http1Limits, type Leniency, limitsOf } from "./limits.ts";
+import {
+  CLOSED,
+  Http1Machine,
+  type Http1MachineOptions,
+  MACHINE_OPTIONS,
+  NEED_DATA,
+  NEXT_CYCLE,
+  SWITCH_TAKEN,
+} from "./http1_machine.ts";
 import type { RequestHead, Version } from "../../semantics/message.ts";
-import { HeadParser } from "./parse_head.ts";
-import { type BodyDecoder, bodyDecoder } from "./read_body.ts";
-import { announcedTrailers, type BodySize, checkBodySize, responseSendFraming } from "./send_framing.ts";
+import { type BodySize, checkBodySize, responseSendFraming } from "./send_framing.ts";
 import { opensTunnel, type Proposal, proposalOf, protocolOf } from "../../semantics/switching.ts";
 import { isHostAndPort, parseTarget } from "../../semantics/target.ts";
-import { BodyEncoder } from "./write_body.ts";
-import { listHas, NAME_CASES, type NameCase } from "./write_head.ts";
+import { listHas } from "./write_head.ts";
 import { inspected, type InspectedHead, type OutgoingResponseHead, ResponseHeads } from "./write_response.ts";
 
 /**
@@ -63,34 +67,24 @@ export type ResponseOutcome =
   | { readonly type: "response"; readonly framing: BodyFraming }
   | { readonly type: "switched"; readonly protocol: string | null };
 
-/** What a machine can be told beforehand. */
-export interface ServerMachineOptions {
-  /** Bounds; see {@linkcode DEFAULT_LIMITS}. */
-  readonly limits?: Partial<Http1Limits> | undefined;
-  /** What is let pass; nothing by default. */
-  readonly leniency?: Leniency | undefined;
-  /** How field names are written. As given by default. */
-  readonly nameCase?: NameCase | undefined;
+/** A switch that is possible; see {@linkcode ServerMachine.checkSwitch}. */
+export interface SwitchPlan {
+  /** The protocol of the 101, or `null` for a tunnel. */
+  readonly protocol: string | null;
+  /** @ignore The head, with what was found in it. */
+  readonly head: InspectedHead;
+}
+
+/** What a server's machine can be told beforehand. */
+export interface ServerMachineOptions extends Http1MachineOptions {
   /** Whether a connection serves more than one request. True by default. */
   readonly keepAlive?: boolean | undefined;
 }
 
-const OPTIONS: Kinds<ServerMachineOptions> = {
-  limits: "object",
-  leniency: checkLeniency,
-  nameCase: (value, name) => checkOneOf(value, name, NAME_CASES),
-  keepAlive: "boolean",
-};
+const OPTIONS: Kinds<ServerMachineOptions> = { ...MACHINE_OPTIONS, keepAlive: "boolean" };
 
-type Reading = "head" | "body" | "complete" | "broken";
-type Writing = "idle" | "head" | "body" | "done" | "switched";
-
-const NEED_DATA: ServerEvent = { type: "need-data" };
-const CLOSED: ServerEvent = { type: "closed" };
 const NO_PROPOSAL: Proposal = { type: "none", why: "not-requested" };
 const SWITCH_UNDECIDED: ServerEvent = { type: "paused", until: "switch-decided" };
-const SWITCH_TAKEN: ServerEvent = { type: "paused", until: "switch-taken" };
-const NEXT_CYCLE: ServerEvent = { type: "paused", until: "next-cycle" };
 
 /**
  * The server's machine.
@@ -108,26 +102,13 @@ const NEXT_CYCLE: ServerEvent = { type: "paused", until: "next-cycle" };
  * assertEquals(new TextDecoder().decode(machine.take()[0]), "HTTP/1.1 204 No Content\r\n\r\n");
  * ```
  */
-export class ServerMachine {
-  readonly #limits: Http1Limits;
-  readonly #leniency: Leniency;
-  readonly #nameCase: NameCase;
-  readonly #parser: HeadParser<"request">;
-  readonly #in: ReceiveBuffer = new ReceiveBuffer();
-  readonly #out: SendBuffer = new SendBuffer();
+export class ServerMachine extends Http1Machine<"request"> {
   readonly #heads: ResponseHeads;
-  #reading: Reading = "head";
-  #writing: Writing = "idle";
-  #eof = false;
   #keepAlive: boolean;
-  #persistent = true;
-  #decoder: BodyDecoder | null = null;
-  #encoder: BodyEncoder | null = null;
   #proposal: Proposal = NO_PROPOSAL;
   #method = "";
   #version: Version = "1.1";
   #takesTrailers = false;
-  #announced: string | null = null;
   #knownHost: string | null = null;
   #endsByClose = false;
 
@@ -139,38 +120,24 @@ export class ServerMachine {
    * @throws {RangeError} A limit is below 0.
    */
   constructor(options: ServerMachineOptions = {}) {
-    checkOptions(options, OPTIONS);
-    this.#limits = limitsOf(options.limits);
-    this.#leniency = options.leniency ?? {};
-    this.#nameCase = options.nameCase ?? "as-given";
-    this.#heads = new ResponseHeads(this.#out, this.#nameCase);
+    super("request", options, OPTIONS);
+    this.#heads = new ResponseHeads(this.out, this.nameCase);
     this.#keepAlive = options.keepAlive ?? true;
-    this.#parser = new HeadParser("request", this.#limits, this.#leniency);
-  }
-
-  /** Whether bytes of a head have come that is not complete. */
-  get headBegun(): boolean {
-    return this.#reading === "head" && this.#parser.begun;
   }
 
   /** Whether the request that was announced has come completely. */
   get requestComplete(): boolean {
-    return this.#reading === "complete";
-  }
-
-  /** Whether bytes wait that were received and not understood yet. */
-  get hasBuffered(): boolean {
-    return this.#in.length > 0;
+    return this.reading === "complete" || this.reading === "switched";
   }
 
   /** Whether a response head may still be sent for the request that came last, or for the one that broke the rules. */
   get canRespond(): boolean {
-    return this.#writing === "idle" || this.#writing === "head";
+    return this.writing === "idle" || this.writing === "head";
   }
 
   /** Whether the connection may go on after this exchange, as far as is known now. */
   get persistent(): boolean {
-    return this.#persistent && this.#keepAlive && this.#reading !== "broken";
+    return this.lasts && this.#keepAlive && this.reading !== "broken";
   }
 
   /** Whether only the end of the connection ends the response at hand. */
@@ -180,18 +147,7 @@ export class ServerMachine {
 
   /** Whether the head of a response was sent and its end was not. */
   get responding(): boolean {
-    return this.#writing === "body";
-  }
-
-  /** Adds received bytes; the machine may keep them. It holds as much as it is given: give it more on `need-data`. */
-  receive(bytes: Uint8Array): void {
-    if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
-    this.#in.push(bytes);
-  }
-
-  /** Says that nothing more will come. */
-  receiveEof(): void {
-    this.#eof = true;
+    return this.writing === "body";
   }
 
   /** From now on the exchange at hand is the last one, and its response says so if its head is not sent yet. */
@@ -208,65 +164,57 @@ export class ServerMachine {
     try {
       return this.#next();
     } catch (error) {
-      this.#reading = "broken";
+      this.reading = "broken";
       throw error;
     }
   }
 
   #next(): ServerEvent {
-    switch (this.#reading) {
+    switch (this.reading) {
       case "head":
         return this.#head();
       case "body":
-        return this.#body();
+        return this.readBody();
       case "complete":
-        if (this.#writing === "switched") return SWITCH_TAKEN;
-        return this.#proposal.type !== "none" && this.#writing === "head" ? SWITCH_UNDECIDED : NEXT_CYCLE;
+        return this.#proposal.type !== "none" && this.writing === "head" ? SWITCH_UNDECIDED : NEXT_CYCLE;
+      case "switched":
+        return SWITCH_TAKEN;
       case "broken":
         return CLOSED;
       default:
-        return this.#reading satisfies never;
+        return this.reading satisfies never;
     }
   }
 
   #head(): ServerEvent {
-    const buffer = this.#in;
-    const { start } = buffer;
-    const end = buffer.length === 0 ? -1 : this.#parser.parse(buffer.bytes, start, buffer.end);
-    if (end === -1) return this.#headMissing();
-    const head = this.#parser.take(buffer.bytes, start, end);
-    buffer.start = end;
-    return this.#begin(head);
-  }
-
-  #headMissing(): ServerEvent {
-    if (!this.#eof) return NEED_DATA;
-    if (this.#parser.begun) {
+    const head = this.readHead();
+    if (head !== null) return this.#begin(head);
+    if (!this.ended) return NEED_DATA;
+    if (this.headBegun) {
       throw new ProtocolError("truncated", "Cannot read the request: the connection ended in its head", "RFC 9112 §8");
     }
-    this.#reading = "broken";
+    this.reading = "broken";
     return CLOSED;
   }
 
   #begin(head: RequestHead): ServerEvent {
-    this.#writing = "head";
+    this.writing = "head";
     this.#method = head.method;
     this.#version = head.version;
-    this.#persistent = isPersistent(head);
+    this.lasts = isPersistent(head);
     this.#proposal = NO_PROPOSAL;
     if (head.target.charCodeAt(0) !== 0x2f || head.method === "CONNECT") parseTarget(head.method, head.target);
     this.#checkHost(head);
-    const framing = requestFraming(head, this.#leniency);
-    if (framing.type === "chunked" && head.fields.has("content-length")) this.#persistent = false;
-    this.#proposal = proposalOf(head, this.#leniency);
+    const framing = requestFraming(head, this.leniency);
+    if (framing.type === "chunked" && head.fields.has("content-length")) this.lasts = false;
+    this.#proposal = proposalOf(head, this.leniency);
     this.#takesTrailers = head.fields.has("te") && head.fields.hasToken("te", "trailers");
-    this.#decoder = bodyDecoder(framing, this.#limits, this.#leniency);
-    this.#reading = this.#decoder === null ? "complete" : "body";
+    this.beginReading(framing);
     return { type: "request", head, framing, proposal: this.#proposal, expectsContinue: this.#expects(head) };
   }
 
   #checkHost(head: RequestHead): void {
-    if (this.#leniency.anyHost === true) return;
+    if (this.leniency.anyHost === true) return;
     const hosts = head.fields.getAll("host");
     if (hosts.length === 0 && head.version === "1.0") return;
     if (hosts.length !== 1) throw badHost(hosts.length === 0 ? "it is missing" : "there are several");
@@ -282,16 +230,7 @@ export class ServerMachine {
     if (unknown !== undefined) {
       throw new ProtocolError("unknown-expectation", `Cannot meet ${quoted(unknown)}`, "RFC 9110 §10.1.1", 417);
     }
-    return expectations.length > 0 && this.#decoder !== null;
-  }
-
-  #body(): ServerEvent {
-    const part = this.#decoder!.next(this.#in, this.#eof);
-    if (part.type === "end") {
-      this.#decoder = null;
-      this.#reading = "complete";
-    }
-    return part;
+    return expectations.length > 0 && this.reading === "body";
   }
 
   /**
@@ -302,7 +241,7 @@ export class ServerMachine {
    */
   sendInformational(status: number, fields: readonly Field[]): void {
     if (typeof status !== "number") throw wrongType("status", "a number", status);
-    if (this.#writing !== "head") throw headSent("an informational response");
+    if (this.writing !== "head") throw headSent("an informational response");
     if (status < 100 || status > 199 || status === 101) {
       throw new StateError("bad-status", `Cannot send ${status} as an informational response`);
     }
@@ -332,7 +271,11 @@ export class ServerMachine {
     checkObject(head, "head");
     checkBodySize(body);
     if (!this.canRespond) throw headSent("a response");
-    if (this.switches(head.status)) return this.#switch(inspected(head), body, date);
+    if (this.switches(head.status)) {
+      const plan = this.checkSwitch(head, body);
+      this.sendSwitch(plan, date);
+      return { type: "switched", protocol: plan.protocol };
+    }
     if (head.status < 200) {
       throw new StateError("bad-status", `Cannot answer with ${head.status}: it is not a final status`);
     }
@@ -346,92 +289,49 @@ export class ServerMachine {
   }
 
   /**
-   * Whether a response may switch protocols, asked before anything is done for it.
+   * Whether a response may switch protocols, asked before anything is done for it. `sendSwitch()` sends it then.
    *
-   * @returns The protocol of the 101, or `null` for a tunnel.
    * @throws {StateError} `no-switch` or `upgrade-body`, as `sendResponse` does.
    */
-  checkSwitch(head: OutgoingResponseHead, body: BodySize): string | null {
+  checkSwitch(head: OutgoingResponseHead, body: BodySize): SwitchPlan {
     checkBodySize(body);
-    return this.#checkSwitch(inspected(head), body);
-  }
-
-  #checkSwitch({ status, sent }: InspectedHead, body: BodySize): string | null {
-    const protocol = status === 101 ? protocolOf(this.#proposal, sent.upgrade) : null;
+    const found = inspected(head);
+    const protocol = found.status === 101 ? protocolOf(this.#proposal, found.sent.upgrade) : null;
     if (body !== "none" && body !== 0) {
-      throw new StateError("upgrade-body", `Cannot send a body with the ${status} that switches protocols`);
+      throw new StateError("upgrade-body", `Cannot send a body with the ${found.status} that switches protocols`);
     }
-    return protocol;
+    return { protocol, head: found };
   }
 
-  #switch(head: InspectedHead, body: BodySize, date: string | null): ResponseOutcome {
-    const protocol = this.#checkSwitch(head, body);
-    if (this.#reading !== "complete") {
+  /**
+   * Sends the response that `checkSwitch()` found possible for this request: what follows is not HTTP.
+   *
+   * @param plan From `checkSwitch()`.
+   * @param date The value of Date, added unless the caller wrote one; `null` for none.
+   * @throws {StateError} `busy`: the request is not complete; `head-sent`. Nothing is written then.
+   * @throws {TypeError} A field or the reason cannot be sent. Nothing is written then.
+   */
+  sendSwitch(plan: SwitchPlan, date: string | null): void {
+    checkObject(plan, "plan");
+    if (!this.canRespond) throw headSent("a response");
+    if (this.reading !== "complete") {
       throw new StateError("busy", "Cannot switch protocols: the request is not complete (RFC 9110 §7.8)");
     }
-    this.#heads.switching(head, this.#version, protocol, date);
-    this.#writing = "switched";
-    return { type: "switched", protocol };
+    this.#heads.switching(plan.head, this.#version, plan.protocol, date);
+    this.reading = this.writing = "switched";
   }
 
   #respond(head: InspectedHead, body: BodySize, date: string | null): ResponseOutcome {
     const { status, sent } = head;
     const plan = responseSendFraming(this.#method, status, this.#version, body, sent);
-    const refusedConnect = this.#method === "CONNECT" && this.#leniency.keepAfterRefusedConnect !== true;
+    const refusedConnect = this.#method === "CONNECT" && this.leniency.keepAfterRefusedConnect !== true;
     const closes = refusedConnect || plan.framing.type === "until-close" || listHas(sent.connection, "close");
     const persistent = this.persistent && !closes;
     this.#heads.final(head, this.#version, plan, persistent, date);
-    this.#persistent = persistent;
+    this.lasts = persistent;
     this.#endsByClose = plan.framing.type === "until-close";
-    this.#writing = "body";
-    this.#encoder = new BodyEncoder(plan.framing);
-    this.#announced = this.#takesTrailers ? sent.trailer : null;
+    this.beginWriting(plan.framing, this.#takesTrailers ? sent.trailer : null);
     return { type: "response", framing: plan.framing };
-  }
-
-  /**
-   * Writes body data.
-   *
-   * @throws {StateError} `body-length`, or `done` when no body is being sent.
-   */
-  sendData(bytes: Uint8Array): void {
-    if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
-    if (this.#writing !== "body") throw new StateError("done", "Cannot send data: no response body is being sent");
-    this.#encoder!.data(this.#out, bytes);
-  }
-
-  /**
-   * Ends the response.
-   *
-   * @param trailers Sent if the body is chunked, the request said `TE: trailers`, and `Trailer` announced them.
-   * @throws {StateError} `body-length`: the body is shorter than announced; `done` when no body is being sent.
-   */
-  sendEnd(trailers: Fields | null): void {
-    if (trailers !== null) checkObject(trailers, "trailers");
-    if (this.#writing !== "body") throw new StateError("done", "Cannot end the response: none is being sent");
-    const kept = trailers === null ? null : announcedTrailers(trailers, this.#announced);
-    this.#encoder!.end(this.#out, kept, this.#nameCase);
-    this.#encoder = null;
-    this.#writing = "done";
-  }
-
-  /** How many bytes `take()` would give. */
-  get unsentBytes(): number {
-    return this.#out.length;
-  }
-
-  /** Takes the bytes that are to be sent, in order. */
-  take(): Uint8Array[] {
-    return this.#out.take();
-  }
-
-  /**
-   * Lets go of the memory of what was taken. Never needed, but cheaper.
-   *
-   * @param again Whether it is used again: nobody holds it any more. True by default.
-   */
-  recycle(again = true): void {
-    this.#out.recycle(again);
   }
 
   /**
@@ -441,27 +341,14 @@ export class ServerMachine {
    * @throws {StateError} `busy`: the request or the response is not complete.
    */
   nextCycle(): boolean {
-    if (this.#writing !== "done") throw new StateError("busy", "Cannot begin an exchange: a response is being sent");
+    if (this.writing !== "done") throw new StateError("busy", "Cannot begin an exchange: a response is being sent");
     if (!this.persistent) return false;
-    if (this.#reading !== "complete") throw new StateError("busy", "Cannot begin an exchange: the request is not over");
-    this.#in.release();
-    this.#reading = "head";
-    this.#writing = "idle";
+    if (this.reading !== "complete") throw new StateError("busy", "Cannot begin an exchange: the request is not over");
+    this.beginCycle();
     this.#method = "";
     this.#version = "1.1";
     this.#proposal = NO_PROPOSAL;
     return true;
-  }
-
-  /**
-   * Takes the bytes that were received and belong to no message of this machine: after a switch, those of the new
-   * protocol. The machine is of no use afterwards.
-   *
-   * @returns The bytes, and whether the peer has ended its side behind them.
-   */
-  takeTrailing(): { readonly bytes: Uint8Array; readonly eof: boolean } {
-    this.#reading = "broken";
-    return { bytes: this.#in.takeAll(), eof: this.#eof };
   }
 }
 

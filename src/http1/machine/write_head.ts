@@ -111,12 +111,6 @@ export interface SentFields {
   readonly date: boolean;
 }
 
-/** Refuses what is no list of pairs of texts. */
-export function checkFields(fields: readonly Field[]): void {
-  if (!Array.isArray(fields)) throw wrongType("fields", "an array of pairs [name, value]", fields);
-  for (let i = 0; i < fields.length; i++) checkField(fields[i]!, i);
-}
-
 function checkField(field: Field, i: number): void {
   if (!Array.isArray(field)) throw wrongType(`fields[${i}]`, "a pair [name, value]", field);
   checkFieldName(field[0]);
@@ -177,6 +171,7 @@ export function listHas(list: string, token: string): boolean {
   return list.split(",").some((element) => equalsIgnoringCase(trimOws(element), token));
 }
 
+/** The registered phrases: the registry of HTTP status codes. */
 const REASONS: Readonly<Record<number, string>> = {
   100: "Continue",
   101: "Switching Protocols",
@@ -246,8 +241,3 @@ const REASONS: Readonly<Record<number, string>> = {
 const LINES: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(REASONS).map(([status, reason]) => [status, `${status} ${reason}\r\n`]),
 );
-
-/** The registered reason phrase of a status, or the empty text. */
-export function reasonPhrase(status: number): string {
-  return REASONS[status] ?? "";
-}
