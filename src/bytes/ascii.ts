@@ -1,7 +1,6 @@
 /**
- * Character classes of the HTTP grammar as tables over one byte, and comparisons that ignore ASCII case.
- *
- * Knows nothing of messages.
+ * Character classes of the HTTP grammar as tables over one byte, and comparisons that ignore ASCII case. Every reader and
+ * writer of messages uses them.
  *
  * @module
  */
@@ -18,10 +17,10 @@ export const CR = 0x0d;
 export const LF = 0x0a;
 /** Space. */
 export const SP = 0x20;
-/** Horizontal tab. */
-export const HTAB = 0x09;
 /** Colon. */
 export const COLON = 0x3a;
+
+const HTAB = 0x09;
 
 const CLASSES: Uint8Array = classTable();
 const HEX: Int8Array = hexTable();

@@ -1,6 +1,7 @@
 /**
- * Memory for what is about to be sent, used again by whoever is next. A connection that sends nothing keeps none; and a
- * fresh piece is filled with zeros, its pages asked of the system, which takes longer than what is copied into it.
+ * Memory for what is about to be sent, shared by all connections. `SendBuffer` takes pieces and gives them back. A
+ * connection that sends nothing keeps no memory, and used memory is cheaper than new: the system must find the pages of a
+ * new piece and fill them with zeros, which takes longer than the copy that is made into it.
  *
  * @module
  */
@@ -17,7 +18,7 @@ const HEADER_BYTES = 1024;
 export const MOST_LONG_BYTES: number = 1_048_576 + HEADER_BYTES;
 /** What is kept of long ones in all. 4 MiB: 60 of 65 KiB, for connections that send at the same time. */
 const MAX_KEPT_LONG_BYTES = 4_194_304;
-/** Nobody gets a piece that is so many times as long as asked for, so that short texts do not keep the long ones. */
+/** A piece that is longer than this many times what is asked for is not given: short texts would keep the long ones. */
 const MAX_WASTE = 4;
 
 /** The one that was given back last is taken first: the processor's cache may still have it. */
@@ -42,7 +43,7 @@ export function takeMemory(bytes: number, allocate: Allocate = zeros): Uint8Arra
   return takeLong(lengthFor(bytes), allocate);
 }
 
-/** Gives back a piece that was taken; nobody may hold a view of it any more. */
+/** Gives back a piece that was taken. No view of it may be in use any more: the next taker writes into it. */
 export function giveMemory(memory: Uint8Array): void {
   const { length } = memory;
   if (length === SHORT_BYTES && short.length < MAX_KEPT_SHORT) short.push(memory);

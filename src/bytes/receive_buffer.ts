@@ -1,5 +1,6 @@
 /**
- * The bytes that were received and not yet understood: the only such place in a connection.
+ * The bytes that were received and not yet understood: the only such place in a connection. The machines put in what was
+ * read and take out heads and bodies.
  *
  * Holds one contiguous run. A chunk that arrives while nothing is left is adopted as it is; otherwise it is copied
  * behind the rest, into memory that doubles, so a message that comes byte by byte costs linear time. Memory that was
@@ -8,12 +9,12 @@
  * @module
  */
 
-const EMPTY: Uint8Array = new Uint8Array(0);
+import { NOTHING } from "./nothing.ts";
 
-/** See the module. */
+/** One contiguous run of bytes: added at its end, taken from its front. */
 export class ReceiveBuffer {
   /** The memory; only `[start, end)` of it is meant. */
-  bytes: Uint8Array = EMPTY;
+  bytes: Uint8Array = NOTHING;
   /** The first byte that was not taken. */
   start = 0;
   /** Behind the last byte. */
@@ -27,8 +28,8 @@ export class ReceiveBuffer {
   }
 
   /**
-   * Adds bytes at the end. The buffer may keep `chunk` itself: the caller gives it away, or lends it until
-   * {@linkcode own}.
+   * Adds bytes at the end. The buffer may keep `chunk` itself: it is the buffer's from now on, or, if it is `lent`, until
+   * {@linkcode own} is called.
    */
   push(chunk: Uint8Array, lent = false): void {
     if (this.start === this.end) {
@@ -56,7 +57,7 @@ export class ReceiveBuffer {
     this.#lent = false;
   }
 
-  /** Copies what is left of a chunk that was lent. */
+  /** Copies what is left of a chunk that was lent: its memory may be written again now. */
   own(): void {
     if (!this.#lent) return;
     this.bytes = this.bytes.slice(this.start, this.end);
@@ -81,10 +82,10 @@ export class ReceiveBuffer {
     return rest;
   }
 
-  /** Lets go of the memory if nothing waits in it, so that whoever is idle holds no message of the past. */
+  /** Lets go of the memory if nothing waits in it, so that an idle connection holds no message of the past. */
   release(): void {
     if (this.start !== this.end) return;
-    this.bytes = EMPTY;
+    this.bytes = NOTHING;
     this.start = this.end = 0;
     this.#owned = this.#lent = false;
   }

@@ -1,9 +1,9 @@
 /**
- * The bytes of messages that are ready to go and were not handed to the transport yet.
+ * The bytes of messages that are ready to go. The machines write into it; `Outlet` and the sender of WebSockets take the
+ * bytes for the transport.
  *
- * Small pieces are joined in a slab, so a head and the beginning of its body leave in one write. Large pieces are kept
- * as they are. Memory that was handed out is not written again before `recycle()`, which gives it to whoever is next: a
- * connection that sends nothing keeps none.
+ * Small pieces are joined in a slab, so a head and the beginning of its body leave in one write. Large pieces are kept as
+ * they are. A slab comes from `memory_pool.ts`. What was taken of it is not written again before `recycle()`.
  *
  * @module
  */
@@ -11,24 +11,25 @@
 import { COLON, CR, isFieldContentByte, isTokenByte, LF, SP } from "./ascii.ts";
 import { writeLatin1 } from "./latin1.ts";
 import { type Allocate, giveMemory, SHORT_BYTES, takeMemory, zeros } from "./memory_pool.ts";
+import { NOTHING } from "./nothing.ts";
 
 /** 64 KiB: up to here copying costs less than one more write of the transport. */
 export const JOIN_BYTES = 65_536;
 /** 256 KiB: what is given to the transport at once, so that a slow peer is seen to make progress. */
 const PART_BYTES = 262_144;
 
-const NOTHING: Uint8Array = new Uint8Array(0);
-
-/** See the module. */
+/** Bytes in the order in which they are sent. */
 export class SendBuffer {
   readonly #allocate: Allocate;
+  /** `[#from, #at)` waits; what stands before it was taken. */
   #slab: Uint8Array = NOTHING;
   #from = 0;
   #at = 0;
+  /** What waits before the slab. */
   #parts: Uint8Array[] = [];
   readonly #room: { memory: Uint8Array; at: number } = { memory: NOTHING, at: 0 };
 
-  /** Has nothing yet, nor memory for it, which `allocate` makes. */
+  /** Begins empty and without memory; `allocate` makes what the pool does not have. */
   constructor(allocate: Allocate = zeros) {
     this.#allocate = allocate;
   }
@@ -47,7 +48,7 @@ export class SendBuffer {
     this.#at = pending;
   }
 
-  /** Lets go of the slab; others may have it if nobody holds what was handed out of it. */
+  /** Lets go of the slab. It goes back to the pool if no part of it was taken, or if what was taken is not in use. */
   #leave(): void {
     if (this.#from === 0) giveMemory(this.#slab);
     this.#slab = this.#room.memory = NOTHING;
@@ -111,8 +112,8 @@ export class SendBuffer {
   }
 
   /**
-   * Memory for something of `bytes` bytes, to be written from `at` on and said to be {@linkcode added} before anything else
-   * happens here; or to be forgotten. The object is the same at every call.
+   * Memory for `bytes` bytes that the caller writes itself, from `at` on. Then it calls {@linkcode added}, before any other
+   * method, or forgets what it wrote. The object is the same at every call.
    */
   room(bytes: number): { readonly memory: Uint8Array; readonly at: number } {
     this.reserve(bytes);
@@ -121,7 +122,7 @@ export class SendBuffer {
     return this.#room;
   }
 
-  /** Adds as much of what was written into {@linkcode room}. */
+  /** Adds the first `bytes` bytes that were written into {@linkcode room}. */
   added(bytes: number): void {
     if (this.#at + bytes > this.#slab.length) throw new RangeError("Cannot add: there is less room");
     this.#at += bytes;
@@ -132,7 +133,7 @@ export class SendBuffer {
     return this.#at - this.#from;
   }
 
-  /** Drops small pieces that were added since `mark()`. */
+  /** Drops what was added since `mark()`, if that was small pieces only: a head that turned out to be wrong. */
   rewind(mark: number): void {
     this.#at = this.#from + mark;
   }
@@ -156,7 +157,8 @@ export class SendBuffer {
   /**
    * Lets go of the memory of what was taken.
    *
-   * @param again Whether it is used again, here or elsewhere: whoever took it holds it no longer. Else that is not known.
+   * @param again Whether it may be written again: the transport is known not to use it any more. Else it is left to the
+   * garbage collector.
    */
   recycle(again = true): void {
     if (this.#from < this.#at || this.#parts.length > 0) return;

@@ -1,13 +1,15 @@
 /**
  * Field lines: an ordered list of pairs that keeps spelling, order and repetitions.
  *
- * A list that came off the wire stays bytes until somebody asks; asking for one field makes one string.
+ * A list that came off the wire stays bytes: one string is made for each field that is asked for. Machines, connections
+ * and users read it; it looks lines up in a `FieldIndex`.
  *
  * @module
  */
 
 import { checkString, wrongType } from "../bytes/arguments.ts";
 import { equalsIgnoringCase, isFieldContentByte, isToken, trimOws } from "../bytes/ascii.ts";
+import { NOTHING } from "../bytes/nothing.ts";
 import { FieldIndex } from "./field_index.ts";
 
 /** One field line: a name as it is spelled, and a value without surrounding white space. */
@@ -35,7 +37,7 @@ export type FieldsInit = Fields | Iterable<Field> | Readonly<Record<string, stri
 export class Fields implements Iterable<Field> {
   /** The lines as pairs; `null` as long as they are only bytes. */
   #pairs: Field[] | null = NO_PAIRS;
-  #bytes: Uint8Array = NO_BYTES;
+  #bytes: Uint8Array = NOTHING;
   #index: FieldIndex = NO_LINES;
 
   /**
@@ -177,13 +179,12 @@ export class Fields implements Iterable<Field> {
     for (let line = 0; line < this.#index.size; line++) {
       pairs.push([this.#index.name(this.#bytes, line), this.#index.value(this.#bytes, line)]);
     }
-    this.#bytes = NO_BYTES;
+    this.#bytes = NOTHING;
     this.#index = NO_LINES;
     return this.#pairs = pairs;
   }
 }
 
-const NO_BYTES: Uint8Array = new Uint8Array(0);
 const NO_LINES: FieldIndex = new FieldIndex();
 /** Stands for an empty list until something is added; never added to itself. */
 const NO_PAIRS: Field[] = [];

@@ -1,10 +1,11 @@
 /**
- * Every number that bounds what a peer can make us hold or read.
+ * Every number that bounds what a peer can make us hold or read, and what is let pass although the grammar forbids it.
  *
  * @module
  */
 
 import { checkKind, checkNumber, checkObject } from "../../bytes/arguments.ts";
+
 /** Bounds on what one peer may send. All are inclusive: exactly the limit is accepted. */
 export interface Http1Limits {
   /** Bytes of a head: start line, fields and line ends. 64 KiB. hyper 408 KiB, Node 16 KiB, nginx 32 KiB. */
