@@ -1,7 +1,25 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { projectFile } from "./support/runtime.ts";
+
+/** Whether what stands in backticks is a file of the sources, by its whole path or by its name alone. */
+function namesOf(text: string): string[] {
+  return [...text.matchAll(/`(\w+\.ts)`/g)].map(([, name]) => name!);
+}
+
+test("src/README.md names files by names that exist, and functions that they have", () => {
+  const text = readFileSync(projectFile("src/README.md"), "utf8");
+  const sources = readdirSync(projectFile("src"), { recursive: true, encoding: "utf8" }).map((path) => basename(path));
+  assertEquals(namesOf(text).filter((name) => !sources.includes(name)), []);
+  const functions = [...text.matchAll(/`([a-z0-9_/]+\.ts)`: `(\w+)\(\)`/g)];
+  assert(functions.length >= 5);
+  const missing = functions.filter(([, path, name]) =>
+    !new RegExp(`(?:function |^ +(?:async )?)${name}[<(]`, "m").test(readFileSync(projectFile(`src/${path}`), "utf8"))
+  );
+  assertEquals(missing.map(([what]) => what), []);
+});
 
 test("src/README.md names files and folders that exist", () => {
   const text = readFileSync(projectFile("src/README.md"), "utf8");

@@ -6,6 +6,9 @@ import { DEFAULT_LIMITS, HYPER_LENIENCY, type Leniency } from "../../src/http1/m
 import { clientSettings, serverSettings } from "../../src/http1/options.ts";
 import { DEFAULT_BACKLOG } from "../../src/net/listener.ts";
 import { webSocketSettings } from "../../src/websocket/options.ts";
+import { clientProbes } from "../../scripts/conformance/client_probes/mod.ts";
+import { clients, servers } from "../../scripts/conformance/implementations.ts";
+import { serverProbes } from "../../scripts/conformance/server_probes/mod.ts";
 import type { Surface } from "../../scripts/surface.ts";
 import { leastVersions } from "../../scripts/testing/least_versions.ts";
 import { projectFile } from "../support/runtime.ts";
@@ -251,6 +254,19 @@ test("manuals: the leniencies are those of the sources, and so is what hyper acc
       HYPER_LENIENCY[name] === true ? "yes" : "no",
     ]),
   );
+});
+
+test("manuals: the tables of conformance have a row for each probe, and a column for each implementation", () => {
+  const [ofServers, ofClients] = tablesOf(manual("scripts/conformance/README.md").text);
+  for (
+    const [table, probes, played] of [[ofServers, serverProbes, servers], [ofClients, clientProbes, clients]] as const
+  ) {
+    assertEquals(
+      table!.rows.map(([title, clause]) => [title, clause]),
+      probes.map(({ title, clause }) => [title, clause]),
+    );
+    assertEquals(table!.head.slice(2).map((title) => title.split(",")[0]), played.map(({ title }) => title));
+  }
 });
 
 test("README: the least versions are those that the smoke suite is played on, TypeScript that of the type tests", () => {
