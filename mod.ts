@@ -47,8 +47,8 @@ export type {
   ProxyChoice,
   RouteOptions,
   UpgradeInit,
-} from "./src/http/client/client_options.ts";
-export type { ClientResponse } from "./src/http/client/client_response.ts";
+} from "./src/http/client/options.ts";
+export type { ClientResponse } from "./src/http/client/response.ts";
 export { type ProxyEnvironment, proxyFromEnv } from "./src/http/client/way/proxy_env.ts";
 export { ConnectRequest } from "./src/http/server/connect_request.ts";
 export { serve } from "./src/http/server/serve.ts";

@@ -8,7 +8,7 @@ import type { ServerConnectionOptions } from "../../src/http1/options.ts";
 import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
 import { duplexPair, type PairEnd } from "../../src/duplex/pair.ts";
 import { Client } from "../../src/http/client/client.ts";
-import type { ClientOptions, DialAddress } from "../../src/http/client/client_options.ts";
+import type { ClientOptions, DialAddress } from "../../src/http/client/options.ts";
 import { readUntil, wire } from "./wire.ts";
 
 /** One connection that the client has opened. */

@@ -29,18 +29,11 @@ import {
   type FetchInit,
   type RouteOptions,
   type UpgradeInit,
-} from "./client_options.ts";
-import {
-  type ClientRequest,
-  clientRequest,
-  isReplayable,
-  pairsOf,
-  withDefaults,
-  withoutField,
-} from "./client_request.ts";
-import { type ClientResponse, clientResponse } from "./client_response.ts";
+} from "./options.ts";
+import { type ClientRequest, clientRequest, isReplayable, pairsOf, withDefaults, withoutField } from "./request.ts";
+import { type ClientResponse, clientResponse } from "./response.ts";
 import { type ConnectorSettings, openRoute, withinTime } from "./way/connector.ts";
-import { ACCEPTED_CODINGS, codingsOf } from "./decode.ts";
+import { ACCEPTED_CODINGS, codingsOf } from "./codings.ts";
 import { Pool, type Pooled } from "./pool.ts";
 import { answerTo, openTunnel } from "./way/proxy_connect.ts";
 import { socketsPolled } from "../platform.ts";

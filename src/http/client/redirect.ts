@@ -5,7 +5,7 @@
  */
 
 import type { Field } from "../../semantics/fields.ts";
-import { checkUrl, type ClientRequest, isReplayable } from "./client_request.ts";
+import { checkUrl, type ClientRequest, isReplayable } from "./request.ts";
 
 const BODY_FIELDS: ReadonlySet<string> = new Set([
   "content-encoding",

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { Client } from "../../../src/http/client/client.ts";
-import type { FetchInit } from "../../../src/http/client/client_options.ts";
+import type { FetchInit } from "../../../src/http/client/options.ts";
 import { listen, type Socket } from "../../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../../support/certificates.ts";
 import { dialing, rejection } from "../../support/dialing.ts";

@@ -4,7 +4,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertThrows } f
 import { ProtocolError } from "../../../src/errors/protocol_error.ts";
 import { StateError } from "../../../src/errors/state_error.ts";
 import { Client } from "../../../src/http/client/client.ts";
-import type { ClientBody } from "../../../src/http/client/client_options.ts";
+import type { ClientBody } from "../../../src/http/client/options.ts";
 import { answer, dialing, dialingServed, rejection } from "../../support/dialing.ts";
 import { isAtLeast, runtimeName, skipUnless } from "../../support/runtime.ts";
 import { isPending } from "../../support/switching.ts";

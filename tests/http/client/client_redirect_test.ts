@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
-import type { FetchInit } from "../../../src/http/client/client_options.ts";
+import type { FetchInit } from "../../../src/http/client/options.ts";
 import { redirected } from "../../../src/http/client/redirect.ts";
 import { dialingServed } from "../../support/dialing.ts";
 import type { IncomingRequest } from "../../../src/http1/incoming.ts";

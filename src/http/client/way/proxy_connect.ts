@@ -10,8 +10,8 @@ import { onUpgrade } from "../../../http1/upgrade.ts";
 import { UpgradeRejected } from "../../../errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../../http1/upgraded.ts";
 import { type Field, hasField } from "../../../semantics/fields.ts";
-import type { ClientOptions } from "../client_options.ts";
-import { clientResponse } from "../client_response.ts";
+import type { ClientOptions } from "../options.ts";
+import { clientResponse } from "../response.ts";
 import type { ProxyServer } from "./proxy_rules.ts";
 
 /** A connection to the proxy. */

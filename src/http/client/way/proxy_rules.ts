@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ProxyChoice } from "../client_options.ts";
+import type { ProxyChoice } from "../options.ts";
 
 /** A proxy, as its URL says. */
 export interface ProxyServer {

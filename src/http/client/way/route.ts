@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Dial, RouteOptions } from "../client_options.ts";
+import type { Dial, RouteOptions } from "../options.ts";
 import { bareHost, portOf, proxyFor, type ProxyServer } from "./proxy_rules.ts";
 import type { TlsOptions } from "../../../duplex/tls_options.ts";
 

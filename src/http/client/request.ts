@@ -6,7 +6,7 @@
 
 import type { OutgoingBody } from "../../http1/outgoing_body.ts";
 import { type Field, fieldPairs, type FieldsInit, hasField } from "../../semantics/fields.ts";
-import type { ClientBody } from "./client_options.ts";
+import type { ClientBody } from "./options.ts";
 import { basicAuthorization } from "./way/proxy_rules.ts";
 
 /** A request of a client, whatever it was made from. */
