@@ -41,6 +41,16 @@ const END: Promise<null> = Promise.resolve(null);
 /** 64 MiB. */
 const MAX_WHOLE_BYTES = 67_108_864;
 
+/** A body that is read whole. */
+interface Whole {
+  readonly chunks: Uint8Array[];
+  readonly maxBytes: number;
+  bytes: number;
+}
+
+/** The whole body, as {@linkcode IncomingBody.bytes}: a promise only if it must be waited for. Throws instead of rejecting. */
+export let wholeBody: (body: IncomingBody, maxBytes: number) => Uint8Array | Promise<Uint8Array>;
+
 /**
  * The body of a received message.
  *
@@ -159,33 +169,42 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
    * @throws {RangeError} The body is longer; the rest is canceled.
    */
   bytes(maxBytes: number = MAX_WHOLE_BYTES): Promise<Uint8Array> {
-    return unattended(this.#bytes(maxBytes));
+    return unattended(this.#promised(maxBytes));
   }
 
-  async #bytes(maxBytes: number): Promise<Uint8Array> {
+  #promised(maxBytes?: number): Promise<Uint8Array> {
+    return new Promise((resolve) => resolve(this.#whole(maxBytes)));
+  }
+
+  #whole(maxBytes: number = MAX_WHOLE_BYTES): Uint8Array | Promise<Uint8Array> {
     checkNumber(maxBytes, "maxBytes");
     if (this.#used) throw new StateError("body-used", "Cannot read the body: it was used before");
     this.#used = true;
-    const chunks: Uint8Array[] = [];
-    let total = 0;
-    for (let chunk = this.#take(); chunk !== null; chunk = this.#take()) {
-      if (chunk === undefined) {
-        await this.#arrived();
-        continue;
-      }
-      chunks.push(chunk);
-      total += chunk.length;
-      if (total > maxBytes) {
-        this.cancel();
-        throw new RangeError(`Cannot take a body of more than ${maxBytes} bytes`);
-      }
+    const whole: Whole = { chunks: [], bytes: 0, maxBytes };
+    return this.#gather(whole) ? joined(whole) : this.#gatherLater(whole);
+  }
+
+  async #gatherLater(whole: Whole): Promise<Uint8Array> {
+    do await this.#arrived(); while (!this.#gather(whole));
+    return joined(whole);
+  }
+
+  /** Adds what has arrived. Returns whether that was the end. */
+  #gather(whole: Whole): boolean {
+    while (true) {
+      const chunk = this.#take();
+      if (!chunk) return chunk === null;
+      whole.chunks.push(chunk);
+      whole.bytes += chunk.length;
+      if (whole.bytes <= whole.maxBytes) continue;
+      this.cancel();
+      throw new RangeError(`Cannot take a body of more than ${whole.maxBytes} bytes`);
     }
-    return chunks.length === 1 ? chunks[0]! : concat(chunks);
   }
 
   /** The whole body as UTF-8 text; malformed sequences become U+FFFD. Limits as in {@linkcode bytes}. */
   text(maxBytes?: number): Promise<string> {
-    return unattended(this.#bytes(maxBytes ?? MAX_WHOLE_BYTES).then((bytes) => new TextDecoder().decode(bytes)));
+    return unattended(this.#promised(maxBytes).then((bytes) => new TextDecoder().decode(bytes)));
   }
 
   /** The whole body as JSON. Limits as in {@linkcode bytes}. */
@@ -296,6 +315,10 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     this.#arrival = null;
   }
 
+  static {
+    wholeBody = (body, maxBytes) => body.#whole(maxBytes);
+  }
+
   #become(state: State): void {
     this.#state = state;
     this.#announceEnd();
@@ -309,6 +332,10 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
       this.#trailers.reject(new StateError("body-used", "Cannot give trailers: the body was canceled"));
     }
   }
+}
+
+function joined({ chunks }: Whole): Uint8Array {
+  return chunks.length === 1 ? chunks[0]! : concat(chunks);
 }
 
 /** The error of a body whose connection ended under it. */

@@ -10,7 +10,7 @@ import type { Field } from "../semantics/fields.ts";
 import { areDistinctTokens, checkWebSocketResponse, keyOf } from "./machine/handshake.ts";
 import { agreedDeflate, deflateOffer, type DeflateOptions } from "./machine/permessage_deflate.ts";
 import type { WebSocketConnection } from "./connection.ts";
-import { checkHeaders } from "../http/client/options.ts";
+import { checkHeaders } from "../http/client/check_options.ts";
 import { checkDeflate, deflateChoice, furtherFields } from "./handshake_options.ts";
 import { WEB_SOCKET, type WebSocketOptions, type WebSocketSettings, webSocketSettings } from "./options.ts";
 import { NOTHING_READ, openWebSocket } from "./over.ts";

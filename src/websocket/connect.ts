@@ -6,7 +6,8 @@
 
 import { checkFunction, checkObject, checkOptions, type Kinds, wrongType } from "../bytes/arguments.ts";
 import { Client } from "../http/client/client.ts";
-import { ROUTE, type RouteOptions } from "../http/client/options.ts";
+import { ROUTE } from "../http/client/check_options.ts";
+import type { RouteOptions } from "../http/client/options.ts";
 import { clientHandshake, HANDSHAKE, type WebSocketHandshakeOptions } from "./client_handshake.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { inLine } from "./line.ts";

@@ -10,7 +10,7 @@ import type { OutgoingResponse } from "../http1/outgoing_response.ts";
 import { checkOwned, giveUp, type Owned, owning } from "../http1/owned.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { Upgraded } from "../http1/upgraded.ts";
-import { checkHeaders } from "../http/client/options.ts";
+import { checkHeaders } from "../http/client/check_options.ts";
 import { checkRequest } from "../http1/proposing.ts";
 import { messageOf } from "../http1/stand_in.ts";
 import { upgradeResponse } from "../http1/switch.ts";

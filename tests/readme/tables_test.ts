@@ -116,7 +116,7 @@ function membersOf(path: string, ...names: string[]): string[] {
 }
 
 const network = "src/duplex/network.ts";
-const clientOptions = "src/http/client/client_options.ts";
+const clientOptions = "src/http/client/options.ts";
 const calls = sectionOf(manual("src/http/client/README.md"), "## Options of a call");
 const callOptions = (call: string): string[] =>
   optionsIn(calls).filter(({ of }) => codesIn(of).includes(call)).flatMap(({ names }) => names);

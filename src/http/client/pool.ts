@@ -1,5 +1,6 @@
 /**
- * The connections of a client: those that wait for another request, by route, and those at work.
+ * The connections of a client: those that wait for another request, by route, and those at work. `Connections` fills it
+ * and takes from it; each entry is a connection of `http1/` with its time limit.
  *
  * @module
  */
@@ -7,8 +8,9 @@
 import type { ClientConnection, ClientHandshake, Sender } from "../../http1/client_connection.ts";
 import { type Clock, Deadline } from "../../duplex/clock.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
+import type { Leave } from "./turnstile.ts";
 
-/** What a pool is told. */
+/** The limits of a pool. */
 export interface PoolSettings {
   /** The most connections of one route that wait. */
   readonly maxIdlePerOrigin: number;
@@ -20,19 +22,23 @@ export interface PoolSettings {
 
 /** One connection. */
 export interface Pooled {
-  /** Where it waits. */
+  /** The key of its route. */
   readonly key: string;
-  /** Sends. */
+  /** Sends requests. */
   readonly sender: Sender;
-  /** Ends. */
+  /** Ends the connection. */
   readonly connection: ClientConnection;
   /** When it has waited long enough. */
   readonly idle: Deadline;
   /** What the server said about how long it waits, in milliseconds; `Infinity` if nothing. */
   hintMs: number;
+  /** Whether it has waited in the pool: the server may have closed it meanwhile. */
+  reused: boolean;
+  /** Gives up its place among the connections of its route. */
+  leave: Leave;
 }
 
-/** See the module. */
+/** All connections of a client but those that were upgraded. */
 export class Pool {
   readonly #settings: PoolSettings;
   readonly #waiting: Map<string, Pooled[]> = new Map();
@@ -50,45 +56,34 @@ export class Pool {
     return this.#open.size;
   }
 
-  /** How many of them wait. */
-  get idle(): number {
-    let count = 0;
-    for (const waiting of this.#waiting.values()) count += waiting.length;
-    return count;
-  }
-
   /** The connection of this route that was used last and can be used again, or `null`. */
-  take(key: string): Pooled | null {
+  take(key: string, leave: Leave): Pooled | null {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) return null;
     for (let pooled = waiting.pop(); pooled !== undefined; pooled = waiting.pop()) {
       pooled.idle.clear();
-      if (pooled.sender.isReady) return pooled;
+      if (!pooled.sender.isReady) continue;
+      pooled.leave = leave;
+      return pooled;
     }
     this.#waiting.delete(key);
     return null;
   }
 
   /** Takes a new connection in; it is at work until {@linkcode release}. */
-  add(key: string, { sender, connection }: ClientHandshake, io: DuplexLike): Pooled {
-    const pooled = { key, sender, connection, idle: new Deadline(this.#settings.clock), hintMs: Infinity };
+  add(key: string, { sender, connection }: ClientHandshake, io: DuplexLike, leave: Leave): Pooled {
+    const idle = new Deadline(this.#settings.clock);
+    const pooled = { key, sender, connection, idle, hintMs: Infinity, reused: false, leave };
     this.#open.set(pooled, connection.closed.then((closed) => this.#gone(pooled, io, closed.reason === "upgrade")));
     return pooled;
   }
 
-  /**
-   * Says that no further request is begun on it now: it waits as soon as its exchange is over.
-   *
-   * @param done Called when it waits, or is closed.
-   */
-  release(pooled: Pooled, done: () => void): void {
-    const wait = (): void => {
-      this.#wait(pooled);
-      done();
-    };
-    if (pooled.sender.isReady) wait();
-    else if (pooled.sender.isClosed) done();
-    else pooled.sender.ready().then(wait, done);
+  /** Its user begins no further request: it waits for the next one as soon as its exchange is over. */
+  release(pooled: Pooled): void {
+    const { sender } = pooled;
+    if (sender.isReady) this.#wait(pooled);
+    else if (sender.isClosed) pooled.leave();
+    else sender.ready().then(() => this.#wait(pooled), () => pooled.leave());
   }
 
   /** Lets what is under way end and closes the rest; resolves when everything is closed. */
@@ -116,16 +111,16 @@ export class Pool {
 
   #wait(pooled: Pooled): void {
     const { maxIdlePerOrigin, idleTimeoutMs } = this.#settings;
-    let waiting = this.#waiting.get(pooled.key);
-    if (waiting === undefined) this.#waiting.set(pooled.key, waiting = []);
+    const waiting = this.#waiting.get(pooled.key) ?? [];
     const waitMs = idleTimeoutMs > 0 ? Math.min(idleTimeoutMs, pooled.hintMs) : pooled.hintMs;
     if (this.#closing || waiting.length >= maxIdlePerOrigin || waitMs <= 0) {
-      if (waiting.length === 0) this.#waiting.delete(pooled.key);
       pooled.connection.gracefulShutdown();
-      return;
+    } else {
+      if (waiting.push(pooled) === 1) this.#waiting.set(pooled.key, waiting);
+      pooled.reused = true;
+      pooled.idle.set(waitMs, () => pooled.connection.gracefulShutdown());
     }
-    waiting.push(pooled);
-    pooled.idle.set(waitMs, () => pooled.connection.gracefulShutdown());
+    pooled.leave();
   }
 
   async #gone(pooled: Pooled, io: DuplexLike, switched: boolean): Promise<void> {

@@ -1,11 +1,13 @@
 /**
- * Where a redirect leads and what is sent there (Fetch standard, "HTTP-redirect fetch").
+ * Where a redirect leads and what is sent there (Fetch standard, "HTTP-redirect fetch"). `Client.fetch()` asks for each
+ * response.
  *
  * @module
  */
 
 import type { Field } from "../../semantics/fields.ts";
-import { checkUrl, type ClientRequest, isReplayable } from "./request.ts";
+import { checkUrl, type ClientRequest } from "./request.ts";
+import { isReplayable } from "./request_body.ts";
 
 const BODY_FIELDS: ReadonlySet<string> = new Set([
   "content-encoding",

@@ -1,16 +1,17 @@
 /**
- * The `Response` of a client: a light object over the message of the connection, read straight from there.
+ * The `Response` of a client: a light object over the message of the connection, whose body is read straight from there.
+ * `Client` makes one for each answer that the caller gets, a proxy's refusal among them; `codings.ts` decodes.
  *
  * @module
  */
 
 import { concat } from "../../bytes/concat.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
-import type { IncomingBody } from "../../http1/incoming_body.ts";
+import { type IncomingBody, wholeBody } from "../../http1/incoming_body.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
-import { ProtocolError } from "../../errors/protocol_error.ts";
-import { type Coding, CodingError, decompress } from "../platform.ts";
+import type { Coding } from "../platform.ts";
 import { trailerHeaders } from "../trailer_headers.ts";
+import { decoded, decodingFailure } from "./codings.ts";
 
 /** A `Response`, and what the platform's class has no place for. */
 export interface ClientResponse extends Response {
@@ -30,26 +31,31 @@ export interface ResponseContext {
   readonly bodiless: boolean;
   /** What is to be undone. */
   readonly codings: readonly Coding[];
-  /** What the caller gives up with. */
+  /** Aborts when the caller gives up. */
   readonly signal: AbortSignal | undefined;
 }
 
 const decoder = new TextDecoder();
+
+function decode(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+function whole(bytes: Uint8Array): Uint8Array {
+  return bytes;
+}
 
 /** Makes a response of a message. */
 export function clientResponse(incoming: IncomingResponse, context: ResponseContext): ClientResponse {
   return new LightClientResponse(incoming, context) as unknown as ClientResponse;
 }
 
-/** Whoever forgets a response cannot read its body any more: then its connection is free. */
+/** A response that the program has let go of cannot be read any more. Its connection is freed then. */
 const forgotten: FinalizationRegistry<IncomingBody> = new FinalizationRegistry((body) => {
   if (!body.used) body.cancel();
 });
 
-/**
- * See the module. `instanceof Response` holds; a real one is made for `clone()` and `formData()` only, and takes over the
- * body.
- */
+/** `instanceof Response` holds. A real one is made for `clone()` and `formData()` only, and takes over the body. */
 class LightClientResponse {
   readonly #incoming: IncomingResponse;
   readonly #context: ResponseContext;
@@ -62,7 +68,7 @@ class LightClientResponse {
     this.#incoming = incoming;
     this.#context = context;
     if (incoming.body.over) return;
-    // A 205 may be framed as if it had content. Nobody can read that.
+    // A 205 may be framed as if it had content, which cannot be read.
     if (this.#isNull) incoming.body.cancel();
     else forgotten.register(this, incoming.body);
   }
@@ -128,16 +134,15 @@ class LightClientResponse {
   }
 
   async bytes(): Promise<Uint8Array> {
-    return this.#real === null ? await this.#consume() : new Uint8Array(await this.#real.arrayBuffer());
+    return this.#real === null ? await this.#consume(whole) : new Uint8Array(await this.#real.arrayBuffer());
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    if (this.#real !== null) return await this.#real.arrayBuffer();
-    return new Uint8Array(await this.#consume()).buffer;
+    return await (this.#real?.arrayBuffer() ?? this.#consume((bytes) => new Uint8Array(bytes).buffer));
   }
 
-  async text(): Promise<string> {
-    return this.#real === null ? decoder.decode(await this.#consume()) : await this.#real.text();
+  text(): Promise<string> {
+    return this.#real?.text() ?? this.#consume(decode);
   }
 
   async json(): Promise<unknown> {
@@ -145,8 +150,8 @@ class LightClientResponse {
   }
 
   async blob(): Promise<Blob> {
-    if (this.#real !== null) return await this.#real.blob();
-    return new Blob([await this.#consume() as BlobPart], { type: this.headers.get("content-type") ?? "" });
+    const type = () => this.headers.get("content-type") ?? "";
+    return await (this.#real?.blob() ?? this.#consume((bytes) => new Blob([bytes as BlobPart], { type: type() })));
   }
 
   async formData(): Promise<FormData> {
@@ -163,73 +168,58 @@ class LightClientResponse {
     return status === 101 || status === 204 || status === 205 || status === 304;
   }
 
-  async #consume(): Promise<Uint8Array> {
-    if (this.#isNull) return new Uint8Array(0);
+  /** Reads the whole body and makes something of it. */
+  async #consume<T>(make: (bytes: Uint8Array) => T): Promise<T> {
+    if (this.#isNull) return make(new Uint8Array(0));
     if (this.bodyUsed || this.#stream?.locked === true) throw new TypeError("Cannot read the body: it was used before");
-    // Who reads a whole body keeps its stream locked (Fetch standard, "fully read").
+    // A body that is read whole keeps its stream locked (Fetch standard, "fully read").
     this.#consumed = true;
     this.#stream?.getReader();
     const { codings } = this.#context;
+    let bytes: Uint8Array;
     try {
-      if (codings.length === 0) return await this.#incoming.body.bytes(Infinity);
-      const chunks: Uint8Array[] = [];
-      for await (const chunk of this.#decoded()) chunks.push(chunk);
-      return concat(chunks);
+      // Waits also for a body that is there: the connection is in the pool again before the caller goes on.
+      bytes = await (codings.length === 0 ? wholeBody(this.#incoming.body, Infinity) : this.#decodeAll());
     } catch (error) {
       throw this.#failure(error);
     }
+    return make(bytes);
+  }
+
+  async #decodeAll(): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of decoded(this.#incoming.body, this.#context.codings)) chunks.push(chunk);
+    return concat(chunks);
   }
 
   #makeStream(): ReadableStream<Uint8Array> {
-    if (this.#context.codings.length > 0) return this.#decodedStream();
     const { body } = this.#incoming;
+    const { codings } = this.#context;
+    const chunks = codings.length === 0 ? null : decoded(body, codings);
     return new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         let chunk: Uint8Array | null;
         try {
-          chunk = await body.read();
+          chunk = chunks === null ? await body.read() : (await chunks.next()).value ?? null;
         } catch (error) {
           throw this.#failure(error);
         }
         if (chunk === null) controller.close();
         else controller.enqueue(chunk);
       },
-      cancel: (reason) => body.cancel(reason),
-    }, { highWaterMark: 0 });
-  }
-
-  #decodedStream(): ReadableStream<Uint8Array> {
-    const chunks = this.#decoded();
-    return new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        let next: IteratorResult<Uint8Array>;
-        try {
-          next = await chunks.next();
-        } catch (error) {
-          throw this.#failure(error);
-        }
-        if (next.done === true) controller.close();
-        else controller.enqueue(next.value);
-      },
       cancel: async (reason) => {
-        this.#incoming.body.cancel(reason);
-        await chunks.return(undefined);
+        body.cancel(reason);
+        await chunks?.return(undefined);
       },
     }, { highWaterMark: 0 });
   }
 
-  #decoded(): AsyncGenerator<Uint8Array> {
-    let chunks: AsyncIterable<Uint8Array> = this.#incoming.body;
-    for (const coding of this.#context.codings) chunks = decompress(chunks, coding);
-    return chunks as AsyncGenerator<Uint8Array>;
-  }
-
-  /** Who gave up hears their own reason. */
+  /** A caller that gave up gets its own reason. */
   #failure(error: unknown): unknown {
     const { signal } = this.#context;
     if (signal?.aborted === true) return signal.reason;
     this.#incoming.body.cancel(error);
-    return error instanceof CodingError ? badCoding(error) : error;
+    return decodingFailure(error);
   }
 
   #materialize(): Response {
@@ -249,10 +239,4 @@ class LightClientResponse {
   static {
     Object.setPrototypeOf(LightClientResponse.prototype, Response.prototype);
   }
-}
-
-/** As a server that breaks its own framing: the message came whole, and cannot be read. */
-function badCoding(cause: CodingError): ProtocolError {
-  const message = `Cannot decode the body: ${cause.message}`;
-  return new ProtocolError("bad-content-coding", message, "RFC 9110 §8.4", 502, { cause });
 }

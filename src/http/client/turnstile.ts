@@ -1,12 +1,13 @@
 /**
- * How many may go on at the same time, for each key; the others wait in their order.
+ * How many may go on at the same time, for each key; the others wait in their order. `Connections` limits with it how
+ * many connections one place has.
  *
  * @module
  */
 
 import { Deferred } from "../../duplex/deferred.ts";
 
-/** Says that whoever went in is out again. */
+/** Gives the place of one that went in to the next one. */
 export type Leave = () => void;
 
 /** What is known of one key. */
@@ -15,14 +16,14 @@ interface Gate {
   readonly waiting: Set<Deferred<void>>;
 }
 
-/** See the module. */
+/** Lets in as many as there are places for a key. */
 export class Turnstile {
-  readonly #most: number;
+  readonly #places: number;
   readonly #gates: Map<string, Gate> = new Map();
 
-  /** Lets `most` in for each key. */
-  constructor(most: number) {
-    this.#most = most;
+  /** Has so many places for each key. */
+  constructor(places: number) {
+    this.#places = places;
   }
 
   /**
@@ -32,15 +33,15 @@ export class Turnstile {
    * @returns To be called once, when done; a promise of it where one has to wait.
    */
   enter(key: string, signal: AbortSignal | undefined): Leave | Promise<Leave> {
-    if (this.#most === Infinity) return nobodyWaits;
+    if (this.#places === Infinity) return noPlace;
     let gate = this.#gates.get(key);
     if (gate === undefined) this.#gates.set(key, gate = { inside: 0, waiting: new Set() });
-    if (gate.inside >= this.#most) return this.#wait(key, gate, signal);
+    if (gate.inside >= this.#places) return this.#wait(key, gate, signal);
     gate.inside++;
     return () => this.#leave(key, gate);
   }
 
-  /** Turns everybody away who waits. */
+  /** Refuses all that wait. */
   close(reason: unknown): void {
     for (const { waiting } of this.#gates.values()) {
       for (const turn of waiting) turn.reject(reason);
@@ -64,7 +65,7 @@ export class Turnstile {
     return () => this.#leave(key, gate);
   }
 
-  /** The place goes to whoever has waited longest. */
+  /** The place goes to the one that has waited longest. */
   #leave(key: string, gate: Gate): void {
     const [next] = gate.waiting;
     if (next !== undefined) {
@@ -76,4 +77,5 @@ export class Turnstile {
   }
 }
 
-function nobodyWaits(): void {}
+/** Leaves no place: there is no limit. */
+export function noPlace(): void {}

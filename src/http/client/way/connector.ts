@@ -46,24 +46,20 @@ export interface ConnectorSettings {
 const STAGGER_MS = 250;
 
 /**
- * Runs `open` until it ends, `signal` or `controller` aborts, or time is up.
+ * Runs `open` until it ends, `controller` aborts, or time is up.
  *
  * @param place Where `open` leads, for the message.
  * @param controller Its signal is what `open` gets.
  * @throws {TransportError} `timeout`.
- * @throws {unknown} The reason of a signal, or what `open` fails with.
+ * @throws {unknown} What the controller was aborted with, or what `open` fails with.
  */
 export async function withinTime<T>(
   place: string,
   { connectTimeoutMs, clock }: Pick<ConnectorSettings, "connectTimeoutMs" | "clock">,
   controller: AbortController,
-  signal: AbortSignal | undefined,
   open: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  signal?.throwIfAborted();
   const deadline = new Deadline(clock);
-  const onAbort = () => controller.abort(signal!.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
   deadline.set(connectTimeoutMs, () => {
     controller.abort(
       new TransportError("timeout", `Cannot connect to ${place}: no connection within ${connectTimeoutMs} ms`),
@@ -75,7 +71,6 @@ export async function withinTime<T>(
     throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
     deadline.stop();
-    signal?.removeEventListener("abort", onAbort);
   }
 }
 

@@ -1,14 +1,15 @@
 /**
- * The way to an origin: where to connect, through which proxy, with what TLS. Requests of one route share connections.
+ * The way to an origin: where to connect, through which proxy, with what TLS. `Client` finds one for each request, and
+ * requests of one route share connections; `proxy_rules.ts` decides on the proxy.
  *
  * @module
  */
 
-import type { Dial, RouteOptions } from "../options.ts";
+import type { ClientOptions, Dial, ProxyChoice, RouteOptions } from "../options.ts";
 import { bareHost, portOf, proxyFor, type ProxyServer } from "./proxy_rules.ts";
 import type { TlsOptions } from "../../../duplex/tls_options.ts";
 
-/** See the module. */
+/** How a place is reached. */
 export interface Route {
   /** The same for the same way: the place of the connections in the pool. */
   readonly key: string;
@@ -61,6 +62,87 @@ export function routeTo(url: URL, choice: RouteChoice): Route {
     tls: choice.tls,
     dial: choice.dial,
   };
+}
+
+/**
+ * The way to a tunnel that was asked for by itself.
+ *
+ * @param authority Where to: `host:port`, `[v6]:port`.
+ * @throws {TypeError} The authority is none, or there is no proxy to ask.
+ */
+export function tunnelRoute(authority: string, choice: ProxyChoice | undefined, dial: Dial | undefined): Route {
+  const url = authorityUrl(authority);
+  const proxy = proxyFor(url, choice, undefined);
+  if (proxy === null) throw new TypeError("Cannot connect: there is no proxy to ask");
+  const port = Number(authority.slice(authority.lastIndexOf(":") + 1));
+  return {
+    key: "",
+    secure: false,
+    hostname: bareHost(url.hostname),
+    port,
+    authority: `${url.hostname}:${port}`,
+    host: url.host,
+    proxy,
+    forward: false,
+    tls: undefined,
+    dial,
+  };
+}
+
+/** The authority as a URL, in which the platform has checked the host. */
+function authorityUrl(authority: string): URL {
+  const port = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+):(\d{1,5})$/.exec(authority)?.[1];
+  if (port === undefined || Number(port) === 0 || Number(port) > 65535) {
+    throw new TypeError(`Cannot use authority ${JSON.stringify(authority)}: it is no host:port`);
+  }
+  return new URL(`https://${authority}/`);
+}
+
+/** How many ways to origins a client keeps in mind. */
+const MAX_KNOWN_ROUTES = 256;
+
+/** The ways of one client: found once for an origin, unless the request or a function has a say in it. */
+export class Routes {
+  readonly #options: ClientOptions;
+  readonly #known: Map<string, Route> = new Map();
+  readonly #knownTunnels: Map<string, Route> = new Map();
+
+  /** Knows no way yet. */
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The way to a URL.
+   *
+   * @param init What the request says of it; the client's options say the rest.
+   * @param tunnel Whether a plain request is tunneled as well.
+   * @throws {TypeError} The proxy's URL cannot be used.
+   */
+  find(url: URL, init: RouteOptions, tunnel: boolean): Route {
+    const { proxy, noProxy, tls, dial } = init;
+    const own = proxy === undefined && noProxy === undefined && tls === undefined && dial === undefined;
+    if (!own || typeof this.#options.proxy === "function") return this.#find(url, init, tunnel);
+    const known = tunnel ? this.#knownTunnels : this.#known;
+    const { origin } = url;
+    let route = known.get(origin);
+    if (route === undefined) {
+      if (known.size === MAX_KNOWN_ROUTES) known.clear();
+      known.set(origin, route = this.#find(url, init, tunnel));
+    }
+    return route;
+  }
+
+  #find(url: URL, init: RouteOptions, tunnel: boolean): Route {
+    const options = this.#options;
+    return routeTo(url, {
+      proxy: init.proxy === undefined ? options.proxy : init.proxy,
+      noProxy: init.noProxy ?? options.noProxy,
+      tls: init.tls ?? options.tls,
+      dial: init.dial ?? options.dial,
+      tunnel: tunnel || options.proxyTunnel === "always",
+    });
+  }
 }
 
 /** Where a route leads, for messages. */

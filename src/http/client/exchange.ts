@@ -1,0 +1,176 @@
+/**
+ * One request and its answer, over a connection that is taken for it: sent again where a kept connection was gone, or
+ * where the answer asks for that. `Client` makes one for each request; it calls `Connections` and the connection's sender.
+ *
+ * @module
+ */
+
+import type { IncomingResponse } from "../../http1/incoming.ts";
+import type { OutgoingRequest, SendOptions } from "../../http1/outgoing_request.ts";
+import { ProtocolError } from "../../errors/protocol_error.ts";
+import { TransportError } from "../../errors/transport_error.ts";
+import { UnsentError } from "../../errors/unsent_error.ts";
+import { type Field, hasField } from "../../semantics/fields.ts";
+import { socketsPolled } from "../platform.ts";
+import { acceptedCodings } from "./codings.ts";
+import type { Connections } from "./connections.ts";
+import type { ClientOptions } from "./options.ts";
+import type { Pooled } from "./pool.ts";
+import { type ClientRequest, withoutField } from "./request.ts";
+import { isReplayable } from "./request_body.ts";
+import { answerTo } from "./way/proxy_connect.ts";
+import type { Route } from "./way/route.ts";
+
+/** How a request is sent, besides itself. */
+export interface ExchangeInit extends SendOptions {
+  /** Fields behind the body. */
+  readonly trailers: OutgoingRequest["trailers"];
+  /** Whether a 200 of no announced length switches. */
+  readonly hijack: boolean | undefined;
+  /** Whether codings are asked for, and undone. */
+  readonly decompress: boolean;
+  /** See the client's option. */
+  readonly onProxyChallenge: ClientOptions["onProxyChallenge"];
+}
+
+/** RFC 9110 §9.2.2: what may be sent twice without harm. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** One request and its answer. */
+export class Exchange {
+  readonly #connections: Connections;
+  readonly #route: Route;
+  readonly #init: ExchangeInit;
+  #request: ClientRequest;
+  #proxyAuthorization: string | null;
+  #challenged = false;
+  #pooled: Pooled | null = null;
+
+  /**
+   * Sends nothing yet.
+   *
+   * @param connections Where its connection comes from.
+   * @param request Goes to its URL as it is, with the fields that the way asks for.
+   * @param route The way.
+   * @param init How it is sent.
+   */
+  constructor(connections: Connections, request: ClientRequest, route: Route, init: ExchangeInit) {
+    this.#connections = connections;
+    this.#request = request;
+    this.#route = route;
+    this.#init = init;
+    this.#proxyAuthorization = route.forward ? route.proxy!.authorization : null;
+  }
+
+  /** Sends the request. Resolves with the head of the answer that is the caller's. */
+  async send(): Promise<IncomingResponse> {
+    const { signal } = this.#init;
+    for (let fresh = false;;) {
+      signal?.throwIfAborted();
+      const taken = this.#connections.take(this.#route, fresh, signal);
+      const pooled = this.#pooled = taken instanceof Promise ? await taken : taken;
+      let response: IncomingResponse;
+      try {
+        // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
+        if (pooled.reused && !this.#repeatable) await socketsPolled();
+        response = await pooled.sender.send(this.#message(), this.#init);
+        noteKeepAlive(pooled, response);
+      } catch (error) {
+        fresh = this.#mustBeFresh(pooled, error);
+        continue;
+      } finally {
+        this.#connections.release(pooled);
+      }
+      const { status } = response;
+      if ((status !== 407 && status !== 417) || !await this.#amends(response)) return response;
+      fresh = false;
+    }
+  }
+
+  /** Gives up the body of the answer and waits until the connection is free again, or closed: within `closeTimeoutMs`. */
+  async discard(response: IncomingResponse): Promise<void> {
+    response.body.cancel();
+    try {
+      await this.#pooled!.sender.ready();
+    } catch {
+      return;
+    }
+  }
+
+  get #repeatable(): boolean {
+    return IDEMPOTENT.has(this.#request.method) && isReplayable(this.#request.body);
+  }
+
+  /**
+   * Whether the request is sent again over a new connection, or over any.
+   *
+   * @throws {unknown} The error, if it is not sent again.
+   */
+  #mustBeFresh(pooled: Pooled, error: unknown): boolean {
+    if (!pooled.reused || this.#init.signal?.aborted === true) throw error;
+    if (error instanceof UnsentError) return false;
+    if (pooled.sender.heard || !this.#repeatable || !isGone(error)) throw error;
+    return true;
+  }
+
+  #message(): OutgoingRequest {
+    const { method, url, body, fields: own } = this.#request;
+    const { host, forward } = this.#route;
+    const path = url.pathname + url.search;
+    const fields: Field[] = hasField(own, "host") ? [...own] : [["host", host], ...own];
+    const codings = hasField(own, "accept-encoding") ? null : acceptedCodings(own, this.#init.decompress);
+    if (codings !== null) fields.push(["accept-encoding", codings]);
+    if (this.#proxyAuthorization !== null && !hasField(own, "proxy-authorization")) {
+      fields.push(["proxy-authorization", this.#proxyAuthorization]);
+    }
+    const { trailers, hijack } = this.#init;
+    return { method, target: forward ? `http://${host}${path}` : path, fields, body, trailers, hijack };
+  }
+
+  /** Whether the request is sent again because of its answer. It has been changed then, and the connection is free. */
+  async #amends(response: IncomingResponse): Promise<boolean> {
+    const { body, fields } = this.#request;
+    if (!isReplayable(body)) return false;
+    if (response.status === 417) {
+      if (!hasField(fields, "expect")) return false;
+      this.#request = withoutField(this.#request, "expect");
+    } else {
+      const authorization = await this.#answerChallenge(response);
+      if (authorization === null) return false;
+      this.#proxyAuthorization = authorization;
+      this.#request = withoutField(this.#request, "proxy-authorization");
+    }
+    await this.discard(response);
+    return true;
+  }
+
+  /** What the program answers to a 407 of the proxy, once. If it fails, the connection is free again. */
+  async #answerChallenge(response: IncomingResponse): Promise<string | null> {
+    const { onProxyChallenge, signal } = this.#init;
+    if (!this.#route.forward || onProxyChallenge === undefined || this.#challenged) return null;
+    this.#challenged = true;
+    try {
+      return await this.#connections.whileOpen(
+        signal,
+        (controller) => answerTo(response, onProxyChallenge, controller.signal),
+      );
+    } catch (error) {
+      response.body.cancel(error);
+      throw error;
+    }
+  }
+}
+
+/** Whether the connection went away, as kept ones do. */
+function isGone(error: unknown): boolean {
+  if (error instanceof ProtocolError) return error.code === "truncated";
+  return error instanceof TransportError && (error.code === "reset" || error.code === "closed");
+}
+
+/** Servers say how long they wait. A request that is sent just before they hang up is lost. */
+function noteKeepAlive(pooled: Pooled, response: IncomingResponse): void {
+  const said = response.fields.get("keep-alive");
+  if (said === null) return;
+  const seconds = /(?:^|[,;\s])timeout=(\d{1,9})/i.exec(said)?.[1];
+  if (seconds !== undefined) pooled.hintMs = Math.max(0, Number(seconds) * 1000 - 1000);
+}
