@@ -1,5 +1,6 @@
 /**
- * The body of a message that is being received, read on demand.
+ * The body of a message that is being received, read on demand. Programs and `http/` read it; a connection is its source,
+ * and tells it to take the rest in, or that it has failed.
  *
  * @module
  */

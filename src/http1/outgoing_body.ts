@@ -1,5 +1,6 @@
 /**
- * What a body to be sent may be, and the one loop that sends it.
+ * What a body to be sent may be, and the loop that reads it from a stream. Both drivers call it; it gives chunks to what
+ * they send with.
  *
  * @module
  */
@@ -34,7 +35,7 @@ const encoder = new TextEncoder();
 /**
  * Sorts a body.
  *
- * @throws {TypeError} It is none of the kinds, or somebody else has locked it.
+ * @throws {TypeError} It is none of the kinds, or a stream that is locked.
  */
 export function sortBody(body: OutgoingBody | null | undefined): SortedBody {
   if (body === null || body === undefined) return NO_BODY;
@@ -86,11 +87,6 @@ export class OutgoingStream {
    */
   constructor(source: ByteSource) {
     this.#source = source;
-  }
-
-  /** Whether the source was touched. */
-  get begun(): boolean {
-    return this.#chunks !== null;
   }
 
   /**
@@ -183,7 +179,7 @@ function canCancel(source: object): source is { cancel(reason: unknown): unknown
   return typeof (source as { cancel?: unknown }).cancel === "function";
 }
 
-/** Whoever gives a body up has no use for its failures. */
+/** The failures of a body that was given up are of no use. */
 async function quietly(act: () => unknown): Promise<void> {
   try {
     await act();

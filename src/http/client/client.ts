@@ -35,7 +35,7 @@ import { Routes, tunnelRoute } from "./way/route.ts";
  * {@linkcode close}, by leaving an `await using` scope, or when they have waited for `idleTimeoutMs`.
  *
  * Read the body of each response, or cancel it: its connection is busy until then, or until the garbage collector finds
- * a response that nobody has read.
+ * a response that was not read.
  *
  * @example
  * ```ts
@@ -192,7 +192,7 @@ export class Client implements AsyncDisposable {
 
   /**
    * Takes no more requests, turns away those that wait for a connection, closes idle ones, lets exchanges end that are
-   * under way; those whose body nobody reads go on until somebody does, or until `signal` aborts. Upgraded connections
+   * under way; those whose body is not read go on until it is, or until `signal` aborts. Upgraded connections
    * are their owners'. Idempotent.
    *
    * @param options `signal` ends the patience: whatever is open then is cut.

@@ -29,7 +29,7 @@ export interface ExchangeInit extends SendOptions {
   readonly hijack: boolean | undefined;
   /** Whether codings are asked for, and undone. */
   readonly decompress: boolean;
-  /** See the client's option. */
+  /** The client's option. */
   readonly onProxyChallenge: ClientOptions["onProxyChallenge"];
 }
 

@@ -20,7 +20,7 @@ export interface DialAddress {
 
 /**
  * Opens the transport below a connection, without TLS: the client adds that. Called with where the connection is to
- * lead, and with a signal that aborts when nobody wants it any more.
+ * lead, and with a signal that aborts when it is not wanted any more.
  */
 export type Dial = (
   address: DialAddress,
@@ -76,7 +76,7 @@ export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
   readonly maxIdlePerOrigin?: number | undefined;
   /**
    * How many connections to one place may be at work or wait; further requests wait in their order. Unlimited, as with
-   * undici and hyper. Upgraded ones do not count. A response that nobody reads keeps its place.
+   * undici and hyper. Upgraded ones do not count. A response that is not read keeps its place.
    */
   readonly maxConnectionsPerOrigin?: number | undefined;
   /**
@@ -84,7 +84,7 @@ export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
    * a second for the way.
    */
   readonly idleTimeoutMs?: number | undefined;
-  /** How long connecting may take, the handshakes with proxy and TLS included. 10,000, as undici and curl's neighbours. */
+  /** How long connecting may take, the handshakes with proxy and TLS included. 10,000, as undici. */
   readonly connectTimeoutMs?: number | undefined;
   /** Whether bodies in gzip, deflate and br are asked for and decoded. True. */
   readonly decompress?: boolean | undefined;

@@ -36,6 +36,7 @@ export interface ResponseContext {
 }
 
 const decoder = new TextDecoder();
+const POOLED: Promise<void> = Promise.resolve();
 
 function decode(bytes: Uint8Array): string {
   return decoder.decode(bytes);
@@ -178,8 +179,10 @@ class LightClientResponse {
     const { codings } = this.#context;
     let bytes: Uint8Array;
     try {
-      // Waits also for a body that is there: the connection is in the pool again before the caller goes on.
-      bytes = await (codings.length === 0 ? wholeBody(this.#incoming.body, Infinity) : this.#decodeAll());
+      const read = codings.length === 0 ? wholeBody(this.#incoming.body, Infinity) : this.#decodeAll();
+      // Before the caller goes on, the connection is in the pool again, also if nothing had to be waited for.
+      if (!(read instanceof Promise)) await POOLED;
+      bytes = read instanceof Promise ? await read : read;
     } catch (error) {
       throw this.#failure(error);
     }

@@ -1,6 +1,7 @@
 /**
  * Opens what HTTP is spoken over: TCP or what the caller dials, TLS with an `https:` proxy, the tunnel, TLS with the
- * server. Whatever fails on the way, or is given up, leaves nothing open.
+ * server. What fails on the way, or is given up, leaves nothing open. `Connections` calls it; it calls the platform's sockets
+ * and TLS, `happy_eyeballs.ts`, `socks5.ts` and, for CONNECT, what `Connections` gives.
  *
  * ```text
  *  dial ─▶ [TLS with the proxy] ─▶ [CONNECT or SOCKS5] ─▶ [TLS with the server]
@@ -193,7 +194,7 @@ function settledBy<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** Cuts a connection that nobody wants. */
+/** Cuts a connection that is not wanted any more. */
 export function abandon(io: DuplexLike, reason?: unknown): void {
   if (offersChannel(io)) return io.abort(reason);
   if (io.readable.locked || io.writable.locked) return;

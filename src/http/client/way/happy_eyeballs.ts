@@ -1,6 +1,6 @@
 /**
- * Connecting to a name with several addresses: one attempt after the other, a little apart, the first one to stand wins
- * (RFC 8305 §5).
+ * Connects to a name with several addresses: one attempt after the other, a little apart, and the first connection that
+ * stands is taken (RFC 8305 §5). `connector.ts` calls it with what opens one address.
  *
  * @module
  */

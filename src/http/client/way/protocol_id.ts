@@ -1,5 +1,5 @@
 /**
- * How the field `ALPN` of a CONNECT spells the names of protocols (RFC 7639 §2.2).
+ * How the field `ALPN` of a CONNECT spells the names of protocols (RFC 7639 §2.2). `Client.connect()` sends it.
  *
  * @module
  */

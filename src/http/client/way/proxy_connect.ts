@@ -1,5 +1,6 @@
 /**
- * A tunnel through an HTTP proxy: CONNECT, and a second one when the proxy wants other credentials.
+ * A tunnel through an HTTP proxy: CONNECT, and a second one when the proxy wants other credentials. `Connections` calls it
+ * and gives it a connection to the proxy; the program's `onProxyChallenge` is asked here, for forwarded requests as well.
  *
  * @module
  */
@@ -28,9 +29,9 @@ export interface TunnelRequest {
   readonly authority: string;
   /** Further field lines. */
   readonly fields: readonly Field[];
-  /** Whom to ask. Its credentials, if it has any, are offered unasked. */
+  /** The proxy. Its credentials, if its URL has any, are sent with the first request. */
   readonly proxy: ProxyServer;
-  /** See the client's option. */
+  /** The client's option. */
   readonly onProxyChallenge: ClientOptions["onProxyChallenge"];
   /** Gives up. */
   readonly signal: AbortSignal;

@@ -1,5 +1,5 @@
 /**
- * The proxies that the environment names, by curl's rules.
+ * The proxies that the environment names, by curl's rules. Programs call it and give the result to a client as `proxy`.
  *
  * @module
  */

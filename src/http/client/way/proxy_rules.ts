@@ -1,5 +1,5 @@
 /**
- * Which proxy a URL goes through, and which URLs go through none.
+ * Which proxy a URL goes through, and which URLs go through none. `route.ts` asks for each way, `proxy_env.ts` for `no_proxy`.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A tunnel through a SOCKS5 proxy (RFC 1928, RFC 1929). The proxy resolves the name.
+ * A tunnel through a SOCKS5 proxy (RFC 1928, RFC 1929). The proxy resolves the name. `connector.ts` calls it with a connection
+ * to the proxy.
  *
  * @module
  */
@@ -104,7 +105,7 @@ function broken({ address }: ProxyServer, why: string): TransportError {
   return new TransportError("reset", `Cannot use the SOCKS proxy ${address}: ${why} (RFC 1928)`, { proxy: address });
 }
 
-/** The proxy's answers, of which no byte beyond what was asked for is lost. */
+/** The proxy's answers. What comes behind them is kept: it is the target's. */
 class Answers {
   readonly #channel: HeldChannel;
   readonly #proxy: ProxyServer;
