@@ -5,8 +5,10 @@
  * @module
  */
 
-const TOKEN = 1;
-const FIELD_CONTENT = 2;
+/** The bit of `CLASSES` for a `tchar`. */
+export const TOKEN = 1;
+/** The bit of `CLASSES` for what may stand in a field value. */
+export const FIELD_CONTENT = 2;
 const TARGET = 4;
 const DIGIT = 8;
 const REASON = 16;
@@ -22,7 +24,8 @@ export const COLON = 0x3a;
 
 const HTAB = 0x09;
 
-const CLASSES: Uint8Array = classTable();
+/** The classes of each byte, a bit each: for loops over every character of a head; elsewhere the functions read better. */
+export const CLASSES: Uint8Array = classTable();
 const HEX: Int8Array = hexTable();
 const LOWER: Uint8Array = lowerTable();
 

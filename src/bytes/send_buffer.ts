@@ -8,7 +8,7 @@
  * @module
  */
 
-import { COLON, CR, isFieldContentByte, isTokenByte, LF, SP } from "./ascii.ts";
+import { CLASSES, COLON, CR, FIELD_CONTENT, LF, SP, TOKEN } from "./ascii.ts";
 import { writeLatin1 } from "./latin1.ts";
 import { type Allocate, giveMemory, SHORT_BYTES, takeMemory, zeros } from "./memory_pool.ts";
 import { NOTHING } from "./nothing.ts";
@@ -81,7 +81,7 @@ export class SendBuffer {
     let at = this.#at;
     for (let i = 0; i < name.length; i++) {
       const code = name.charCodeAt(i);
-      if (code > 0xff || !isTokenByte(code)) return false;
+      if (code > 0xff || (CLASSES[code]! & TOKEN) === 0) return false;
       slab[at++] = code;
     }
     if (name.length === 0) return false;
@@ -89,7 +89,7 @@ export class SendBuffer {
     if (value.length > 0) slab[at++] = SP;
     for (let i = 0; i < value.length; i++) {
       const code = value.charCodeAt(i);
-      if (code > 0xff || !isFieldContentByte(code)) return false;
+      if (code > 0xff || (CLASSES[code]! & FIELD_CONTENT) === 0) return false;
       slab[at++] = code;
     }
     slab[at] = CR;

@@ -1,6 +1,6 @@
 /**
- * A `Response` that costs nothing until somebody looks into it. Handlers make it, `upgradeResponse()` too, and the writer
- * of `http/server/` sends it as it was given.
+ * A `Response` that makes no real one until it is touched. Handlers make it, `upgradeResponse()` too, and `http/server/`
+ * sends it as it was given.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The everyday server: handlers from `Request` to `Response`, upgrades and CONNECT included.
+ * The everyday server: handlers from `Request` to `Response`, upgrades and CONNECT included. Users call it; it checks what
+ * it is given and makes the server of `server.ts`.
  *
  * @module
  */
