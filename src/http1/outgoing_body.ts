@@ -105,7 +105,7 @@ export class OutgoingStream {
     try {
       let first: NextChunk | null = chunks.next();
       // A chunk that is there already leaves with the head; the head waits for no other.
-      if (await soon<object>(first, SOON_TURNS) === "later") await send(NOTHING);
+      if (await soon<object>(first) === "later") await send(NOTHING);
       while (!this.#over) {
         const { done, value } = await (first ?? chunks.next());
         first = null;
@@ -136,8 +136,6 @@ export class OutgoingStream {
 type NextChunk = Promise<IteratorResult<unknown>> | Promise<ReadableStreamReadResult<unknown>>;
 
 const NOTHING: Uint8Array = new Uint8Array(0);
-/** A chunk that is there already takes one or two turns through a stream, and five through `ReadableStream.from()`. */
-const SOON_TURNS = 5;
 
 /** What is alike in a reader and an iterator. */
 interface Chunks {

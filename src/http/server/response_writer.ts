@@ -40,21 +40,18 @@ export async function withTrailers(
   return { ...message, fields, trailers };
 }
 
-/** How many turns of the microtask queue a chunk that is there already, or an end, may take. */
-const TURNS = 8;
-
 type Chunk = ReadableStreamReadResult<Uint8Array>;
 
 /** A body that is over with its first chunk goes out with the head; the head waits for nothing that is yet to come. */
 async function firstChunk(head: OutgoingResponse, body: ReadableStream<Uint8Array>): Promise<OutgoingResponse> {
   const reader = body.getReader();
   const begun = [reader.read()];
-  const first = await soon(begun[0]!, TURNS);
+  const first = await soon(begun[0]!);
   if (first === "failed") await begun[0]; // throws: nothing is sent yet
   if (first === "failed" || first === "later") return { ...head, body: rest(reader, begun) };
   if (first.done) return { ...head, body: new Uint8Array(0) };
   begun.push(reader.read());
-  const second = await soon(begun[1]!, TURNS);
+  const second = await soon(begun[1]!);
   const over = typeof second === "object" && second.done && first.value instanceof Uint8Array;
   return { ...head, body: over ? first.value : rest(reader, begun) };
 }
