@@ -78,7 +78,8 @@ export {
 export { type OnSwitched, onUpgrade } from "./src/http1/upgrade.ts";
 export { type Agreement, type Parts, Upgraded } from "./src/http1/upgraded.ts";
 export { Fields } from "./src/semantics/fields.ts";
-export { type CloseOptions, type WebSocketClosed, WebSocketConnection } from "./src/websocket/connection.ts";
+export type { CloseOptions, WebSocketClosed } from "./src/websocket/close_handshake.ts";
+export { WebSocketConnection } from "./src/websocket/connection.ts";
 export type { WebSocketStreamOptions } from "./src/websocket/connect.ts";
 export { type OverOptions, webSocketOver } from "./src/websocket/over.ts";
 export {

@@ -1,67 +1,45 @@
 /**
- * One WebSocket: messages in, messages out, and the end of it.
+ * One WebSocket, as its user holds it: messages in, messages out, Pings, and the end of it. It puts the parts together and tells each
+ * what the others have found.
  *
  * ```text
- *  transport ─▶ MessageReceiver ─▶ read()   ┐
- *                  │ ping, pong, close      ├ one WebSocketMachine between them
- *  transport ◀─ MessageSender ◀─── write()  ┘
+ *  transport ─▶ MessageReceiver ─▶ read()                       ┐
+ *                  │ ping, pong, close ─▶ Pings, CloseHandshake ├ one WebSocketMachine between them
+ *  transport ◀─ FrameOutlet ◀─ MessageSender ◀─ write()         ┘
  * ```
  *
  * @module
  */
 
-import { checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
-import { Deferred, unattended } from "../duplex/deferred.ts";
-import { Deadline } from "../duplex/clock.ts";
-import { linger, lingerBehindPeer } from "../duplex/linger.ts";
+import { isBytes, wrongType } from "../bytes/arguments.ts";
+import { unattended } from "../duplex/deferred.ts";
 import type { Wire } from "../duplex/wire.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import { StateError } from "../errors/state_error.ts";
-import { ABNORMAL_CLOSURE, type CloseInfo, GOING_AWAY, INTERNAL_ERROR, NORMAL_CLOSURE } from "./machine/close_code.ts";
 import { WebSocketProtocolError } from "../errors/web_socket_protocol_error.ts";
+import {
+  CloseHandshake,
+  type CloseOptions,
+  closeRequest,
+  type WebSocketClosed,
+  type WebSocketState,
+} from "./close_handshake.ts";
+import { codec } from "./coding.ts";
+import { Compression, directionsOf, Inflation } from "./compression.ts";
+import { FrameOutlet } from "./frame_outlet.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { GOING_AWAY, INTERNAL_ERROR } from "./machine/close_code.ts";
 import type { Role } from "./machine/frame.ts";
 import type { DeflateAgreement, DeflateOptions } from "./machine/permessage_deflate.ts";
-import { checkClose, echoOf } from "./machine/close_frame.ts";
 import { WebSocketMachine } from "./machine/web_socket_machine.ts";
-import { Compression, directionsOf, Inflation } from "./compression.ts";
-import { Heartbeat } from "./heartbeat.ts";
 import { maskingKey } from "./masking_keys.ts";
-import { type Message, MessageReceiver } from "./message_receiver.ts";
-import { type MessageOptions, type MessageParts, MessageSender, type OutgoingMessage } from "./message_sender.ts";
+import type { Message } from "./message_inbox.ts";
+import { MessageReceiver, type ReceiverEvents } from "./message_receiver.ts";
+import { MessageSender } from "./message_sender.ts";
+import { readableMessages, writableMessages } from "./message_streams.ts";
 import type { WebSocketSettings } from "./options.ts";
+import type { MessageOptions, MessageParts, OutgoingMessage } from "./outgoing_message.ts";
 import { Pings } from "./pings.ts";
 import { prepareDeflate } from "./platform.ts";
-import { codec } from "./coding.ts";
-
-/** How a WebSocket ended. */
-export interface WebSocketClosed extends CloseInfo {
-  /** Whether both ends have closed it, as they should. */
-  readonly wasClean: boolean;
-  /** What went wrong: a `WebSocketProtocolError`, a `TransportError`, or the reason of `abort()`. */
-  readonly error?: unknown;
-}
-
-/** How a WebSocket is to be closed. */
-export interface CloseOptions {
-  /** 1000–1003, 1007–1014, or 3000–4999 for purposes of one's own. 1000 if there is a reason; else none is sent. */
-  readonly closeCode?: number | undefined;
-  /** At most 123 bytes of UTF-8. */
-  readonly reason?: string | undefined;
-}
-
-/**
- * What the Close frame is to say.
- *
- * @throws {TypeError} The code is no number, or the reason no text.
- * @throws {RangeError} The code may not be sent, or the reason is too long.
- */
-export function closePayload(options: CloseOptions): { readonly closeCode: number | null; readonly reason: string } {
-  checkObject(options, "options");
-  const { reason = "" } = options;
-  const closeCode = options.closeCode ?? (reason === "" ? null : NORMAL_CLOSURE);
-  checkClose(closeCode, reason);
-  return { closeCode, reason };
-}
 
 /** What holds for a connection. */
 export interface WebSocketAgreement {
@@ -78,9 +56,6 @@ export interface WebSocketAgreement {
   /** Limits. */
   readonly settings: WebSocketSettings;
 }
-
-/** Where a WebSocket stands that was open. */
-export type WebSocketState = "open" | "closing" | "closed";
 
 /**
  * An open WebSocket, on either end.
@@ -109,22 +84,13 @@ export class WebSocketConnection implements AsyncDisposable {
   readonly protocol: string;
   /** The extensions that were agreed on, as the handshake says it, or an empty text. */
   readonly extensions: string;
-  readonly #role: Role;
-  readonly #settings: WebSocketSettings;
-  readonly #wire: Wire;
   readonly #machine: WebSocketMachine;
-  readonly #compression: Compression | null = null;
-  readonly #inflation: Inflation | null = null;
   readonly #receiver: MessageReceiver;
   readonly #sender: MessageSender;
+  readonly #outlet: FrameOutlet;
+  readonly #closing: CloseHandshake;
   readonly #heartbeat: Heartbeat | null;
   readonly #pings: Pings = new Pings();
-  readonly #closed: Deferred<WebSocketClosed> = new Deferred();
-  #closeDeadline: Deadline | null = null;
-  #state: WebSocketState = "open";
-  #peerClosed: CloseInfo | null = null;
-  /** How it ends once it is known that it fails; what comes behind that is not the reason. */
-  #failed: WebSocketClosed | null = null;
   #readable: ReadableStream<Message> | null = null;
   #writable: WritableStream<OutgoingMessage> | null = null;
 
@@ -136,49 +102,67 @@ export class WebSocketConnection implements AsyncDisposable {
    * @param readBuf What was read from the transport already.
    */
   constructor(wire: Wire, agreed: WebSocketAgreement, readBuf: Uint8Array) {
-    const { role, settings, deflate } = agreed;
+    const { role, settings } = agreed;
     this.protocol = agreed.protocol;
     this.extensions = agreed.extensions;
-    this.#role = role;
-    this.#settings = settings;
-    this.#wire = wire;
-    const { maxMessageBytes } = settings;
-    const common = { maxMessageBytes, mayCompress: deflate !== null, answersClose: false, codec };
-    this.#machine = new WebSocketMachine(role === "client" ? { ...common, role, maskingKey } : { ...common, role });
-    if (deflate !== null) {
-      prepareDeflate();
-      const directions = directionsOf(deflate, role);
-      this.#compression = new Compression(directions.out, agreed.deflateOptions);
-      this.#inflation = new Inflation(directions.in, settings.maxMessageBytes);
-    }
-    this.#sender = new MessageSender(this.#machine, wire, this.#compression, {
+    const machine = this.#machine = machineFor(agreed);
+    const { compression, inflation } = deflateFor(agreed);
+    const outlet = this.#outlet = new FrameOutlet(machine, wire, {
       moreToTake: () => this.#receiver.hasMore,
-      onFailure: (error) => this.#lost(error),
+      onFailure: (error) => this.#closing.lose(error),
     });
-    this.#receiver = new MessageReceiver(this.#machine, wire, this.#inflation, {
-      onChunk: () => this.#heartbeat?.heard(),
-      onControl: (event) => this.#onControl(event),
-      onEof: () => this.#onEof(),
-      onFailure: (error) => this.#onFailure(error),
+    const sender = this.#sender = new MessageSender(machine, outlet, compression);
+    const receiver = this.#receiver = new MessageReceiver(machine, wire, inflation, this.#received());
+    this.#closing = new CloseHandshake({
+      role,
+      settings,
+      wire,
+      machine,
+      receiver,
+      sender,
+      outlet,
+      onClosing: () => this.#heartbeat?.stop(),
+      onClosed: (why) => {
+        this.#heartbeat?.stop();
+        compression?.close();
+        inflation?.close();
+        this.#pings.fail(why);
+      },
     });
     this.#heartbeat = Heartbeat.of(settings, {
-      ping: () => this.#sendPing(NOTHING),
-      lost: (error) => this.#lost(error),
+      ping: () => this.#sendPing(UNASKED),
+      lost: (error) => this.#closing.lose(error),
       idle: () => void this.close({ closeCode: GOING_AWAY, reason: "idle" }),
-      paused: () => this.#receiver.paused,
+      paused: () => receiver.paused,
     });
-    if (readBuf.length > 0) this.#machine.receive(readBuf);
-    this.#receiver.start();
+    if (readBuf.length > 0) machine.receive(readBuf);
+    receiver.start();
+  }
+
+  #received(): ReceiverEvents {
+    return {
+      onChunk: () => this.#heartbeat?.heard(),
+      onControl: (event) => {
+        if (event.type === "ping") void this.#outlet.flush();
+        else if (event.type === "pong") this.#pings.answered(event.payload);
+        else this.#closing.answer(event);
+      },
+      onEof: () => this.#closing.lose(new TransportError("reset", "The peer left without closing the WebSocket")),
+      onFailure: (error) => {
+        if (error instanceof WebSocketProtocolError) this.#closing.fail(error.closeCode, error);
+        else this.#closing.lose(error);
+      },
+    };
   }
 
   /** Where it stands: `closing` from the first Close frame on, in whichever direction. */
   get state(): WebSocketState {
-    return this.#state;
+    return this.#closing.state;
   }
 
   /** How it ended. Never rejects. */
   get closed(): Promise<WebSocketClosed> {
-    return this.#closed.promise;
+    return this.#closing.closed;
   }
 
   /** How many bytes of messages the transport has not accepted yet; frames around them do not count. */
@@ -193,30 +177,12 @@ export class WebSocketConnection implements AsyncDisposable {
 
   /** The messages of the peer. Ends when the peer closes; fails if it leaves without. Cancelling it closes. */
   get readable(): ReadableStream<Message> {
-    return this.#readable ??= new ReadableStream<Message>({
-      pull: async (controller) => {
-        const message = await this.read();
-        if (message === null) controller.close();
-        else controller.enqueue(message);
-      },
-      cancel: (reason) => {
-        try {
-          void this.#closeFor(reason);
-        } finally {
-          this.#receiver.discard();
-        }
-      },
-    }, { highWaterMark: 0 });
+    return this.#readable ??= readableMessages(this);
   }
 
   /** The messages for the peer. Closing it closes the WebSocket and waits for that; so does aborting it. */
   get writable(): WritableStream<OutgoingMessage> {
-    return this.#writable ??= new WritableStream<OutgoingMessage>({
-      start: (controller) => this.#onWritable(controller),
-      write: (message) => this.write(message),
-      close: async () => void await this.close(),
-      abort: (reason) => void this.#closeFor(reason),
-    }, { highWaterMark: 1 });
+    return this.#writable ??= writableMessages(this, () => this.#closing.limit());
   }
 
   /**
@@ -240,7 +206,7 @@ export class WebSocketConnection implements AsyncDisposable {
     for (let message = await this.read(); message !== null; message = await this.read()) yield message;
   }
 
-  /** Drops what the peer sends from now on: for whoever only sends. Pings are answered, and the end is noticed. */
+  /** Drops what the peer sends from now on: for those who only send. Pings are answered, and the end is noticed. */
   discard(): void {
     this.#receiver.discard();
   }
@@ -268,7 +234,7 @@ export class WebSocketConnection implements AsyncDisposable {
   writeParts(parts: MessageParts): Promise<void> {
     const sent = this.#sender.sendParts(parts);
     sent.catch((error) => {
-      if (this.#machine.sending && this.#state === "open") this.#tellAndEnd(INTERNAL_ERROR, error);
+      if (this.#machine.sending && this.state === "open") this.#closing.fail(INTERNAL_ERROR, error);
     });
     return sent;
   }
@@ -290,7 +256,7 @@ export class WebSocketConnection implements AsyncDisposable {
 
   #sendPing(payload: Uint8Array): void {
     this.#machine.ping(payload);
-    void this.#sender.flush();
+    void this.#outlet.flush();
   }
 
   /**
@@ -301,130 +267,37 @@ export class WebSocketConnection implements AsyncDisposable {
    * @throws {RangeError} At once: the code may not be sent, or the reason is too long.
    */
   close(options: CloseOptions = {}): Promise<WebSocketClosed> {
-    const { closeCode, reason } = closePayload(options);
-    if (this.#state !== "open") return this.closed;
-    this.#state = "closing";
-    this.#limitClosing();
-    this.#receiver.mayWait(this.#settings.maxMessageBytes);
-    void this.#sender.between(() => this.#machine.close(closeCode, reason));
+    const { closeCode, reason } = closeRequest(options);
+    this.#closing.close(closeCode, reason);
     return this.closed;
   }
 
   /** Ends both directions at once, without a Close frame. Idempotent. */
   abort(reason: unknown = new TransportError("closed", "The WebSocket was aborted")): void {
-    this.#lost(reason);
+    this.#closing.lose(reason);
   }
 
   /** `close()`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-
-  /** Whoever pipes into the stream learns of the end without writing; and an abort does not wait for a write. */
-  #onWritable(controller: WritableStreamDefaultController): void {
-    // Bun before 1.4 has no such signal, and waits.
-    const signal = controller.signal as AbortSignal | undefined;
-    signal?.addEventListener("abort", () => this.#limitClosing(), { once: true });
-    void this.closed.then(({ error }) => controller.error(error ?? closed()));
-  }
-
-  /** Closes for whoever leaves a stream, also if what they want to say may not be said. */
-  #closeFor(reason: unknown): Promise<WebSocketClosed> {
-    const { closeCode, reason: text } = (reason ?? {}) as { closeCode?: unknown; reason?: unknown };
-    if (typeof closeCode !== "number") return this.close();
-    try {
-      return this.close({ closeCode, reason: typeof text === "string" ? text : "" });
-    } catch (error) {
-      void this.close();
-      throw error;
-    }
-  }
-
-  #onControl(event: { type: "ping" } | { type: "pong"; payload: Uint8Array } | { type: "close" } & CloseInfo): void {
-    if (event.type === "ping") void this.#sender.flush();
-    else if (event.type === "pong") this.#pings.answered(event.payload);
-    else this.#onPeerClose(event);
-  }
-
-  #onPeerClose({ closeCode, reason }: CloseInfo): void {
-    this.#peerClosed = { closeCode, reason };
-    this.#state = "closing";
-    this.#receiver.end("ended");
-    this.#limitClosing();
-    const answered = this.#sender.between(() => this.#machine.close(echoOf(closeCode)));
-    const finish = (): Promise<void> => this.#finish({ closeCode, reason, wasClean: true });
-    answered.then(finish, finish);
-  }
-
-  #onEof(): void {
-    if (this.#peerClosed === null) {
-      this.#lost(new TransportError("reset", "The peer left without closing the WebSocket"));
-    }
-  }
-
-  #onFailure(error: unknown): void {
-    if (error instanceof WebSocketProtocolError) this.#tellAndEnd(error.closeCode, error);
-    else this.#lost(error);
-  }
-
-  /** The peer is told why, then both directions are ended. */
-  #tellAndEnd(closeCode: number, error: unknown): void {
-    this.#state = "closing";
-    this.#receiver.end({ error });
-    this.#machine.close(closeCode);
-    this.#limitClosing();
-    this.#failed = { closeCode: ABNORMAL_CLOSURE, reason: "", wasClean: false, error };
-    void this.#finish(this.#failed);
-  }
-
-  /** Servers end the connection first (RFC 6455 §7.1.1), clients wait for that; and nobody waits forever. */
-  async #finish(outcome: WebSocketClosed): Promise<void> {
-    const { clock, closeTimeoutMs } = this.#settings;
-    await this.#sender.flush().catch(() => {});
-    const end = { clock, closeTimeoutMs: TCP_CLOSE_TIMEOUT_MS, writeTimeoutMs: closeTimeoutMs };
-    if (this.#role === "client" && outcome.wasClean) await lingerBehindPeer(this.#wire, end);
-    else await linger(this.#wire, end);
-    this.#settle(outcome);
-  }
-
-  #limitClosing(): void {
-    this.#heartbeat?.stop();
-    this.#closeDeadline ??= new Deadline(this.#settings.clock);
-    this.#closeDeadline.set(this.#settings.closeTimeoutMs, () => {
-      this.#lost(new TransportError("timeout", "The peer did not close the WebSocket in time"));
-    });
-  }
-
-  #lost(error: unknown): void {
-    if (this.#state === "closed") return;
-    this.#wire.abort(error);
-    this.#receiver.end({ error });
-    const peer = this.#peerClosed;
-    if (this.#failed !== null) this.#settle(this.#failed);
-    else if (peer !== null) this.#settle({ ...peer, wasClean: this.#machine.closeSent });
-    else this.#settle({ closeCode: ABNORMAL_CLOSURE, reason: "", wasClean: false, error });
-  }
-
-  #settle(outcome: WebSocketClosed): void {
-    if (this.#state === "closed") return;
-    this.#state = "closed";
-    this.#closeDeadline?.stop();
-    this.#heartbeat?.stop();
-    this.#compression?.close();
-    this.#inflation?.close();
-    const why = outcome.error ?? closed();
-    this.#sender.end(why);
-    this.#pings.fail(why);
-    this.#closed.resolve(outcome);
-  }
 }
 
-function closed(): StateError {
-  return new StateError("closed", "The WebSocket was closed");
+/** What a Ping carries whose Pong is not waited for. */
+const UNASKED = new Uint8Array(0);
+
+function machineFor({ role, settings: { maxMessageBytes }, deflate }: WebSocketAgreement): WebSocketMachine {
+  const common = { maxMessageBytes, mayCompress: deflate !== null, answersClose: false, codec };
+  return new WebSocketMachine(role === "client" ? { ...common, role, maskingKey } : { ...common, role });
 }
 
-/** What a Ping carries whose Pong nobody waits for. */
-const NOTHING = new Uint8Array(0);
-
-/** How long the peer may take to end the connection below once the WebSocket is closed. As Chromium. */
-const TCP_CLOSE_TIMEOUT_MS = 2000;
+function deflateFor(agreed: WebSocketAgreement): { compression: Compression | null; inflation: Inflation | null } {
+  const { role, deflate, deflateOptions, settings } = agreed;
+  if (deflate === null) return { compression: null, inflation: null };
+  prepareDeflate();
+  const directions = directionsOf(deflate, role);
+  return {
+    compression: new Compression(directions.out, deflateOptions),
+    inflation: new Inflation(directions.in, settings.maxMessageBytes),
+  };
+}

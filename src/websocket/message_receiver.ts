@@ -1,34 +1,28 @@
 /**
- * What one end receives: read from the transport one message ahead of whoever takes them, and no further.
- *
- * So that Pings are answered and the end is noticed while nobody waits for a message; and so that a peer that sends more
- * than is taken is held up by the transport.
+ * Reads the transport, one message ahead of the reader and no further: so Pings are answered and the end is noticed while no read
+ * is pending, and the transport holds up a peer that sends more than is read. `WebSocketConnection` calls it; it calls the machine
+ * and puts messages into the `MessageInbox`.
  *
  * @module
  */
 
-import { unattended } from "../duplex/deferred.ts";
+import type { ChunkTaker, FastPath } from "../duplex/held_channel.ts";
 import type { Wire } from "../duplex/wire.ts";
-import type { ChunkTaker } from "../duplex/held_channel.ts";
-import { StateError } from "../errors/state_error.ts";
+import { codec } from "./coding.ts";
+import type { Inflation } from "./compression.ts";
 import { badUtf8 } from "./machine/text_gatherer.ts";
 import type { MessageKind, WebSocketEvent } from "./machine/web_socket_event.ts";
 import type { WebSocketMachine } from "./machine/web_socket_machine.ts";
-import type { Inflation } from "./compression.ts";
-import { MessageQueue } from "./message_queue.ts";
-import { readText } from "./coding.ts";
+import { type Message, MessageInbox, type Outcome } from "./message_inbox.ts";
 import { nextTurn } from "./platform.ts";
-
-/** A message: text, or bytes that are the receiver's. */
-export type Message = string | Uint8Array;
 
 /** What the receiver of messages tells its owner. */
 export interface ReceiverEvents {
-  /** Bytes have come, of whatever. */
+  /** Bytes have come, of whatever kind. */
   onChunk(): void;
   /** A control frame. */
   onControl(event: Extract<WebSocketEvent, { type: "ping" | "pong" | "close" }>): void;
-  /** The peer has ended its side; after a `close`, or without. */
+  /** The peer has ended its side without a Close frame. */
   onEof(): void;
   /** The transport failed, or the peer broke the protocol. */
   onFailure(error: unknown): void;
@@ -46,34 +40,26 @@ const PING_BYTES = 1024;
 /** A byte of what was compressed may take as long as some of what becomes of it. */
 const COMPRESSED_BYTE_COSTS = 4;
 
-/** See the module. */
+/**
+ * What comes next: the receiver works; or it waits for room in the inbox, bytes of the transport, a message that is being inflated,
+ * its next turn of the event loop, or the answer to the last message; or it is over.
+ */
+type Stage = "working" | "room" | "bytes" | "inflation" | "turn" | "answer" | "over";
+
+/** Receives messages. */
 export class MessageReceiver implements ChunkTaker {
   readonly #machine: WebSocketMachine;
   readonly #wire: Wire;
   readonly #inflation: Inflation | null;
   readonly #events: ReceiverEvents;
-  readonly #ready: MessageQueue<Message> = new MessageQueue();
-  #mayWaitBytes = 0;
-  #awaited: Promise<Message | null> | null = null;
-  #resolve: ((message: Message | null) => void) | null = null;
-  #reject: ((error: unknown) => void) | null = null;
-  #outcome: { readonly error: unknown } | "ended" | null = null;
-  /** Whether somebody has a message and has not come back for the next one. */
-  #taken = false;
-  /** What ends the connection, while whoever has the message before it may still answer that. */
-  #held: (() => void) | null = null;
-  #reading = false;
-  /** Whether it reads without a promise that others could wait for. */
-  #taking = false;
-  #inflating = false;
+  readonly #inbox: MessageInbox = new MessageInbox();
+  #stage: Stage = "room";
+  /** The way past promises. An `Upgraded` has none before its first bytes were read. */
+  #fastPath: FastPath | null = null;
+  /** What ends the connection, in the stage `answer`. */
+  #ending: (() => void) | null = null;
   /** What was done in this turn of the event loop. */
   #spentBytes = 0;
-  /** Whether it waits for the next turn. */
-  #resting = false;
-  /** While an event is dealt with, others may call: Bun's zlib runs what waits in the microtask queue. */
-  #pumping = false;
-  #discarding = false;
-  #over = false;
 
   /**
    * Reads nothing before `start()`.
@@ -83,26 +69,25 @@ export class MessageReceiver implements ChunkTaker {
    * @param inflation Inflates messages; `null` for none.
    * @param events Is told the rest.
    */
-  constructor(
-    machine: WebSocketMachine,
-    wire: Wire,
-    inflation: Inflation | null,
-    events: ReceiverEvents,
-  ) {
+  constructor(machine: WebSocketMachine, wire: Wire, inflation: Inflation | null, events: ReceiverEvents) {
     this.#machine = machine;
     this.#wire = wire;
     this.#inflation = inflation;
     this.#events = events;
   }
 
-  /** Whether nothing is read because nobody takes what is there. */
+  /** Whether nothing is read because the inbox is full. */
   get paused(): boolean {
-    return !this.#reading && !this.#inflating && !this.#resting && !this.#over;
+    return this.#working || this.#stage === "room" || this.#stage === "answer";
   }
 
-  /** Whether there is something that has come and nobody has taken yet. */
+  /** Whether something has come that was not read yet. */
   get hasMore(): boolean {
-    return !this.#ready.empty || this.#machine.hasInput;
+    return !this.#inbox.empty || this.#machine.hasInput;
+  }
+
+  get #working(): boolean {
+    return this.#stage === "working";
   }
 
   /** Begins to read. */
@@ -112,187 +97,142 @@ export class MessageReceiver implements ChunkTaker {
 
   /** The next message, `null` after the last one. One call at a time. A rejection needs no handler. */
   read(): Promise<Message | null> {
-    if (this.#resolve !== null) {
-      return unattended(Promise.reject(new StateError("busy", "Cannot read: a read is pending")));
+    const inbox = this.#inbox;
+    if (!inbox.awaited) {
+      inbox.returned();
+      this.#end();
     }
-    this.#taken = false;
-    this.#release();
-    const message = this.#ready.shift();
-    if (message !== undefined) {
-      this.#taken = true;
-      this.#pump();
-      return Promise.resolve(message);
-    }
-    if (this.#outcome !== null) {
-      return this.#outcome === "ended" ? Promise.resolve(null) : unattended(Promise.reject(this.#outcome.error));
-    }
-    return this.#awaited = new Promise(this.#keepSettlers);
+    const read = inbox.read();
+    if (inbox.taken) this.#pump();
+    return read;
   }
 
-  /** One executor for all promises: none is allocated per read. */
-  readonly #keepSettlers = (resolve: (message: Message | null) => void, reject: (error: unknown) => void): void => {
-    this.#resolve = resolve;
-    this.#reject = reject;
-  };
-
-  /** From now on so much may wait to be taken, so that the peer's Close frame behind it is found. */
+  /** From now on so many bytes may wait to be read, so that the peer's Close frame behind them is found. */
   mayWait(bytes: number): void {
-    this.#mayWaitBytes = Math.max(bytes, LEAST_WAITING_BYTES);
-    this.#release();
+    this.#inbox.mayWait(Math.max(bytes, LEAST_WAITING_BYTES));
+    this.#end();
     this.#pump();
   }
 
   /** Messages are of no interest any more, only what is behind them. */
   discard(): void {
-    this.#discarding = true;
-    this.#ready.clear();
+    this.#inbox.discard();
     this.#pump();
   }
 
   /** Nothing more comes: after what waits, readers get the end, or an error. */
-  end(outcome: { readonly error: unknown } | "ended"): void {
-    if (this.#outcome !== null) return;
-    this.#outcome = outcome;
-    this.#over = true;
-    if (this.#reading && this.#taking) this.#wire.withdraw();
-    if (this.#awaited !== null) unattended(this.#awaited);
-    if (outcome === "ended") this.#resolve?.(null);
-    else this.#reject?.(outcome.error);
-    this.#resolve = this.#reject = this.#awaited = null;
+  end(outcome: Outcome): void {
+    if (!this.#inbox.end(outcome)) return;
+    const reading = this.#stage === "bytes";
+    this.#stage = "over";
+    if (reading && this.#fastPath !== null) this.#wire.withdraw();
   }
 
+  /** Others may call while an event is dealt with: Bun's zlib (1.2 to 1.4) runs what waits in the microtask queue. */
   #pump(): void {
-    if (this.#pumping || this.#reading || this.#inflating || this.#resting || this.#over || this.#held !== null) return;
-    this.#pumping = true;
-    this.#takeEvents();
-    this.#pumping = false;
+    if (this.#stage !== "room") return;
+    this.#stage = "working";
+    try {
+      this.#takeEvents();
+    } catch (error) {
+      this.#behindAnswer(() => this.#fail(error));
+    }
+    if (this.#working) this.#stage = "room";
   }
 
   #takeEvents(): void {
-    try {
-      while (this.#hasRoom()) {
-        if (this.#spentBytes >= TURN_BYTES && this.#machine.hasInput) return this.#rest();
-        this.#spentBytes += EVENT_BYTES;
-        const event = this.#machine.next();
-        if (event.type === "text") this.#deliver(event.text);
-        else if (event.type === "binary") this.#deliver(event.bytes);
-        else if (event.type === "need-data") {
-          if (!this.#readMore()) return;
-        } else if (event.type === "compressed") this.#inflate(event.kind, event.bytes);
-        else if (event.type === "end") return this.#finish();
-        else if (event.type === "close") this.#afterAnswers(() => this.#events.onControl(event));
-        else {
-          if (event.type === "ping") this.#spentBytes += PING_BYTES;
-          this.#events.onControl(event);
-        }
-        if (this.#over || this.#inflating || this.#held !== null) return;
+    while (this.#working && this.#inbox.hasRoom) {
+      if (this.#spentBytes >= TURN_BYTES && this.#machine.hasInput) {
+        this.#stage = "turn";
+        return nextTurn(this.#onTurn);
       }
-    } catch (error) {
-      this.#afterAnswers(() => this.#fail(error));
+      this.#spentBytes += EVENT_BYTES;
+      const event = this.#machine.next();
+      if (event.type === "text") this.#inbox.add(event.text);
+      else if (event.type === "binary") this.#inbox.add(event.bytes);
+      else if (event.type === "need-data") this.#readMore();
+      else if (event.type === "compressed") this.#inflate(event.kind, event.bytes);
+      else if (event.type === "end") this.#left();
+      else if (event.type === "close") this.#behindAnswer(() => this.#events.onControl(event));
+      else {
+        if (event.type === "ping") this.#spentBytes += PING_BYTES;
+        this.#events.onControl(event);
+      }
     }
-  }
-
-  /** Other connections have their turn, however much this one has sent. */
-  #rest(): void {
-    this.#resting = true;
-    nextTurn(this.#onTurn);
   }
 
   readonly #onTurn = (): void => {
-    this.#resting = false;
     this.#spentBytes = 0;
-    this.#pump();
+    this.#goOn("turn");
   };
 
-  #hasRoom(): boolean {
-    return this.#ready.empty || this.#ready.bytes < this.#mayWaitBytes;
+  /** What was waited for has come, unless the connection is over. */
+  #goOn(stage: Stage): void {
+    if (this.#stage !== stage) return;
+    this.#stage = "room";
+    this.#pump();
   }
 
-  #deliver(message: Message): void {
-    if (this.#discarding) return;
-    const resolve = this.#resolve;
-    if (resolve === null) {
-      this.#ready.push(message);
-      return;
-    }
-    this.#resolve = this.#reject = null;
-    this.#taken = true;
-    resolve(message);
+  /** The reader may answer the last message first: until the next read, or as long as that can be done without waiting. */
+  #behindAnswer(end: () => void): void {
+    if (this.#stage === "over") return;
+    if (!this.#inbox.taken || this.#machine.closeSent) return end();
+    this.#stage = "answer";
+    this.#ending = end;
+    setTimeout(() => this.#end(), 0);
   }
 
-  /** Whoever has the last message may answer it first: until they come back, or have done what can be done at once. */
-  #afterAnswers(act: () => void): void {
-    if (!this.#taken || this.#machine.closeSent) return act();
-    this.#held = act;
-    setTimeout(() => this.#release(), 0);
-  }
-
-  #release(): void {
-    const act = this.#held;
-    this.#held = null;
-    if (act !== null && !this.#over) act();
+  #end(): void {
+    if (this.#stage === "answer") this.#ending!();
   }
 
   #inflate(kind: MessageKind, bytes: Uint8Array): void {
     const inflated = this.#inflation!.inflate(kind, bytes);
     if (!(inflated instanceof Promise)) {
       this.#spentBytes += bytes.length * COMPRESSED_BYTE_COSTS + inflated.length;
-      return this.#deliver(inflatedMessage(kind, inflated));
+      return this.#inbox.add(inflatedMessage(kind, inflated));
     }
-    this.#inflating = true;
+    this.#stage = "inflation";
     inflated.then((message) => {
-      this.#inflating = false;
-      if (this.#over) return;
-      this.#deliver(message);
-      this.#pump();
-    }).catch((error) => {
-      this.#inflating = false;
-      this.#afterAnswers(() => this.#fail(error));
+      if (this.#stage === "inflation") this.#inbox.add(message);
+      this.#goOn("inflation");
+    }, (error) => {
+      if (this.#stage === "inflation") this.#behindAnswer(() => this.#fail(error));
     });
   }
 
-  /** Takes what has come without waiting, if the transport can say so; else waits for it, and is not done. */
-  #readMore(): boolean {
-    const { fastPath } = this.#wire;
+  /** Takes what has come without waiting, if the transport can say so; else waits for it. */
+  #readMore(): void {
+    const fastPath = this.#fastPath ??= this.#wire.fastPath;
     const chunk = fastPath?.takeChunk();
-    if (chunk !== undefined) {
-      this.#received(chunk, false);
-      return true;
-    }
-    this.#reading = true;
-    this.#taking = fastPath !== null;
+    if (chunk !== undefined) return this.#received(chunk, false);
+    this.#stage = "bytes";
     if (fastPath === null) this.#wire.read().then(this.#onRead, this.#onReadFailed);
     else fastPath.awaitChunk(this);
-    return false;
   }
 
   readonly #onRead = (chunk: Uint8Array | null): void => {
-    this.#reading = false;
     this.#received(chunk, false);
-    this.#pump();
+    this.#goOn("bytes");
   };
 
-  readonly #onReadFailed = (error: unknown): void => this.onReadFailure(error);
+  readonly #onReadFailed = (error: unknown): void => this.#fail(error);
 
   /** See {@linkcode ChunkTaker}. The event loop calls it: this is a new turn. */
   onChunk(chunk: Uint8Array, lent: boolean): void {
-    this.#reading = false;
     this.#spentBytes = 0;
     this.#received(chunk, lent);
-    this.#pump();
+    this.#goOn("bytes");
     if (lent) this.#machine.keepInput();
   }
 
   /** See {@linkcode ChunkTaker}. */
   onEnd(): void {
-    this.#reading = false;
-    this.#received(null, false);
-    this.#pump();
+    this.#onRead(null);
   }
 
   /** See {@linkcode ChunkTaker}. */
   onReadFailure(error: unknown): void {
-    this.#reading = false;
     this.#fail(error);
   }
 
@@ -303,14 +243,14 @@ export class MessageReceiver implements ChunkTaker {
     this.#events.onChunk();
   }
 
-  #finish(): void {
-    this.#over = true;
+  #left(): void {
+    this.#stage = "over";
     this.#events.onEof();
   }
 
   #fail(error: unknown): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.#stage === "over") return;
+    this.#stage = "over";
     this.#events.onFailure(error);
   }
 }
@@ -318,7 +258,7 @@ export class MessageReceiver implements ChunkTaker {
 /** What was inflated is still in memory that others use. */
 function inflatedMessage(kind: MessageKind, bytes: Uint8Array): Message {
   if (kind === "binary") return bytes.slice();
-  const text = readText(bytes);
+  const text = codec.readText(bytes);
   if (text === null) throw badUtf8();
   return text;
 }

@@ -22,9 +22,10 @@
 
 export * from "./machine/mod.ts";
 export type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
-export { type CloseOptions, type WebSocketClosed, WebSocketConnection, type WebSocketState } from "./connection.ts";
-export type { Message } from "./message_receiver.ts";
-export type { MessageOptions, MessageParts, OutgoingMessage } from "./message_sender.ts";
+export type { CloseOptions, WebSocketClosed, WebSocketState } from "./close_handshake.ts";
+export { WebSocketConnection } from "./connection.ts";
+export type { Message } from "./message_inbox.ts";
+export type { MessageOptions, MessageParts, OutgoingMessage } from "./outgoing_message.ts";
 export type { WebSocketHandshakeOptions } from "./client_handshake.ts";
 export type { WebSocketOptions } from "./options.ts";
 export { type OverOptions, webSocketOver } from "./over.ts";

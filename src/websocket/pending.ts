@@ -6,7 +6,8 @@
 
 import { unattended } from "../duplex/deferred.ts";
 import { ABNORMAL_CLOSURE } from "./machine/close_code.ts";
-import { type CloseOptions, closePayload, type WebSocketClosed, type WebSocketConnection } from "./connection.ts";
+import { type CloseOptions, closeRequest, type WebSocketClosed } from "./close_handshake.ts";
+import type { WebSocketConnection } from "./connection.ts";
 
 /** A WebSocket that will be open, or not; of the shape of the platforms' `WebSocketStream`. */
 export interface PendingWebSocket<Opened extends WebSocketConnection = WebSocketConnection> {
@@ -39,7 +40,7 @@ class OpeningWebSocket implements PendingWebSocket {
   }
 
   close(options: CloseOptions = {}): void {
-    closePayload(options);
+    closeRequest(options);
     this.opened.then((connection) => connection.close(options), () => {});
   }
 }

@@ -9,9 +9,10 @@ import { mayBeSent } from "./machine/close_code.ts";
 import { utf8Length } from "./machine/utf8.ts";
 import { checkClose } from "./machine/close_frame.ts";
 import { connectWebSocket, type WebSocketStreamOptions } from "./connect.ts";
-import type { WebSocketClosed, WebSocketConnection } from "./connection.ts";
-import type { Message } from "./message_receiver.ts";
-import type { OutgoingMessage } from "./message_sender.ts";
+import type { WebSocketClosed } from "./close_handshake.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import type { Message } from "./message_inbox.ts";
+import type { OutgoingMessage } from "./outgoing_message.ts";
 import { neverOpen, type PendingWebSocket } from "./pending.ts";
 import {
   closeEvent,

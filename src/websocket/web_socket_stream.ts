@@ -6,7 +6,8 @@
 
 import { unattended } from "../duplex/deferred.ts";
 import { connectWebSocket, type WebSocketStreamOptions } from "./connect.ts";
-import { type CloseOptions, closePayload, type WebSocketClosed, type WebSocketConnection } from "./connection.ts";
+import { type CloseOptions, closeRequest, type WebSocketClosed } from "./close_handshake.ts";
+import type { WebSocketConnection } from "./connection.ts";
 import { neverOpen, type PendingWebSocket } from "./pending.ts";
 
 /**
@@ -67,7 +68,7 @@ export class WebSocketStream implements PendingWebSocket {
    * @throws {RangeError} The code may not be sent, or the reason is too long.
    */
   close(options: CloseOptions = {}): void {
-    closePayload(options);
+    closeRequest(options);
     this.#giveUp.abort(new DOMException("The WebSocket was closed before it was open", "AbortError"));
     this.opened.then((connection) => connection.close(options), () => {});
   }

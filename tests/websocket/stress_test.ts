@@ -6,8 +6,9 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { duplexPair, type PairEnd } from "../../src/duplex/pair.ts";
-import type { WebSocketClosed, WebSocketConnection } from "../../src/websocket/connection.ts";
-import type { MessageParts } from "../../src/websocket/message_sender.ts";
+import type { WebSocketClosed } from "../../src/websocket/close_handshake.ts";
+import type { WebSocketConnection } from "../../src/websocket/connection.ts";
+import type { MessageParts } from "../../src/websocket/outgoing_message.ts";
 import { webSocketOver } from "../../src/websocket/over.ts";
 import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
 import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";

@@ -1,0 +1,105 @@
+/**
+ * The messages that have come, for one reader: they wait to be read, or the reader waits for them, until the end or an error is
+ * behind the last one. `MessageReceiver` fills it.
+ *
+ * @module
+ */
+
+import { unattended } from "../duplex/deferred.ts";
+import { StateError } from "../errors/state_error.ts";
+import { MessageQueue } from "./message_queue.ts";
+
+/** A message: text, or bytes that are the receiver's. */
+export type Message = string | Uint8Array;
+
+/** What is behind the last message. */
+export type Outcome = { readonly error: unknown } | "ended";
+
+/** Holds the messages that were not read yet. */
+export class MessageInbox {
+  readonly #waiting: MessageQueue<Message> = new MessageQueue();
+  #mayWaitBytes = 0;
+  #discarding = false;
+  #taken = false;
+  #awaited: Promise<Message | null> | null = null;
+  #resolve: ((message: Message | null) => void) | null = null;
+  #reject: ((error: unknown) => void) | null = null;
+  #outcome: Outcome | null = null;
+
+  /** Whether no message waits. */
+  get empty(): boolean {
+    return this.#waiting.empty;
+  }
+
+  /** Whether another message may be added: one, and as much as {@linkcode mayWait} says. */
+  get hasRoom(): boolean {
+    return this.#waiting.empty || this.#waiting.bytes < this.#mayWaitBytes;
+  }
+
+  /** Whether the reader has a message and has not come back for the next one. */
+  get taken(): boolean {
+    return this.#taken;
+  }
+
+  /** Whether the reader waits for a message. */
+  get awaited(): boolean {
+    return this.#resolve !== null;
+  }
+
+  /** The reader has come back. */
+  returned(): void {
+    this.#taken = false;
+  }
+
+  /** The next message, `null` after the last one. One call at a time. A rejection needs no handler. */
+  read(): Promise<Message | null> {
+    if (this.awaited) return unattended(Promise.reject(new StateError("busy", "Cannot read: a read is pending")));
+    const message = this.#waiting.shift();
+    this.#taken = message !== undefined;
+    if (message !== undefined) return Promise.resolve(message);
+    if (this.#outcome === null) return this.#awaited = new Promise(this.#keepSettlers);
+    return this.#outcome === "ended" ? Promise.resolve(null) : unattended(Promise.reject(this.#outcome.error));
+  }
+
+  /** One executor for all promises: none is allocated per read. */
+  readonly #keepSettlers = (resolve: (message: Message | null) => void, reject: (error: unknown) => void): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  };
+
+  /** Gives a message to the reader, or keeps it. */
+  add(message: Message): void {
+    if (this.#discarding) return;
+    const resolve = this.#resolve;
+    if (resolve === null) return this.#waiting.push(message);
+    this.#resolve = this.#reject = null;
+    this.#taken = true;
+    resolve(message);
+  }
+
+  /** From now on so many bytes of messages may wait. */
+  mayWait(bytes: number): void {
+    this.#mayWaitBytes = bytes;
+  }
+
+  /** Drops all messages, also those to come. */
+  discard(): void {
+    this.#discarding = true;
+    this.#waiting.clear();
+  }
+
+  /**
+   * No message will be added.
+   *
+   * @returns Whether that was not said before.
+   */
+  end(outcome: Outcome): boolean {
+    if (this.#outcome !== null) return false;
+    this.#outcome = outcome;
+    if (this.#awaited !== null) unattended(this.#awaited);
+    if (outcome === "ended") this.#resolve?.(null);
+    else this.#reject?.(outcome.error);
+    this.#resolve = this.#reject = this.#awaited = null;
+    return true;
+  }
+}

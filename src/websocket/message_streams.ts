@@ -1,0 +1,63 @@
+/**
+ * A WebSocket's messages as web streams, made when they are touched. `WebSocketConnection` gives them out; they call it.
+ *
+ * @module
+ */
+
+import { closed, type WebSocketClosed } from "./close_handshake.ts";
+import type { WebSocketConnection } from "./connection.ts";
+import type { Message } from "./message_inbox.ts";
+import type { OutgoingMessage } from "./outgoing_message.ts";
+
+/** The messages of the peer. Cancelling it closes. */
+export function readableMessages(connection: WebSocketConnection): ReadableStream<Message> {
+  return new ReadableStream<Message>({
+    pull: async (controller) => {
+      const message = await connection.read();
+      if (message === null) controller.close();
+      else controller.enqueue(message);
+    },
+    cancel: (reason) => {
+      try {
+        void closeFor(connection, reason);
+      } finally {
+        connection.discard();
+      }
+    },
+  }, { highWaterMark: 0 });
+}
+
+/**
+ * The messages for the peer. Closing it closes the WebSocket and waits for that; so does aborting it.
+ *
+ * @param onAbort Called when the stream is aborted, at once: the stream itself waits for the write that is under way.
+ */
+export function writableMessages(
+  connection: WebSocketConnection,
+  onAbort: () => void,
+): WritableStream<OutgoingMessage> {
+  return new WritableStream<OutgoingMessage>({
+    start: (controller) => {
+      // Bun before 1.4 has no such signal, and waits.
+      const signal = controller.signal as AbortSignal | undefined;
+      signal?.addEventListener("abort", onAbort, { once: true });
+      // A pipe into the stream learns of the end without writing.
+      void connection.closed.then(({ error }) => controller.error(error ?? closed()));
+    },
+    write: (message) => connection.write(message),
+    close: async () => void await connection.close(),
+    abort: (reason) => void closeFor(connection, reason),
+  }, { highWaterMark: 1 });
+}
+
+/** Closes with the code that the reason of a stream has, if it has one; also if that may not be sent. */
+function closeFor(connection: WebSocketConnection, reason: unknown): Promise<WebSocketClosed> {
+  const { closeCode, reason: text } = (reason ?? {}) as { closeCode?: unknown; reason?: unknown };
+  if (typeof closeCode !== "number") return connection.close();
+  try {
+    return connection.close({ closeCode, reason: typeof text === "string" ? text : "" });
+  } catch (error) {
+    void connection.close();
+    throw error;
+  }
+}
