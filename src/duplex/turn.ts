@@ -1,6 +1,7 @@
 /**
  * What one connection does within a turn of the event loop. A peer that sends much in little, pipelined requests or tiny
- * chunks, must not keep other connections and timers waiting: what has been received is worked off in pieces.
+ * chunks, must not keep other connections and timers waiting: what has been received is worked off in pieces. Each `Wire` has one,
+ * and its reader counts; the wait is `nextTurn()` of `platform/turns.ts`.
  *
  * @module
  */
@@ -11,10 +12,10 @@ import { nextTurn } from "./platform.ts";
 const TURN_COST = 1024;
 /** What a part of a body costs, however short it is. */
 export const PART_COST = 1;
-/** What a message without a body costs: its head is understood, somebody is called, maybe it is answered. */
+/** What a message without a body costs: its head is understood, a handler is called, maybe it is answered. */
 export const MESSAGE_COST = 16;
 
-/** See the module. Costs a number as long as there is little to do. */
+/** Counts. Costs a number as long as there is little to do. */
 export class Turn {
   #spent = 0;
 

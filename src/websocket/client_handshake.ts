@@ -1,5 +1,5 @@
 /**
- * The client's handshake: what is asked, and what the answer means.
+ * The client's handshake: what is asked, and what the answer means. `connectWebSocket()` calls it.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { WebSocketConnection } from "./connection.ts";
 import { checkHeaders } from "../http/client/check_options.ts";
 import { checkDeflate, deflateChoice, furtherFields } from "./handshake_options.ts";
 import { WEB_SOCKET, type WebSocketOptions, type WebSocketSettings, webSocketSettings } from "./options.ts";
-import { NOTHING_READ, openWebSocket } from "./over.ts";
+import { openWebSocket } from "./over.ts";
 
 /** What a client's WebSocket can be told, wherever its connection comes from. */
 export interface WebSocketHandshakeOptions extends WebSocketOptions {
@@ -34,7 +34,7 @@ export const HANDSHAKE: Kinds<WebSocketHandshakeOptions> = {
 };
 
 /** One handshake. */
-export interface ClientHandshake {
+export interface WebSocketHandshake {
   /** The fields of the request besides `Host`, `Connection` and `Upgrade`. */
   readonly fields: readonly Field[];
   /**
@@ -52,7 +52,7 @@ export interface ClientHandshake {
  * @throws {TypeError} `headers` hold a field that belongs to the handshake, or an option is of another kind.
  * @throws {RangeError} A number is out of range.
  */
-export function clientHandshake(options: WebSocketHandshakeOptions): ClientHandshake {
+export function beginHandshake(options: WebSocketHandshakeOptions): WebSocketHandshake {
   checkOptions(options, HANDSHAKE);
   const { protocols = [] } = options;
   if (!areDistinctTokens(protocols.map((protocol) => protocol.toLowerCase()))) {
@@ -83,7 +83,7 @@ function opened(upgraded: Upgraded, { key, protocols, deflate: wanted, settings 
     const extensions = fields.getAll("sec-websocket-extensions").join(", ");
     const deflate = agreedDeflate(extensions, wanted);
     const agreed = { role: "client", protocol, extensions, deflate, deflateOptions: wanted ?? {}, settings } as const;
-    return openWebSocket(upgraded, agreed, NOTHING_READ);
+    return openWebSocket(upgraded, agreed);
   } catch (error) {
     upgraded.abort(error);
     throw error;

@@ -1,5 +1,6 @@
 /**
- * The way of a client's WebSocket to its server.
+ * The way of a client's WebSocket to its server. `WebSocket` and `WebSocketStream` call it; it calls the `Client` for the 101, and
+ * `WebSocketHandshake` for what is asked and what the answer means.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import { checkFunction, checkObject, checkOptions, type Kinds, wrongType } from 
 import { Client } from "../http/client/client.ts";
 import { ROUTE } from "../http/client/check_options.ts";
 import type { RouteOptions } from "../http/client/options.ts";
-import { clientHandshake, HANDSHAKE, type WebSocketHandshakeOptions } from "./client_handshake.ts";
+import { beginHandshake, HANDSHAKE, type WebSocketHandshakeOptions } from "./client_handshake.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import { inLine } from "./line.ts";
 import type { PendingWebSocket } from "./pending.ts";
@@ -33,7 +34,7 @@ const CONNECT: Kinds<WebSocketStreamOptions> = {
 
 /** A WebSocket on its way. */
 export interface Connecting {
-  /** Where to, of the scheme ws or wss. */
+  /** Of the scheme ws or wss. */
   readonly url: URL;
   /** The open WebSocket. */
   readonly opening: Promise<WebSocketConnection>;
@@ -43,8 +44,8 @@ export interface Connecting {
 let ownClient: Client | null = null;
 
 /**
- * Connects: one after the other where several go to the same host and port (RFC 6455 §4.1). Where a `dial` leads is not known,
- * and those that have one wait for nobody.
+ * Connects: one after the other where several go to the same host and port (RFC 6455 §4.1). Where a `dial` leads is not known:
+ * those that have one do not wait.
  *
  * @param url Of the schemes ws and wss, or http and https.
  * @param options Of the handshake, and the way.
@@ -52,7 +53,7 @@ let ownClient: Client | null = null;
  * @param given A WebSocket that is there already: then nothing is connected.
  * @throws {DOMException} `SyntaxError`: the URL cannot be used.
  * @throws {TypeError} There is no URL, or an option is of another kind.
- * @throws {unknown} What `clientHandshake()` throws.
+ * @throws {unknown} What `beginHandshake()` throws.
  */
 export function connectWebSocket(
   url: string | URL,
@@ -64,7 +65,7 @@ export function connectWebSocket(
   checkOptions(options, CONNECT);
   const parsed = webSocketUrl(url);
   if (given !== undefined) return { url: parsed, opening: given.opened };
-  const handshake = clientHandshake(options);
+  const handshake = beginHandshake(options);
   const client = options.client ?? (ownClient ??= new Client({ maxIdlePerOrigin: 0 }));
   const { proxy, noProxy, tls, dial, signal } = options;
   const unlisten = signal === undefined ? null : abortWith(giveUp, signal);

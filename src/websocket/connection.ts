@@ -101,7 +101,7 @@ export class WebSocketConnection implements AsyncDisposable {
    * @param agreed What holds.
    * @param readBuf What was read from the transport already.
    */
-  constructor(wire: Wire, agreed: WebSocketAgreement, readBuf: Uint8Array) {
+  constructor(wire: Wire, agreed: WebSocketAgreement, readBuf?: Uint8Array) {
     const { role, settings } = agreed;
     this.protocol = agreed.protocol;
     this.extensions = agreed.extensions;
@@ -135,7 +135,7 @@ export class WebSocketConnection implements AsyncDisposable {
       idle: () => void this.close({ closeCode: GOING_AWAY, reason: "idle" }),
       paused: () => receiver.paused,
     });
-    if (readBuf.length > 0) machine.receive(readBuf);
+    if (readBuf !== undefined) machine.receive(readBuf);
     receiver.start();
   }
 

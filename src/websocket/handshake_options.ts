@@ -1,5 +1,5 @@
 /**
- * What both handshakes share.
+ * What the handshakes of both roles check and read of their options: compression, further fields.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const RESERVED = /^(?:connection|host|upgrade|content-length|transfer-encoding|s
  * Whether messages may be compressed, and how.
  *
  * @param choice As it was given: `true` for the defaults.
- * @returns `null` if not: because nobody wants that, or because there is no zlib here.
+ * @returns `null` if not: because that is not wanted, or because there is no zlib here.
  */
 export function deflateChoice(choice: boolean | DeflateOptions): DeflateOptions | null {
   if (choice === false || !canDeflate()) return null;

@@ -1,5 +1,6 @@
 /**
- * Whether the peer is still there: it is asked again and again, and given up when it stays silent.
+ * Whether the peer is still there: it gets a Ping in intervals, and is given up when it stays silent. `WebSocketConnection` makes one
+ * where the options ask for it, and does what it says.
  *
  * @module
  */
@@ -16,11 +17,11 @@ export interface HeartbeatActions {
   lost(error: TransportError): void;
   /** The peer was silent for too long. */
   idle(): void;
-  /** Whether it is us who do not listen: then silence means nothing. */
+  /** Whether this end does not read: then silence means nothing. */
   paused(): boolean;
 }
 
-/** See the module. */
+/** Measures how long the peer is silent. */
 export class Heartbeat {
   readonly #settings: WebSocketSettings;
   readonly #actions: HeartbeatActions;
@@ -38,7 +39,7 @@ export class Heartbeat {
     this.#scheduleIdle();
   }
 
-  /** Begins one; `null` where nothing was asked for. */
+  /** Begins one; `null` where both times are off. */
   static of(settings: WebSocketSettings, actions: HeartbeatActions): Heartbeat | null {
     const needed = settings.pingIntervalMs > 0 || settings.idleTimeoutMs > 0;
     return needed ? new Heartbeat(settings, actions) : null;

@@ -1,5 +1,5 @@
 /**
- * The messages that wait to be taken, and the memory they hold.
+ * The messages that wait to be taken, and the memory they hold. `MessageInbox` has one.
  *
  * @module
  */
@@ -9,7 +9,7 @@ const MESSAGE_BYTES = 64;
 /** So many places of messages that were taken are kept at least. */
 const SPENT = 1024;
 
-/** See the module. A peer may fill it with what is short: each call takes the same time however many wait. */
+/** Keeps messages in order. A peer may fill it with short ones: each call takes the same time however many wait. */
 export class MessageQueue<Message extends { readonly length: number }> {
   #messages: (Message | undefined)[] = [];
   #first = 0;

@@ -38,7 +38,7 @@ export function writableMessages(
 ): WritableStream<OutgoingMessage> {
   return new WritableStream<OutgoingMessage>({
     start: (controller) => {
-      // Bun before 1.4 has no such signal, and waits.
+      // Bun before 1.4 (seen on 1.2 and 1.3) has no such signal: there an abort waits.
       const signal = controller.signal as AbortSignal | undefined;
       signal?.addEventListener("abort", onAbort, { once: true });
       // A pipe into the stream learns of the end without writing.

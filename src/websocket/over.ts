@@ -1,5 +1,6 @@
 /**
- * WebSockets over whatever has switched already: other people's upgraded sockets, tunnels, streams of HTTP/2.
+ * WebSockets over any transport on which the handshake is over: other people's upgraded sockets, tunnels, streams of HTTP/2. Both
+ * handshakes of this package end here as well.
  *
  * @module
  */
@@ -66,7 +67,7 @@ export function webSocketOver(duplex: DuplexLike, options: OverOptions): WebSock
   const { extensions = "" } = options;
   const deflate = agreedDeflate(extensions, {});
   if (deflate !== null && !canDeflate()) throw new TypeError("Cannot compress messages: there is no zlib here");
-  const { role, protocol = "", readBuf = NOTHING_READ } = options;
+  const { role, protocol = "", readBuf } = options;
   const settings = webSocketSettings(options);
   const agreed = { role, protocol, extensions, deflate, deflateOptions: options.deflate ?? {}, settings };
   return openWebSocket(duplex, agreed, readBuf);
@@ -76,12 +77,9 @@ export function webSocketOver(duplex: DuplexLike, options: OverOptions): WebSock
 export function openWebSocket(
   duplex: DuplexLike,
   agreed: WebSocketAgreement,
-  readBuf: Uint8Array,
+  readBuf?: Uint8Array,
 ): WebSocketConnection {
   const connection = new WebSocketConnection(new Wire(duplex, "duplex"), agreed, readBuf);
   setFarewell(duplex, () => connection.close({ closeCode: GOING_AWAY }));
   return connection;
 }
-
-/** What was read of a transport that nobody has read from. */
-export const NOTHING_READ: Uint8Array = new Uint8Array(0);

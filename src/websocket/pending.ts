@@ -1,5 +1,5 @@
 /**
- * A WebSocket whose handshake may still be under way.
+ * A WebSocket whose handshake may still be under way: what `upgradeWebSocket()` gives, and the shape of `WebSocketStream`.
  *
  * @module
  */

@@ -11,7 +11,7 @@ interface Waiting {
   readonly answered: Deferred<void>;
 }
 
-/** See the module. */
+/** Tells each Ping when it is answered. */
 export class Pings {
   #waiting: Waiting[] = [];
   #count = 0;

@@ -1,5 +1,6 @@
 /**
- * The server's handshake: from a request, a response and a WebSocket.
+ * The server's handshake: from a request of either level, a response and a WebSocket. Handlers call it; it calls the one switch of
+ * `http1/switch.ts`.
  *
  * @module
  */
@@ -13,7 +14,8 @@ import type { Upgraded } from "../http1/upgraded.ts";
 import { checkHeaders } from "../http/client/check_options.ts";
 import { checkRequest } from "../http1/proposing.ts";
 import { messageOf } from "../http1/stand_in.ts";
-import { upgradeResponse } from "../http1/switch.ts";
+import { type Switch, upgradeResponse } from "../http1/switch.ts";
+import type { OnSwitched } from "../http1/upgrade.ts";
 import { StateError } from "../errors/state_error.ts";
 import type { Field } from "../semantics/fields.ts";
 import { INTERNAL_ERROR } from "./machine/close_code.ts";
@@ -22,7 +24,7 @@ import { acceptDeflate, type AcceptedDeflate, type DeflateOptions } from "./mach
 import type { WebSocketConnection } from "./connection.ts";
 import { checkDeflate, deflateChoice, furtherFields } from "./handshake_options.ts";
 import { WEB_SOCKET, type WebSocketOptions, type WebSocketSettings, webSocketSettings } from "./options.ts";
-import { NOTHING_READ, openWebSocket } from "./over.ts";
+import { openWebSocket } from "./over.ts";
 import { type PendingWebSocket, pendingWebSocket } from "./pending.ts";
 
 /** What a server's WebSocket can be told. */
@@ -131,7 +133,7 @@ export function upgradeWebSocket(
   request: Request | IncomingRequest,
   options: UpgradeWebSocketOptions = {},
   onOpen?: OnOpen,
-): WebSocketUpgrade<Response> | WebSocketUpgrade<OutgoingResponse> {
+): WebSocketUpgrade<Response | OutgoingResponse> {
   checkRequest(request);
   checkOptions(options, OPTIONS);
   if (onOpen !== undefined) checkFunction(onOpen, "onOpen");
@@ -145,33 +147,38 @@ function upgradeTo(
   request: Request | IncomingRequest,
   options: UpgradeWebSocketOptions,
   onOpen: OnOpen | undefined,
-): WebSocketUpgrade<Response> | WebSocketUpgrade<OutgoingResponse> {
+): WebSocketUpgrade<Response | OutgoingResponse> {
   const { owns } = options;
-  const incoming = messageOf(request) as IncomingRequest;
-  const connLevel = incoming === request;
-  if (!("fields" in incoming)) {
+  const message = messageOf(request) as IncomingRequest;
+  if (!("fields" in message)) {
     throw new StateError("no-switch", "Cannot upgrade: the request is a copy, or another server's");
   }
   const settings = webSocketSettings(options);
-  const asked = readWebSocketRequest(incoming);
-  const refusal = "status" in asked ? asked : refusalOf(asked, incoming.authority, options);
+  const asked = readWebSocketRequest(message);
+  const refusal = "status" in asked ? asked : refusalOf(asked, message.authority, options);
   if (refusal !== null) {
     const rejected = new UpgradeRejected("refused", { status: refusal.status });
     giveUp(owns, rejected);
-    const socket = pendingWebSocket(Promise.reject(rejected));
-    return connLevel ? { response: plainRefusal(refusal), socket } : { response: platformRefusal(refusal), socket };
+    return {
+      response: message === request ? lightRefusal(refusal) : platformRefusal(refusal),
+      socket: pendingWebSocket(Promise.reject(rejected)),
+    };
   }
-  const answer = answerTo(asked as WebSocketRequest, options);
-  if (connLevel) {
-    const { response, upgraded } = upgradeResponse(request, "websocket", { fields: answer.fields, owns });
-    return { response, socket: socketOf(upgraded, answer, settings) };
-  }
-  const headers = answer.fields as [string, string][];
+  const answer = answerToRequest(asked as WebSocketRequest, options);
+  const { fields } = answer;
   const open = onOpen === undefined ? undefined : () => callOnOpen(socket, onOpen, owns);
-  const { response, upgraded } = upgradeResponse(request as Request, "websocket", { headers, owns }, open);
+  const { response, upgraded } = acceptUpgrade(request, "websocket", { fields, headers: fields, owns }, open);
   const socket = socketOf(upgraded, answer, settings);
   return { response, socket };
 }
+
+/** `upgradeResponse()` for a request of either level: it takes the fields for the light answer, the headers for the other. */
+const acceptUpgrade = upgradeResponse as (
+  request: object,
+  protocol: string,
+  init: { readonly fields: readonly Field[]; readonly headers: readonly Field[]; readonly owns: Owned | undefined },
+  onSwitched: OnSwitched | undefined,
+) => Switch<Response | OutgoingResponse>;
 
 async function callOnOpen(socket: PendingWebSocket, onOpen: OnOpen, owns: Owned | undefined): Promise<void> {
   const connection = await socket.opened;
@@ -221,7 +228,7 @@ function hostOf(authority: string, origin: string): string | null {
 
 const PLAIN_TEXT: Field = ["Content-Type", "text/plain; charset=utf-8"];
 
-function plainRefusal({ status, reason, fields }: Refusal): OutgoingResponse {
+function lightRefusal({ status, reason, fields }: Refusal): OutgoingResponse {
   return { status, fields: [...fields, PLAIN_TEXT], body: reason };
 }
 
@@ -229,7 +236,7 @@ function platformRefusal({ status, reason, fields }: Refusal): Response {
   return new Response(reason, { status, headers: [...fields, PLAIN_TEXT] as [string, string][] });
 }
 
-function answerTo(asked: WebSocketRequest, options: UpgradeWebSocketOptions): Answer {
+function answerToRequest(asked: WebSocketRequest, options: UpgradeWebSocketOptions): Answer {
   const fields: Field[] = [["Sec-WebSocket-Accept", acceptOf(asked.key)]];
   const protocol = chosenProtocol(asked.protocols, options.protocols ?? []);
   if (protocol !== null) fields.push(["Sec-WebSocket-Protocol", protocol]);
@@ -265,5 +272,5 @@ function socketOf(upgraded: Promise<Upgraded>, answer: Answer, settings: WebSock
     deflateOptions,
     settings,
   } as const;
-  return pendingWebSocket(upgraded.then((io) => openWebSocket(io, agreed, NOTHING_READ)));
+  return pendingWebSocket(upgraded.then((io) => openWebSocket(io, agreed)));
 }

@@ -1,22 +1,23 @@
 /**
- * The `WebSocket` of browsers (WHATWG WebSockets standard), on the machine of this package.
+ * The `WebSocket` of browsers (WHATWG WebSockets standard), over a `WebSocketConnection` that `connectWebSocket()` opens or that the
+ * caller has. `EventSender` sends, `EventHandlers` keeps `onopen` and its like.
  *
  * @module
  */
 
 import { checkNotShared, checkObject, wrongType } from "../bytes/arguments.ts";
 import { mayBeSent } from "./machine/close_code.ts";
-import { utf8Length } from "./machine/utf8.ts";
 import { checkClose } from "./machine/close_frame.ts";
 import { connectWebSocket, type WebSocketStreamOptions } from "./connect.ts";
 import type { WebSocketClosed } from "./close_handshake.ts";
 import type { WebSocketConnection } from "./connection.ts";
+import { EventSender, isBlob } from "./event_sender.ts";
 import type { Message } from "./message_inbox.ts";
-import type { OutgoingMessage } from "./outgoing_message.ts";
 import { neverOpen, type PendingWebSocket } from "./pending.ts";
 import {
   closeEvent,
   errorEvent,
+  EventHandlers,
   type WebSocketCloseEvent,
   type WebSocketErrorEvent,
   type WebSocketEventMap,
@@ -30,8 +31,6 @@ export interface WebSocketInit extends WebSocketStreamOptions {
 
 /** As what bytes are delivered. */
 export type BinaryType = "blob" | "arraybuffer";
-
-type Handlers = { [Name in keyof WebSocketEventMap]?: ((event: WebSocketEventMap[Name]) => unknown) | null };
 
 const CONNECTING = 0;
 const OPEN = 1;
@@ -93,15 +92,11 @@ export class WebSocket extends EventTarget {
   readonly #url: string;
   readonly #origin: string;
   readonly #giveUp: AbortController = new AbortController();
-  readonly #handlers: Handlers = {};
+  readonly #handlers: EventHandlers = new EventHandlers(this);
+  readonly #sender: EventSender = new EventSender();
   #connection: WebSocketConnection | null = null;
   #readyState: 0 | 1 | 2 | 3 = CONNECTING;
   #binaryType: BinaryType = "blob";
-  /** What is sent while a `Blob` is being read waits for it. */
-  #reading: Promise<void> | null = null;
-  #unreadBytes = 0;
-  #discardedBytes = 0;
-  #turnStart: number | null = null;
 
   /**
    * Begins to connect. Those that go to the same host and port wait for each other until they are open (RFC 6455 §4.1).
@@ -147,10 +142,7 @@ export class WebSocket extends EventTarget {
 
   /** How many bytes were sent and not accepted by the transport, all of this turn among them; none is forgotten at the end. */
   get bufferedAmount(): number {
-    const connection = this.#connection;
-    if (connection === null) return this.#discardedBytes;
-    const ofThisTurn = this.#turnStart === null ? 0 : connection.writtenBytes - this.#turnStart;
-    return Math.max(connection.bufferedAmount, ofThisTurn) + this.#unreadBytes + this.#discardedBytes;
+    return this.#sender.bufferedAmount;
   }
 
   /** As what bytes are delivered: `"blob"` by default. */
@@ -175,14 +167,8 @@ export class WebSocket extends EventTarget {
     checkNotShared(data, "data");
     if (this.#readyState === CONNECTING) throw new DOMException("The WebSocket is not open yet", "InvalidStateError");
     const message = isBlob(data) || isBytes(data) ? data : String(data);
-    if (this.#readyState !== OPEN) {
-      this.#discardedBytes += sizeOf(message);
-      return;
-    }
-    const connection = this.#connection!;
-    if (this.#turnStart === null) this.#beginTurn(connection);
-    if (isBlob(message) || this.#reading !== null) this.#sendInTurn(connection, message);
-    else void connection.write(message);
+    if (this.#readyState === OPEN) this.#sender.send(this.#connection!, message);
+    else this.#sender.discard(message);
   }
 
   /**
@@ -206,9 +192,7 @@ export class WebSocket extends EventTarget {
     const wasOpen = this.#readyState === OPEN;
     this.#readyState = CLOSING;
     if (!wasOpen) return this.#giveUp.abort(new DOMException("Closed before it was open", "AbortError"));
-    const close = (): void => void this.#connection!.close({ closeCode, reason: String(reason) });
-    if (this.#reading === null) close();
-    else this.#reading.then(close);
+    this.#sender.afterwards(() => void this.#connection!.close({ closeCode, reason: String(reason) }));
   }
 
   async #run(opening: Promise<WebSocketConnection>): Promise<void> {
@@ -256,78 +240,40 @@ export class WebSocket extends EventTarget {
     return whole.buffer as ArrayBuffer;
   }
 
-  /** What was sent in this turn counts until its end, whatever became of it (the standard's bufferedAmount). */
-  #beginTurn({ writtenBytes }: WebSocketConnection): void {
-    this.#turnStart = writtenBytes;
-    queueMicrotask(this.#endTurn);
-  }
-
-  readonly #endTurn = (): void => {
-    this.#turnStart = null;
-  };
-
-  #sendInTurn(connection: WebSocketConnection, message: Blob | OutgoingMessage): void {
-    const bytes = sizeOf(message);
-    this.#unreadBytes += bytes;
-    const sent = (this.#reading ?? Promise.resolve()).then(async () => {
-      try {
-        void connection.write(isBlob(message) ? await message.arrayBuffer() : message);
-        this.#unreadBytes -= bytes;
-      } catch (error) {
-        connection.abort(error);
-      }
-      if (this.#reading === sent) this.#reading = null;
-    });
-    this.#reading = sent;
-  }
-
   /** Called at `open`; the same as `addEventListener("open", …)`. */
   get onopen(): ((event: Event) => unknown) | null {
-    return this.#handlers.open ?? null;
+    return this.#handlers.get("open");
   }
 
   set onopen(handler: ((event: Event) => unknown) | null) {
-    this.#handle("open", handler);
+    this.#handlers.set("open", handler);
   }
 
   /** Called with each message. */
   get onmessage(): ((event: MessageEvent) => unknown) | null {
-    return this.#handlers.message ?? null;
+    return this.#handlers.get("message");
   }
 
   set onmessage(handler: ((event: MessageEvent) => unknown) | null) {
-    this.#handle("message", handler);
+    this.#handlers.set("message", handler);
   }
 
   /** Called when it failed. What is read has the platform's type, so that this fits wherever the platform's `WebSocket` does. */
   get onerror(): ((event: Event) => unknown) | null {
-    return this.#handlers.error as ((event: Event) => unknown) | null | undefined ?? null;
+    return this.#handlers.get("error") as ((event: Event) => unknown) | null;
   }
 
   set onerror(handler: ((event: WebSocketErrorEvent) => unknown) | null) {
-    this.#handle("error", handler);
+    this.#handlers.set("error", handler);
   }
 
   /** Called when it is over. */
   get onclose(): ((event: WebSocketCloseEvent) => unknown) | null {
-    return this.#handlers.close ?? null;
+    return this.#handlers.get("close");
   }
 
   set onclose(handler: ((event: WebSocketCloseEvent) => unknown) | null) {
-    this.#handle("close", handler);
-  }
-
-  /** A handler keeps the place of the first one among the listeners (HTML standard §8.1.8.1); an object may be one that is not called. */
-  #handle<Name extends keyof WebSocketEventMap>(name: Name, given: Handlers[Name] | null): void {
-    const handler = typeof given === "function" || typeof given === "object" ? given : null;
-    if (!(name in this.#handlers)) {
-      if (handler === null) return;
-      this.addEventListener(name, (event) => {
-        const current = this.#handlers[name];
-        if (typeof current === "function") current.call(this, event);
-      });
-    }
-    this.#handlers[name] = handler;
+    this.#handlers.set("close", handler);
   }
 
   /**
@@ -360,17 +306,8 @@ function isList(init: readonly string[] | WebSocketInit): init is readonly strin
   return Array.isArray(init);
 }
 
-function isBlob(data: unknown): data is Blob {
-  return data instanceof Blob;
-}
-
 function isBytes(data: unknown): data is ArrayBuffer | ArrayBufferView {
   return data instanceof ArrayBuffer || ArrayBuffer.isView(data);
-}
-
-function sizeOf(message: string | Blob | ArrayBuffer | ArrayBufferView): number {
-  if (typeof message === "string") return utf8Length(message);
-  return isBlob(message) ? message.size : message.byteLength;
 }
 
 /** `[Clamp] unsigned short` (Web IDL §3.3.1). */

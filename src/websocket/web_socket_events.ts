@@ -1,5 +1,6 @@
 /**
- * The events of a `WebSocket`. `CloseEvent` is missing on Node 20 and 22, `ErrorEvent` on others.
+ * The events of a `WebSocket`, and what `onopen` and its like are set to. `CloseEvent` is missing on Node 20 and 22, `ErrorEvent` on
+ * others.
  *
  * @module
  */
@@ -69,4 +70,39 @@ export function closeEvent({ closeCode, reason }: CloseInfo, wasClean: boolean):
 /** Makes an `error` event. */
 export function errorEvent(error: unknown): WebSocketErrorEvent {
   return new LightErrorEvent(error);
+}
+
+/** What is called with an event. */
+export type Handler<Name extends keyof WebSocketEventMap> = ((event: WebSocketEventMap[Name]) => unknown) | null;
+
+/** The handlers of a `WebSocket`, by the names of their events. */
+export class EventHandlers {
+  readonly #target: EventTarget;
+  readonly #handlers: { [name: string]: unknown } = {};
+
+  /** None is set. */
+  constructor(target: EventTarget) {
+    this.#target = target;
+  }
+
+  /** What was set, or `null`. */
+  get<Name extends keyof WebSocketEventMap>(name: Name): Handler<Name> {
+    return (this.#handlers[name] ?? null) as Handler<Name>;
+  }
+
+  /**
+   * Sets one. It keeps the place of the first one among the listeners (HTML standard §8.1.8.1); an object may be one that is not
+   * called.
+   */
+  set<Name extends keyof WebSocketEventMap>(name: Name, given: Handler<Name>): void {
+    const handler = typeof given === "function" || typeof given === "object" ? given : null;
+    if (!(name in this.#handlers)) {
+      if (handler === null) return;
+      this.#target.addEventListener(name, (event) => {
+        const current = this.#handlers[name];
+        if (typeof current === "function") current.call(this.#target, event);
+      });
+    }
+    this.#handlers[name] = handler;
+  }
 }

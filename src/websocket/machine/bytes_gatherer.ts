@@ -1,5 +1,6 @@
 /**
- * The bytes of a message, as they come: unmasked on their way into memory that is the receiver's in the end.
+ * The bytes of a message, as they come: unmasked on their way into memory that is the receiver's in the end. `MessageAssembler`
+ * calls it with each part of a payload.
  *
  * @module
  */
@@ -11,18 +12,19 @@ import { maskInto } from "./mask.ts";
 const AT_ONCE_BYTES = 65_536;
 /** How much longer memory becomes when it is too short. All that is made for a message is a third more than it has. */
 const GROWTH = 4;
-/** In such pieces a message is kept of whose length nobody knows anything yet. 256 KiB. */
+/** In such pieces a message is kept whose length is not known yet. 256 KiB. */
 const PIECE_BYTES = 262_144;
-const NOTHING = new Uint8Array(0);
+/** What a gatherer has between two messages. */
+export const NO_MEMORY: Uint8Array = new Uint8Array(0);
 
 /**
- * See the module. Of a message in one frame the length is known: its memory grows by steps the last of which is as long as the
+ * Gathers one message after the other. Of a message in one frame the length is known: its memory grows by steps the last of which is as long as the
  * message, and is handed out as it is. One of many frames is kept in pieces, which are used again, until it is complete.
  */
 export class BytesGatherer {
   readonly #allocate: Allocate;
   /** What is being filled. */
-  #memory: Uint8Array = NOTHING;
+  #memory: Uint8Array = NO_MEMORY;
   #filled = 0;
   /** What was filled before, if there are pieces. */
   readonly #pieces: Uint8Array[] = [];
@@ -68,7 +70,7 @@ export class BytesGatherer {
   /** Ends the message. The result is the caller's. */
   finish(): Uint8Array {
     const whole = this.#inPieces ? this.#joined() : this.#memory;
-    this.#memory = NOTHING;
+    this.#memory = NO_MEMORY;
     this.#filled = 0;
     this.#inPieces = false;
     return whole;

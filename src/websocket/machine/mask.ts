@@ -10,7 +10,7 @@ const WORDS_PAY_FROM = 96;
 const keyBytes = new Uint8Array(4);
 const keyWord = new Int32Array(keyBytes.buffer);
 
-/** Where what is masked is undone on its way to a reader. 64 KiB, for all machines: nobody waits in between. */
+/** Where what is masked is undone on its way to a reader. 64 KiB, for all machines: it is used and read within one call. */
 export const scratch: Uint8Array = new Uint8Array(65_536);
 
 /**

@@ -1,8 +1,8 @@
 /**
  * The message that is being received: from one frame or many, from one chunk or many.
  *
- * Memory grows with what has come, not with what a header promises. Text is checked as it comes, so that the first byte that
- * cannot be UTF-8 is found at once.
+ * Memory grows with what has come, not with what a header promises. `FrameReader` calls it with each part of a payload; it hands
+ * text to a `TextGatherer`, and bytes, also those to be inflated, to a `BytesGatherer`.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { WebSocketCodec } from "./codec.ts";
 import { TextGatherer } from "./text_gatherer.ts";
 import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
-/** See the module. */
+/** Assembles one message after the other. */
 export class MessageAssembler {
   readonly #bytes: BytesGatherer;
   readonly #text: TextGatherer;

@@ -107,13 +107,13 @@ export function acceptDeflate(offers: string, options: DeflateOptions): Accepted
   for (const offer of readExtensions(offers) ?? []) {
     if (offer.name !== PERMESSAGE_DEFLATE) continue;
     const parameters = readParameters(offer, "offer");
-    const accepted = parameters === null ? null : answerTo(parameters, options);
+    const accepted = parameters === null ? null : answerToOffer(parameters, options);
     if (accepted !== null) return accepted;
   }
   return null;
 }
 
-function answerTo(offer: Parameters, options: DeflateOptions): AcceptedDeflate | null {
+function answerToOffer(offer: Parameters, options: DeflateOptions): AcceptedDeflate | null {
   const clientMax = options.clientMaxWindowBits ?? 15;
   if (clientMax < 15 && offer.clientWindowBits === null) return null;
   const clientOffered = typeof offer.clientWindowBits === "number" ? offer.clientWindowBits : 15;
@@ -128,7 +128,7 @@ function answerTo(offer: Parameters, options: DeflateOptions): AcceptedDeflate |
   const parameters: [string, string | true][] = [];
   if (server.noContextTakeover) parameters.push(["server_no_context_takeover", true]);
   if (client.noContextTakeover) parameters.push(["client_no_context_takeover", true]);
-  // Whoever has offered it learns that it was understood, also where it bounds nothing (RFC 7692 §7.1.2.1).
+  // A client that has offered it learns that it was understood, also where it bounds nothing (RFC 7692 §7.1.2.1).
   if (offer.serverWindowBits !== null || server.windowBits < 15) {
     parameters.push(["server_max_window_bits", String(server.windowBits)]);
   }

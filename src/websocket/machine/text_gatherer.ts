@@ -1,12 +1,13 @@
 /**
  * The text of a message, as it comes: checked at once, so that the first byte that cannot be UTF-8 is found, and read when
- * the message is complete, or a long piece of it.
+ * the message is complete, or a long piece of it. `MessageAssembler` calls it with payloads, `TextInTurns` with what was inflated.
  *
  * @module
  */
 
 import { giveMemory, takeMemory } from "../../bytes/memory_pool.ts";
 import { WebSocketProtocolError } from "../../errors/web_socket_protocol_error.ts";
+import { NO_MEMORY } from "./bytes_gatherer.ts";
 import type { WebSocketCodec } from "./codec.ts";
 import { maskInto } from "./mask.ts";
 import { incompleteTail, Utf8Validator } from "./utf8.ts";
@@ -15,16 +16,15 @@ import { incompleteTail, Utf8Validator } from "./utf8.ts";
 const AT_ONCE_BYTES = 65_536;
 /** So much of a text is read in one go, so that it neither takes long nor is in memory twice. 256 KiB. */
 const PIECE_BYTES = 262_144;
-const NOTHING = new Uint8Array(0);
 
-/** See the module. */
+/** Gathers one text after the other. */
 export class TextGatherer {
   readonly #codec: WebSocketCodec;
   readonly #cut: Utf8Validator = new Utf8Validator();
   /** What was read of it. */
   #text = "";
   /** What was not read yet. */
-  #memory: Uint8Array = NOTHING;
+  #memory: Uint8Array = NO_MEMORY;
   #filled = 0;
   /** Up to here it is UTF-8. */
   #checked = 0;
@@ -66,7 +66,7 @@ export class TextGatherer {
     this.#readPiece();
     const text = this.#text;
     giveMemory(this.#memory);
-    this.#memory = NOTHING;
+    this.#memory = NO_MEMORY;
     this.#text = "";
     return text;
   }
