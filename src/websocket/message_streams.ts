@@ -1,16 +1,24 @@
 /**
- * A WebSocket's messages as web streams, made when they are touched. `WebSocketConnection` gives them out; they call it.
+ * A WebSocket's messages as web streams, made when they are touched. `WebSocketConnection` gives them out, and they call it.
  *
  * @module
  */
 
-import { closed, type WebSocketClosed } from "./close_handshake.ts";
-import type { WebSocketConnection } from "./connection.ts";
+import { closed, type CloseOptions, type WebSocketClosed } from "./close_handshake.ts";
 import type { Message } from "./message_inbox.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
 
+/** What the streams call of a `WebSocketConnection`. */
+export interface MessageChannel {
+  readonly closed: Promise<WebSocketClosed>;
+  read(): Promise<Message | null>;
+  write(message: OutgoingMessage): Promise<void>;
+  discard(): void;
+  close(options?: CloseOptions): Promise<WebSocketClosed>;
+}
+
 /** The messages of the peer. Cancelling it closes. */
-export function readableMessages(connection: WebSocketConnection): ReadableStream<Message> {
+export function readableMessages(connection: MessageChannel): ReadableStream<Message> {
   return new ReadableStream<Message>({
     pull: async (controller) => {
       const message = await connection.read();
@@ -33,7 +41,7 @@ export function readableMessages(connection: WebSocketConnection): ReadableStrea
  * @param onAbort Called when the stream is aborted, at once: the stream itself waits for the write that is under way.
  */
 export function writableMessages(
-  connection: WebSocketConnection,
+  connection: MessageChannel,
   onAbort: () => void,
 ): WritableStream<OutgoingMessage> {
   return new WritableStream<OutgoingMessage>({
@@ -51,7 +59,7 @@ export function writableMessages(
 }
 
 /** Closes with the code that the reason of a stream has, if it has one; also if that may not be sent. */
-function closeFor(connection: WebSocketConnection, reason: unknown): Promise<WebSocketClosed> {
+function closeFor(connection: MessageChannel, reason: unknown): Promise<WebSocketClosed> {
   const { closeCode, reason: text } = (reason ?? {}) as { closeCode?: unknown; reason?: unknown };
   if (typeof closeCode !== "number") return connection.close();
   try {
