@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
+import { NEXT_PHASES } from "../src/http1/connection_phase.ts";
 import { projectFile } from "./support/runtime.ts";
 
 /** Whether what stands in backticks is a file of the sources, by its whole path or by its name alone. */
@@ -35,4 +36,12 @@ test("src/README.md and scripts/check_layers.ts tell the same of the rings", () 
       .map(([, row]) => row!.split("|").map((cell) => cell.trim()));
   assertEquals(rows("src/README.md"), rows("scripts/check_layers.ts"));
   assert(rows("src/README.md").length === 4);
+});
+
+test("src/README.md and src/http1/connection_phase.ts tell the same of the states of a connection", () => {
+  const text = readFileSync(projectFile("src/README.md"), "utf8");
+  const section = text.slice(text.indexOf("## The states of a connection")).split(/^## /m)[1]!;
+  const rows = [...section.matchAll(/^\| `([a-z-]+)` *\|[^|]*\|([^|]*)\|$/gm)];
+  const told = rows.map(([, phase, next]) => [phase, [...next!.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name)]);
+  assertEquals(Object.fromEntries(told), NEXT_PHASES);
 });

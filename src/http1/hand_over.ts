@@ -1,6 +1,6 @@
 /**
- * The hand-off, written once for both roles. It begins when the final head has been accepted by the transport and the
- * request's body is over; from then on the connection is not HTTP's any more.
+ * The hand-off, written once for both roles. The exchange of either role calls it when the transport has accepted the
+ * final head and the request's body is over; from then on the connection is not HTTP's any more.
  *
  * ```text
  *  request body over ─▶ 100 if it was awaited ─▶ head accepted by the transport
@@ -10,29 +10,20 @@
  * @module
  */
 
-import type { Duplex } from "../duplex/duplex.ts";
 import { StateError } from "../errors/state_error.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
-import type { Deferred } from "../duplex/deferred.ts";
 import type { PendingUpgrade } from "./upgrade.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
-import { type Agreement, type Parts, Upgraded } from "./upgraded.ts";
+import type { PartsClaim, Trailing } from "./parts.ts";
+import { type Agreement, Upgraded } from "./upgraded.ts";
 import type { Wire } from "../duplex/wire.ts";
 
-/** What a machine had received beyond HTTP. */
-export interface Trailing {
-  /** The bytes. */
-  readonly bytes: Uint8Array;
-  /** Whether the peer ended its side behind them. */
-  readonly eof: boolean;
-}
-
-/** Who gets the transport. */
-export interface Heirs {
-  /** The promise of the exchange. */
+/** Where the transport may go. */
+export interface Successors {
+  /** The upgrade of the exchange. */
   readonly pending: PendingUpgrade;
-  /** The caller of `withoutShutdown()`, who goes first, or `null`. */
-  readonly parts: Deferred<Parts> | null;
+  /** The caller of `withoutShutdown()` goes first, if there is one. */
+  readonly parts: PartsClaim;
 }
 
 /** How long an upgrade may stay unclaimed. */
@@ -43,50 +34,37 @@ export interface HandOverLimits {
   readonly clock: Clock;
 }
 
-/**
- * Hands the transport and the bytes behind the head to whoever is entitled to them.
- *
- * @returns The parts, if the caller of `withoutShutdown()` gets them.
- */
+/** Hands over the transport and the bytes behind the head. */
 export function handOver(
   wire: Wire,
   trailing: Trailing,
   agreed: Agreement,
-  heirs: Heirs,
+  { pending, parts }: Successors,
   limits: HandOverLimits,
-): Parts | null {
+): void {
   if (wire.reading) throw new StateError("busy", "Cannot hand over: a read is pending");
-  if (heirs.parts !== null) {
-    const parts = releaseParts(wire, trailing);
-    heirs.parts.resolve(parts);
-    heirs.pending.reject(new UpgradeRejected("low-level"));
-    return parts;
+  if (parts.wanted) {
+    parts.give(wire, trailing);
+    return pending.reject(new UpgradeRejected("low-level"));
   }
   const upgraded = new Upgraded(wire.io, trailing.bytes, { ...agreed, ended: trailing.eof }, wire.channel);
-  heirs.pending.resolve(upgraded);
-  if (!heirs.pending.claimed) closeUnclaimed(upgraded, heirs.pending, limits);
-  return null;
-}
-
-/** The parts of a wire on which HTTP is over. */
-export function releaseParts(wire: Wire, trailing: Trailing): Parts {
-  wire.channel.unlock?.();
-  return { io: wire.io as Duplex, readBuf: trailing.bytes, ended: trailing.eof };
+  pending.resolve(upgraded);
+  if (!pending.claimed) closeUnclaimed(upgraded, pending, limits);
 }
 
 /**
- * An upgrade that nobody asked for is parked: nobody reads, and it is closed when time is up. If it ends before, because a
- * server that shuts down closes it for example, there is nothing to wait for.
+ * An upgrade that was not claimed is parked without reading, and closed when time is up. It may end before: a server that
+ * shuts down closes it.
  */
 function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, limits: HandOverLimits): void {
   const { clock, unclaimedUpgradeTimeoutMs } = limits;
   const deadline = new Deadline(clock);
   pending.onClaim(() => deadline.stop());
   deadline.set(unclaimedUpgradeTimeoutMs, () => {
-    upgraded.abort(new StateError("canceled", `Nobody claimed the upgrade within ${unclaimedUpgradeTimeoutMs} ms`));
+    upgraded.abort(new StateError("canceled", `The upgrade was not claimed within ${unclaimedUpgradeTimeoutMs} ms`));
   });
   upgraded.closed.then(() => {
     deadline.stop();
-    pending.abandon(new StateError("canceled", "The upgrade ended before anybody claimed it"));
+    pending.abandon(new StateError("canceled", "The upgrade ended before it was claimed"));
   });
 }

@@ -1,5 +1,5 @@
 /**
- * The messages that are received.
+ * The messages that are received: made by `server_exchange.ts` and `client_exchange.ts`, given to handlers and callers.
  *
  * @module
  */
@@ -11,12 +11,12 @@ import type { RequestHead, ResponseHead, Version } from "../semantics/message.ts
 import type { Proposal } from "../semantics/switching.ts";
 import type { IncomingBody } from "./incoming_body.ts";
 
-/** What a request needs of the connection it came on. */
-export interface RequestHost {
-  /** Writes a 1xx. */
-  sendInformational(request: IncomingRequest, status: number, fields: readonly Field[]): Promise<void>;
+/** What a request needs of its exchange. */
+export interface RequestExchange {
+  /** Writes a 1xx. A rejection needs no handler. */
+  sendInformational(status: number, fields: readonly Field[]): Promise<void>;
   /** Begins to watch for a peer that leaves. */
-  watch(request: IncomingRequest, controller: AbortController): void;
+  watch(controller: AbortController): void;
 }
 
 /** A request that a server received. */
@@ -33,7 +33,7 @@ export class IncomingRequest implements RequestHead {
   readonly proposal: Proposal;
   /** The body; empty where the client announced none. The first read sends the 100 that the client may wait for. */
   readonly body: IncomingBody;
-  readonly #host: RequestHost;
+  readonly #exchange: RequestExchange;
   #controller: AbortController | null = null;
 
   /**
@@ -42,30 +42,30 @@ export class IncomingRequest implements RequestHead {
    * @param head The head.
    * @param proposal What it proposes.
    * @param body The body.
-   * @param host The connection.
+   * @param exchange The exchange that answers it.
    */
-  constructor(head: RequestHead, proposal: Proposal, body: IncomingBody, host: RequestHost) {
+  constructor(head: RequestHead, proposal: Proposal, body: IncomingBody, exchange: RequestExchange) {
     this.method = head.method;
     this.target = head.target;
     this.version = head.version;
     this.fields = head.fields;
     this.proposal = proposal;
     this.body = body;
-    this.#host = host;
+    this.#exchange = exchange;
   }
 
   /**
    * Aborts when the client leaves or the connection fails before the response is sent: at once if the client cuts the
    * connection, or ends its side right behind the request (not with `allowHalfClose`); after `halfCloseTimeoutMs` if it
    * ends it behind more than that. Touching it makes the connection watch from then on, if the request is complete and
-   * proposes no switch. Else it begins half a second after the handler did, as it does when nobody touches this. While a
+   * proposes no switch. Else it begins half a second after the handler did, as it does when this is not touched. While a
    * switch is undecided nothing of the new protocol is lost: what arrives is kept, and streams that are no sockets of this
    * package are not read at all, so that only their failure is noticed.
    */
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
-      this.#host.watch(this, this.#controller);
+      this.#exchange.watch(this.#controller);
     }
     return this.#controller.signal;
   }
@@ -86,7 +86,7 @@ export class IncomingRequest implements RequestHead {
    */
   sendInformational(status: number, fields: FieldsInit = []): Promise<void> {
     if (typeof status !== "number") throw wrongType("status", "a number", status);
-    return this.#host.sendInformational(this, status, [...fieldPairs(fields)]);
+    return this.#exchange.sendInformational(status, [...fieldPairs(fields)]);
   }
 }
 
@@ -125,7 +125,7 @@ export class IncomingResponse implements ResponseHead, AsyncDisposable {
     return this.status >= 200 && this.status < 300;
   }
 
-  /** Cancels the body; after a switch that nobody claimed, closes the connection. */
+  /** Cancels the body; after a switch that was not claimed, closes the connection. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#dispose();
   }

@@ -1,5 +1,6 @@
 /**
- * What connections can be told, and what they do when they are told nothing.
+ * The options of connections of both roles, their defaults, and their checks. `serveConnection()`, `handshake()` and
+ * `serve()` fill them in here, once for all connections that share them.
  *
  * @module
  */
@@ -20,7 +21,7 @@ export interface ConnectionOptions {
   readonly compat?: "hyper" | undefined;
   /** How field names are written: `"as-given"` by default, or `"title"` for `Like-This`. */
   readonly nameCase?: NameCase | undefined;
-  /** How long an upgrade that nobody asked for is kept open. 30,000. */
+  /** How long an upgrade that was not claimed is kept open. 30,000. */
   readonly unclaimedUpgradeTimeoutMs?: number | undefined;
   /** How long the peer may pause before it ends its side after we ended ours. 2,000. */
   readonly closeTimeoutMs?: number | undefined;

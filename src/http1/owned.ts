@@ -20,7 +20,7 @@ export function checkOwned(value: unknown, name: string): void {
 }
 
 /** Ends something; a failure has no more meaning and is swallowed. */
-export async function giveUp(owned: Owned | undefined, reason: unknown): Promise<void> {
+export async function cancelOwned(owned: Owned | undefined, reason: unknown): Promise<void> {
   try {
     await owned?.abort(reason);
   } catch {
@@ -33,7 +33,7 @@ export function owning<Answer>(owned: Owned, make: () => Answer): Answer {
   try {
     return make();
   } catch (error) {
-    giveUp(owned, error);
+    cancelOwned(owned, error);
     throw error;
   }
 }

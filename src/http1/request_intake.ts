@@ -1,118 +1,98 @@
 /**
- * The bodies of requests on their way in: the 100 that a client waits for, the time that each wait may take, and the
- * way behind a body that nobody reads to its end.
+ * The body of a request coming in: the 100 that the client waits for, the time that each wait may take, and the way behind
+ * a body that is not read to its end. `server_exchange.ts` makes one for a request that has a body; `body_intake.ts`
+ * takes it from the machine.
  *
  * @module
  */
 
-import { TransportError } from "../errors/transport_error.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
-import type { Fields } from "../semantics/fields.ts";
-import type { ServerMachine } from "./machine/server_machine.ts";
-import { type Clock, Deadline } from "../duplex/clock.ts";
+import { TransportError } from "../errors/transport_error.ts";
+import { Fields } from "../semantics/fields.ts";
+import { nextPart } from "./body_intake.ts";
 import type { BodySource, IncomingBody } from "./incoming_body.ts";
-import type { Outlet } from "../duplex/outlet.ts";
-import { PART_COST } from "../duplex/turn.ts";
-import type { Wire } from "../duplex/wire.ts";
+import type { ServerCore } from "./server_core.ts";
 
-/** How much of a body is taken in, and for how long. */
-export interface IntakeLimits {
-  /** How long one wait for more of a body may take. In milliseconds. */
-  readonly bodyTimeoutMs: number;
-  /** How long it may take to get behind a body that is left. In milliseconds. */
-  readonly drainTimeoutMs: number;
-  /** The most to keep that nobody has read, or to discard. */
-  readonly maxDrainBytes: number;
-  /** Where time comes from. */
-  readonly clock: Clock;
-}
-
-/** What a body needs of its connection. */
-export interface IntakeOwner {
-  /** What a body fails with that the end of the connection cuts short. */
-  truncated(): ProtocolError;
-  /** Some of a body was taken. */
-  onData(): void;
-  /** A body has come to its end, or fails: then `error` is not `null`. */
+/** What a request's body needs of its exchange. */
+export interface RequestBodyOwner {
+  /** Some of it was taken. */
+  stir(): void;
+  /** It has come to its end, or fails: then `error` is not `null`. */
   bodyOver(error: unknown): void;
   /** The client does not go on. */
   tooSlow(error: TransportError): void;
-  /** The response is over and the rest of the request does not come. */
-  giveUp(): void;
 }
 
-/** See the module. */
+/**
+ * What a time limit covers: each wait for the client; each pause of a reader behind the response; or all that is left.
+ */
+type Limited = "waits" | "pauses" | "rest";
+
+/** Takes the body of one request in. */
 export class RequestIntake implements BodySource {
-  /** Whether the client of the request at hand waits for a 100; set with its head, cleared by whoever sends it. */
-  awaitsContinue: boolean = false;
-  readonly #machine: ServerMachine;
-  readonly #wire: Wire;
-  readonly #outlet: Outlet;
-  readonly #limits: IntakeLimits;
-  readonly #owner: IntakeOwner;
-  readonly #deadline: Deadline;
+  /** Whether the client waits for a 100. */
+  awaitsContinue: boolean;
+  readonly #core: ServerCore;
+  readonly #owner: RequestBodyOwner;
+  #limited: Limited = "waits";
+  #reads = false;
   #error: ProtocolError | null = null;
-  #closed = false;
+  readonly #onTooSlow = (): void => {
+    this.#owner.tooSlow(new TransportError("timeout", "The body of a request did not go on in time"));
+  };
+  readonly #onPauseTooLong = (): void => this.#core.close({ reason: "shutdown" });
 
   /**
-   * Serves one connection, body after body.
+   * Reads nothing yet.
    *
-   * @param machine Decodes.
-   * @param wire Is read when the machine needs bytes.
-   * @param outlet Sends the 100.
-   * @param limits The limits.
-   * @param owner The connection.
+   * @param core The connection.
+   * @param owner The exchange.
+   * @param awaitsContinue Whether the client waits for a 100.
    */
-  constructor(machine: ServerMachine, wire: Wire, outlet: Outlet, limits: IntakeLimits, owner: IntakeOwner) {
-    this.#machine = machine;
-    this.#wire = wire;
-    this.#outlet = outlet;
-    this.#limits = limits;
+  constructor(core: ServerCore, owner: RequestBodyOwner, awaitsContinue: boolean) {
+    this.#core = core;
     this.#owner = owner;
-    this.#deadline = new Deadline(limits.clock);
+    this.awaitsContinue = awaitsContinue;
   }
 
-  /** How a body broke the protocol, or `null`; there is no request after it. */
+  /** How the body broke the protocol, or `null`; there is no request after it. */
   get error(): ProtocolError | null {
     return this.#error;
   }
 
-  /** Nothing more is read for a body, and no time limit counts. */
-  stop(): void {
-    this.#closed = true;
-    this.#deadline.stop();
+  /** See {@linkcode BodySource}. */
+  next(): Uint8Array | Fields | null {
+    const part = nextPart(this.#core);
+    if (part instanceof Fields) this.#owner.bodyOver(null);
+    else if (part !== null) this.#owner.stir();
+    return part;
   }
 
-  /** The next part of the request's body, if it is there and others have had their turn. */
-  next(): Uint8Array | Fields | null {
-    if (this.#closed) throw this.#owner.truncated();
-    if (this.#wire.turn.over) return null;
-    const event = this.#machine.next();
-    switch (event.type) {
-      case "need-data":
-        return null;
-      case "data":
-        this.#wire.turn.spend(PART_COST);
-        this.#owner.onData();
-        return event.bytes;
-      case "end":
-        this.#owner.bodyOver(null);
-        return event.trailers;
-      default:
-        throw this.#owner.truncated();
+  /** See {@linkcode BodySource}. A client that waits for a 100 gets it first. */
+  async more(): Promise<void> {
+    const core = this.#core;
+    if (core.wire.turn.over) return await core.wire.turn.rest();
+    if (this.awaitsContinue && core.machine.canRespond) await this.sendContinue();
+    if (this.#limited === "rest") return core.receive(await core.wire.read());
+    core.bodyDeadline.set(core.settings.bodyTimeoutMs, this.#onTooSlow);
+    this.#reads = true;
+    try {
+      core.receive(await core.wire.read());
+    } finally {
+      this.#reads = false;
+      core.bodyDeadline.clear();
+      this.#limitPause();
     }
   }
 
-  /** Receives more of the body. A client that waits for a 100 gets it first. */
-  async more(): Promise<void> {
-    if (this.#wire.turn.over) return await this.#wire.turn.rest();
-    if (this.awaitsContinue && this.#machine.canRespond) await this.sendContinue();
-    const chunk = await this.#read();
-    if (chunk !== null) this.#machine.receive(chunk);
-    else this.#machine.receiveEof();
+  /** Sends the 100 that the client waits for. */
+  async sendContinue(): Promise<void> {
+    this.awaitsContinue = false;
+    this.#core.machine.sendInformational(100, []);
+    await this.#core.outlet.flush();
   }
 
-  /** The request breaks the protocol, or its connection is gone. */
+  /** See {@linkcode BodySource}. */
   failed(error: unknown): unknown {
     if (error instanceof ProtocolError) this.#error = error;
     this.#owner.bodyOver(error);
@@ -122,82 +102,50 @@ export class RequestIntake implements BodySource {
   /** What is left is taken in when the response is over. */
   canceled(): void {}
 
-  async #read(): Promise<Uint8Array | null> {
-    if (this.#drains) return await this.#wire.read();
-    this.#deadline.set(this.#limits.bodyTimeoutMs, this.#onExpired);
-    this.#reads = true;
-    try {
-      return await this.#wire.read();
-    } finally {
-      this.#reads = false;
-      this.#deadline.clear();
-      this.#limitPause();
-    }
-  }
-
-  #reads = false;
-
-  readonly #onExpired = (): void => {
-    this.#owner.tooSlow(new TransportError("timeout", "The body of a request did not go on in time"));
-  };
-
-  /** Sends the 100 that the client waits for. */
-  async sendContinue(): Promise<void> {
-    this.awaitsContinue = false;
-    this.#machine.sendInformational(100, []);
-    await this.#outlet.flush();
-  }
-
   /**
    * Gets behind a body that was not read to its end, once the response is over; a reader at work is waited for.
    *
    * @param body The body.
-   * @param lasts Whether somebody has a use for what comes behind it.
+   * @param lasts Whether anything may come behind it.
    * @returns False if that is not possible.
    */
   async settle(body: IncomingBody, lasts: boolean): Promise<boolean> {
+    const { settings, bodyDeadline } = this.#core;
     const wanted = body.used && !body.canceled;
-    if (!wanted && !lasts) return false;
-    if (!wanted) return await this.drain(body, false, this.#onPauseExpired);
-    this.#outlived = true;
+    if (!wanted) return lasts && await this.drain(body, false, this.#onPauseTooLong);
+    this.#limited = "pauses";
     this.#limitPause();
     try {
-      return await body.finish(this.#limits.maxDrainBytes, true, () => this.#limitPause());
+      return await body.finish(settings.maxDrainBytes, true, () => this.#limitPause());
     } finally {
-      this.#outlived = false;
-      this.#deadline.clear();
+      this.#limited = "waits";
+      bodyDeadline.clear();
     }
   }
 
-  /** Whether the response is over and the reader of the request is not; then its pauses are limited. */
-  #outlived = false;
-
-  /** A pause is the reader's where it is not the client's. */
+  /** Behind the response the reader's pauses are limited: those in which the client is not waited for. */
   #limitPause(): void {
-    if (this.#outlived && !this.#reads) this.#deadline.set(this.#limits.drainTimeoutMs, this.#onPauseExpired);
+    const { settings, bodyDeadline } = this.#core;
+    if (this.#limited === "pauses" && !this.#reads) bodyDeadline.set(settings.drainTimeoutMs, this.#onPauseTooLong);
   }
-
-  readonly #onPauseExpired = (): void => this.#owner.giveUp();
 
   /**
    * Takes in all that is left of a body, within one time limit.
    *
    * @param body The body.
-   * @param keep Whether what nobody has read yet is kept for a reader.
+   * @param keep Whether what was not read yet is kept for a reader.
    * @param expire Called when the time is over.
    * @returns Whether its end was reached.
    */
   async drain(body: IncomingBody, keep: boolean, expire: () => void): Promise<boolean> {
-    this.#drains = true;
-    this.#deadline.set(this.#limits.drainTimeoutMs, expire);
+    const { settings, bodyDeadline } = this.#core;
+    this.#limited = "rest";
+    bodyDeadline.set(settings.drainTimeoutMs, expire);
     try {
-      return await body.finish(this.#limits.maxDrainBytes, keep);
+      return await body.finish(settings.maxDrainBytes, keep);
     } finally {
-      this.#drains = false;
-      this.#deadline.clear();
+      this.#limited = "waits";
+      bodyDeadline.clear();
     }
   }
-
-  /** Whether one time limit covers all of the body that is left, instead of each wait within it. */
-  #drains = false;
 }

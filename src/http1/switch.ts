@@ -17,7 +17,7 @@ import { type Field, fieldPairs, type FieldsInit, quoted } from "../semantics/fi
 import { offerOf } from "../semantics/switching.ts";
 import { LightResponse } from "./light_response.ts";
 import type { OutgoingResponse } from "./outgoing_response.ts";
-import { checkOwned, giveUp, type Owned } from "./owned.ts";
+import { cancelOwned, checkOwned, type Owned } from "./owned.ts";
 import { checkRequest, FOREIGN, type ProposingRequest, received } from "./proposing.ts";
 import { type OnSwitched, onUpgrade, upgradeOf } from "./upgrade.ts";
 import type { Upgraded } from "./upgraded.ts";
@@ -143,7 +143,7 @@ export function upgradeResponse(
     if (taken === undefined) throw notOffered(wanted, message);
     return switching(request, message, 101, [["Connection", "upgrade"], ["Upgrade", taken]], init, onSwitched);
   } catch (error) {
-    giveUp(init.owns, error);
+    cancelOwned(init.owns, error);
     throw error;
   }
 }
@@ -209,7 +209,7 @@ export function connectResponse(
     if (message.proposal.type === "connect") return switching(request, message, 200, [], init, onSwitched);
     throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
   } catch (error) {
-    giveUp(init.owns, error);
+    cancelOwned(init.owns, error);
     throw error;
   }
 }

@@ -7,7 +7,7 @@
 
 import { checkObject } from "../bytes/arguments.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
-import { giveUp, type Owned } from "./owned.ts";
+import { cancelOwned, type Owned } from "./owned.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import { messageOf } from "./stand_in.ts";
 import type { Upgraded } from "./upgraded.ts";
@@ -69,14 +69,14 @@ export class PendingUpgrade {
   /** Takes something over that ends if there is no switch, or if that is not claimed. Once claimed it is the caller's. */
   own(owned: Owned): void {
     if (this.#early === null) (this.#owned ??= []).push(owned);
-    else if ("rejected" in this.#early) giveUp(owned, this.#early.rejected);
+    else if ("rejected" in this.#early) cancelOwned(owned, this.#early.rejected);
   }
 
   /** The switch was not claimed in time, or there is none. */
   abandon(reason: unknown): void {
     const owned = this.#owned ?? [];
     this.#owned = null;
-    for (const each of owned) giveUp(each, reason);
+    for (const each of owned) cancelOwned(each, reason);
   }
 
   /** Calls back when the switch is asked for first. */

@@ -1,14 +1,15 @@
 /**
  * Notices a client that leaves while its request is being answered, so that nothing is kept for it: neither the
- * descriptor nor the place among a server's connections, however long its handler takes.
+ * descriptor nor the place among a server's connections, however long its handler takes. `server_exchange.ts` begins and
+ * ends it; the wire tells it of the peer.
  *
  * ```text
  *  a reset                 the client is gone
  *  an end of its side      it may still listen (half-close): an answer that comes soon is sent; then it is gone
  * ```
  *
- * Nothing is taken from the next protocol or from the next request: what arrives meanwhile is kept, up to a bound, for
- * whoever reads next.
+ * Nothing is taken from the next protocol or from the next request: what arrives meanwhile is kept, up to a bound, for the
+ * next reader.
  *
  * @module
  */
@@ -17,6 +18,7 @@ import type { PeerWatcher } from "../duplex/held_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
 import type { Wire } from "../duplex/wire.ts";
+import type { ServerMachine } from "./machine/server_machine.ts";
 
 /** What a client may do. */
 export interface VigilLimits {
@@ -28,12 +30,10 @@ export interface VigilLimits {
   readonly clock: Clock;
 }
 
-/** What a vigil needs of its connection. */
+/** What a vigil needs of its exchange. */
 export interface VigilOwner {
-  /** Whether all that was read belongs to the request at hand, and that is complete. */
-  requestIsAll(): boolean;
-  /** Whether the connection may read: nobody else does, and what comes next is HTTP. */
-  mayReadAhead(): boolean;
+  /** Whether the request may still lead to a switch: then what comes next may not be HTTP. */
+  readonly undecided: boolean;
   /** The client has ended its side right behind its request. It may be told more than once. */
   ended(error: TransportError): void;
   /** The client has not been answered in time after that. */
@@ -47,49 +47,59 @@ const QUICK_MS = 500;
 /** How often a transport is asked that cannot tell of a reset by itself, since what came before is not read. */
 const PROBE_INTERVAL_MS = 5000;
 
-/** See the module. One a connection, for one exchange after the other. */
+/** Watches for one exchange after the other; there is one a connection. */
 export class Vigil implements PeerWatcher {
   readonly #wire: Wire;
+  readonly #machine: ServerMachine;
   readonly #limits: VigilLimits;
-  readonly #owner: VigilOwner;
   readonly #deadline: Deadline;
+  #owner: VigilOwner | null = null;
   #keeping = false;
   #stopped = false;
   #left: TransportError | null = null;
   #stirred = false;
+  readonly #onLong = (): void => this.begin(this.#owner!);
+  readonly #onProbe = (): void => this.#probe();
+  readonly #onGraceOver = (): void => this.#graceOver();
 
   /**
    * Watches nothing yet.
    *
    * @param wire What to watch.
+   * @param machine Knows whether the request is complete.
    * @param limits What the client may do.
-   * @param owner Whom to tell.
    */
-  constructor(wire: Wire, limits: VigilLimits, owner: VigilOwner) {
+  constructor(wire: Wire, machine: ServerMachine, limits: VigilLimits) {
     this.#wire = wire;
+    this.#machine = machine;
     this.#limits = limits;
-    this.#owner = owner;
     this.#deadline = new Deadline(limits.clock);
   }
 
   /** Begins unless the exchange is over soon. */
-  beginLater(): void {
-    if (!this.#keeping) this.#deadline.set(QUICK_MS, this.#onLong);
+  beginLater(owner: VigilOwner): void {
+    if (this.#keeping) return;
+    this.#owner = owner;
+    this.#deadline.set(QUICK_MS, this.#onLong);
   }
 
-  readonly #onLong = (): void => this.begin();
-
   /** Begins now. */
-  begin(): void {
+  begin(owner: VigilOwner): void {
     if (this.#stopped) return;
     if (!this.#keeping) this.#deadline.set(PROBE_INTERVAL_MS, this.#onProbe);
+    this.#owner = owner;
     this.#keeping = true;
-    this.#wire.watch(this, this.#owner.mayReadAhead());
+    this.#wire.watch(this, this.#requestIsAll && !owner.undecided);
+  }
+
+  /** Whether all that was read belongs to the request, and that is complete. */
+  get #requestIsAll(): boolean {
+    return this.#machine.requestComplete && !this.#machine.hasBuffered;
   }
 
   /** The request has become complete: more can be told now, if it is watched. */
   requestCompleted(): void {
-    if (this.#keeping) this.begin();
+    if (this.#keeping) this.begin(this.#owner!);
   }
 
   /** The exchange goes on: some of the request was read, or of the response written. */
@@ -100,6 +110,7 @@ export class Vigil implements PeerWatcher {
   /** The exchange is over. */
   end(): void {
     this.#deadline.clear();
+    this.#owner = null;
     if (!this.#keeping) return;
     this.#keeping = false;
     this.#left = null;
@@ -121,21 +132,21 @@ export class Vigil implements PeerWatcher {
       this.#stirred = false;
       if (halfCloseTimeoutMs > 0) this.#deadline.set(halfCloseTimeoutMs, this.#onGraceOver);
     }
-    if (!unread && this.#owner.requestIsAll()) this.#owner.ended(this.#left);
+    if (!unread && this.#requestIsAll) this.#owner!.ended(this.#left);
   }
 
   onPeerFailure(error: unknown): void {
-    if (this.#keeping) this.#owner.lost(error);
+    if (this.#keeping) this.#owner!.lost(error);
   }
 
-  readonly #onProbe = (): void => {
+  #probe(): void {
     if (this.#wire.probe()) this.#deadline.set(PROBE_INTERVAL_MS, this.#onProbe);
-  };
+  }
 
   /** A client that still takes or sends something is there. */
-  readonly #onGraceOver = (): void => {
-    if (!this.#stirred) return this.#owner.overdue(this.#left!);
+  #graceOver(): void {
+    if (!this.#stirred) return this.#owner!.overdue(this.#left!);
     this.#stirred = false;
     this.#deadline.set(this.#limits.halfCloseTimeoutMs, this.#onGraceOver);
-  };
+  }
 }

@@ -6,7 +6,7 @@
  */
 
 import { checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
-import { setFarewell } from "../http1/farewell.ts";
+import { setPoliteClose } from "../http1/close_politely.ts";
 import { Wire } from "../duplex/wire.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { GOING_AWAY } from "./machine/close_code.ts";
@@ -80,6 +80,6 @@ export function openWebSocket(
   readBuf?: Uint8Array,
 ): WebSocketConnection {
   const connection = new WebSocketConnection(new Wire(duplex, "duplex"), agreed, readBuf);
-  setFarewell(duplex, () => connection.close({ closeCode: GOING_AWAY }));
+  setPoliteClose(duplex, () => connection.close({ closeCode: GOING_AWAY }));
   return connection;
 }

@@ -8,7 +8,7 @@
 import { checkFunction, checkOneOf, checkOptions, checkStrings, type Kinds } from "../bytes/arguments.ts";
 import type { IncomingRequest } from "../http1/incoming.ts";
 import type { OutgoingResponse } from "../http1/outgoing_response.ts";
-import { checkOwned, giveUp, type Owned, owning } from "../http1/owned.ts";
+import { cancelOwned, checkOwned, type Owned, owning } from "../http1/owned.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { Upgraded } from "../http1/upgraded.ts";
 import { checkHeaders } from "../http/client/check_options.ts";
@@ -158,7 +158,7 @@ function upgradeTo(
   const refusal = "status" in asked ? asked : refusalOf(asked, message.authority, options);
   if (refusal !== null) {
     const rejected = new UpgradeRejected("refused", { status: refusal.status });
-    giveUp(owns, rejected);
+    cancelOwned(owns, rejected);
     return {
       response: message === request ? lightRefusal(refusal) : platformRefusal(refusal),
       socket: pendingWebSocket(Promise.reject(rejected)),
@@ -185,7 +185,7 @@ async function callOnOpen(socket: PendingWebSocket, onOpen: OnOpen, owns: Owned 
   try {
     await onOpen(connection);
   } catch (error) {
-    giveUp(owns, error);
+    cancelOwned(owns, error);
     const { error: ending } = await connection.close({ closeCode: INTERNAL_ERROR });
     if (error !== ending) throw error;
   }

@@ -4,6 +4,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Handler } from "../../src/http1/server_connection.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
+import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
@@ -332,3 +333,14 @@ test("the error of a body and that of its connection tell the same story", async
   assertEquals(await readUntil(client, "¶¶"), "HTTP/1.1 400 Bad Request¶content-length: 0¶connection: close¶¶");
   assertEquals(await connection.closed, { reason: "error", error: failure });
 });
+
+for (const requestTimeoutMs of [0, 1000]) {
+  for (const nothing of [null, undefined]) {
+    test(`serveConnection() answers 500 when a handler resolves with ${nothing}, with a time limit of ${requestTimeoutMs} ms (RFC 9110 §15.6.1)`, async () => {
+      await expectConversation(
+        { input: GET, output: FAILED, closed: "error", options: { requestTimeoutMs } },
+        () => () => Promise.resolve(nothing as unknown as OutgoingResponse),
+      );
+    });
+  }
+}

@@ -89,9 +89,9 @@ for (const [how, read] of readers) {
   test(`how many chunks of a request's body are read in one turn of the event loop is bounded, with ${how} (RFC 9112 §7.1)`, async () => {
     const turns = new Turns();
     let passed = Promise.resolve(0);
-    const { client, connection } = conversing(async ({ body }) => {
+    const { client, connection } = conversing(async ({ method, body }) => {
       const reading = read(body, turns);
-      passed = turnsDuring(reading);
+      if (method === "POST") passed = turnsDuring(reading);
       return { status: 200, body: await reading === content ? "whole" : "another" };
     });
     void client.write(wire("POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶" + chunked + get("/next")));

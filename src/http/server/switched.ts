@@ -5,9 +5,9 @@
  * @module
  */
 
-import { closeWithFarewell } from "../../http1/farewell.ts";
+import { closePolitely } from "../../http1/close_politely.ts";
 import { departed } from "../../http1/failure.ts";
-import { giveUp } from "../../http1/owned.ts";
+import { cancelOwned } from "../../http1/owned.ts";
 import type { Acceptance, PendingUpgrade } from "../../http1/upgrade.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
 import { TransportError } from "../../errors/transport_error.ts";
@@ -45,7 +45,7 @@ export class Switched {
   /** Closes those that are open and those that come; WebSockets with 1001. */
   close(): void {
     this.#closing = true;
-    for (const upgraded of this.#open) closeWithFarewell(upgraded);
+    for (const upgraded of this.#open) closePolitely(upgraded);
   }
 
   /** Cuts those that are open. */
@@ -56,7 +56,7 @@ export class Switched {
 
   #add(upgraded: Upgraded, pending: PendingUpgrade, acceptance: Acceptance): void {
     this.#open.add(upgraded);
-    if (this.#closing) closeWithFarewell(upgraded);
+    if (this.#closing) closePolitely(upgraded);
     if (acceptance.onSwitched === undefined) this.#removeOnceClosed(upgraded);
     else this.#call(upgraded, pending, acceptance).then(() => this.#removeOnceClosed(upgraded));
   }
@@ -67,7 +67,7 @@ export class Switched {
     } catch (error) {
       if (!this.#hasCaused(error)) this.#reports.tell(isCut(error) ? departed(error) : error);
       upgraded.abort(error);
-      giveUp(owns, error);
+      cancelOwned(owns, error);
     }
   }
 

@@ -41,6 +41,9 @@ export const DEFAULT_LIMITS: Http1Limits = {
   maxInformational: 16,
 };
 
+/** What `limitsOf()` has made: each connection gives it to its machine. */
+const complete: WeakSet<object> = new WeakSet();
+
 /**
  * Fills in the limits that are not given.
  *
@@ -49,6 +52,7 @@ export const DEFAULT_LIMITS: Http1Limits = {
  */
 export function limitsOf(given: Partial<Http1Limits> = {}): Http1Limits {
   checkObject(given, "limits");
+  if (complete.has(given)) return given as Http1Limits;
   const limits: { -readonly [Name in keyof Http1Limits]: number } = { ...DEFAULT_LIMITS };
   for (const name of Object.keys(limits) as (keyof Http1Limits)[]) {
     const limit = given[name];
@@ -56,6 +60,7 @@ export function limitsOf(given: Partial<Http1Limits> = {}): Http1Limits {
     checkNumber(limit, `limits.${name}`);
     limits[name] = limit;
   }
+  complete.add(limits);
   return limits;
 }
 

@@ -1,0 +1,78 @@
+/**
+ * A body going out, of either role: what is there already, or a stream chunk by chunk, then the trailers and the end. The
+ * exchanges call it behind their heads; it gives the bytes to their machine and flushes each chunk of a stream.
+ *
+ * @module
+ */
+
+import type { Outlet } from "../duplex/outlet.ts";
+import type { Fields } from "../semantics/fields.ts";
+import { makeTrailers, OutgoingStream, type OutgoingTrailers, type SortedBody } from "./outgoing_body.ts";
+
+/** A machine, as far as the body goes that it sends. */
+export interface BodyWriter {
+  /** Writes body data. */
+  sendData(bytes: Uint8Array): void;
+  /** Ends the message. */
+  sendEnd(trailers: Fields | null): void;
+}
+
+/** Writes a body that is there already, and the end of its message. */
+export function sendWhole(machine: BodyWriter, body: SortedBody): void {
+  if (body.type === "bytes") machine.sendData(body.bytes);
+  machine.sendEnd(null);
+}
+
+/** A body whose source or trailers must be waited for. */
+export class BodySender {
+  readonly #machine: BodyWriter;
+  readonly #outlet: Outlet;
+  readonly #body: SortedBody;
+  readonly #trailers: OutgoingTrailers | undefined;
+  readonly #stream: OutgoingStream | null;
+  #stopped = false;
+
+  /**
+   * Touches nothing yet.
+   *
+   * @param machine Encodes.
+   * @param outlet Sends.
+   * @param body The body.
+   * @param trailers What follows it.
+   */
+  constructor(machine: BodyWriter, outlet: Outlet, body: SortedBody, trailers: OutgoingTrailers | undefined) {
+    this.#machine = machine;
+    this.#outlet = outlet;
+    this.#body = body;
+    this.#trailers = trailers;
+    this.#stream = body.type === "stream" ? new OutgoingStream(body.stream) : null;
+  }
+
+  /**
+   * Sends body and trailers, and writes the end of the message, which the caller flushes.
+   *
+   * @param onChunk Called for each chunk of a stream.
+   * @returns Whether the end was written; false as soon as it was stopped.
+   * @throws {unknown} What the source, the trailers or the transport fail with.
+   */
+  async send(onChunk: (() => void) | null = null): Promise<boolean> {
+    if (this.#body.type === "bytes") this.#machine.sendData(this.#body.bytes);
+    if (this.#stream !== null && !await this.#stream.run((chunk) => this.#sendChunk(chunk, onChunk))) return false;
+    const trailers = await makeTrailers(this.#trailers);
+    if (this.#stopped) return false;
+    this.#machine.sendEnd(trailers);
+    return true;
+  }
+
+  #sendChunk(chunk: Uint8Array, onChunk: (() => void) | null): Promise<void> | undefined {
+    onChunk?.();
+    this.#machine.sendData(chunk);
+    return this.#outlet.flush();
+  }
+
+  /** Sends no more and cancels the source. */
+  stop(reason: unknown): void {
+    this.#stopped = true;
+    this.#stream?.stop(reason);
+  }
+}

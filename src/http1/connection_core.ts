@@ -1,0 +1,143 @@
+/**
+ * What both ends of HTTP have: a transport, a machine, the way out, a phase, and a caller who may want the transport back.
+ * `server_connection.ts` and `client_connection.ts` decide with it how a connection lives; their exchanges send and
+ * receive through it.
+ *
+ * @module
+ */
+
+import { Deferred } from "../duplex/deferred.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
+import { Outlet, type OutletLimits, type SendingMachine } from "../duplex/outlet.ts";
+import { Wire } from "../duplex/wire.ts";
+import { nextPhase, type Phase } from "./connection_phase.ts";
+import type { Closed } from "./options.ts";
+import { PartsClaim, type Trailing } from "./parts.ts";
+
+/** What the machines of both roles have in common here. */
+export interface CoreMachine extends SendingMachine {
+  /** Adds received bytes. */
+  receive(bytes: Uint8Array): void;
+  /** Nothing more will come. */
+  receiveEof(): void;
+  /** Takes what belongs to no message. */
+  takeTrailing(): Trailing;
+}
+
+/** What a role does its own way. */
+export interface Role {
+  /** The error of what is begun or under way when the connection ends without an error. */
+  closedError(): unknown;
+  /** Ends what is under way, then the transport, and calls `finish()`. `waited`: a read for a head was pending. */
+  close(why: Closed, waited: boolean): void;
+}
+
+/** One connection, as far as the roles agree. */
+export class ConnectionCore<Machine extends CoreMachine, Settings extends OutletLimits = OutletLimits> {
+  /** The transport. */
+  readonly wire: Wire;
+  /** Understands and writes the messages. */
+  readonly machine: Machine;
+  /** The options, filled in. */
+  readonly settings: Settings;
+  /** Sends what the machine has ready. */
+  readonly outlet: Outlet;
+  /** The caller of `withoutShutdown()`. */
+  readonly parts: PartsClaim = new PartsClaim();
+  /** Whether bytes have come since this was set to false. */
+  heard: boolean = false;
+  /** Whether the peer has ended its side. */
+  peerEnded: boolean = false;
+  /** Where the connection is in its life. Only this class writes it. */
+  phase: Phase;
+  /** Why the connection ends, once that is decided: from phase `ending` on. Only this class writes it. */
+  why: Closed | null = null;
+  readonly #role: Role;
+  readonly #closed: Deferred<Closed> = new Deferred<Closed>();
+
+  /**
+   * Takes the transport.
+   *
+   * @param io The transport.
+   * @param machine Of the role.
+   * @param settings The options, filled in.
+   * @param phase The first one.
+   * @param role What the role does its own way.
+   * @throws {TypeError} `io` is no pair of streams, or one of them is locked.
+   */
+  constructor(io: DuplexLike, machine: Machine, settings: Settings, phase: "new" | "idle", role: Role) {
+    this.wire = new Wire(io);
+    this.machine = machine;
+    this.settings = settings;
+    this.outlet = new Outlet(machine, this.wire, settings, (error) => this.abort(error));
+    this.phase = phase;
+    this.#role = role;
+  }
+
+  /** Resolves when the connection is over. */
+  get closed(): Promise<Closed> {
+    return this.#closed.promise;
+  }
+
+  /** Whether it closes, or has closed, or its transport is not HTTP's any more. */
+  get over(): boolean {
+    return this.phase === "closing" || this.phase === "closed" || this.phase === "handed-over";
+  }
+
+  /** What is under way when the connection ends fails with this. */
+  get cause(): unknown {
+    return this.why?.reason === "error" ? this.why.error : this.#role.closedError();
+  }
+
+  /** Goes on to a phase in which the connection lives. */
+  enter(phase: "idle" | "head" | "exchange" | "last"): void {
+    this.phase = nextPhase(this.phase, phase);
+  }
+
+  /** Decides why the connection ends: nothing new is begun. What is written still goes out, until `close()`. */
+  end(why: Closed): void {
+    if (this.why !== null) return;
+    this.why = why;
+    this.phase = nextPhase(this.phase, "ending");
+  }
+
+  /** Closes now, whatever is under way. The reason that was decided first counts. */
+  close(why: Closed): void {
+    if (this.over) return;
+    const waited = this.phase === "new" || this.phase === "idle" || this.phase === "head";
+    this.why ??= why;
+    this.phase = nextPhase(this.phase, "closing");
+    this.#role.close(this.why, waited);
+  }
+
+  /** Cuts the transport, also while it closes. */
+  abort(reason: unknown): void {
+    if (this.phase === "closed" || this.phase === "handed-over") return;
+    this.why ??= { reason: "error", error: reason };
+    this.wire.abort(reason);
+    this.close(this.why);
+  }
+
+  /** The connection is over, and its transport closed or handed over. */
+  finish(phase: "closed" | "handed-over", why: Closed): void {
+    this.why ??= why;
+    this.phase = nextPhase(this.phase, phase);
+    this.#closed.resolve(this.why);
+  }
+
+  /** Gives the transport back to the caller of `withoutShutdown()`. */
+  giveParts(why: Closed): void {
+    this.parts.give(this.wire, this.machine.takeTrailing());
+    this.finish("handed-over", why);
+  }
+
+  /** Takes what was read: bytes, or the end. */
+  receive(chunk: Uint8Array | null): void {
+    if (chunk !== null) {
+      this.heard = true;
+      return this.machine.receive(chunk);
+    }
+    this.peerEnded = true;
+    this.machine.receiveEof();
+  }
+}

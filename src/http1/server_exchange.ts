@@ -1,0 +1,352 @@
+/**
+ * One request and its answer, on a server: the handler is called, what it answers is sent, or the connection is handed
+ * over. `server_connection.ts` runs one after the other; what they share is in `server_core.ts`.
+ *
+ * @module
+ */
+
+import { wrongType } from "../bytes/arguments.ts";
+import { Deferred, unattended } from "../duplex/deferred.ts";
+import { ProtocolError } from "../errors/protocol_error.ts";
+import { StateError } from "../errors/state_error.ts";
+import { TransportError } from "../errors/transport_error.ts";
+import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
+import type { Field } from "../semantics/fields.ts";
+import type { Proposal } from "../semantics/switching.ts";
+import { BodySender, sendWhole } from "./body_sender.ts";
+import { departed, isDeparture, statusOf } from "./failure.ts";
+import { IncomingRequest, type RequestExchange } from "./incoming.ts";
+import { bodyTruncated, IncomingBody } from "./incoming_body.ts";
+import type { RequestEvent, ResponseOutcome } from "./machine/server_machine.ts";
+import { discardBody, sortBody, type SortedBody } from "./outgoing_body.ts";
+import type { OutgoingResponse } from "./outgoing_response.ts";
+import { type RequestBodyOwner, RequestIntake } from "./request_intake.ts";
+import type { ServerCore } from "./server_core.ts";
+import { switchProtocols } from "./server_switch.ts";
+import { attachUpgrade, PendingUpgrade } from "./upgrade.ts";
+import type { Vigil, VigilOwner } from "./vigil.ts";
+
+/**
+ * Answers a request. What it throws becomes a 500, and closes the connection; the failure of a server behind it that it
+ * passes on is a 502 (`TransportError`) or 504 (`timeout`, or the `TimeoutError` of `AbortSignal.timeout()`), a
+ * `ProtocolError` has a status of its own. If it passes on the reason of `request.signal`, because the client has ended its
+ * side, nothing is answered.
+ */
+export type Handler = (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>;
+
+/** Whether another exchange may follow. */
+export type Next = "next" | "last";
+
+/** What `pipelineFlush` gathers before it sends all the same. 64 KiB: a client that asks and does not read costs no more. */
+const MAX_GATHERED_BYTES = 65_536;
+const EXPIRED: unique symbol = Symbol("expired");
+
+/** One request and its answer. */
+export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilOwner {
+  /** The request. */
+  readonly request: IncomingRequest;
+  readonly #core: ServerCore;
+  readonly #intake: RequestIntake | null;
+  readonly #pending: PendingUpgrade | null;
+  #controller: AbortController | null = null;
+  #vigil: Vigil | null = null;
+  #sender: BodySender | null = null;
+  #lost: { readonly error: unknown } | null = null;
+  #over = false;
+
+  /**
+   * Makes the request; the handler is not called yet.
+   *
+   * @param core The connection.
+   * @param event The head, which the machine has read last.
+   */
+  constructor(core: ServerCore, { head, framing, proposal, expectsContinue }: RequestEvent) {
+    this.#core = core;
+    this.#intake = core.machine.requestComplete ? null : new RequestIntake(core, this, expectsContinue);
+    const body = new IncomingBody(framing, this.#intake);
+    this.request = new IncomingRequest(head, proposal, body, this);
+    this.#pending = pendingOf(this.request, proposal);
+  }
+
+  /** Calls the handler and sends what it answers. */
+  run(handler: Handler): Next | Promise<Next> {
+    try {
+      const answer = handler(this.request);
+      return isPromise(answer) ? this.#answerLater(answer) : this.#answer(answer);
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  /** The handler has taken the transport: no answer is sent. */
+  takenOver(): void {
+    this.#pending?.reject(new UpgradeRejected("low-level"));
+  }
+
+  /** The connection ends: all that is under way fails. */
+  stop(cause: unknown, failed: boolean): void {
+    this.#pending?.reject(new UpgradeRejected("canceled", { cause }));
+    this.request.body.fail(this.#lost === null ? bodyTruncated(cause) : this.#lost.error);
+    if (failed) this.#controller?.abort(cause);
+    this.#sender?.stop(cause);
+  }
+
+  async #answerLater(answer: Promise<OutgoingResponse>): Promise<Next> {
+    this.#watchIfLong();
+    const limitMs = this.#limitMs;
+    try {
+      const response = await (limitMs > 0 ? this.#inTime(answer, limitMs) : answer);
+      if (response === EXPIRED) return await this.#expired(answer, limitMs);
+      if (limitMs > 0) this.#core.deadline.clear();
+      const next = this.#answer(response);
+      return typeof next === "string" ? next : await next;
+    } catch (error) {
+      return await this.#failed(error);
+    }
+  }
+
+  /** How long the handler may take, or 0. */
+  get #limitMs(): number {
+    const { requestTimeoutMs, upgradeTimeoutMs } = this.#core.settings;
+    if (this.#pending === null || upgradeTimeoutMs <= 0) return requestTimeoutMs;
+    return requestTimeoutMs <= 0 ? upgradeTimeoutMs : Math.min(requestTimeoutMs, upgradeTimeoutMs);
+  }
+
+  #inTime(answer: Promise<OutgoingResponse>, limitMs: number): Promise<OutgoingResponse | typeof EXPIRED> {
+    const { deadline, machine } = this.#core;
+    const expired = new Deferred<typeof EXPIRED>();
+    deadline.set(limitMs, () => {
+      if (machine.canRespond) expired.resolve(EXPIRED);
+    });
+    return Promise.race([answer, expired.promise]);
+  }
+
+  /** The handler did not answer in time. What it answers later is discarded. */
+  async #expired(answer: Promise<OutgoingResponse>, limitMs: number): Promise<Next> {
+    answer.then((late) => discardBody(late.body, null)).catch(() => {});
+    if (!this.#core.machine.canRespond) return "last";
+    this.#vigil?.end();
+    this.#pending?.reject(new UpgradeRejected("timeout", { status: 503 }));
+    this.#controller?.abort(new TransportError("timeout", `The request was not answered within ${limitMs} ms`));
+    await this.#core.refuse(this.request, 503);
+    return "last";
+  }
+
+  #answer(response: OutgoingResponse): Next | Promise<Next> {
+    const { machine, why } = this.#core;
+    if (typeof response !== "object" || response === null) {
+      throw wrongType("what the handler returns", "a response", response);
+    }
+    const refusal = why ?? this.#intake?.error ?? null;
+    if (refusal !== null) {
+      discardBody(response.body, refusal);
+      return why !== null ? "last" : this.#failed(refusal);
+    }
+    const body = sortBody(response.body);
+    if (this.#pending !== null && machine.switches(response.status)) {
+      this.#vigil?.end();
+      return this.#switch(response);
+    }
+    if (this.#intake?.awaitsContinue === true && !machine.requestComplete) machine.disableKeepAlive();
+    const outcome = this.#sendHead(response, body);
+    this.#pending?.reject(new UpgradeRejected("refused", { status: response.status }));
+    return this.#sendBody(response, body, outcome.type === "response" && outcome.framing.type !== "none");
+  }
+
+  #sendHead(response: OutgoingResponse, body: SortedBody): ResponseOutcome {
+    try {
+      return this.#core.sendHead(this.request, response, body);
+    } catch (error) {
+      discardBody(response.body, error);
+      throw error;
+    }
+  }
+
+  #sendBody(response: OutgoingResponse, body: SortedBody, wanted: boolean): Next | Promise<Next> {
+    const { machine } = this.#core;
+    if (wanted && (body.type === "stream" || response.trailers !== undefined)) return this.#stream(response, body);
+    this.#vigil?.end();
+    if (wanted) {
+      sendWhole(machine, body);
+    } else {
+      discardBody(response.body, null);
+      machine.sendEnd(null);
+    }
+    return this.#finish();
+  }
+
+  /** Sends a body by and by. It ends early, and its source is told so, when the connection ends. */
+  async #stream(response: OutgoingResponse, body: SortedBody): Promise<Next> {
+    const core = this.#core;
+    this.#watchIfLong();
+    const vigil = this.#vigil;
+    const sender = this.#sender = new BodySender(core.machine, core.outlet, body, response.trailers);
+    try {
+      if (!await sender.send(vigil === null ? null : () => vigil.stir())) throw core.cause;
+    } catch (error) {
+      return await this.#cutShort(error);
+    } finally {
+      this.#vigil?.end();
+    }
+    return await this.#finish();
+  }
+
+  /** A response that cannot be completed must not look complete: its end is missing, or the connection is reset. */
+  async #cutShort(error: unknown): Promise<Next> {
+    const core = this.#core;
+    core.report(core.outlet.broken ? departed(error) : error);
+    core.end({ reason: "error", error });
+    this.#controller?.abort(error);
+    const flushed = core.outlet.flush();
+    if (flushed !== undefined) await flushed.catch(() => {});
+    return "last";
+  }
+
+  #finish(): Next | Promise<Next> {
+    const { machine, outlet, settings } = this.#core;
+    if (settings.pipelineFlush && machine.hasBuffered && machine.requestComplete && machine.persistent) {
+      if (machine.unsentBytes < MAX_GATHERED_BYTES) return this.#next();
+    }
+    const written = outlet.flush();
+    if (written === undefined && (this.#intake === null || machine.requestComplete)) return this.#next();
+    return this.#finishLater(written);
+  }
+
+  async #finishLater(written: Promise<void> | undefined): Promise<Next> {
+    const { machine, parts } = this.#core;
+    if (written !== undefined) await written;
+    if (machine.requestComplete) return this.#next();
+    const lasts = machine.persistent || parts.wanted;
+    return await this.#intake!.settle(this.request.body, lasts) ? this.#next() : "last";
+  }
+
+  #next(): Next {
+    this.#over = true;
+    return this.#core.machine.nextCycle() ? "next" : "last";
+  }
+
+  async #switch(response: OutgoingResponse): Promise<Next> {
+    try {
+      await switchProtocols(
+        this.#core,
+        { request: this.request, pending: this.#pending!, intake: this.#intake },
+        response,
+      );
+      return "last";
+    } catch (error) {
+      discardBody(response.body, error);
+      if (this.#core.machine.canRespond && !(error instanceof TransportError)) return await this.#failed(error);
+      this.#core.end({ reason: "error", error });
+      return "last";
+    }
+  }
+
+  /** What the handler threw, or a response that cannot be sent. */
+  #failed(error: unknown): Next | Promise<Next> {
+    const core = this.#core;
+    this.#vigil?.end();
+    core.report(error);
+    if (core.why !== null) return "last";
+    const status = statusOf(this.#intake?.error ?? error);
+    const bodied = error instanceof StateError && error.code === "upgrade-body";
+    this.#pending?.reject(new UpgradeRejected(bodied ? "upgrade-body" : "canceled", { status, cause: error }));
+    this.#controller?.abort(error);
+    core.end({ reason: "error", error });
+    // A client that has ended its side made the handler stop: there is nothing to tell it.
+    const gone = isDeparture(error) && !(error instanceof ProtocolError);
+    if (!core.machine.canRespond || gone) return "last";
+    const written = core.refuse(this.request, status);
+    return written === undefined ? "last" : written.then(() => "last");
+  }
+
+  /** See {@linkcode RequestExchange}. */
+  sendInformational(status: number, fields: readonly Field[]): Promise<void> {
+    return unattended(this.#sendInformational(status, fields));
+  }
+
+  async #sendInformational(status: number, fields: readonly Field[]): Promise<void> {
+    const { machine, outlet, why } = this.#core;
+    if (this.#over || why !== null) {
+      throw new StateError("done", "Cannot send an informational response: it is answered");
+    }
+    machine.sendInformational(status, fields);
+    if (status === 100 && this.#intake !== null) this.#intake.awaitsContinue = false;
+    await outlet.flush();
+  }
+
+  /** See {@linkcode RequestExchange}. Behind a request that may switch the watch begins when the answer takes long. */
+  watch(controller: AbortController): void {
+    if (this.#over) return;
+    const { machine, why, over } = this.#core;
+    if (why?.reason === "error") return controller.abort(why.error);
+    this.#controller = controller;
+    const answering = machine.canRespond || machine.responding;
+    if (over || !answering || this.undecided || !machine.requestComplete) return;
+    this.#vigil = this.#core.vigil;
+    this.#vigil.begin(this);
+  }
+
+  #watchIfLong(): void {
+    if (this.#core.over) return;
+    this.#vigil = this.#core.vigil;
+    this.#vigil.beginLater(this);
+  }
+
+  /** See {@linkcode VigilOwner}. */
+  get undecided(): boolean {
+    return this.#pending !== null && this.#core.machine.canRespond;
+  }
+
+  /** See {@linkcode RequestBodyOwner}. */
+  stir(): void {
+    this.#vigil?.stir();
+  }
+
+  /** See {@linkcode RequestBodyOwner}. A request that is complete can be watched better; one that never is is aborted. */
+  bodyOver(error: unknown): void {
+    if (error === null) {
+      this.#vigil?.requestCompleted();
+      if (this.#controller !== null) this.watch(this.#controller);
+    } else if (error instanceof ProtocolError) {
+      if (error.code === "truncated") departed(error);
+      this.#controller?.abort(error);
+    } else {
+      this.lost(error);
+    }
+  }
+
+  /** See {@linkcode RequestBodyOwner}. */
+  tooSlow(error: TransportError): void {
+    this.#core.refuseAndClose(this.request, 408, error);
+  }
+
+  /** See {@linkcode VigilOwner}. */
+  ended(error: TransportError): void {
+    this.#controller?.abort(departed(error));
+  }
+
+  /** See {@linkcode VigilOwner}. What the handler answers later is discarded. */
+  overdue(error: unknown): void {
+    if (this.#core.why === null) this.#core.close({ reason: "error", error: departed(error) });
+  }
+
+  /** See {@linkcode VigilOwner}. A body that is cut short fails with the first of these errors. */
+  lost(error: unknown): void {
+    this.#lost ??= { error: departed(error) };
+    this.overdue(error);
+  }
+}
+
+/** The upgrade that a request may come to, or `null` if it proposes none. */
+function pendingOf(request: IncomingRequest, proposal: Proposal): PendingUpgrade | null {
+  if (proposal.type === "none" && proposal.why === "not-requested") return null;
+  const pending = new PendingUpgrade();
+  attachUpgrade(request, pending);
+  if (proposal.type !== "none") return pending;
+  pending.reject(new UpgradeRejected(proposal.why));
+  return null;
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as Promise<T>).then === "function";
+}
