@@ -14,7 +14,7 @@ export { ProtocolError, type ProtocolErrorCode } from "../../errors/protocol_err
 export { StateError, type StateErrorCode } from "../../errors/state_error.ts";
 export { type Field, Fields, type FieldsInit } from "../../semantics/fields.ts";
 export { type BodyFraming, isPersistent, requestFraming, responseFraming } from "./framing.ts";
-export { type Http1Machine, type Http1MachineOptions } from "./http1_machine.ts";
+export { Http1Machine, type Http1MachineOptions } from "./http1_machine.ts";
 export { DEFAULT_LIMITS, type Http1Limits, HYPER_LENIENCY, type Leniency } from "./limits.ts";
 export type { RequestHead, ResponseHead, Version } from "../../semantics/message.ts";
 export {
