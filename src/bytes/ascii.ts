@@ -9,8 +9,10 @@
 export const TOKEN = 1;
 /** The bit of `CLASSES` for what may stand in a field value. */
 export const FIELD_CONTENT = 2;
-const TARGET = 4;
-const DIGIT = 8;
+/** The bit of `CLASSES` for what may stand in a request-target: VCHAR but `#`, which would begin a fragment (RFC 9112 §3.2). */
+export const TARGET = 4;
+/** The bit of `CLASSES` for `0`–`9`. */
+export const DIGIT = 8;
 const REASON = 16;
 
 /** Carriage return. */
@@ -19,10 +21,10 @@ export const CR = 0x0d;
 export const LF = 0x0a;
 /** Space. */
 export const SP = 0x20;
+/** Horizontal tab. */
+export const HTAB = 0x09;
 /** Colon. */
 export const COLON = 0x3a;
-
-const HTAB = 0x09;
 
 /** The classes of each byte, a bit each: for loops over every character of a head; elsewhere the functions read better. */
 export const CLASSES: Uint8Array = classTable();
@@ -124,6 +126,7 @@ export function equalsIgnoringCase(left: string, right: string): boolean {
 export function trimOws(text: string): string {
   let start = 0;
   let end = text.length;
+  if (end === 0 || (text.charCodeAt(0) > SP && text.charCodeAt(end - 1) > SP)) return text;
   while (start < end && isOws(text.charCodeAt(start))) start++;
   while (end > start && isOws(text.charCodeAt(end - 1))) end--;
   return start === 0 && end === text.length ? text : text.slice(start, end);

@@ -43,7 +43,7 @@ export class SendBuffer {
     const pending = this.#at - this.#from;
     const slab = takeMemory(pending + Math.max(pending, bytes), this.#allocate);
     if (pending > 0) slab.set(this.#slab.subarray(this.#from, this.#at));
-    this.#leave();
+    if (this.#slab.length > 0) this.#leave();
     this.#slab = slab;
     this.#at = pending;
   }
@@ -61,7 +61,7 @@ export class SendBuffer {
    * @returns Whether every character was at most U+00FF; if not, nothing was added.
    */
   text(text: string): boolean {
-    this.reserve(text.length);
+    if (this.#at + text.length > this.#slab.length) this.reserve(text.length);
     const end = writeLatin1(this.#slab, this.#at, text);
     if (end === -1) return false;
     this.#at = end;
@@ -76,7 +76,8 @@ export class SendBuffer {
    * @returns Whether both were that; if not, nothing was added.
    */
   field(name: string, value: string): boolean {
-    this.reserve(name.length + value.length + 4);
+    const most = name.length + value.length + 4;
+    if (this.#at + most > this.#slab.length) this.reserve(most);
     const slab = this.#slab;
     let at = this.#at;
     for (let i = 0; i < name.length; i++) {
@@ -102,7 +103,7 @@ export class SendBuffer {
   bytes(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     if (bytes.length <= JOIN_BYTES) {
-      this.reserve(bytes.length);
+      if (this.#at + bytes.length > this.#slab.length) this.reserve(bytes.length);
       this.#slab.set(bytes, this.#at);
       this.#at += bytes.length;
       return;

@@ -10,10 +10,10 @@ import { latin1 } from "../bytes/latin1.ts";
 
 /** The places of field lines, in the order of the lines. All offsets are relative to the same bytes. */
 export class FieldIndex {
+  /** A bit for each length that a name has, modulo 32. Most look-ups of a field that is missing end here. */
+  lengths = 0;
   /** Four offsets a line: name start, name end, value start, value end. */
   readonly #offsets: number[] = [];
-  /** A bit for each length that a name has, modulo 32. Most look-ups of a field that is missing end here. */
-  #lengths = 0;
 
   /** The number of lines. */
   get size(): number {
@@ -23,7 +23,7 @@ export class FieldIndex {
   /** Adds a line at the end. */
   add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
     this.#offsets.push(nameStart, nameEnd, valueStart, valueEnd);
-    this.#lengths |= 1 << ((nameEnd - nameStart) & 31);
+    this.lengths |= 1 << ((nameEnd - nameStart) & 31);
   }
 
   /** Removes the last line. */
@@ -34,7 +34,6 @@ export class FieldIndex {
   /** The first line of this name, in any case, at or behind the line `from`; -1 if there is none. */
   find(bytes: Uint8Array, name: string, from: number): number {
     const { length } = name;
-    if ((this.#lengths & (1 << (length & 31))) === 0) return -1;
     const offsets = this.#offsets;
     let lower = "";
     for (let line = from, o = from << 2; o < offsets.length; line++, o += 4) {

@@ -163,7 +163,10 @@ export class Fields implements Iterable<Field> {
   #find(name: string, from: number): number {
     if (typeof name !== "string") throw wrongType("name", "a string", name);
     const pairs = this.#pairs;
-    if (pairs === null) return this.#index.find(this.#bytes, name, from);
+    if (pairs === null) {
+      const index = this.#index;
+      return (index.lengths & (1 << (name.length & 31))) === 0 ? -1 : index.find(this.#bytes, name, from);
+    }
     for (let i = from; i < pairs.length; i++) if (equalsIgnoringCase(pairs[i]![0], name)) return i;
     return -1;
   }

@@ -51,6 +51,11 @@ export interface SwitchLeniency {
 export function proposalOf(head: RequestHead, leniency: SwitchLeniency): Proposal {
   checkHead(head);
   checkObject(leniency, "leniency");
+  return proposalIn(head, leniency);
+}
+
+/** {@linkcode proposalOf} of a head that a machine has read. */
+export function proposalIn(head: RequestHead, leniency: SwitchLeniency): Proposal {
   if (head.method === "CONNECT") return { type: "connect", authority: parseAuthority(head.target) };
   const { fields } = head;
   if (!fields.has("upgrade")) return NOT_REQUESTED;

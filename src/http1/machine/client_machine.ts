@@ -11,7 +11,7 @@ import { checkObject, wrongType } from "../../bytes/arguments.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { type Field, Fields } from "../../semantics/fields.ts";
-import { type BodyFraming, isPersistent, responseFraming } from "./framing.ts";
+import { type BodyFraming, lasts, responseFraming } from "./framing.ts";
 import {
   CLOSED,
   Http1Machine,
@@ -246,7 +246,7 @@ export class ClientMachine extends Http1Machine<"response"> {
     this.#peer = head.version;
     const framing = responseFraming(head, this.#method);
     const conflicting = framing.type === "chunked" && head.fields.has("content-length");
-    if (!isPersistent(head) || conflicting || framing.type === "until-close") this.lasts = false;
+    if (!lasts(head) || conflicting || framing.type === "until-close") this.lasts = false;
     this.beginReading(framing);
     return { type: "response", head, framing };
   }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { COLON, CR, isFieldContentByte, isOws, isTokenByte, LF, trimOws } from "../../bytes/ascii.ts";
+import { CLASSES, COLON, CR, FIELD_CONTENT, HTAB, isOws, LF, SP, TOKEN, trimOws } from "../../bytes/ascii.ts";
 import { ProtocolError, type ProtocolErrorCode } from "../../errors/protocol_error.ts";
 import { FieldIndex } from "../../semantics/field_index.ts";
 import { type Field, Fields } from "../../semantics/fields.ts";
@@ -81,7 +81,7 @@ export class FieldLines {
           i = this.#beforeColon(bytes, i, to);
           break;
         case "before-value":
-          while (i < to && isOws(bytes[i]!)) i++;
+          while (i < to && (bytes[i] === SP || bytes[i] === HTAB)) i++;
           if (i === to) break;
           this.#valueStart = i - from;
           this.#step = "value";
@@ -129,7 +129,7 @@ export class FieldLines {
       this.#step = "over";
       return i + 1;
     }
-    if (isOws(byte)) return this.#fold(i);
+    if (byte === SP || byte === HTAB) return this.#fold(i);
     if (this.#index.size >= this.#maxLines) {
       const message = `Cannot take more than ${this.#maxLines} field lines`;
       throw new ProtocolError("too-many-fields", message, "RFC 9110 §5.4", 431);
@@ -154,7 +154,7 @@ export class FieldLines {
 
   #name(bytes: Uint8Array, start: number, to: number, from: number): number {
     let i = start;
-    while (i < to && isTokenByte(bytes[i]!)) i++;
+    while (i < to && (CLASSES[bytes[i]!]! & TOKEN) !== 0) i++;
     if (i === to) return i;
     const byte = bytes[i]!;
     if (i - from === this.#nameStart) return this.#badField(i, "bad-field-name", "a field line without a name");
@@ -177,7 +177,7 @@ export class FieldLines {
 
   #value(bytes: Uint8Array, start: number, to: number, from: number): number {
     let i = start;
-    while (i < to && isFieldContentByte(bytes[i]!)) i++;
+    while (i < to && (CLASSES[bytes[i]!]! & FIELD_CONTENT) !== 0) i++;
     if (i === to) return i;
     if (!this.#endsLine(bytes[i]!)) {
       return this.#badField(i, "bad-field-value", "a control character in a field value");

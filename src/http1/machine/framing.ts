@@ -48,6 +48,11 @@ export const UNTIL_CLOSE: BodyFraming = { type: "until-close" };
 export function requestFraming(head: RequestHead, leniency: Leniency): BodyFraming {
   checkHead(head);
   checkObject(leniency, "leniency");
+  return framingOfRequest(head, leniency);
+}
+
+/** {@linkcode requestFraming} of a head that a machine has read. */
+export function framingOfRequest(head: RequestHead, leniency: Leniency): BodyFraming {
   const { fields, method } = head;
   const encoded = fields.has("transfer-encoding");
   const framing = encoded ? requestCoding(head, leniency) : lengthFraming(fields, false);
@@ -108,17 +113,20 @@ export function statusHasBody(status: number): boolean {
 /** Whether the connection may serve another exchange after a message with this head (RFC 9112 §9.3). */
 export function isPersistent(head: RequestHead | ResponseHead): boolean {
   checkHead(head);
-  const { fields, version } = head;
+  return lasts(head);
+}
+
+/** {@linkcode isPersistent} of a head that a machine has read. */
+export function lasts({ fields, version }: RequestHead | ResponseHead): boolean {
   if (!fields.has("connection")) return version === "1.1";
   if (fields.hasToken("connection", "close")) return false;
   return version === "1.1" || fields.hasToken("connection", "keep-alive");
 }
 
 function lengthFraming(fields: Fields, mergeLists: boolean): BodyFraming {
-  const values = fields.getAll("content-length");
-  if (values.length === 0) return NO_BODY;
+  if (!fields.has("content-length")) return NO_BODY;
   let bytes = -1;
-  for (const line of values) {
+  for (const line of fields.getAll("content-length")) {
     for (const value of mergeLists && line.includes(",") ? splitList(line, []) : [line]) {
       const length = parseLength(value);
       if (bytes !== -1 && bytes !== length) throw badLength("two values that differ");

@@ -113,7 +113,8 @@ export abstract class Http1Machine<Kind extends "request" | "response"> {
   protected readHead(): Heads[Kind] | null {
     const buffer = this.#in;
     const { bytes, start } = buffer;
-    const end = buffer.length === 0 ? -1 : this.#parser.parse(bytes, start, buffer.end);
+    if (start === buffer.end) return null;
+    const end = this.#parser.parse(bytes, start, buffer.end);
     if (end === -1) return null;
     const head = this.#parser.take(bytes, start, end);
     buffer.start = end;

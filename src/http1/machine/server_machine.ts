@@ -13,7 +13,7 @@ import { equalsIgnoringCase } from "../../bytes/ascii.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { type Field, type Fields, quoted } from "../../semantics/fields.ts";
-import { type BodyFraming, isPersistent, requestFraming } from "./framing.ts";
+import { type BodyFraming, framingOfRequest, lasts } from "./framing.ts";
 import {
   CLOSED,
   Http1Machine,
@@ -25,7 +25,7 @@ import {
 } from "./http1_machine.ts";
 import type { RequestHead, Version } from "../../semantics/message.ts";
 import { type BodySize, checkBodySize, responseSendFraming } from "./send_framing.ts";
-import { opensTunnel, type Proposal, proposalOf, protocolOf } from "../../semantics/switching.ts";
+import { opensTunnel, type Proposal, proposalIn, protocolOf } from "../../semantics/switching.ts";
 import { isHostAndPort, parseTarget } from "../../semantics/target.ts";
 import { listHas } from "./write_head.ts";
 import { inspected, type InspectedHead, type OutgoingResponseHead, ResponseHeads } from "./write_response.ts";
@@ -162,27 +162,23 @@ export class ServerMachine extends Http1Machine<"request"> {
    */
   next(): ServerEvent {
     try {
-      return this.#next();
+      switch (this.reading) {
+        case "head":
+          return this.#head();
+        case "body":
+          return this.readBody();
+        case "complete":
+          return this.#proposal.type !== "none" && this.writing === "head" ? SWITCH_UNDECIDED : NEXT_CYCLE;
+        case "switched":
+          return SWITCH_TAKEN;
+        case "broken":
+          return CLOSED;
+        default:
+          return this.reading satisfies never;
+      }
     } catch (error) {
       this.reading = "broken";
       throw error;
-    }
-  }
-
-  #next(): ServerEvent {
-    switch (this.reading) {
-      case "head":
-        return this.#head();
-      case "body":
-        return this.readBody();
-      case "complete":
-        return this.#proposal.type !== "none" && this.writing === "head" ? SWITCH_UNDECIDED : NEXT_CYCLE;
-      case "switched":
-        return SWITCH_TAKEN;
-      case "broken":
-        return CLOSED;
-      default:
-        return this.reading satisfies never;
     }
   }
 
@@ -201,13 +197,13 @@ export class ServerMachine extends Http1Machine<"request"> {
     this.writing = "head";
     this.#method = head.method;
     this.#version = head.version;
-    this.lasts = isPersistent(head);
+    this.lasts = lasts(head);
     this.#proposal = NO_PROPOSAL;
     if (head.target.charCodeAt(0) !== 0x2f || head.method === "CONNECT") parseTarget(head.method, head.target);
     this.#checkHost(head);
-    const framing = requestFraming(head, this.leniency);
+    const framing = framingOfRequest(head, this.leniency);
     if (framing.type === "chunked" && head.fields.has("content-length")) this.lasts = false;
-    this.#proposal = proposalOf(head, this.leniency);
+    this.#proposal = proposalIn(head, this.leniency);
     this.#takesTrailers = head.fields.has("te") && head.fields.hasToken("te", "trailers");
     this.beginReading(framing);
     return { type: "request", head, framing, proposal: this.#proposal, expectsContinue: this.#expects(head) };
@@ -294,6 +290,7 @@ export class ServerMachine extends Http1Machine<"request"> {
    * @throws {StateError} `no-switch` or `upgrade-body`, as `sendResponse` does.
    */
   checkSwitch(head: OutgoingResponseHead, body: BodySize): SwitchPlan {
+    checkObject(head, "head");
     checkBodySize(body);
     const found = inspected(head);
     const protocol = found.status === 101 ? protocolOf(this.#proposal, found.sent.upgrade) : null;

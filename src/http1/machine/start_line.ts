@@ -7,7 +7,7 @@
  * @module
  */
 
-import { CR, isDigitByte, isReasonByte, isTargetByte, isTokenByte, LF, SP } from "../../bytes/ascii.ts";
+import { CLASSES, CR, DIGIT, isDigitByte, isReasonByte, LF, SP, TARGET, TOKEN } from "../../bytes/ascii.ts";
 import { latin1 } from "../../bytes/latin1.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import type { Fields } from "../../semantics/fields.ts";
@@ -34,7 +34,10 @@ type Step =
   | "line-end"
   | "over";
 
-const VERSION_LENGTH = 8;
+/** Stands for a digit. */
+const ANY_DIGIT = 0;
+/** `HTTP/1.1`, with any digits. */
+const VERSION: readonly number[] = [0x48, 0x54, 0x54, 0x50, 0x2f, ANY_DIGIT, 0x2e, ANY_DIGIT];
 const HTTP2_PREFACE_START = "PRI * ";
 
 /** Reads one start line after the other. Offsets are relative to where the head begins: the memory may move meanwhile. */
@@ -42,6 +45,9 @@ export class StartLine<Kind extends keyof Heads> {
   readonly #kind: Kind;
   readonly #limits: Http1Limits;
   readonly #leniency: Leniency;
+  /** Whether more than one space may stand between the parts. */
+  readonly #spareSpaces: boolean;
+  readonly #first: Step;
   #step: Step;
   #at = 0;
   /** Where the part at hand begins. */
@@ -58,7 +64,9 @@ export class StartLine<Kind extends keyof Heads> {
     this.#kind = kind;
     this.#limits = limits;
     this.#leniency = leniency;
-    this.#step = this.#firstStep();
+    this.#spareSpaces = leniency.multipleSpaces === true;
+    this.#first = kind === "request" || leniency.emptyLineBeforeResponse === true ? "empty-lines" : "version";
+    this.#step = this.#first;
   }
 
   /** Whether a byte of the line has been seen. An empty line before it does not count. */
@@ -78,12 +86,8 @@ export class StartLine<Kind extends keyof Heads> {
 
   /** Forgets the line that was read and waits for the next one. */
   reset(): void {
-    this.#step = this.#firstStep();
+    this.#step = this.#first;
     this.#at = this.#mark = this.#emptyLines = 0;
-  }
-
-  #firstStep(): Step {
-    return this.#kind === "request" || this.#leniency.emptyLineBeforeResponse === true ? "empty-lines" : "version";
   }
 
   /**
@@ -168,7 +172,7 @@ export class StartLine<Kind extends keyof Heads> {
     const { maxMethodBytes } = this.#limits;
     const cap = Math.min(to, begin + maxMethodBytes + 1);
     let i = start;
-    while (i < cap && isTokenByte(bytes[i]!)) i++;
+    while (i < cap && (CLASSES[bytes[i]!]! & TOKEN) !== 0) i++;
     if (i - begin > maxMethodBytes) {
       throw new ProtocolError("method-too-long", "Cannot read a method that long", "RFC 9112 §3", 501);
     }
@@ -182,11 +186,11 @@ export class StartLine<Kind extends keyof Heads> {
 
   #readTarget(bytes: Uint8Array, start: number, to: number, from: number): number {
     const begin = from + this.#mark;
-    if (this.#isSpareSpace(bytes, start, begin)) return this.#begin("target", start + 1, from);
+    if (this.#spareSpaces && this.#isSpareSpace(bytes, start, begin)) return this.#begin("target", start + 1, from);
     const { maxTargetBytes } = this.#limits;
     const cap = Math.min(to, begin + maxTargetBytes + 1);
     let i = start;
-    while (i < cap && isTargetByte(bytes[i]!)) i++;
+    while (i < cap && (CLASSES[bytes[i]!]! & TARGET) !== 0) i++;
     if (i - begin > maxTargetBytes) throw targetTooLong();
     if (i === to) return i;
     if (bytes[i] !== SP || i === begin) {
@@ -199,9 +203,15 @@ export class StartLine<Kind extends keyof Heads> {
   #readVersion(bytes: Uint8Array, start: number, to: number, from: number): number {
     const begin = from + this.#mark;
     const last = this.#kind === "request";
-    if (last && this.#isSpareSpace(bytes, start, begin)) return this.#begin("version", start + 1, from);
+    if (last && this.#spareSpaces && this.#isSpareSpace(bytes, start, begin)) {
+      return this.#begin("version", start + 1, from);
+    }
     let i = start;
-    for (; i < to && i < begin + VERSION_LENGTH; i++) checkVersionByte(bytes[i]!, i - begin);
+    for (; i < to && i < begin + VERSION.length; i++) {
+      const wanted = VERSION[i - begin]!;
+      const matches = wanted === ANY_DIGIT ? (CLASSES[bytes[i]!]! & DIGIT) !== 0 : bytes[i] === wanted;
+      if (!matches) throw badVersion("it is not HTTP/ and two digits");
+    }
     if (i === to) return i;
     this.#version = this.#knownVersion(bytes, begin, from);
     if (last ? !this.#endsLine(bytes[i]!) : bytes[i] !== SP) throw badVersion("something follows it");
@@ -221,7 +231,7 @@ export class StartLine<Kind extends keyof Heads> {
 
   #readStatus(bytes: Uint8Array, start: number, to: number, from: number): number {
     const begin = from + this.#mark;
-    if (this.#isSpareSpace(bytes, start, begin)) return this.#begin("status", start + 1, from);
+    if (this.#spareSpaces && this.#isSpareSpace(bytes, start, begin)) return this.#begin("status", start + 1, from);
     let i = start;
     for (; i < to && i < begin + 3; i++) {
       if (!isDigitByte(bytes[i]!)) throw badStatus("a status code has three digits");
@@ -258,9 +268,9 @@ export class StartLine<Kind extends keyof Heads> {
     return i;
   }
 
-  /** Whether this is one space more than the grammar allows, before a part of the line, and is let pass. */
+  /** Whether this is one space more than the grammar allows, before a part of the line. */
   #isSpareSpace(bytes: Uint8Array, i: number, begin: number): boolean {
-    return this.#leniency.multipleSpaces === true && i === begin && bytes[i] === SP;
+    return i === begin && bytes[i] === SP;
   }
 
   /** Whether the line ends with this byte: with CR, which LF must follow, or with LF alone where that is let pass. */
@@ -276,11 +286,6 @@ function methodText(bytes: Uint8Array, start: number, end: number): string {
   const first = bytes[start]!;
   if (end - start === 3 && first === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54) return "GET";
   return latin1(bytes, start, end);
-}
-
-function checkVersionByte(byte: number, index: number): void {
-  const matches = index === 5 || index === 7 ? isDigitByte(byte) : byte === "HTTP/ . ".charCodeAt(index);
-  if (!matches) throw badVersion("it is not HTTP/ and two digits");
 }
 
 function badVersion(why: string): ProtocolError {

@@ -57,12 +57,11 @@ export function writeStatusLine(out: SendBuffer, status: number, reason: string 
   if (!Number.isInteger(status) || status < 100 || status > 999) {
     throw new RangeError(`Cannot use status ${status}: it is not a whole number from 100 to 999`);
   }
-  out.text(version === "1.1" ? "HTTP/1.1 " : "HTTP/1.0 ");
   if (reason === undefined) {
-    out.text(LINES[status] ?? `${status} \r\n`);
+    out.text(LINES[version][status] ?? `HTTP/${version} ${status} \r\n`);
   } else {
     checkReason(reason);
-    out.text(`${status} ${reason}\r\n`);
+    out.text(`HTTP/${version} ${status} ${reason}\r\n`);
   }
 }
 
@@ -237,7 +236,14 @@ const REASONS: Readonly<Record<number, string>> = {
   511: "Network Authentication Required",
 };
 
-/** What follows the version in a status line without a reason of its own. */
-const LINES: Readonly<Record<number, string>> = Object.fromEntries(
-  Object.entries(REASONS).map(([status, reason]) => [status, `${status} ${reason}\r\n`]),
-);
+/** The status lines without a reason of their own. */
+const LINES: Readonly<Record<Version, Readonly<Record<number, string>>>> = {
+  "1.1": linesOf("1.1"),
+  "1.0": linesOf("1.0"),
+};
+
+function linesOf(version: Version): Record<number, string> {
+  return Object.fromEntries(
+    Object.entries(REASONS).map(([status, reason]) => [status, `HTTP/${version} ${status} ${reason}\r\n`]),
+  );
+}

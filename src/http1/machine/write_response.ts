@@ -5,7 +5,6 @@
  * @module
  */
 
-import { checkObject } from "../../bytes/arguments.ts";
 import type { SendBuffer } from "../../bytes/send_buffer.ts";
 import type { Field } from "../../semantics/fields.ts";
 import type { Version } from "../../semantics/message.ts";
@@ -32,7 +31,6 @@ export interface InspectedHead extends OutgoingResponseHead {
 
 /** Looks at the fields once, for all that follows. */
 export function inspected(head: OutgoingResponseHead): InspectedHead {
-  checkObject(head, "head");
   return { status: head.status, reason: head.reason, fields: head.fields, sent: inspectFields(head.fields) };
 }
 
