@@ -9,6 +9,8 @@
  * | `doc`                                        | the examples in doc comments, on Deno                            |
  * | `npm`                                        | the files in `tests/npm/`, once the npm package is built         |
  *
+ * The variable `FUZZ=4` has four times as many examples tried of what holds for all.
+ *
  * All of them where none is named. Says every few seconds how far it is, and ends with the totals; the exit code is 1 unless
  * everything passed.
  *

@@ -105,7 +105,7 @@ function unfinishedTest(output: string): string | undefined {
  * takes longer than most of their tests. Bun has no such cost, and takes them all.
  */
 async function entryOf({ runtime, entries, report }: Job): Promise<string> {
-  if (entries.length === 1 || !/^(?:node|deno)/.test(runtime.name)) return entries[0]!;
+  if (entries.length === 1 || runtime.name === "bun" || runtime.name === "doc") return entries[0]!;
   const entry = report.replace(/\.xml$/, "_test.mjs");
   const imports = entries.map((path) => `import ${JSON.stringify(new URL(path, projectRoot).href)};\n`);
   await Deno.writeTextFile(new URL(entry, projectRoot), imports.join(""));

@@ -15,6 +15,7 @@ import { duplexPair } from "../../src/duplex/pair.ts";
 import { chunksOf, converse, conversing, streamOf } from "../support/serving.ts";
 import { isPending, streamPair, type Transport } from "../support/switching.ts";
 import { readAll, text, turns, wire } from "../support/wire.ts";
+import { rounds } from "../support/rounds.ts";
 
 /** One exchange, both sides of it. */
 interface Exchange {
@@ -142,7 +143,7 @@ test("serveConnection() answers any conversation as the model does, over any tra
         for (const [index, body] of read) assertEquals(await body, (all[index]!.body ?? []).join(""));
       },
     ),
-    { numRuns: 300 },
+    rounds(75),
   );
 });
 
@@ -191,6 +192,6 @@ test("serveConnection() comes to an end and leaves no timer, whatever happens to
         assertEquals(clock.pending, 0);
       },
     ),
-    { numRuns: 300 },
+    rounds(75),
   );
 });

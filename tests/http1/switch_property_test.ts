@@ -10,6 +10,7 @@ import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { FakeClock, readAll, readUntil, turns, wire } from "../support/wire.ts";
 import { expectText, rawEnd, rejectedFor, SWITCHED, transports, UPGRADE_REQUEST } from "../support/switching.ts";
+import { rounds } from "../support/rounds.ts";
 
 type Treatment = "untouched" | "read" | "cancelled" | "begun" | "held";
 type Framing = "none" | "length" | "chunked";
@@ -103,7 +104,7 @@ for (const { over, open } of transports) {
           await Promise.all(rejections);
         },
       ),
-      { numRuns: 60 },
+      rounds(15),
     );
   });
 
@@ -142,7 +143,7 @@ for (const { over, open } of transports) {
         await answering;
         assertEquals(await connection.closed, { reason: "upgrade" });
       }),
-      { numRuns: 60 },
+      rounds(15),
     );
   });
 }
@@ -172,7 +173,7 @@ test("A tunnel carries any writes in any pieces, both ways at once", async () =>
         ]);
       },
     ),
-    { numRuns: 60 },
+    rounds(15),
   );
 });
 

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { allMessages, bothEnds, withPeer } from "../support/frame_peer.ts";
 import { bytesOf, closePayload, hex, OPCODES, roles, toward, unhex } from "../support/frames.ts";
 import { joined } from "../support/switching.ts";
+import { rounds } from "../support/rounds.ts";
 
 const PMD = "permessage-deflate";
 const windows = fc.constantFrom("", "=9", "=10", "=12", "=15");
@@ -85,7 +86,7 @@ test("whatever both ends send arrives in order, over any transport, with any ext
       assertEquals(closed.map(({ closeCode, wasClean }) => [closeCode, wasClean]), [[1000, true], [1000, true]]);
       assertEquals([client.bufferedAmount, server.bufferedAmount, clock.pending], [0, 0, 0]);
     }),
-    { numRuns: 120 },
+    rounds(30),
   );
 });
 
@@ -147,6 +148,6 @@ test("traffic with one wrong byte ends in messages and an outcome, never in anyt
       }
       assertEquals(clock.pending, 0);
     }),
-    { numRuns: 600 },
+    rounds(150),
   );
 });

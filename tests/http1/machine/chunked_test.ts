@@ -9,6 +9,7 @@ import type { Leniency } from "../../../src/http1/machine/limits.ts";
 import { wire } from "../../support/bytes.ts";
 import { chunkLine } from "./generate.ts";
 import { clientSays, clientTranscript, type ServerRun, serverSays, serverTranscript } from "./machine_says.ts";
+import { rounds } from "../../support/rounds.ts";
 
 const REQUEST = "POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶";
 const RESPONSE = "HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶";
@@ -196,7 +197,7 @@ test("the machines take exactly the chunk lines of the grammar, and with a lenie
         ],
       );
     }),
-    { numRuns: 2000 },
+    rounds(500),
   );
 });
 

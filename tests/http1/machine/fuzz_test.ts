@@ -21,8 +21,9 @@ import { type Field, Fields } from "../../../src/semantics/fields.ts";
 import { wire } from "../../support/bytes.ts";
 import { chunksOf, hostileRequests, hostileResponses, leniency } from "./generate.ts";
 import { clientTranscript, serverTranscript } from "./machine_says.ts";
+import { rounds } from "../../support/rounds.ts";
 
-const runs = { numRuns: 500 };
+const runs = rounds(125);
 
 /** Bounds so small that noise meets them. */
 const limits: fc.Arbitrary<Partial<Http1Limits>> = fc.record(

@@ -13,6 +13,7 @@ import type { OutgoingResponseHead } from "../../../src/http1/machine/write_resp
 import { text } from "../../support/bytes.ts";
 import { body, fields, type GeneratedBody, reason, target, token } from "./generate.ts";
 import { spellFields } from "./machine_says.ts";
+import { rounds } from "../../support/rounds.ts";
 
 /** A body to be sent, as the machines want it. */
 interface Sent {
@@ -249,6 +250,6 @@ test("a pair gives any message as it was sent, one exchange after the other, in 
         }
       },
     ),
-    { numRuns: 300 },
+    rounds(75),
   );
 });

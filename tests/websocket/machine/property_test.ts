@@ -23,8 +23,9 @@ import {
 } from "../../support/frames.ts";
 import { timesAsLongAtOnce } from "../../support/growth.ts";
 import { joined } from "../../support/switching.ts";
+import { rounds } from "../../support/rounds.ts";
 
-const runs = { numRuns: 400 };
+const runs = rounds(100);
 
 /** Bytes, and the same in chunks. */
 function chunksOf(bytes: Uint8Array): fc.Arbitrary<Uint8Array[]> {
@@ -139,7 +140,7 @@ test("WebSocketMachine makes the same of any bytes however they are cut, and fai
         assertEquals(received(role, Array.from(bytes, (_, i) => bytes.slice(i, i + 1)), options), whole);
       },
     ),
-    { numRuns: 2000 },
+    rounds(500),
   );
 });
 
@@ -178,7 +179,7 @@ test("traffic with one wrong byte gives messages, or fails as it may; never anyt
         whole,
       );
     }),
-    { numRuns: 2000 },
+    rounds(500),
   );
 });
 
@@ -206,7 +207,7 @@ test("Utf8Validator agrees with the platform's decoder on any bytes, however the
       const accepted = validator.accepts(bytes, 0, at) && validator.accepts(bytes, at, bytes.length);
       assertEquals(accepted && validator.complete, right, hex(bytes));
     }),
-    { numRuns: 3000 },
+    rounds(750),
   );
 });
 
@@ -247,7 +248,7 @@ test("readExtensions() and what reads on from it take any text: null, or what ca
         assert(error instanceof WebSocketProtocolError && error.code === "handshake-extension");
       }
     }),
-    { numRuns: 3000 },
+    rounds(750),
   );
 });
 
