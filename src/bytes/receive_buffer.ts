@@ -9,12 +9,12 @@
  * @module
  */
 
-import { NOTHING } from "./nothing.ts";
+import { NO_BYTES } from "./no_bytes.ts";
 
 /** One contiguous run of bytes: added at its end, taken from its front. */
 export class ReceiveBuffer {
   /** The memory; only `[start, end)` of it is meant. */
-  bytes: Uint8Array = NOTHING;
+  bytes: Uint8Array = NO_BYTES;
   /** The first byte that was not taken. */
   start = 0;
   /** Behind the last byte. */
@@ -75,9 +75,9 @@ export class ReceiveBuffer {
     return this.bytes.subarray(from, to);
   }
 
-  /** Takes everything and lets go of the memory. */
+  /** Takes everything and lets go of the memory. What is taken is the caller's. */
   takeAll(): Uint8Array {
-    const rest = this.take(this.length);
+    const rest = this.length === 0 ? new Uint8Array(0) : this.take(this.length);
     this.release();
     return rest;
   }
@@ -85,7 +85,7 @@ export class ReceiveBuffer {
   /** Lets go of the memory if nothing waits in it, so that an idle connection holds no message of the past. */
   release(): void {
     if (this.start !== this.end) return;
-    this.bytes = NOTHING;
+    this.bytes = NO_BYTES;
     this.start = this.end = 0;
     this.#owned = this.#lent = false;
   }

@@ -11,7 +11,7 @@
 import { CLASSES, COLON, CR, FIELD_CONTENT, LF, SP, TOKEN } from "./ascii.ts";
 import { writeLatin1 } from "./latin1.ts";
 import { type Allocate, giveMemory, SHORT_BYTES, takeMemory, zeros } from "./memory_pool.ts";
-import { NOTHING } from "./nothing.ts";
+import { NO_BYTES } from "./no_bytes.ts";
 
 /** 64 KiB: up to here copying costs less than one more write of the transport. */
 export const JOIN_BYTES = 65_536;
@@ -22,12 +22,12 @@ const PART_BYTES = 262_144;
 export class SendBuffer {
   readonly #allocate: Allocate;
   /** `[#from, #at)` waits; what stands before it was taken. */
-  #slab: Uint8Array = NOTHING;
+  #slab: Uint8Array = NO_BYTES;
   #from = 0;
   #at = 0;
   /** What waits before the slab. */
   #parts: Uint8Array[] = [];
-  readonly #room: { memory: Uint8Array; at: number } = { memory: NOTHING, at: 0 };
+  readonly #room: { memory: Uint8Array; at: number } = { memory: NO_BYTES, at: 0 };
 
   /** Begins empty and without memory; `allocate` makes what the pool does not have. */
   constructor(allocate: Allocate = zeros) {
@@ -51,7 +51,7 @@ export class SendBuffer {
   /** Lets go of the slab. It goes back to the pool if no part of it was taken, or if what was taken is not in use. */
   #leave(): void {
     if (this.#from === 0) giveMemory(this.#slab);
-    this.#slab = this.#room.memory = NOTHING;
+    this.#slab = this.#room.memory = NO_BYTES;
     this.#from = this.#at = 0;
   }
 

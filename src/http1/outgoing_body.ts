@@ -5,6 +5,7 @@
  * @module
  */
 
+import { NO_BYTES } from "../bytes/no_bytes.ts";
 import { soon } from "../duplex/soon.ts";
 import { isBytes, wrongType } from "../bytes/arguments.ts";
 import type { BodySize } from "./machine/send_framing.ts";
@@ -105,7 +106,7 @@ export class OutgoingStream {
     try {
       let first: NextChunk | null = chunks.next();
       // A chunk that is there already leaves with the head; the head waits for no other.
-      if (await soon<object>(first) === "later") await send(NOTHING);
+      if (await soon<object>(first) === "later") await send(NO_BYTES);
       while (!this.#over) {
         const { done, value } = await (first ?? chunks.next());
         first = null;
@@ -134,8 +135,6 @@ export class OutgoingStream {
 }
 
 type NextChunk = Promise<IteratorResult<unknown>> | Promise<ReadableStreamReadResult<unknown>>;
-
-const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** What is alike in a reader and an iterator. */
 interface Chunks {

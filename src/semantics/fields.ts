@@ -9,7 +9,7 @@
 
 import { checkString, wrongType } from "../bytes/arguments.ts";
 import { equalsIgnoringCase, isFieldContentByte, isToken, trimOws } from "../bytes/ascii.ts";
-import { NOTHING } from "../bytes/nothing.ts";
+import { NO_BYTES } from "../bytes/no_bytes.ts";
 import { FieldIndex } from "./field_index.ts";
 
 /** One field line: a name as it is spelled, and a value without surrounding white space. */
@@ -37,7 +37,7 @@ export type FieldsInit = Fields | Iterable<Field> | Readonly<Record<string, stri
 export class Fields implements Iterable<Field> {
   /** The lines as pairs; `null` as long as they are only bytes. */
   #pairs: Field[] | null = NO_PAIRS;
-  #bytes: Uint8Array = NOTHING;
+  #bytes: Uint8Array = NO_BYTES;
   #index: FieldIndex = NO_LINES;
 
   /**
@@ -182,7 +182,7 @@ export class Fields implements Iterable<Field> {
     for (let line = 0; line < this.#index.size; line++) {
       pairs.push([this.#index.name(this.#bytes, line), this.#index.value(this.#bytes, line)]);
     }
-    this.#bytes = NOTHING;
+    this.#bytes = NO_BYTES;
     this.#index = NO_LINES;
     return this.#pairs = pairs;
   }

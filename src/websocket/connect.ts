@@ -49,7 +49,7 @@ let ownClient: Client | null = null;
  *
  * @param url Of the schemes ws and wss, or http and https.
  * @param options Of the handshake, and the way.
- * @param giveUp Gives up; the signal of the options aborts it as well.
+ * @param cancel Cancels it; the signal of the options does so as well.
  * @param given A WebSocket that is there already: then nothing is connected.
  * @throws {DOMException} `SyntaxError`: the URL cannot be used.
  * @throws {TypeError} There is no URL, or an option is of another kind.
@@ -58,7 +58,7 @@ let ownClient: Client | null = null;
 export function connectWebSocket(
   url: string | URL,
   options: WebSocketStreamOptions,
-  giveUp: AbortController,
+  cancel: AbortController,
   given?: PendingWebSocket,
 ): Connecting {
   if (url === undefined) throw wrongType("url", "a URL", url);
@@ -68,20 +68,20 @@ export function connectWebSocket(
   const handshake = beginHandshake(options);
   const client = options.client ?? (ownClient ??= new Client({ maxIdlePerOrigin: 0 }));
   const { proxy, noProxy, tls, dial, signal } = options;
-  const unlisten = signal === undefined ? null : abortWith(giveUp, signal);
+  const unlisten = signal === undefined ? null : abortWith(cancel, signal);
   const connect = async (): Promise<WebSocketConnection> =>
     handshake.open(
       await client.upgrade(parsed.href.replace(/^ws/, "http"), {
         protocol: "websocket",
         headers: handshake.fields as [string, string][],
-        signal: giveUp.signal,
+        signal: cancel.signal,
         proxy,
         noProxy,
         tls,
         dial,
       }),
     );
-  const opening = dial === undefined ? inLine(client, addressOf(parsed), giveUp.signal, connect) : connect();
+  const opening = dial === undefined ? inLine(client, addressOf(parsed), cancel.signal, connect) : connect();
   if (unlisten !== null) opening.then(unlisten, unlisten);
   return { url: parsed, opening };
 }

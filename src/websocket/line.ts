@@ -39,16 +39,16 @@ export function inLine<Opened>(
 function waited(line: Set<() => void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
-    const giveUp = (): void => {
+    const cancel = (): void => {
       line.delete(call);
       reject(signal.reason);
     };
     const call = (): void => {
-      signal.removeEventListener("abort", giveUp);
+      signal.removeEventListener("abort", cancel);
       resolve();
     };
     line.add(call);
-    signal.addEventListener("abort", giveUp, { once: true });
+    signal.addEventListener("abort", cancel, { once: true });
   });
 }
 

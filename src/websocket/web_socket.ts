@@ -91,7 +91,7 @@ export class WebSocket extends EventTarget {
 
   readonly #url: string;
   readonly #origin: string;
-  readonly #giveUp: AbortController = new AbortController();
+  readonly #cancel: AbortController = new AbortController();
   readonly #handlers: EventHandlers = new EventHandlers(this);
   readonly #sender: EventSender = new EventSender();
   #connection: WebSocketConnection | null = null;
@@ -114,7 +114,7 @@ export class WebSocket extends EventTarget {
     const init = typeof protocols === "string" ? { protocols: [protocols] } : protocols;
     const options: WebSocketInit = isList(init) ? { protocols: init } : init;
     if (options.socket !== undefined) checkObject(options.socket, "options.socket");
-    const connecting = connectWebSocket(url, options, this.#giveUp, options.socket);
+    const connecting = connectWebSocket(url, options, this.#cancel, options.socket);
     this.#url = connecting.url.href;
     this.#origin = connecting.url.origin;
     void this.#run(connecting.opening);
@@ -191,7 +191,7 @@ export class WebSocket extends EventTarget {
     if (this.#readyState >= CLOSING) return;
     const wasOpen = this.#readyState === OPEN;
     this.#readyState = CLOSING;
-    if (!wasOpen) return this.#giveUp.abort(new DOMException("Closed before it was open", "AbortError"));
+    if (!wasOpen) return this.#cancel.abort(new DOMException("Closed before it was open", "AbortError"));
     this.#sender.afterwards(() => void this.#connection!.close({ closeCode, reason: String(reason) }));
   }
 
@@ -199,7 +199,7 @@ export class WebSocket extends EventTarget {
     let outcome: WebSocketClosed;
     try {
       const connection = await opening;
-      if (this.#readyState === CLOSING) connection.abort(this.#giveUp.signal.reason);
+      if (this.#readyState === CLOSING) connection.abort(this.#cancel.signal.reason);
       else this.#opened(connection);
       await this.#deliverAll(connection);
       outcome = await connection.closed;

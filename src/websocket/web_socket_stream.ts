@@ -44,7 +44,7 @@ export class WebSocketStream implements PendingWebSocket {
   readonly opened: Promise<WebSocketConnection>;
   /** How it ended, also if it was never open. Never rejects. */
   readonly closed: Promise<WebSocketClosed>;
-  readonly #giveUp: AbortController = new AbortController();
+  readonly #cancel: AbortController = new AbortController();
 
   /**
    * Begins to connect. Those that go to the same host and port wait for each other until they are open (RFC 6455 §4.1).
@@ -55,7 +55,7 @@ export class WebSocketStream implements PendingWebSocket {
    * @throws {TypeError} `headers` hold a field that belongs to the handshake.
    */
   constructor(url: string | URL, options: WebSocketStreamOptions = {}) {
-    const { url: parsed, opening } = connectWebSocket(url, options, this.#giveUp);
+    const { url: parsed, opening } = connectWebSocket(url, options, this.#cancel);
     this.url = parsed.href;
     this.opened = unattended(opening);
     this.closed = this.opened.then((connection) => connection.closed, neverOpen);
@@ -69,7 +69,7 @@ export class WebSocketStream implements PendingWebSocket {
    */
   close(options: CloseOptions = {}): void {
     closeRequest(options);
-    this.#giveUp.abort(new DOMException("The WebSocket was closed before it was open", "AbortError"));
+    this.#cancel.abort(new DOMException("The WebSocket was closed before it was open", "AbortError"));
     this.opened.then((connection) => connection.close(options), () => {});
   }
 }

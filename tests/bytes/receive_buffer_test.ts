@@ -136,3 +136,9 @@ test("ReceiveBuffer copies a chunk that is lent behind bytes that wait", () => {
   lent.fill(0);
   assertEquals(text(buffer.takeAll()), "abcd");
 });
+
+test("ReceiveBuffer.takeAll() gives memory of its own where there is nothing to take: its caller may transfer it", () => {
+  const empty = [new ReceiveBuffer(), new ReceiveBuffer()].map((buffer) => buffer.takeAll());
+  for (const { buffer } of empty) structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+  assertEquals(empty.map(({ length }) => length), [0, 0]);
+});

@@ -18,7 +18,7 @@ import type { ClientOptions } from "./options.ts";
 import type { Pooled } from "./pool.ts";
 import { type ClientRequest, withoutField } from "./request.ts";
 import { isReplayable } from "./request_body.ts";
-import { answerTo } from "./way/proxy_connect.ts";
+import { answerChallenge } from "./way/proxy_connect.ts";
 import type { Route } from "./way/route.ts";
 
 /** How a request is sent, besides itself. */
@@ -152,7 +152,7 @@ export class Exchange {
     try {
       return await this.#connections.whileOpen(
         signal,
-        (controller) => answerTo(response, onProxyChallenge, controller.signal),
+        (controller) => answerChallenge(response, onProxyChallenge, controller.signal),
       );
     } catch (error) {
       response.body.cancel(error);

@@ -5,17 +5,16 @@
  * @module
  */
 
+import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { type Allocate, giveMemory, takeMemory } from "../../bytes/memory_pool.ts";
 import { maskInto } from "./mask.ts";
 
-/** A message of up to this size gets its memory at once. 64 KiB. */
-const AT_ONCE_BYTES = 65_536;
+/** A message of up to this size gets its memory at once, bytes as well as text. 64 KiB. */
+export const AT_ONCE_BYTES: number = 65_536;
 /** How much longer memory becomes when it is too short. All that is made for a message is a third more than it has. */
 const GROWTH = 4;
 /** In such pieces a message is kept whose length is not known yet. 256 KiB. */
 const PIECE_BYTES = 262_144;
-/** What a gatherer has between two messages. */
-export const NO_MEMORY: Uint8Array = new Uint8Array(0);
 
 /**
  * Gathers one message after the other. Of a message in one frame the length is known: its memory grows by steps the last of which is as long as the
@@ -24,7 +23,7 @@ export const NO_MEMORY: Uint8Array = new Uint8Array(0);
 export class BytesGatherer {
   readonly #allocate: Allocate;
   /** What is being filled. */
-  #memory: Uint8Array = NO_MEMORY;
+  #memory: Uint8Array = NO_BYTES;
   #filled = 0;
   /** What was filled before, if there are pieces. */
   readonly #pieces: Uint8Array[] = [];
@@ -69,8 +68,8 @@ export class BytesGatherer {
 
   /** Ends the message. The result is the caller's. */
   finish(): Uint8Array {
-    const whole = this.#inPieces ? this.#joined() : this.#memory;
-    this.#memory = NO_MEMORY;
+    const whole = this.#inPieces ? this.#joined() : this.#filled === 0 ? new Uint8Array(0) : this.#memory;
+    this.#memory = NO_BYTES;
     this.#filled = 0;
     this.#inPieces = false;
     return whole;

@@ -7,13 +7,12 @@
 
 import { giveMemory, takeMemory } from "../../bytes/memory_pool.ts";
 import { WebSocketProtocolError } from "../../errors/web_socket_protocol_error.ts";
-import { NO_MEMORY } from "./bytes_gatherer.ts";
+import { NO_BYTES } from "../../bytes/no_bytes.ts";
+import { AT_ONCE_BYTES } from "./bytes_gatherer.ts";
 import type { WebSocketCodec } from "./codec.ts";
 import { maskInto } from "./mask.ts";
 import { incompleteTail, Utf8Validator } from "./utf8.ts";
 
-/** A text of up to this size gets its memory at once. 64 KiB. */
-const AT_ONCE_BYTES = 65_536;
 /** So much of a text is read in one go, so that it neither takes long nor is in memory twice. 256 KiB. */
 const PIECE_BYTES = 262_144;
 
@@ -24,7 +23,7 @@ export class TextGatherer {
   /** What was read of it. */
   #text = "";
   /** What was not read yet. */
-  #memory: Uint8Array = NO_MEMORY;
+  #memory: Uint8Array = NO_BYTES;
   #filled = 0;
   /** Up to here it is UTF-8. */
   #checked = 0;
@@ -66,7 +65,7 @@ export class TextGatherer {
     this.#readPiece();
     const text = this.#text;
     giveMemory(this.#memory);
-    this.#memory = NO_MEMORY;
+    this.#memory = NO_BYTES;
     this.#text = "";
     return text;
   }

@@ -182,3 +182,16 @@ test("WebSocketMachine keeps bytes apart that were taken and those that were add
     assertEquals(sent(machine), ['text "third"']);
   }
 });
+
+test("WebSocketMachine gives an empty message in memory of its own: its receiver may transfer it", () => {
+  for (const role of roles) {
+    const machine = machineOf(role);
+    for (const _ of [1, 2]) {
+      machine.receive(toward(role, { opcode: binary }));
+      const event = machine.next();
+      if (event.type !== "binary") throw new Error(event.type);
+      const { buffer } = event.bytes;
+      structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
+    }
+  }
+});

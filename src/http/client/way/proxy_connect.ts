@@ -57,7 +57,7 @@ async function answered(wanted: TunnelRequest): Promise<{ proxy: OpenProxy; resp
   try {
     let response = await ask(proxy.sender, wanted, wanted.proxy.authorization, wanted.fields);
     if (response.status === 407 && wanted.onProxyChallenge !== undefined) {
-      const answer = await answerTo(response, wanted.onProxyChallenge, wanted.signal);
+      const answer = await answerChallenge(response, wanted.onProxyChallenge, wanted.signal);
       if (answer !== null) {
         response.body.cancel();
         const open = await proxy.sender.ready().then(() => true, () => false);
@@ -75,16 +75,16 @@ async function answered(wanted: TunnelRequest): Promise<{ proxy: OpenProxy; resp
 }
 
 /** What a program answers to a 407; it is not waited for any more when the signal gives up. */
-export function answerTo(
+export function answerChallenge(
   { fields }: IncomingResponse,
   onProxyChallenge: NonNullable<ClientOptions["onProxyChallenge"]>,
   signal: AbortSignal | undefined,
 ): Promise<string | null> {
   return new Promise((resolve, reject) => {
-    const giveUp = (): void => reject(signal!.reason);
-    const unlisten = (): void => signal?.removeEventListener("abort", giveUp);
-    if (signal?.aborted === true) return giveUp();
-    signal?.addEventListener("abort", giveUp, { once: true });
+    const cancel = (): void => reject(signal!.reason);
+    const unlisten = (): void => signal?.removeEventListener("abort", cancel);
+    if (signal?.aborted === true) return cancel();
+    signal?.addEventListener("abort", cancel, { once: true });
     const answering = (async () => await onProxyChallenge(fields.getAll("proxy-authenticate")))();
     answering.then(resolve, reject).finally(unlisten);
   });
