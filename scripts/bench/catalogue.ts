@@ -60,8 +60,10 @@ const nodeServers: readonly Contender[] = [
   { title: "@hono/node-server", start: "hono.nodeServer", ours: false },
   { title: "srvx", start: "hono.srvx", ours: false },
 ];
+const replaced: Contender = { title: "serve, replaceGlobalResponse", start: "hello.serveReplaced", ours: true };
 const honoApps: readonly Contender[] = [
   { title: "Hono app on serve", start: "hono.onOurs", ours: true },
+  { title: "Hono app on serve, replaceGlobalResponse", start: "hono.onOursReplaced", ours: true },
   { title: "Hono app on @hono/node-server", start: "hono.onTheirs", ours: false },
 ];
 const proxies: readonly Contender[] = [
@@ -90,6 +92,7 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
     served("serve", "requests, high level", requests, [
       { title: "serve, LightResponse", start: "hello.serveLight", ours: true },
       { title: "serve, Response", start: "hello.serve", ours: true },
+      ...(node ? [replaced] : []),
       { title: "node:http", start: "hello.nodeHttp", ours: false },
       ...platform,
       ...(node ? nodeServers : []),

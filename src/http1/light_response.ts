@@ -14,11 +14,15 @@ import { standIn } from "./stand_in.ts";
 /** The body of a {@linkcode LightResponse}: what `new Response()` takes. */
 export type LightBody = ConstructorParameters<typeof Response>[0];
 
+/** The platform's class, also while another one stands in its place (`http/server/global_response.ts`). */
+export const PlatformResponse: typeof Response = Response;
+
 const TEXT: Field = ["content-type", "text/plain;charset=UTF-8"];
 
 /**
  * A `Response` for handlers of `serve()` that is written as it was given, without
- * the cost of a platform `Response`. `instanceof Response` holds. A real `Response` is made when a property is touched, and used from then on.
+ * the cost of a platform `Response`. `instanceof Response` holds. A real `Response` is made when its body is touched, and a
+ * `Headers` when its headers are.
  *
  * @example
  * ```ts
@@ -33,6 +37,8 @@ const TEXT: Field = ["content-type", "text/plain;charset=UTF-8"];
 export class LightResponse {
   readonly #body: LightBody;
   readonly #init: ResponseInit | undefined;
+  /** The headers, once they were touched; from then on also those of the real response. */
+  #headers: Headers | null = null;
   #real: Response | null = null;
 
   /**
@@ -54,32 +60,70 @@ export class LightResponse {
     return new LightResponse(body, init) as unknown as Response;
   }
 
-  /** The message that was given, if its body is text, bytes or none and nothing was touched; else `null`. */
+  /** The message that was given, if its body is text, bytes or none and was not touched; else `null`. */
   static given(response: object): OutgoingResponse | null {
     if (!(#body in response) || response.#real !== null) return null;
     const body = response.#body;
     if (body !== null && typeof body !== "string" && !(body instanceof Uint8Array)) return null;
-    const init = response.#init;
-    const fields = init?.headers === undefined ? [] : headerLines(init.headers);
-    if (typeof body === "string" && (fields.length === 0 || !hasField(fields, "content-type"))) fields.push(TEXT);
-    const { status = 200, statusText = "" } = init ?? {};
-    return { status, reason: statusText === "" ? undefined : statusText, fields, body };
+    const { status = 200, statusText = "" } = response.#init ?? {};
+    return { status, reason: statusText === "" ? undefined : statusText, fields: response.#fields(), body };
   }
 
-  /** The real response in place of `response`, or `response` where that is one. */
+  /** The real response in place of `response`, or `response` where that is one. Its headers are those of `response`. */
   static real(response: Response): Response {
     return #body in response ? (response as unknown as LightResponse).#materialize() : response;
   }
 
+  /** As given, or 200. */
+  get status(): number {
+    return this.#init?.status ?? 200;
+  }
+
+  /** As given, or empty. */
+  get statusText(): string {
+    return this.#init?.statusText ?? "";
+  }
+
+  /** Whether the status is 200–299. */
+  get ok(): boolean {
+    return this.status <= 299;
+  }
+
+  /** As given, with the content type of a text. What is changed in them is sent. */
+  get headers(): Headers {
+    return this.#headers ??= this.#real?.headers ?? new Headers(this.#fields() as [string, string][]);
+  }
+
+  /**
+   * A real response of the same content.
+   *
+   * @throws {TypeError} The body was used.
+   */
+  clone(): Response {
+    const { status, statusText } = this;
+    return new PlatformResponse(this.#materialize().clone().body, { status, statusText, headers: this.headers });
+  }
+
+  #fields(): Field[] {
+    if (this.#headers !== null) return headerLines(this.#headers);
+    const headers = this.#init?.headers;
+    const fields = headers === undefined ? [] : headerLines(headers);
+    if (typeof this.#body === "string" && (fields.length === 0 || !hasField(fields, "content-type"))) fields.push(TEXT);
+    return fields;
+  }
+
   #materialize(): Response {
-    return this.#real ??= new Response(this.#body, this.#init);
+    if (this.#real !== null) return this.#real;
+    const init = this.#headers === null ? this.#init : { ...this.#init, headers: this.#headers };
+    return this.#real = new PlatformResponse(this.#body, init);
   }
 
   static {
-    standIn(LightResponse, Response, {
+    standIn(LightResponse, PlatformResponse, {
       real: (light) => light.#materialize(),
-      getters: ["body", "bodyUsed", "headers", "ok", "redirected", "status", "statusText", "type", "url"],
-      methods: ["arrayBuffer", "blob", "bytes", "clone", "formData", "json", "text"],
+      getters: ["body", "bodyUsed"],
+      methods: ["arrayBuffer", "blob", "bytes", "formData", "json", "text"],
+      constants: { redirected: false, type: "default", url: "" },
     });
   }
 }

@@ -8,6 +8,7 @@ import { createServer } from "node:http";
 import { serveConnection } from "../../../src/http1/server_connection.ts";
 import { LightResponse } from "../../../src/http1/light_response.ts";
 import { serve as serveRequests } from "../../../src/http/server/serve.ts";
+import type { ServeOptions } from "../../../src/http/server/serve_options.ts";
 import { listen } from "../../../src/net/mod.ts";
 import { bun, deno } from "./platform.ts";
 import { portOf } from "./ports.ts";
@@ -31,13 +32,18 @@ export function serve(): Promise<number> {
   return serveWith(() => new Response(text, { headers: { "content-type": type } }));
 }
 
+/** `serve` with `replaceGlobalResponse` and the same handler. */
+export function serveReplaced(): Promise<number> {
+  return serveWith(() => new Response(text, { headers: { "content-type": type } }), { replaceGlobalResponse: true });
+}
+
 /** `serve` with a `LightResponse`. */
 export function serveLight(): Promise<number> {
   return serveWith(() => LightResponse.of(text, { headers: { "content-type": type } }));
 }
 
-async function serveWith(handler: () => Response): Promise<number> {
-  const { listening } = serveRequests({ hostname: "127.0.0.1", port: 0 }, handler);
+async function serveWith(handler: () => Response, options: ServeOptions = {}): Promise<number> {
+  const { listening } = serveRequests({ ...options, hostname: "127.0.0.1", port: 0 }, handler);
   const [address] = await listening;
   return portOf(address!);
 }

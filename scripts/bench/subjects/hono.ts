@@ -45,6 +45,13 @@ export async function onOurs(): Promise<number> {
   return portOf((await listening)[0]!);
 }
 
+/** The same app on `serve` with `replaceGlobalResponse`; theirs replaces `Response` and `Request` without being asked. */
+export async function onOursReplaced(): Promise<number> {
+  const options = { hostname: "127.0.0.1", port: 0, replaceGlobalResponse: true };
+  const { listening } = serve(options, (await app()).fetch);
+  return portOf((await listening)[0]!);
+}
+
 /** The same app on `@hono/node-server`. */
 export const onTheirs = async (): Promise<number> => await onNodeServer((await app()).fetch);
 

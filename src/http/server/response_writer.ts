@@ -20,11 +20,13 @@ import { fieldPairs, hasField } from "../../semantics/fields.ts";
  */
 export function outgoing(response: Response): OutgoingResponse | Promise<OutgoingResponse> {
   const real = LightResponse.real(response);
-  const { status, statusText } = real;
-  const head = { status, reason: statusText === "" ? undefined : statusText, fields: headerLines(real.headers) };
-  if (real.body === null) return head;
-  if (real.bodyUsed || real.body.locked) throw new TypeError("Cannot send the response: its body was used");
-  return real.headers.has("content-length") ? { ...head, body: real.body } : firstChunk(head, real.body);
+  // In this order: on Bun 1.4 the headers of a blob lack its type once its stream was asked for.
+  const fields = headerLines(response.headers);
+  const { status, statusText, body } = real;
+  const head = { status, reason: statusText === "" ? undefined : statusText, fields };
+  if (body === null) return head;
+  if (real.bodyUsed || body.locked) throw new TypeError("Cannot send the response: its body was used");
+  return hasField(fields, "content-length") ? { ...head, body } : firstChunk(head, body);
 }
 
 /** Adds trailers, for which the body goes out in chunks where the client takes them. */

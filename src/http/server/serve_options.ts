@@ -45,6 +45,16 @@ export interface ServeOptions
     | undefined;
   /** Told of each final response head; the request is `null` where none could be read. */
   readonly onResponse?: ((request: Request | null, response: SentResponse) => void) | undefined;
+  /**
+   * Whether the global `Response` of the process makes light responses, as `LightResponse` is one, until this server has
+   * finished. False by default.
+   *
+   * It makes apps that are not to be changed faster on Node, where the platform's class costs about as much as the rest of
+   * a short request. Its price: all code of the process gets another global `Response` than before; `response.constructor`
+   * is not that; and functions of the platform that take a `Response`, `caches` and `WebAssembly.instantiateStreaming()`,
+   * refuse light ones. `instanceof Response` holds for all. Streams, forms, blobs and subclasses make real ones as before.
+   */
+  readonly replaceGlobalResponse?: boolean | undefined;
   /** Shuts the server down. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -102,6 +112,7 @@ const SERVE: Kinds<ServersOwn> = {
   maxRequestsPerConnection: "number",
   onError: "function",
   onResponse: "function",
+  replaceGlobalResponse: "boolean",
   signal: "signal",
 };
 

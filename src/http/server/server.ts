@@ -13,6 +13,7 @@ import { type ServerConnectionOptions, serverSettings } from "../../http1/option
 import type { ServerConnection } from "../../http1/server_connection.ts";
 import { connectionOptions, Exchanges, type Handling } from "./exchanges.ts";
 import { type Admission, Listeners } from "./listeners.ts";
+import { replaceGlobalResponse } from "./global_response.ts";
 import { Reports } from "./reports.ts";
 import {
   type ServeHandler,
@@ -46,6 +47,10 @@ export class RunningServer implements Server {
     this.#listeners = new Listeners(options, this.#admission(options.clock ?? systemClock, headTimeoutMs));
     this.listening = this.#listeners.listen();
     this.listening.catch((error) => this.#finished.reject(error));
+    if (options.replaceGlobalResponse === true) {
+      const restore = replaceGlobalResponse();
+      this.#finished.promise.then(restore, restore);
+    }
     this.#onAbort(options.signal, () => this.shutdown());
   }
 
