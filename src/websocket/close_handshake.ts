@@ -102,7 +102,9 @@ export interface ClosingParts {
 /** Closes a WebSocket. */
 export class CloseHandshake {
   readonly #parts: ClosingParts;
-  readonly #closed: Deferred<WebSocketClosed> = new Deferred();
+  /** Made when it is asked for. */
+  #closed: Deferred<WebSocketClosed> | null = null;
+  #outcome: WebSocketClosed | null = null;
   #deadline: Deadline | null = null;
   #phase: Phase = { type: "open" };
 
@@ -119,7 +121,10 @@ export class CloseHandshake {
 
   /** How it ended. Never rejects. */
   get closed(): Promise<WebSocketClosed> {
-    return this.#closed.promise;
+    if (this.#closed !== null) return this.#closed.promise;
+    const closed = this.#closed = new Deferred<WebSocketClosed>();
+    if (this.#outcome !== null) closed.resolve(this.#outcome);
+    return closed.promise;
   }
 
   /** This end closes. The peer's messages are read on, until its Close frame. */
@@ -193,7 +198,8 @@ export class CloseHandshake {
     const why = outcome.error ?? closed();
     this.#parts.sender.end(why);
     this.#parts.onClosed(why);
-    this.#closed.resolve(outcome);
+    this.#outcome = outcome;
+    this.#closed?.resolve(outcome);
   }
 }
 

@@ -90,7 +90,7 @@ export class WebSocketConnection implements AsyncDisposable {
   readonly #outlet: FrameOutlet;
   readonly #closing: CloseHandshake;
   readonly #heartbeat: Heartbeat | null;
-  readonly #pings: Pings = new Pings();
+  #pings: Pings | null = null;
   #readable: ReadableStream<Message> | null = null;
   #writable: WritableStream<OutgoingMessage> | null = null;
 
@@ -126,7 +126,7 @@ export class WebSocketConnection implements AsyncDisposable {
         this.#heartbeat?.stop();
         compression?.close();
         inflation?.close();
-        this.#pings.fail(why);
+        this.#pings?.fail(why);
       },
     });
     this.#heartbeat = Heartbeat.of(settings, {
@@ -144,7 +144,7 @@ export class WebSocketConnection implements AsyncDisposable {
       onChunk: () => this.#heartbeat?.heard(),
       onControl: (event) => {
         if (event.type === "ping") void this.#outlet.flush();
-        else if (event.type === "pong") this.#pings.answered(event.payload);
+        else if (event.type === "pong") this.#pings?.answered(event.payload);
         else this.#closing.answer(event);
       },
       onEof: () => this.#closing.lose(new TransportError("reset", "The peer left without closing the WebSocket")),
@@ -251,7 +251,7 @@ export class WebSocketConnection implements AsyncDisposable {
     if (payload !== undefined && !isBytes(payload)) {
       return unattended(Promise.reject(wrongType("payload", "a Uint8Array", payload)));
     }
-    return this.#pings.send(payload, (bytes) => this.#sendPing(bytes));
+    return (this.#pings ??= new Pings()).send(payload, (bytes) => this.#sendPing(bytes));
   }
 
   #sendPing(payload: Uint8Array): void {

@@ -34,6 +34,9 @@ export class FrameOutlet {
   #leavingBytes = 0;
   #acceptedBytes = 0;
   #lull: Lull | null = null;
+  /** Made when a write has to be waited for: where the transport takes all at once, none is. */
+  #onWritten: (() => void) | null = null;
+  #onWriteFailed: ((error: unknown) => void) | null = null;
 
   /**
    * Sends nothing yet.
@@ -92,18 +95,19 @@ export class FrameOutlet {
 
   #awaitWritten(written: Promise<void>): Promise<void> {
     this.#leavingBytes = this.#unsentBytes;
-    written.then(this.#onWritten, this.#onWriteFailed);
+    written.then(
+      this.#onWritten ??= () => this.#written(),
+      this.#onWriteFailed ??= (error) => this.#events.onFailure(error),
+    );
     return this.#writing = written;
   }
 
-  readonly #onWritten = (): void => {
+  #written(): void {
     this.#writing = null;
     this.#unsentBytes -= this.#leavingBytes;
     this.#acceptedBytes += this.#leavingBytes;
     this.#machine.recycle(this.#wire.returnsMemory);
-  };
-
-  readonly #onWriteFailed = (error: unknown): void => this.#events.onFailure(error);
+  }
 }
 
 function noProgress(): void {}

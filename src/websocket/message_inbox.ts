@@ -15,6 +15,16 @@ export type Message = string | Uint8Array;
 /** What is behind the last message. */
 export type Outcome = { readonly error: unknown } | "ended";
 
+type Settle<Value> = (value: Value) => void;
+
+let lastResolve: Settle<Message | null>;
+let lastReject: Settle<unknown>;
+/** One executor for all promises: none is allocated per read. */
+function keepSettlers(resolve: Settle<Message | null>, reject: Settle<unknown>): void {
+  lastResolve = resolve;
+  lastReject = reject;
+}
+
 /** Holds the messages that were not read yet. */
 export class MessageInbox {
   readonly #waiting: MessageQueue<Message> = new MessageQueue();
@@ -22,8 +32,8 @@ export class MessageInbox {
   #discarding = false;
   #taken = false;
   #awaited: Promise<Message | null> | null = null;
-  #resolve: ((message: Message | null) => void) | null = null;
-  #reject: ((error: unknown) => void) | null = null;
+  #resolve: Settle<Message | null> | null = null;
+  #reject: Settle<unknown> | null = null;
   #outcome: Outcome | null = null;
 
   /** Whether no message waits. */
@@ -57,15 +67,16 @@ export class MessageInbox {
     const message = this.#waiting.shift();
     this.#taken = message !== undefined;
     if (message !== undefined) return Promise.resolve(message);
-    if (this.#outcome === null) return this.#awaited = new Promise(this.#keepSettlers);
+    if (this.#outcome === null) return this.#await();
     return this.#outcome === "ended" ? Promise.resolve(null) : unattended(Promise.reject(this.#outcome.error));
   }
 
-  /** One executor for all promises: none is allocated per read. */
-  readonly #keepSettlers = (resolve: (message: Message | null) => void, reject: (error: unknown) => void): void => {
-    this.#resolve = resolve;
-    this.#reject = reject;
-  };
+  #await(): Promise<Message | null> {
+    this.#awaited = new Promise(keepSettlers);
+    this.#resolve = lastResolve;
+    this.#reject = lastReject;
+    return this.#awaited;
+  }
 
   /** Gives a message to the reader, or keeps it. */
   add(message: Message): void {

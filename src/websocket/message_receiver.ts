@@ -60,6 +60,9 @@ export class MessageReceiver implements ChunkTaker {
   #ending: (() => void) | null = null;
   /** What was done in this turn of the event loop. */
   #spentBytes = 0;
+  /** Made where there is no way past promises. */
+  #onRead: ((chunk: Uint8Array | null) => void) | null = null;
+  #onReadFailed: ((error: unknown) => void) | null = null;
 
   /**
    * Reads nothing before `start()`.
@@ -144,7 +147,7 @@ export class MessageReceiver implements ChunkTaker {
     while (this.#working && this.#inbox.hasRoom) {
       if (this.#spentBytes >= TURN_BYTES && this.#machine.hasInput) {
         this.#stage = "turn";
-        return nextTurn(this.#onTurn);
+        return nextTurn(() => this.#begunAnew());
       }
       this.#spentBytes += EVENT_BYTES;
       const event = this.#machine.next();
@@ -161,10 +164,10 @@ export class MessageReceiver implements ChunkTaker {
     }
   }
 
-  readonly #onTurn = (): void => {
+  #begunAnew(): void {
     this.#spentBytes = 0;
     this.#goOn("turn");
-  };
+  }
 
   /** What was waited for has come, unless the connection is over. */
   #goOn(stage: Stage): void {
@@ -207,16 +210,20 @@ export class MessageReceiver implements ChunkTaker {
     const chunk = fastPath?.takeChunk();
     if (chunk !== undefined) return this.#received(chunk, false);
     this.#stage = "bytes";
-    if (fastPath === null) this.#wire.read().then(this.#onRead, this.#onReadFailed);
+    if (fastPath === null) this.#readByPromise();
     else fastPath.awaitChunk(this);
   }
 
-  readonly #onRead = (chunk: Uint8Array | null): void => {
+  #readByPromise(): void {
+    this.#onRead ??= (chunk) => this.#read(chunk);
+    this.#onReadFailed ??= (error) => this.#fail(error);
+    this.#wire.read().then(this.#onRead, this.#onReadFailed);
+  }
+
+  #read(chunk: Uint8Array | null): void {
     this.#received(chunk, false);
     this.#goOn("bytes");
-  };
-
-  readonly #onReadFailed = (error: unknown): void => this.#fail(error);
+  }
 
   /** See {@linkcode ChunkTaker}. The event loop calls it: this is a new turn. */
   onChunk(chunk: Uint8Array, lent: boolean): void {
@@ -228,7 +235,7 @@ export class MessageReceiver implements ChunkTaker {
 
   /** See {@linkcode ChunkTaker}. */
   onEnd(): void {
-    this.#onRead(null);
+    this.#read(null);
   }
 
   /** See {@linkcode ChunkTaker}. */

@@ -11,20 +11,22 @@ import { maskInto } from "./mask.ts";
 
 /** A message of up to this size gets its memory at once, bytes as well as text. 64 KiB. */
 export const AT_ONCE_BYTES: number = 65_536;
-/** How much longer memory becomes when it is too short. All that is made for a message is a third more than it has. */
+/** How much longer memory becomes when it is too short. All that is used for a message is a third more than it has. */
 const GROWTH = 4;
 /** In such pieces a message is kept whose length is not known yet. 256 KiB. */
 const PIECE_BYTES = 262_144;
 
 /**
- * Gathers one message after the other. Of a message in one frame the length is known: its memory grows by steps the last of which is as long as the
- * message, and is handed out as it is. One of many frames is kept in pieces, which are used again, until it is complete.
+ * Gathers one message after the other. Of a message in one frame the length is known: its memory grows by steps, the last of which is made for
+ * it and handed out. One of many frames is kept in pieces until it is complete. Pieces and the steps before the last are used again.
  */
 export class BytesGatherer {
   readonly #allocate: Allocate;
   /** What is being filled. */
   #memory: Uint8Array = NO_BYTES;
   #filled = 0;
+  /** What `#memory` is a view of, if that is not handed out. */
+  #borrowed: Uint8Array = NO_BYTES;
   /** What was filled before, if there are pieces. */
   readonly #pieces: Uint8Array[] = [];
   #piecesBytes = 0;
@@ -80,8 +82,11 @@ export class BytesGatherer {
     const least = Math.max(needed, AT_ONCE_BYTES);
     let length = whole;
     while (length / GROWTH >= least) length = Math.ceil(length / GROWTH);
-    const grown = this.#allocate(length);
+    const before = this.#borrowed;
+    this.#borrowed = length < whole ? takeMemory(length, this.#allocate) : NO_BYTES;
+    const grown = length < whole ? this.#borrowed.subarray(0, length) : this.#allocate(whole);
     grown.set(this.#memory.subarray(0, this.#filled));
+    giveMemory(before);
     this.#memory = grown;
   }
 

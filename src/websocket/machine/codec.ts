@@ -45,11 +45,17 @@ export function checkCodec(value: unknown, name: string): void {
 
 /** A whole codec: what was left out is plain code, on memory that is filled with zeros. */
 export function codecOf(given: Partial<WebSocketCodec> = {}): WebSocketCodec {
-  return {
+  return isWhole(given) ? given : {
     readText: given.readText ?? readUtf8,
     isText: given.isText ?? isUtf8,
     textLength: given.textLength ?? utf8Length,
     encodeText: given.encodeText ?? encodeUtf8,
     allocate: given.allocate ?? zeros,
   };
+}
+
+/** All connections of this package share one. */
+function isWhole(given: Partial<WebSocketCodec>): given is WebSocketCodec {
+  for (const name in CODEC) if (given[name as keyof WebSocketCodec] === undefined) return false;
+  return true;
 }

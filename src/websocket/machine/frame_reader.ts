@@ -5,7 +5,6 @@
  * @module
  */
 
-import { giveMemory, takeMemory } from "../../bytes/memory_pool.ts";
 import { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
 import { WebSocketProtocolError } from "../../errors/web_socket_protocol_error.ts";
 import { readClosePayload } from "./close_frame.ts";
@@ -28,7 +27,8 @@ export class FrameReader {
   readonly #codec: WebSocketCodec;
   readonly #rules: FrameRules;
   readonly #maxMessageBytes: number;
-  readonly #assembler: MessageAssembler;
+  /** Made for the first message that is not understood at once. */
+  #assembler: MessageAssembler | null = null;
   readonly #frame: FrameHeader = { fin: true, compressed: false, opcode: 0, length: 0, key: 0 };
   /** How much of the current frame's payload is to come; -1 between two frames. */
   #rest = -1;
@@ -44,7 +44,6 @@ export class FrameReader {
     this.#codec = codec;
     this.#rules = rules;
     this.#maxMessageBytes = maxMessageBytes;
-    this.#assembler = new MessageAssembler(codec);
   }
 
   /**
@@ -72,29 +71,36 @@ export class FrameReader {
     return true;
   }
 
+  /** Whether a message has begun and not ended. */
+  get #under(): boolean {
+    return this.#assembler !== null && this.#assembler.kind !== null;
+  }
+
   #checkOrder(): void {
     const { opcode, length, compressed } = this.#frame;
     const assembler = this.#assembler;
-    const under = assembler.kind !== null;
+    const under = this.#under;
     if (under !== (opcode === CONTINUATION)) {
       throw under
         ? new WebSocketProtocolError("unfinished-message", "A message begins inside another one", "RFC 6455 §5.4")
         : new WebSocketProtocolError("unexpected-continuation", "There is no message to go on with", "RFC 6455 §5.4");
     }
     const max = this.#maxMessageBytes;
-    const limit = compressed || (under && assembler.compressed)
+    const limit = compressed || (under && assembler!.compressed)
       ? max * MAX_COMPRESSED_GROWTH + MAX_COMPRESSED_EXTRA_BYTES
       : max;
-    if (assembler.length + length > limit) throw tooLarge(max);
+    if ((assembler?.length ?? 0) + length > limit) throw tooLarge(max);
   }
 
   /** A frame of a message, or what there is of it. */
   #data(): WebSocketEvent | null {
     const frame = this.#frame;
     const { bytes, start, end } = this.in;
-    const assembler = this.#assembler;
-    const whole = assembler.kind === null && end - start >= frame.length;
-    if (whole && frame.fin && frame.opcode === TEXT && !frame.compressed) return this.#shortcut();
+    const short = frame.length <= scratch.length && end - start >= frame.length;
+    if (short && !this.#under && frame.fin && frame.opcode === TEXT && !frame.compressed) {
+      return this.#shortcut();
+    }
+    const assembler = this.#assembler ??= new MessageAssembler(this.#codec);
     if (frame.opcode !== CONTINUATION && assembler.kind === null) {
       assembler.begin(frame.opcode === TEXT ? "text" : "binary", frame.compressed);
     }
@@ -108,18 +114,15 @@ export class FrameReader {
     return frame.fin ? assembler.finish() : null;
   }
 
-  /** A text that is here as a whole is read without being kept: the most frequent case. */
+  /** A short text that is here as a whole is read without being kept: the most frequent case. */
   #shortcut(): WebSocketEvent {
     const { length, key } = this.#frame;
     const { bytes, start } = this.in;
     this.in.start += length;
     this.#rest = -1;
     if (key === 0) return this.#text(bytes.subarray(start, start + length));
-    const memory = length <= scratch.length ? scratch : takeMemory(length);
-    maskInto(memory, 0, bytes, start, length, key);
-    const event = this.#text(memory.subarray(0, length));
-    if (memory !== scratch) giveMemory(memory);
-    return event;
+    maskInto(scratch, 0, bytes, start, length, key);
+    return this.#text(scratch.subarray(0, length));
   }
 
   #text(bytes: Uint8Array): WebSocketEvent {

@@ -14,16 +14,17 @@ import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
 
 /** Assembles one message after the other. */
 export class MessageAssembler {
-  readonly #bytes: BytesGatherer;
-  readonly #text: TextGatherer;
+  readonly #codec: WebSocketCodec;
+  /** Made for the first message of the kind. */
+  #bytes: BytesGatherer | null = null;
+  #text: TextGatherer | null = null;
   #kind: MessageKind | null = null;
   #compressed = false;
   #length = 0;
 
   /** Has no message yet. */
   constructor(codec: WebSocketCodec) {
-    this.#bytes = new BytesGatherer(codec.allocate);
-    this.#text = new TextGatherer(codec);
+    this.#codec = codec;
   }
 
   /** What the message is made of; `null` while there is none. */
@@ -69,8 +70,13 @@ export class MessageAssembler {
     last = true,
   ): void {
     this.#length += length;
-    if (this.#kind === "text" && !this.#compressed) this.#text.add(bytes, start, length, key, phase, rest);
-    else this.#bytes.add(bytes, start, length, key, phase, rest, last);
+    if (this.#kind === "text" && !this.#compressed) {
+      this.#text ??= new TextGatherer(this.#codec);
+      this.#text.add(bytes, start, length, key, phase, rest);
+    } else {
+      this.#bytes ??= new BytesGatherer(this.#codec.allocate);
+      this.#bytes.add(bytes, start, length, key, phase, rest, last);
+    }
   }
 
   /**
@@ -83,8 +89,8 @@ export class MessageAssembler {
     const kind = this.#kind!;
     this.#kind = null;
     this.#length = 0;
-    if (this.#compressed) return { type: "compressed", kind, bytes: this.#bytes.finish() };
-    if (kind === "binary") return { type: "binary", bytes: this.#bytes.finish() };
-    return { type: "text", text: this.#text.finish() };
+    if (this.#compressed) return { type: "compressed", kind, bytes: this.#bytes!.finish() };
+    if (kind === "binary") return { type: "binary", bytes: this.#bytes!.finish() };
+    return { type: "text", text: this.#text!.finish() };
   }
 }
