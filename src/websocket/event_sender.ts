@@ -5,6 +5,7 @@
  * @module
  */
 
+import { accepted } from "../duplex/held_channel.ts";
 import { utf8Length } from "./machine/utf8.ts";
 import type { WebSocketConnection } from "./connection.ts";
 import type { OutgoingMessage } from "./outgoing_message.ts";
@@ -17,6 +18,7 @@ export class EventSender {
   #unreadBytes = 0;
   #discardedBytes = 0;
   #turnStart: number | null = null;
+  #endTurn: (() => void) | null = null;
 
   /** How many bytes were sent and not accepted by the transport, all of this turn among them; none is forgotten at the end. */
   get bufferedAmount(): number {
@@ -48,12 +50,9 @@ export class EventSender {
   /** What was sent in this turn counts until its end, whatever became of it. */
   #beginTurn({ writtenBytes }: WebSocketConnection): void {
     this.#turnStart = writtenBytes;
-    queueMicrotask(this.#endTurn);
+    this.#endTurn ??= () => this.#turnStart = null;
+    void accepted.then(this.#endTurn); // Node's `queueMicrotask()` makes a resource for each
   }
-
-  readonly #endTurn = (): void => {
-    this.#turnStart = null;
-  };
 
   /** A `Blob` that cannot be read ends the connection: what was sent behind it must not arrive without it. */
   #sendInTurn(connection: WebSocketConnection, message: Blob | OutgoingMessage): void {

@@ -18,6 +18,7 @@ import {
   closeEvent,
   errorEvent,
   EventHandlers,
+  messageEvent,
   type WebSocketCloseEvent,
   type WebSocketErrorEvent,
   type WebSocketEventMap,
@@ -231,7 +232,7 @@ export class WebSocket extends EventTarget {
 
   #deliver(message: Message): void {
     const data = typeof message === "string" ? message : this.#wrapped(message);
-    this.dispatchEvent(new MessageEvent("message", { data, origin: this.#origin }));
+    this.dispatchEvent(messageEvent(data, this.#origin));
   }
 
   #wrapped(bytes: Uint8Array): Blob | ArrayBuffer {

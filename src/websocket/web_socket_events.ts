@@ -61,6 +61,56 @@ class LightErrorEvent extends Event implements WebSocketErrorEvent {
   }
 }
 
+const NO_PORTS: readonly MessagePort[] = Object.freeze([]);
+
+/**
+ * A `MessageEvent` that costs no more than an `Event`: to make one of Node's own from its init takes 2 to 4 µs (26), and longer than
+ * to answer the message.
+ */
+class LightMessageEvent extends Event {
+  readonly #data: unknown;
+  readonly #origin: string;
+
+  static {
+    // A listener may ask for `instanceof MessageEvent`.
+    Object.setPrototypeOf(this.prototype, MessageEvent.prototype);
+    for (const name of ["data", "origin", "lastEventId", "source", "ports"]) {
+      Object.defineProperty(this.prototype, name, { enumerable: true });
+    }
+  }
+
+  constructor(data: unknown, origin: string) {
+    super("message");
+    this.#data = data;
+    this.#origin = origin;
+  }
+
+  get data(): unknown {
+    return this.#data;
+  }
+
+  get origin(): string {
+    return this.#origin;
+  }
+
+  get lastEventId(): string {
+    return "";
+  }
+
+  get source(): null {
+    return null;
+  }
+
+  get ports(): readonly MessagePort[] {
+    return NO_PORTS;
+  }
+}
+
+/** Makes a `message` event. */
+export function messageEvent(data: string | Blob | ArrayBuffer, origin: string): MessageEvent {
+  return new LightMessageEvent(data, origin) as unknown as MessageEvent;
+}
+
 /** Makes a `close` event. */
 export function closeEvent({ closeCode, reason }: CloseInfo, wasClean: boolean): WebSocketCloseEvent {
   const { CloseEvent = LightCloseEvent } = globalThis as unknown as { CloseEvent?: typeof LightCloseEvent };

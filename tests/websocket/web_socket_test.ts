@@ -194,6 +194,23 @@ test("WebSocket delivers bytes as Blob by default, as ArrayBuffer if asked, and 
   socket.close();
 });
 
+test("WebSocket delivers messages as MessageEvents (HTML standard §9.1)", async () => {
+  const socket = connect(echo);
+  await next(socket, "open");
+  socket.send("hi");
+  const event = await next(socket, "message");
+  assert(event instanceof MessageEvent && event instanceof Event);
+  const { type, data, origin, lastEventId, source, ports, bubbles, cancelable } = event;
+  assertEquals([type, data, origin, lastEventId, source], ["message", "hi", "ws://a.example", "", null]);
+  assert(ports.length === 0 && Object.isFrozen(ports));
+  assertEquals([bubbles, cancelable, event.target === socket], [false, false, true]);
+  const named: string[] = [];
+  for (const name in event) named.push(name);
+  assert(["data", "origin", "lastEventId", "source", "ports"].every((name) => named.includes(name)), named.join());
+  socket.close();
+  await next(socket, "close");
+});
+
 test("WebSocket.bufferedAmount counts what was sent in this turn, in bytes, and what the transport has not taken", async () => {
   const socket = connect(silent);
   await next(socket, "open");
