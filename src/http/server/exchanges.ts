@@ -137,7 +137,8 @@ export class Exchanges implements Place {
     try {
       const response = await answer;
       if (!(response instanceof Response)) throw new TypeError("Cannot answer: the handler returned no Response");
-      return await this.#written(exchange, response);
+      const written = this.#written(exchange, response);
+      return written instanceof Promise ? await written : written;
     } catch (error) {
       return await this.#failed(exchange, error);
     }

@@ -60,12 +60,6 @@ async function firstChunk(head: OutgoingResponse, body: ReadableStream<Uint8Arra
 
 /** A body of which the first reads have begun already. */
 function rest(reader: ReadableStreamDefaultReader<Uint8Array>, begun: Promise<Chunk>[]): OutgoingBody {
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = await (begun.shift() ?? reader.read());
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: (reason) => reader.cancel(reason),
-  }, { highWaterMark: 0 });
+  const chunks = { next: () => (begun.shift() ?? reader.read()) as Promise<IteratorResult<Uint8Array>> };
+  return { [Symbol.asyncIterator]: () => chunks, cancel: (reason: unknown) => reader.cancel(reason) } as OutgoingBody;
 }
