@@ -4,31 +4,50 @@
  * @module
  */
 
-/** A promise with its two ends in hand; its rejection needs no handler. */
-export class Deferred<T> {
-  /** The promise. */
-  readonly promise: Promise<T>;
-  #fulfil!: (value: T) => void;
-  #refuse!: (reason: unknown) => void;
+type Outcome<T> = { readonly value: T } | { readonly reason: unknown };
 
-  /** Makes one that is pending. */
-  constructor() {
-    this.promise = new Promise<T>((fulfil, refuse) => {
+/**
+ * A promise with its two ends in hand; its rejection needs no handler. The promise is made when it is asked for: most
+ * connections end without a question when they were opened or closed.
+ */
+export class Deferred<T> {
+  #promise: Promise<T> | null = null;
+  #fulfil: ((value: T) => void) | null = null;
+  #refuse: ((reason: unknown) => void) | null = null;
+  #outcome: Outcome<T> | null = null;
+
+  /** The promise, always the same one. */
+  get promise(): Promise<T> {
+    return this.#promise ??= this.#outcome === null ? this.#pending() : settled(this.#outcome);
+  }
+
+  #pending(): Promise<T> {
+    return new Promise<T>((fulfil, refuse) => {
       this.#fulfil = fulfil;
       this.#refuse = refuse;
     });
   }
 
-  /** Fulfils the promise. */
+  /** Fulfils the promise. Without effect once it is settled. */
   resolve(value: T): void {
-    this.#fulfil(value);
+    if (this.#outcome !== null) return;
+    this.#outcome = { value };
+    this.#fulfil?.(value);
   }
 
-  /** Rejects it. Most deferreds are never rejected, so the handler is not attached before. */
+  /** Rejects it. Without effect once it is settled. */
   reject(reason: unknown): void {
-    this.promise.catch(ignore);
-    this.#refuse(reason);
+    if (this.#outcome !== null) return;
+    this.#outcome = { reason };
+    if (this.#promise === null) return;
+    // Most deferreds are never rejected, so the handler is not attached before.
+    this.#promise.catch(ignore);
+    this.#refuse!(reason);
   }
+}
+
+function settled<T>(outcome: Outcome<T>): Promise<T> {
+  return "value" in outcome ? Promise.resolve(outcome.value) : unattended(Promise.reject(outcome.reason));
 }
 
 /** Handles a rejection, or any other event, that means nothing. */

@@ -43,7 +43,14 @@ export async function linger(wire: Wire, limits: LingerLimits): Promise<void> {
   deadline.stop();
 }
 
-/** The same, but the peer gets the time to end its side first. */
+/** Ends a connection whose peer has ended its side: all that it sent was read. Never rejects. */
+export async function closeBehindPeer(wire: Wire, { writeTimeoutMs, clock }: LingerLimits): Promise<void> {
+  const deadline = new Deadline(clock);
+  if (!await within(deadline, writeTimeoutMs, wire.close())) wire.abort();
+  deadline.stop();
+}
+
+/** As {@linkcode linger}, but the peer gets the time to end its side first. */
 export async function lingerBehindPeer(wire: Wire, limits: LingerLimits): Promise<void> {
   const deadline = new Deadline(limits.clock);
   const drain = new Drain(wire, limits);

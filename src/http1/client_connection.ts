@@ -60,8 +60,6 @@ export function handshake(io: DuplexLike, options: ClientConnectionOptions = {})
 
 /** Sends requests on one connection, one after the other, and ends it; made by {@linkcode handshake}. */
 export class ClientConnection implements AsyncDisposable {
-  /** Resolves when the connection is over and says why; never rejects. */
-  readonly closed: Promise<Closed>;
   readonly #core: ClientCore;
   #exchange: ClientExchange | null = null;
   #readiness: Deferred<void> | null = null;
@@ -76,8 +74,12 @@ export class ClientConnection implements AsyncDisposable {
   constructor(io: DuplexLike, settings: ClientSettings) {
     const close = (why: Closed): void => this.#close(why);
     this.#core = new ConnectionCore(io, new ClientMachine(settings), settings, "idle", { closedError, close });
-    this.closed = this.#core.closed;
     this.#watchIdle();
+  }
+
+  /** Resolves when the connection is over and says why; never rejects. */
+  get closed(): Promise<Closed> {
+    return this.#core.closed;
   }
 
   /** The end that sends: this object. */
@@ -241,19 +243,20 @@ export class ClientConnection implements AsyncDisposable {
 
   /** Ends what is under way, then the transport. */
   #close(why: Closed): void {
-    const { outlet, wire, parts, cause } = this.#core;
+    const core = this.#core;
+    const { outlet, wire, parts } = core;
     const failed = why.reason === "error";
     outlet.stop();
     this.#rejectReadiness();
     const unfinished = this.#leaveExchange();
-    unfinished?.stop(cause, failed);
+    unfinished?.stop(core.cause, failed);
     const whole = !failed && unfinished === null && !outlet.writing;
-    if (parts.wanted && whole && this.#canGiveParts()) return this.#core.giveParts(why);
-    parts.refuse(cause);
-    if (failed) wire.abort(cause);
+    if (parts.wanted && whole && this.#canGiveParts()) return core.giveParts(why);
+    if (parts.wanted) parts.refuse(core.cause);
+    if (failed) wire.abort(core.cause);
     else if (outlet.writing) wire.abort();
     else wire.close();
-    this.#core.finish("closed", why);
+    core.finish("closed", why);
   }
 
   #canGiveParts(): boolean {

@@ -84,7 +84,7 @@ export class ConnectionCore<Machine extends CoreMachine, Settings extends Outlet
     return this.phase === "closing" || this.phase === "closed" || this.phase === "handed-over";
   }
 
-  /** What is under way when the connection ends fails with this. */
+  /** What is under way when the connection ends fails with this. Made when it is asked for: most have nothing under way. */
   get cause(): unknown {
     return this.why?.reason === "error" ? this.why.error : this.#role.closedError();
   }

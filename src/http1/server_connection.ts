@@ -10,7 +10,7 @@
 
 import { checkFunction, checkObject } from "../bytes/arguments.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
-import { linger } from "../duplex/linger.ts";
+import { closeBehindPeer, linger } from "../duplex/linger.ts";
 import { headCost, MESSAGE_COST } from "../duplex/turn.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
@@ -24,6 +24,8 @@ import { type Handler, type Next, ServerExchange } from "./server_exchange.ts";
 import type { Parts } from "./upgraded.ts";
 
 export type { Handler } from "./server_exchange.ts";
+
+const SHUTDOWN: Closed = { reason: "shutdown" };
 
 /**
  * Serves HTTP/1.1 over any pair of byte streams, until one side closes or a response switches protocols.
@@ -59,8 +61,6 @@ export function serveConnection(
 
 /** A connection that serves; made by {@linkcode serveConnection}. */
 export class ServerConnection implements AsyncDisposable {
-  /** Resolves when the connection is over and says why; never rejects. */
-  readonly closed: Promise<Closed>;
   readonly #core: ServerCore;
   readonly #handler: Handler;
   /** The exchange at hand, or the last one if the connection ends with it. */
@@ -77,9 +77,13 @@ export class ServerConnection implements AsyncDisposable {
   constructor(io: DuplexLike, handler: Handler, settings: ServerSettings) {
     this.#core = new ServerCore(io, settings, (why, waited) => this.#close(why, waited));
     this.#handler = handler;
-    this.closed = this.#core.closed;
     this.#core.deadline.set(settings.headTimeoutMs, this.#onHeadTooSlow);
-    this.#run();
+    this.#serve();
+  }
+
+  /** Resolves when the connection is over and says why; never rejects. */
+  get closed(): Promise<Closed> {
+    return this.#core.closed;
   }
 
   /**
@@ -91,7 +95,7 @@ export class ServerConnection implements AsyncDisposable {
   gracefulShutdown(): Promise<Closed> {
     const core = this.#core;
     core.machine.disableKeepAlive();
-    if (this.#idle) core.close({ reason: "shutdown" });
+    if (this.#idle) core.close(SHUTDOWN);
     else if (core.phase === "exchange") core.enter("last");
     return this.closed;
   }
@@ -160,39 +164,36 @@ export class ServerConnection implements AsyncDisposable {
     await this.closed;
   }
 
-  async #run(): Promise<void> {
-    try {
-      this.#core.close(await this.#serve());
-    } catch (error) {
-      this.#failed(error);
-    }
-  }
-
-  async #serve(): Promise<Closed> {
+  /** Serves until the connection is to end; one function, as each `async` one costs a connection two promises. */
+  async #serve(): Promise<void> {
     const core = this.#core;
     const { machine, wire, outlet, settings } = core;
-    while (true) {
-      const event = machine.next();
-      if (event.type === "need-data") {
-        // Only responses that were gathered wait here.
-        const written = settings.pipelineFlush ? outlet.flush() : undefined;
-        if (written !== undefined) await written;
-        if (core.why !== null) return core.why;
-        if (!this.#awaitHead()) return { reason: "shutdown" };
-        const chunk = await wire.read();
-        if (core.why !== null) return core.why;
-        core.receive(chunk);
-        if (chunk !== null) wire.turn.spend(headCost(chunk.length));
-      } else if (event.type === "request") {
-        const outcome = this.#answer(event);
-        const next = typeof outcome === "string" ? outcome : await outcome;
-        if (next !== "next" || core.why !== null) return core.why ?? { reason: "shutdown" };
-        this.#exchange = null;
-        if (wire.turn.spend(MESSAGE_COST)) await this.#rest();
-        if (core.why !== null) return core.why;
-      } else {
-        return { reason: "eof" };
+    try {
+      while (core.why === null) {
+        const event = machine.next();
+        if (event.type === "need-data") {
+          // Only responses that were gathered wait here.
+          const written = settings.pipelineFlush ? outlet.flush() : undefined;
+          if (written !== undefined) await written;
+          if (core.why !== null) break;
+          if (!this.#awaitHead()) return core.close(SHUTDOWN);
+          const chunk = await wire.read();
+          if (core.why !== null) break;
+          core.receive(chunk);
+          if (chunk !== null) wire.turn.spend(headCost(chunk.length));
+        } else if (event.type === "request") {
+          const outcome = this.#answer(event);
+          if ((typeof outcome === "string" ? outcome : await outcome) === "last") return core.close(SHUTDOWN);
+          if (core.why !== null) break;
+          this.#exchange = null;
+          if (wire.turn.spend(MESSAGE_COST)) await this.#rest();
+        } else {
+          return core.close({ reason: "eof" });
+        }
       }
+      core.close(core.why!);
+    } catch (error) {
+      this.#failed(error);
     }
   }
 
@@ -249,13 +250,16 @@ export class ServerConnection implements AsyncDisposable {
   /** Ends what is under way, wherever it stands: a handler may never come back. */
   async #close(why: Closed, waited: boolean): Promise<void> {
     const core = this.#core;
-    const { cause, machine, parts, wire } = core;
+    const { machine, parts, wire } = core;
+    const failed = why.reason === "error";
     core.stop();
-    this.#exchange?.stop(cause, why.reason === "error");
-    if (parts.wanted && why.reason !== "error" && this.#canGiveParts(waited)) return core.giveParts(why);
-    parts.refuse(cause);
-    if (machine.endsByClose && machine.responding) wire.abort(cause);
-    await linger(wire, core.settings);
+    this.#exchange?.stop(failed);
+    if (parts.wanted) {
+      if (!failed && this.#canGiveParts(waited)) return core.giveParts(why);
+      parts.refuse(core.cause);
+    }
+    if (machine.endsByClose && machine.responding) wire.abort(core.cause);
+    await (core.peerEnded ? closeBehindPeer(wire, core.settings) : linger(wire, core.settings));
     core.finish("closed", why);
   }
 

@@ -7,12 +7,12 @@
 
 import { Deadline, httpDate } from "../duplex/clock.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
-import { accepted } from "../duplex/held_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { type Field, fieldPairs, type FieldsInit } from "../semantics/fields.ts";
 import { ConnectionCore } from "./connection_core.ts";
 import type { IncomingRequest } from "./incoming.ts";
-import { type ResponseOutcome, ServerMachine } from "./machine/server_machine.ts";
+import { type ResponseOutcome, ServerMachine, type SwitchPlan } from "./machine/server_machine.ts";
+import type { OutgoingResponseHead } from "./machine/write_response.ts";
 import type { Closed, ServerSettings } from "./options.ts";
 import { bodySize, type SortedBody } from "./outgoing_body.ts";
 import type { OutgoingResponse } from "./outgoing_response.ts";
@@ -57,12 +57,20 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
 
   /** Writes the head of a final response; `request` is `null` if none could be read. */
   sendHead(request: IncomingRequest | null, response: OutgoingResponse, body: SortedBody): ResponseOutcome {
-    const { settings } = this;
-    const { status, reason } = response;
-    const date = settings.dateHeader ? httpDate(settings.clock) : null;
-    const outcome = this.machine.sendResponse({ status, reason, fields: pairsOf(response) }, bodySize(body), date);
-    if (settings.onResponse !== undefined) this.#tellResponse(request, status);
+    const outcome = this.machine.sendResponse(headOf(response), bodySize(body), this.#date);
+    if (this.settings.onResponse !== undefined) this.#tellResponse(request, response.status);
     return outcome;
+  }
+
+  /** Writes the head of a response that switches. */
+  sendSwitch(request: IncomingRequest, plan: SwitchPlan): void {
+    this.machine.sendSwitch(plan, this.#date);
+    if (this.settings.onResponse !== undefined) this.#tellResponse(request, plan.head.status);
+  }
+
+  get #date(): string | null {
+    const { dateHeader, clock } = this.settings;
+    return dateHeader ? httpDate(clock) : null;
   }
 
   #tellResponse(request: IncomingRequest | null, status: number): void {
@@ -95,8 +103,10 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
     const why: Closed = { reason: "error", error };
     this.end(why);
     if (!this.machine.canRespond) return this.close(why);
+    const written = this.refuse(request, status);
     const close = (): void => this.close(why);
-    (this.refuse(request, status) ?? accepted).then(close, close);
+    if (written === undefined) close();
+    else written.then(close, close);
   }
 }
 
@@ -104,8 +114,11 @@ function closedError(): TransportError {
   return new TransportError("closed", "The connection was closed");
 }
 
-/** The field lines of a response. */
-export function pairsOf({ fields }: { readonly fields?: FieldsInit | undefined }): readonly Field[] {
-  if (fields === undefined) return NO_FIELDS;
+/** The head of a response, for the machine. */
+export function headOf({ status, reason, fields }: OutgoingResponse): OutgoingResponseHead {
+  return { status, reason, fields: fields === undefined ? NO_FIELDS : pairsOf(fields) };
+}
+
+function pairsOf(fields: FieldsInit): readonly Field[] {
   return Array.isArray(fields) ? fields : [...fieldPairs(fields)];
 }

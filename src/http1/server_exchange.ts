@@ -84,7 +84,9 @@ export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilO
   }
 
   /** The connection ends: all that is under way fails. */
-  stop(cause: unknown, failed: boolean): void {
+  stop(failed: boolean): void {
+    if (this.#over && this.#intake === null && !failed) return;
+    const { cause } = this.#core;
     this.#pending?.reject(new UpgradeRejected("canceled", { cause }));
     this.request.body.fail(this.#lost === null ? bodyTruncated(cause) : this.#lost.error);
     if (failed) this.#controller?.abort(cause);
@@ -225,20 +227,21 @@ export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilO
     return this.#core.machine.nextCycle() ? "next" : "last";
   }
 
-  async #switch(response: OutgoingResponse): Promise<Next> {
+  #switch(response: OutgoingResponse): Next | Promise<Next> {
+    const proposed = { core: this.#core, request: this.request, pending: this.#pending!, intake: this.#intake };
     try {
-      await switchProtocols(
-        this.#core,
-        { request: this.request, pending: this.#pending!, intake: this.#intake },
-        response,
-      );
-      return "last";
+      const switched = switchProtocols(proposed, response);
+      return switched?.then(() => "last", (error) => this.#switchFailed(response, error)) ?? "last";
     } catch (error) {
-      discardBody(response.body, error);
-      if (this.#core.machine.canRespond && !(error instanceof TransportError)) return await this.#failed(error);
-      this.#core.end({ reason: "error", error });
-      return "last";
+      return this.#switchFailed(response, error);
     }
+  }
+
+  #switchFailed(response: OutgoingResponse, error: unknown): Next | Promise<Next> {
+    discardBody(response.body, error);
+    if (this.#core.machine.canRespond && !(error instanceof TransportError)) return this.#failed(error);
+    this.#core.end({ reason: "error", error });
+    return "last";
   }
 
   /** What the handler threw, or a response that cannot be sent. */

@@ -173,7 +173,10 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
 
   /** Sends what is written and ends both sides. Idempotent; resolves at once if the transport was taken back. */
   close(): Promise<void> {
-    return this.#channel.close().finally(() => this.#finish());
+    return this.#channel.close().then(() => this.#finish(), (error) => {
+      this.#finish();
+      throw error;
+    });
   }
 
   /** Ends both sides at once. Idempotent. */

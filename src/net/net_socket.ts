@@ -11,7 +11,7 @@
  */
 
 import { isBytes, wrongType } from "../bytes/arguments.ts";
-import { Deferred, ignore } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
 import { accepted, type FastPath, type HeldChannel, type PeerWatcher } from "../duplex/held_channel.ts";
@@ -59,9 +59,11 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   /** The transport, while `write()` may go straight to it: the hot path asks for nothing else. */
   #writer: Transport | null = null;
   #lastWrite: Promise<void> = accepted;
-  #writeEnd: Promise<void> | null = null;
-  #finSent = false;
-  #closing: Promise<void> | null = null;
+  /** Settles when our side has ended. */
+  #writeEnd: Deferred<void> | null = null;
+  /** Whether it has ended, or failed to. */
+  #writeOver: "no" | "ended" | "failed" = "no";
+  #closing: Deferred<void> | null = null;
   /** The socket that TLS goes on with. */
   #successor: NetSocket | null = null;
   #watcher: PeerWatcher | null = null;
@@ -150,12 +152,11 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   }
 
   closeWrite(): Promise<void> {
-    if (this.#writeEnd !== null) return this.#writeEnd;
-    if (this.over || this.upgraded) return Promise.reject(this.#refusal);
-    this.#writer = null;
-    return this.#writeEnd = this.#state.is === "opening"
-      ? this.#opened.promise.then(() => this.#endWriting())
-      : this.#endWriting();
+    if (this.#writeEnd === null) {
+      if (this.over || this.upgraded) return Promise.reject(this.#refusal);
+      this.#beginWriteEnd();
+    }
+    return this.#writeEnd!.promise;
   }
 
   abort(reason?: unknown): void {
@@ -173,7 +174,11 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   }
 
   close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    if (this.#closing === null) {
+      this.#closing = new Deferred();
+      this.#close();
+    }
+    return this.#closing.promise;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -275,8 +280,8 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   ended(): void {
     this.#queue.end();
     this.#watcher?.onPeerEnd(!this.#queue.empty);
-    if (this.#finSent) this.#transport?.close();
-    else if (!this.#allowHalfOpen && !this.over) this.closeWrite().catch(ignore);
+    if (this.#writeOver === "ended") this.#transport?.close();
+    else if (!this.#allowHalfOpen && !this.over) this.closeWrite();
   }
 
   failed(error: unknown): void {
@@ -317,24 +322,42 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     return written.promise;
   }
 
-  async #endWriting(): Promise<void> {
-    const transport = this.#transport;
-    if (transport === null) throw this.#refusal;
-    await transport.closeWrite();
-    this.#finSent = true;
-    if (this.#queue.ended) transport.close();
+  #beginWriteEnd(): void {
+    const end = this.#writeEnd = new Deferred<void>();
+    this.#writer = null;
+    if (this.#state.is === "open") this.#endWriting(this.#state.transport, end);
+    else this.#opened.promise.then(() => this.#endWritingOnceOpen(end), (error) => end.reject(error));
   }
 
-  #close(): Promise<void> {
+  #endWritingOnceOpen(end: Deferred<void>): void {
+    const transport = this.#transport;
+    if (transport === null) end.reject(this.#refusal);
+    else this.#endWriting(transport, end);
+  }
+
+  #endWriting(transport: Transport, end: Deferred<void>): void {
+    transport.closeWrite().then(() => {
+      this.#writeOver = "ended";
+      end.resolve();
+      if (this.#queue.ended || this.#closing !== null) transport.close();
+    }, (error) => {
+      this.#writeOver = "failed";
+      end.reject(error);
+      if (this.#closing !== null) transport.close();
+    });
+  }
+
+  #close(): void {
     const state = this.#state;
-    if (state.is === "opening" && !this.upgraded && state.writes.length === 0 && this.#writeEnd === null) {
+    if (state.is === "over") {
+      this.#closing!.resolve();
+    } else if (state.is === "opening" && !this.upgraded && state.writes.length === 0 && this.#writeEnd === null) {
       this.#end(new TransportError("closed", "The socket was closed before it was open"), false);
       state.cancel?.();
-    } else if (state.is !== "over" && !this.upgraded) {
-      const end = (): void => this.#transport?.close();
-      this.closeWrite().then(end, end);
+    } else if (!this.upgraded) {
+      if (this.#writeEnd === null) this.#beginWriteEnd();
+      else if (this.#writeOver !== "no") this.#transport?.close();
     }
-    return this.#closed.promise.catch(ignore);
   }
 
   #handOver(transport: Transport, info: SocketInfo): void {
@@ -354,6 +377,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     this.#opened.reject(reason);
     if (failed) this.#closed.reject(reason);
     else this.#closed.resolve();
+    this.#closing?.resolve();
     this.#watcher?.onPeerFailure(this.#refusal);
     this.#watcher = null;
     const successor = this.#successor;

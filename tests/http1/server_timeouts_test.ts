@@ -380,6 +380,7 @@ test("closeTimeoutMs limits how long a client may leave its side open behind the
 test("closeTimeoutMs leaves the last response to a client that is slow to read it (RFC 9112 §9.6) [C7]", async () => {
   const { client, connection, clock } = conversing(ok);
   await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
+  await turns();
   await clock.advance(59_000);
   assertEquals(await readAll(client), OK.replace("¶¶", "¶connection: close¶¶"));
   assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
