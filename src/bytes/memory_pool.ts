@@ -50,6 +50,13 @@ export function giveMemory(memory: Uint8Array): void {
   else if (length >= LEAST_LONG_BYTES && length <= MOST_LONG_BYTES) giveLong(memory);
 }
 
+/** A copy in memory of its own, which may be given back as a whole. */
+export function pooledCopy(bytes: Uint8Array): Uint8Array {
+  const memory = takeMemory(bytes.length);
+  memory.set(bytes);
+  return memory.subarray(0, bytes.length);
+}
+
 function takeLong(least: number, allocate: Allocate): Uint8Array {
   for (let index = long.length - 1; index >= 0; index--) {
     const { length } = long[index]!;

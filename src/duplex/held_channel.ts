@@ -70,6 +70,13 @@ export interface FastPath {
   takeChunk(): Uint8Array | null | undefined;
   /** Tells `taker` of the next chunk, the end or a failure, once. Counts as a `read()` that is pending. */
   awaitChunk(taker: ChunkTaker): void;
+  /**
+   * Makes a chunk that is lent the taker's. To be called before its memory is used again.
+   *
+   * @returns The chunk, or a copy of it. No other view of its array buffer is in use: the taker may give that to
+   * `giveMemory()`.
+   */
+  keep(chunk: Uint8Array): Uint8Array;
 }
 
 /** A reader that takes chunks without promises. */
@@ -77,8 +84,8 @@ export interface ChunkTaker {
   /**
    * A chunk has come.
    *
-   * @param lent Whether its memory is used again, as soon as this returns or another chunk is asked for. Else it is the
-   * taker's.
+   * @param lent Whether its memory is used again, as soon as this returns or another chunk is asked for. Else, or if it is
+   * kept, it is the taker's.
    */
   onChunk(chunk: Uint8Array, lent: boolean): void;
   /** The peer has ended its side. */

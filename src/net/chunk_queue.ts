@@ -6,6 +6,7 @@
  */
 
 import { concat } from "../bytes/concat.ts";
+import { pooledCopy } from "../bytes/memory_pool.ts";
 import type { ChunkTaker, FastPath } from "../duplex/held_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 
@@ -18,6 +19,8 @@ export interface ChunkSource {
   resume(): void;
   /** Too much is queued. Chunks that come nevertheless are kept. */
   pause(): void;
+  /** See `FastPath`. Only for the chunk that is being lent. */
+  keep(chunk: Uint8Array): Uint8Array;
 }
 
 /** 128 KiB: two of the 64 KiB chunks that libuv and Bun read at most at once, so that bulk data does not stop and go. */
@@ -120,6 +123,11 @@ export class ChunkQueue implements FastPath {
     if (this.#failed) return failLater(taker, this.#reason);
     this.#taker = taker;
     this.#source?.resume();
+  }
+
+  /** See `FastPath`. */
+  keep(chunk: Uint8Array): Uint8Array {
+    return this.#source === null ? pooledCopy(chunk) : this.#source.keep(chunk);
   }
 
   /** See `HeldChannel`. */

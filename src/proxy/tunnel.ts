@@ -12,11 +12,12 @@
  */
 
 import { checkOptions, type Kinds } from "../bytes/arguments.ts";
+import { giveMemory } from "../bytes/memory_pool.ts";
 import { type Clock, Deadline, systemClock } from "../duplex/clock.ts";
-import { Deferred, ignore } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 import { checkClock } from "../http1/options.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
-import { accepted, type HeldChannel } from "../duplex/held_channel.ts";
+import { accepted, type ChunkTaker, type HeldChannel } from "../duplex/held_channel.ts";
 import { holdChannel } from "../duplex/hold_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
 
@@ -51,7 +52,8 @@ export interface TunnelBytes {
  * Copies both ways between two connections until both directions have ended, and closes both then.
  *
  * The end of one direction is passed on and leaves the other one alone (half-close). A side that fails or is reset cuts
- * the other one. One chunk is under way in each direction: a side that does not read stops the one that writes.
+ * the other one. A side that does not read stops the one that writes: no more than 256 KiB and a chunk are under way in a
+ * direction, and one chunk where a side is a pair of streams.
  *
  * @param a One side; from now on in the hands of the tunnel, which closes it in any case.
  * @param b The other side, likewise.
@@ -95,53 +97,51 @@ export async function tunnel(a: DuplexLike, b: DuplexLike, options: TunnelOption
     near.unlock?.();
     throw error;
   }
-  const joined = new Tunnel(near, far, options);
-  joined.watch(a, b);
-  return await joined.run();
+  return await new Tunnel(near, far, options).run(a, b);
 }
 
 /** How long a side whose peer is gone may take to fetch what is on its way to it. 2 s, as connections' close timeout. */
 const CLOSE_TIMEOUT_MS = 2000;
+/** 256 KiB: how much may be under way to a socket that does not take it at once. Four reads, so that it never runs dry. */
+const MAX_UNDER_WAY_BYTES = 256 * 1024;
 
-/** One direction. It has ended when the end was passed on. */
-interface Way {
-  readonly from: HeldChannel;
-  readonly to: HeldChannel;
-  bytes: number;
-  ended: boolean;
-}
-
+/** Both directions, and what ends them. */
 class Tunnel {
   readonly #there: Way;
   readonly #back: Way;
   readonly #options: TunnelOptions;
   readonly #idleTimeoutMs: number;
   readonly #deadline: Deadline;
-  readonly #failed: Deferred<never> = new Deferred<never>();
+  readonly #end: Deferred<void> = new Deferred<void>();
   #closing = false;
   #over = false;
 
   constructor(near: HeldChannel, far: HeldChannel, options: TunnelOptions) {
-    this.#there = { from: near, to: far, bytes: 0, ended: false };
-    this.#back = { from: far, to: near, bytes: 0, ended: false };
+    this.#there = new Way(this, near, far);
+    this.#back = new Way(this, far, near);
     this.#options = options;
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 0;
     this.#deadline = new Deadline(options.clock ?? systemClock);
   }
 
-  /** A side may tell its failure by itself: that counts also while nothing is read from it or written to it. */
-  watch(a: DuplexLike, b: DuplexLike): void {
-    failureOf(a)?.catch((error) => this.#gone(this.#there, error));
-    failureOf(b)?.catch((error) => this.#gone(this.#back, error));
+  /** Whether nothing is to be copied any more. */
+  get over(): boolean {
+    return this.#over;
   }
 
-  async run(): Promise<TunnelBytes> {
+  async run(a: DuplexLike, b: DuplexLike): Promise<TunnelBytes> {
+    // A side may tell its failure by itself: that counts also while nothing is read from it or written to it.
+    failureOf(a)?.catch((error) => this.#gone(this.#there, error));
+    failureOf(b)?.catch((error) => this.#gone(this.#back, error));
     const { signal } = this.#options;
-    const onAbort = (): void => this.#fail(signal!.reason);
+    const onAbort = (): void => this.fail(signal!.reason);
     if (signal?.aborted) onAbort();
     else signal?.addEventListener("abort", onAbort, { once: true });
+    this.moved();
+    this.#there.goOn();
+    this.#back.goOn();
     try {
-      await Promise.race([this.#failed.promise, this.#copyAndClose()]);
+      await this.#end.promise;
       return { sent: this.#there.bytes, received: this.#back.bytes };
     } finally {
       this.#over = true;
@@ -150,48 +150,42 @@ class Tunnel {
     }
   }
 
-  async #copyAndClose(): Promise<void> {
-    if (this.#over) return;
-    this.#moved();
-    await Promise.all([this.#copy(this.#there, this.#back), this.#copy(this.#back, this.#there)]);
-    if (!this.#over) await Promise.all([this.#there.from.close(), this.#back.from.close()]);
+  /** Something has been read or written. */
+  moved(): void {
+    if (this.#idleTimeoutMs > 0 && !this.#over && !this.#closing) this.#deadline.set(this.#idleTimeoutMs, this.#expire);
   }
 
-  async #copy(way: Way, opposite: Way): Promise<void> {
-    const { from, to } = way;
-    try {
-      while (true) {
-        const chunk = await from.read();
-        if (this.#over) return;
-        if (chunk === null) break;
-        this.#moved();
-        const written = to.write(chunk);
-        if (written !== accepted) await written;
-        way.bytes += chunk.length;
-        this.#moved();
-        if (this.#options.onBytes !== undefined) this.#report(this.#options.onBytes);
-        if (this.#over) return;
-      }
-      await to.closeWrite();
-      way.ended = true;
-    } catch (error) {
-      this.#gone(opposite, error);
-      await this.#discard(from);
-      this.#fail(error);
-    }
-  }
-
-  #report(onBytes: (sent: number, received: number) => void): void {
+  /** A chunk was passed on. */
+  passed(): void {
+    this.moved();
+    const { onBytes } = this.#options;
+    if (onBytes === undefined) return;
     try {
       onBytes(this.#there.bytes, this.#back.bytes);
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
-  /** Reads and drops what a side still sends, until it ends or the tunnel is over. */
-  async #discard(side: HeldChannel): Promise<void> {
-    while (!this.#over && await side.read().catch(ignore)) continue;
+  /** A direction has ended. */
+  ended(): void {
+    if (this.#over || !this.#there.ended || !this.#back.ended) return;
+    Promise.all([this.#there.from.close(), this.#back.from.close()])
+      .then(() => this.#end.resolve(), (error) => this.#end.reject(error));
+  }
+
+  /** A direction has failed. What its source still sends is dropped by now. */
+  broken(way: Way, error: unknown): void {
+    this.#gone(way === this.#there ? this.#back : this.#there, error);
+  }
+
+  /** Cuts both sides. */
+  fail(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#end.reject(error);
+    this.#there.from.abort(error);
+    this.#back.from.abort(error);
   }
 
   /**
@@ -201,26 +195,144 @@ class Tunnel {
    * @param way The direction that leads away from the side.
    */
   #gone(way: Way, error: unknown): void {
-    if (!way.ended) return this.#fail(error);
+    if (!way.ended) return this.fail(error);
     if (this.#over || this.#closing) return;
     this.#closing = true;
-    this.#deadline.set(CLOSE_TIMEOUT_MS, () => this.#fail(error));
-  }
-
-  #moved(): void {
-    if (this.#idleTimeoutMs > 0 && !this.#over && !this.#closing) this.#deadline.set(this.#idleTimeoutMs, this.#expire);
+    this.#deadline.set(CLOSE_TIMEOUT_MS, () => this.fail(error));
   }
 
   readonly #expire = (): void => {
-    this.#fail(new TransportError("timeout", `Nothing went through the tunnel for ${this.#idleTimeoutMs} ms`));
+    this.fail(new TransportError("timeout", `Nothing went through the tunnel for ${this.#idleTimeoutMs} ms`));
   };
+}
 
-  #fail(error: unknown): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#failed.reject(error);
-    this.#there.from.abort(error);
-    this.#back.from.abort(error);
+/**
+ * One direction. It has ended when the end was passed on.
+ *
+ * Between two sockets of this package a chunk costs no promise as long as the system takes it at once. The memory that it
+ * was read into is then free for the next one; else it is kept until the write has resolved.
+ */
+class Way implements ChunkTaker {
+  readonly from: HeldChannel;
+  readonly to: HeldChannel;
+  bytes = 0;
+  ended = false;
+  readonly #tunnel: Tunnel;
+  #underWayBytes = 0;
+  /** Nothing is asked for until a write has resolved. */
+  #stopped = false;
+  #sourceEnded = false;
+  /** Why nothing can be passed on any more. */
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(tunnel: Tunnel, from: HeldChannel, to: HeldChannel) {
+    this.#tunnel = tunnel;
+    this.from = from;
+    this.to = to;
+  }
+
+  /** Takes what there is, and asks for more unless too much is under way. */
+  goOn(): void {
+    while (!this.#tunnel.over && !this.#sourceEnded) {
+      // Streams of other makers may keep what was written to them: that must not be memory that is used again.
+      const fast = this.to.fastPath === null ? null : this.from.fastPath;
+      this.#stopped = this.#underWayBytes > (fast === null ? 0 : MAX_UNDER_WAY_BYTES) && this.#failure === null;
+      if (this.#stopped) return;
+      if (fast === null) return void this.#read();
+      const chunk = fast.takeChunk();
+      if (chunk === undefined) return fast.awaitChunk(this);
+      if (chunk === null) return this.onEnd();
+      this.#pass(chunk, null);
+    }
+  }
+
+  onChunk(chunk: Uint8Array, lent: boolean): void {
+    const kept = lent && this.#failure === null ? this.from.fastPath!.keep(chunk) : null;
+    this.#pass(kept ?? chunk, kept);
+    this.goOn();
+  }
+
+  onEnd(): void {
+    this.#sourceEnded = true;
+    if (this.#failure !== null) this.#tunnel.fail(this.#failure.error);
+    else if (this.#underWayBytes === 0) this.#passEnd();
+  }
+
+  onReadFailure(error: unknown): void {
+    this.#sourceEnded = true;
+    this.#broken(error);
+    this.#tunnel.fail(this.#failure!.error);
+  }
+
+  async #read(): Promise<void> {
+    let chunk: Uint8Array | null;
+    try {
+      chunk = await this.from.read();
+    } catch (error) {
+      return this.onReadFailure(error);
+    }
+    if (this.#tunnel.over) return;
+    if (chunk === null) return this.onEnd();
+    this.#pass(chunk, null);
+    this.goOn();
+  }
+
+  /**
+   * Writes a chunk.
+   *
+   * @param kept The chunk, if its memory is to be given back.
+   */
+  #pass(chunk: Uint8Array, kept: Uint8Array | null): void {
+    if (this.#failure !== null) return;
+    try {
+      const written = this.to.write(chunk);
+      if (written === accepted) this.#passed(chunk, kept);
+      else this.#wait(written, chunk, kept);
+    } catch (error) {
+      this.#broken(error); // of a channel of another maker
+    }
+  }
+
+  async #wait(written: Promise<void>, chunk: Uint8Array, kept: Uint8Array | null): Promise<void> {
+    this.#underWayBytes += chunk.length;
+    this.#tunnel.moved();
+    try {
+      await written;
+    } catch (error) {
+      this.#broken(error);
+      if (this.#stopped) this.goOn();
+      else if (this.#sourceEnded) this.#tunnel.fail(error);
+      return;
+    }
+    this.#underWayBytes -= chunk.length;
+    if (this.#failure !== null || this.#tunnel.over) return;
+    this.#passed(chunk, kept);
+    if (this.#stopped) this.goOn();
+    else if (this.#sourceEnded && this.#underWayBytes === 0) this.#passEnd();
+  }
+
+  #passed(chunk: Uint8Array, kept: Uint8Array | null): void {
+    if (kept !== null) giveMemory(new Uint8Array(kept.buffer));
+    this.bytes += chunk.length;
+    this.#tunnel.passed();
+  }
+
+  async #passEnd(): Promise<void> {
+    try {
+      await this.to.closeWrite();
+      this.ended = true;
+      this.#tunnel.ended();
+    } catch (error) {
+      this.#broken(error);
+      this.#tunnel.fail(error);
+    }
+  }
+
+  /** From now on what the source still sends is read and dropped, until it ends or the tunnel is over. */
+  #broken(error: unknown): void {
+    if (this.#failure !== null) return;
+    this.#failure = { error };
+    this.#tunnel.broken(this, error);
   }
 }
 

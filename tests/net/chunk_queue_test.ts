@@ -29,6 +29,10 @@ class NotedSource implements ChunkSource {
   pause(): void {
     this.calls.push("pause");
   }
+  keep(chunk: Uint8Array): Uint8Array {
+    this.calls.push("keep");
+    return chunk;
+  }
 }
 
 test("ChunkQueue gives a chunk straight to the reader that waits", async () => {

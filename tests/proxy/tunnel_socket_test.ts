@@ -88,6 +88,28 @@ test("tunnel() over sockets holds back a sender whose bytes nobody reads", { tim
   await assertRejects(() => over);
 });
 
+test("tunnels side by side pass bytes on unchanged to sides that read slowly", { timeout: 60_000 }, async () => {
+  const routes = await Promise.all(Array.from({ length: 6 }, () => route()));
+  const slowly = (socket: Socket) => ({
+    async read() {
+      const chunk = await socket.read();
+      if (chunk !== null && chunk.length > 10_000) await new Promise((resolve) => setTimeout(resolve, 1));
+      return chunk;
+    },
+  });
+  await Promise.all(routes.map(async ({ client, target, over }, seed) => {
+    const bytes = 8_000_000;
+    const sums = await Promise.all([
+      sendNoise(client, bytes, seed),
+      digest(slowly(target)),
+      sendNoise(target, 100_000, seed + 100),
+      digest(client),
+    ]);
+    assertEquals([sums[0], sums[2]], [sums[1], sums[3]]);
+    assertEquals(await over, { sent: bytes, received: 100_000 });
+  }));
+});
+
 test("tunnel() over sockets cuts both when nothing moves for idleTimeoutMs", async () => {
   const { client, target, over } = await route({ idleTimeoutMs: 30 });
   const error = await assertRejects(() => over, TransportError);

@@ -79,6 +79,11 @@ export class BunTransport implements Transport {
     this.native.pause();
   }
 
+  /** Nothing is lent. */
+  keep(chunk: Uint8Array): Uint8Array {
+    return chunk;
+  }
+
   write(bytes: Uint8Array): Promise<void> {
     if (this.#pending.length > 0) return this.#wait(bytes, 0);
     const taken = this.native.write(bytes);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { giveMemory, pooledCopy, takeMemory } from "../../bytes/memory_pool.ts";
 import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { denoVersion, isAtLeast } from "../../platform/version.ts";
 import { transportError } from "../errors.ts";
@@ -30,7 +31,8 @@ export class DenoTransport implements Transport {
   #ended = false;
   #abortReason: unknown = undefined;
   #buffer: Uint8Array | null = null;
-  #bufferBytes = FIRST_BUFFER_BYTES;
+  /** Whether reads fill what they are given. */
+  #bulk = false;
   #writes = 0;
   #bytes: Uint8Array | null = null;
   #lastWrite: Promise<void> = Promise.resolve();
@@ -49,7 +51,7 @@ export class DenoTransport implements Transport {
   resume(): void {
     if (this.reading || this.#ended || this.#over) return;
     this.reading = true;
-    this.#buffer ??= new Uint8Array(this.#bufferBytes);
+    this.#buffer ??= this.#bulk ? takeMemory(BULK_BUFFER_BYTES) : new Uint8Array(FIRST_BUFFER_BYTES);
     this.native.read(this.#buffer).then(this.#onRead, this.#onReadError);
   }
 
@@ -140,20 +142,29 @@ export class DenoTransport implements Transport {
   /** The buffer is lent to a reader that takes it at once; that reader may begin the next read from within, into the same buffer. */
   #give(count: number): void {
     const buffer = this.#buffer!;
-    if (count === buffer.length) this.#bufferBytes = BULK_BUFFER_BYTES;
-    else if (count < FIRST_BUFFER_BYTES) this.#bufferBytes = FIRST_BUFFER_BYTES;
-    if (buffer.length !== this.#bufferBytes) this.#buffer = null;
-    if (!this.sink.lend(buffer.subarray(0, count))) this.sink.received(this.#chunkOf(buffer, count));
+    const bulk = count === buffer.length || (this.#bulk && count >= FIRST_BUFFER_BYTES);
+    const grows = bulk && !this.#bulk;
+    const shrinks = this.#bulk && !bulk;
+    this.#bulk = bulk;
+    if (grows || shrinks) this.#buffer = null;
+    const chunk = buffer.subarray(0, count);
+    if (!this.sink.lend(chunk)) this.sink.received(this.#memoryGoes(chunk) ? chunk : chunk.slice());
+    // So short a chunk has been copied, or was read by now.
+    if (shrinks) giveMemory(buffer);
+  }
+
+  keep(chunk: Uint8Array): Uint8Array {
+    return this.#memoryGoes(chunk) ? chunk : pooledCopy(chunk);
   }
 
   /**
-   * The bytes read, in an array buffer that is theirs alone: the reader may transfer its chunk, which would take every
-   * other chunk of a shared buffer along.
+   * Whether a chunk keeps its memory. If not, it is to be copied: into an array buffer that is its own, since the reader may
+   * transfer it, which would take every other chunk of a shared buffer along.
    */
-  #chunkOf(buffer: Uint8Array, count: number): Uint8Array {
-    if (count < buffer.length * COPIED_PART) return buffer.slice(0, count);
-    this.#buffer = null;
-    return buffer.subarray(0, count);
+  #memoryGoes(chunk: Uint8Array): boolean {
+    if (chunk.length < chunk.buffer.byteLength * COPIED_PART) return false;
+    if (this.#buffer?.buffer === chunk.buffer) this.#buffer = null;
+    return true;
   }
 
   readonly #onReadError = (error: unknown): void => {

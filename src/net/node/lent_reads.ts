@@ -11,6 +11,7 @@
 
 import { Buffer } from "node:buffer";
 import net from "node:net";
+import { takeMemory } from "../../bytes/memory_pool.ts";
 
 /** Takes what a socket has read. */
 export interface LentReader {
@@ -22,16 +23,20 @@ export interface LentReader {
   onRead(chunk: Uint8Array): Uint8Array | undefined;
 }
 
-/** 64 KiB: what libuv reads at most at once. */
-export const READ_BUFFER_BYTES: number = 64 * 1024;
+/** 65 KiB: about what libuv reads at once, and a length that the pool keeps. */
+const READ_BUFFER_BYTES = 65 * 1024;
 
 /** What all sockets read into. One is enough, since what it holds is dealt with before the next read. */
-export const sharedReadBuffer: Uint8Array = freshReadBuffer();
+export const sharedReadBuffer: Uint8Array = withoutZeros(READ_BUFFER_BYTES);
 
 /** Memory that belongs to one socket, for bulk: what is read can be given away without copying it. */
 export function freshReadBuffer(): Uint8Array {
-  // Without zeroes: a read overwrites it before anybody sees it.
-  return new Uint8Array(Buffer.allocUnsafeSlow(READ_BUFFER_BYTES).buffer);
+  return takeMemory(READ_BUFFER_BYTES, withoutZeros);
+}
+
+/** A read overwrites it before anybody sees it. */
+function withoutZeros(bytes: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
 }
 
 const READER = Symbol("http-upgrade.reader");

@@ -7,12 +7,13 @@
 
 import type { Socket as NetSocketOfNode } from "node:net";
 import type { Duplex } from "node:stream";
+import { giveMemory, pooledCopy } from "../../bytes/memory_pool.ts";
 import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { accepted } from "../../duplex/held_channel.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";
-import { freshReadBuffer, lendReads, type LentReader, READ_BUFFER_BYTES, sharedReadBuffer } from "./lent_reads.ts";
+import { freshReadBuffer, lendReads, type LentReader, sharedReadBuffer } from "./lent_reads.ts";
 
 /** What is below TLS. */
 export interface Below {
@@ -23,7 +24,7 @@ export interface Below {
 }
 
 /** A chunk that is smaller than this part of its buffer is copied out of it. */
-const COPIED_BYTES = READ_BUFFER_BYTES / 4;
+const COPIED_PART = 1 / 4;
 
 /** Reads into lent memory where the socket can, else from `data` events; writes straight through. */
 export class NodeTransport implements Transport, LentReader {
@@ -36,6 +37,8 @@ export class NodeTransport implements Transport, LentReader {
   #flowing = false;
   #over = false;
   #closing = false;
+  /** Whether the memory that a read has filled can go with the chunk. */
+  #movable = false;
   /** Why it is over; `undefined` when it ended as it should. */
   #reason: unknown = undefined;
 
@@ -76,7 +79,7 @@ export class NodeTransport implements Transport, LentReader {
 
   write(bytes: Uint8Array): Promise<void> {
     const native = this.native;
-    if (this.#under !== null) return this.#writeAndWait(bytes);
+    if (this.#under !== null || native.writableLength > 0) return this.#writeAndWait(bytes);
     native.write(bytes);
     // The kernel has taken it all: the usual case, and no callback has been set up for it.
     if (native.writableLength === 0 && native.errored === null) return accepted;
@@ -152,12 +155,27 @@ export class NodeTransport implements Transport, LentReader {
    */
   onRead(chunk: Uint8Array): Uint8Array | undefined {
     if (this.#over) return undefined;
-    const own = chunk.buffer !== sharedReadBuffer.buffer;
-    const short = chunk.length < COPIED_BYTES;
-    const taken = this.sink.lend(chunk);
-    if (!taken) this.sink.received(own && !short ? chunk : chunk.slice());
-    if (own) return short ? sharedReadBuffer : taken ? undefined : freshReadBuffer();
-    return chunk.length === READ_BUFFER_BYTES ? freshReadBuffer() : undefined;
+    const memory = chunk.buffer as ArrayBuffer;
+    const own = memory !== sharedReadBuffer.buffer;
+    const long = chunk.length >= memory.byteLength * COPIED_PART;
+    const movable = own && long;
+    this.#movable = movable;
+    if (!this.sink.lend(chunk)) this.sink.received(this.#memoryGoes() ? chunk : chunk.slice());
+    if (movable && !this.#movable) return freshReadBuffer();
+    if (!own) return chunk.length === memory.byteLength ? freshReadBuffer() : undefined;
+    if (long) return undefined;
+    giveMemory(new Uint8Array(memory));
+    return sharedReadBuffer;
+  }
+
+  keep(chunk: Uint8Array): Uint8Array {
+    return this.#memoryGoes() ? chunk : pooledCopy(chunk);
+  }
+
+  #memoryGoes(): boolean {
+    const movable = this.#movable;
+    this.#movable = false;
+    return movable;
   }
 
   readonly #onData = (chunk: Uint8Array): void => {
