@@ -160,7 +160,7 @@ test("WebSocketMachine allocates no more than 1.4 times what a frame has, whatev
 });
 
 test("WebSocketMachine takes a long text in pieces wherever characters are cut (RFC 6455 §8.1) [W12]", () => {
-  const words = "aé€💬".repeat(80_000);
+  const words = "aé€💬".repeat(30_000);
   const whole = new TextEncoder().encode(words);
   for (const role of roles) {
     for (let before = 0; before < 10; before++) {
@@ -168,7 +168,7 @@ test("WebSocketMachine takes a long text in pieces wherever characters are cut (
       const expected = "a".repeat(before) + words;
       const bytes = toward(role, { opcode: text, payload });
       const cut = toward(role, { opcode: text, payload: payload.subarray(0, payload.length - 1) });
-      for (const chunkBytes of [50_000, 65_536, 300_000]) {
+      for (const chunkBytes of [20_000, 65_536, 300_000]) {
         const last = (of: Uint8Array): unknown => {
           const machine = machineOf(role);
           let event: unknown;
