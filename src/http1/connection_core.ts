@@ -122,6 +122,7 @@ export class ConnectionCore<Machine extends CoreMachine, Settings extends Outlet
   finish(phase: "closed" | "handed-over", why: Closed): void {
     this.why ??= why;
     this.phase = nextPhase(this.phase, phase);
+    this.parts.end();
     this.#closed.resolve(this.why);
   }
 

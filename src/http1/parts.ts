@@ -49,7 +49,7 @@ export class PartsClaim {
   claim(over: boolean): Promise<Parts> {
     if (this.#promise === null) {
       this.#promise = new Deferred<Parts>();
-      if (over) this.refuse(new StateError("closed", "Cannot give parts: the connection is over"));
+      if (over) this.end();
     }
     return this.#promise.promise;
   }
@@ -73,5 +73,11 @@ export class PartsClaim {
   /** The transport cannot be given. */
   refuse(reason: unknown): void {
     this.#promise?.reject(reason);
+  }
+
+  /** The connection is over: what was not given by now never is. */
+  end(): void {
+    if (this.#promise === null || this.#given !== null) return;
+    this.refuse(new StateError("closed", "Cannot give parts: the connection is over"));
   }
 }

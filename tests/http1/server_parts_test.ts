@@ -6,6 +6,7 @@ import type { Handler, ServerConnection } from "../../src/http1/server_connectio
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import type { Parts } from "../../src/http1/upgraded.ts";
 import type { Duplex } from "../../src/duplex/duplex.ts";
+import { Deferred } from "../../src/duplex/deferred.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import type { HeldChannel } from "../../src/duplex/held_channel.ts";
 import { expectText, isPending, OK, rawEnd, type Transport, transports } from "../support/switching.ts";
@@ -282,4 +283,20 @@ test("a channel of somebody else that cannot take a read back is closed instead 
   assertEquals(await closed, { reason: "shutdown" });
   assert(await parts.catch((error) => error) instanceof Error);
   assertEquals(clock.pending, 0);
+});
+
+test("withoutShutdown() rejects when takeOver() has given the transport to a handler", async () => {
+  const taken = new Deferred<Parts>();
+  const here = parting(channels, (request) => {
+    taken.resolve(here.connection.takeOver(request));
+    return { status: 200 };
+  });
+  await here.client.write(wire(GET));
+  const { io } = await taken.promise;
+  assertEquals(await here.connection.closed, { reason: "upgrade" });
+  assertEquals(await isPending(here.parts), false);
+  const error = await assertRejects(() => here.parts, StateError);
+  assertEquals(error.code, "closed");
+  assertThrows(() => here.connection.intoParts(), StateError);
+  await rawEnd(io).close();
 });
