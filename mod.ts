@@ -82,6 +82,7 @@ export type { CloseOptions, WebSocketClosed } from "./src/websocket/close_handsh
 export { WebSocketConnection } from "./src/websocket/connection.ts";
 export type { WebSocketStreamOptions } from "./src/websocket/connect.ts";
 export { type OverOptions, webSocketOver } from "./src/websocket/over.ts";
+export { TextBytes } from "./src/websocket/text_bytes.ts";
 export {
   type CheckOrigin,
   type OnOpen,
@@ -136,6 +137,7 @@ export type {
   OutgoingMessage,
   PendingWebSocket,
   Role,
+  TextForm,
   WebSocketHandshakeOptions,
   WebSocketOptions,
   WebSocketState,

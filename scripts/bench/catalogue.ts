@@ -71,6 +71,7 @@ const proxies: readonly Contender[] = [
   { title: "node:http, pipe()", start: "proxy.nodeHttp", ours: false, preface: "connect" },
 ];
 const wsText: Contender = { title: "ws, text as a string", start: "web_socket.wsText", ours: false };
+const textBytes: Contender = { title: "read and write, text as bytes", start: "web_socket.channelBytes", ours: true };
 const rawFrames: Contender = { title: "raw socket, frames of the same length", start: "raw.frames", ours: false };
 const rawHello: Contender = { title: "raw socket, fixed answer", start: "raw.fixedAnswer", ours: false };
 
@@ -199,6 +200,7 @@ function messageEchoes(
   return messageSizes.filter(([, bytes]) => (!deflate && kind !== "unicode") || bytes >= 1024).map(([size, bytes]) => {
     const messages: LoadPlan = { type: "messages", bytes, inFlight: 1, ...plan };
     const contenders = webSocketEchoers(runtime, deflate);
+    if (!deflate && kind !== "binary") contenders.push(textBytes);
     if (!deflate && kind === "text") contenders.push(rawFrames);
     if (!deflate && kind !== "binary" && isNode(runtime)) contenders.push(wsText);
     return served(name, `WebSocket echo, ${size} of ${how}`, messages, contenders);

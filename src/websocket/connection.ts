@@ -112,7 +112,7 @@ export class WebSocketConnection implements AsyncDisposable {
       onFailure: (error) => this.#closing.lose(error),
     });
     const sender = this.#sender = new MessageSender(machine, outlet, compression);
-    const receiver = this.#receiver = new MessageReceiver(machine, wire, inflation, this.#received());
+    const receiver = this.#receiver = new MessageReceiver(machine, wire, inflation, this.#received(), settings.text);
     this.#closing = new CloseHandshake({
       role,
       settings,
@@ -188,7 +188,7 @@ export class WebSocketConnection implements AsyncDisposable {
   /**
    * Waits for the next message.
    *
-   * @returns Text, or bytes that are the caller's; `null` when the peer has closed, and ever after.
+   * @returns Text, or bytes that are the caller's, which are a `TextBytes` if text was asked for as bytes; `null` when the peer has closed, and ever after.
    * @throws {StateError} `busy`: another call is waiting.
    * @throws {WebSocketProtocolError} The peer broke the protocol.
    * @throws {TransportError} The connection was lost.
@@ -286,8 +286,8 @@ export class WebSocketConnection implements AsyncDisposable {
 /** What a Ping carries whose Pong is not waited for. */
 const UNASKED = new Uint8Array(0);
 
-function machineFor({ role, settings: { maxMessageBytes }, deflate }: WebSocketAgreement): WebSocketMachine {
-  const common = { maxMessageBytes, mayCompress: deflate !== null, answersClose: false, codec };
+function machineFor({ role, settings: { maxMessageBytes, text }, deflate }: WebSocketAgreement): WebSocketMachine {
+  const common = { maxMessageBytes, text, mayCompress: deflate !== null, answersClose: false, codec };
   return new WebSocketMachine(role === "client" ? { ...common, role, maskingKey } : { ...common, role });
 }
 

@@ -9,7 +9,7 @@ import { unattended } from "../duplex/deferred.ts";
 import { StateError } from "../errors/state_error.ts";
 import { MessageQueue } from "./message_queue.ts";
 
-/** A message: text, or bytes that are the receiver's. */
+/** A message: text, or bytes that are the receiver's; of the class `TextBytes` if they are text that was asked for as bytes. */
 export type Message = string | Uint8Array;
 
 /** What is behind the last message. */

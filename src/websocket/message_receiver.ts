@@ -11,10 +11,11 @@ import type { Wire } from "../duplex/wire.ts";
 import { codec } from "./coding.ts";
 import type { Inflation } from "./compression.ts";
 import { badUtf8 } from "./machine/text_gatherer.ts";
-import type { MessageKind, WebSocketEvent } from "./machine/web_socket_event.ts";
+import type { MessageKind, TextForm, WebSocketEvent } from "./machine/web_socket_event.ts";
 import type { WebSocketMachine } from "./machine/web_socket_machine.ts";
 import { type Message, MessageInbox, type Outcome } from "./message_inbox.ts";
 import { nextTurn } from "./platform.ts";
+import { type TextBytes, textBytes } from "./text_bytes.ts";
 
 /** What the receiver of messages tells its owner. */
 export interface ReceiverEvents {
@@ -52,6 +53,7 @@ export class MessageReceiver implements ChunkTaker {
   readonly #wire: Wire;
   readonly #inflation: Inflation | null;
   readonly #events: ReceiverEvents;
+  readonly #text: TextForm;
   readonly #inbox: MessageInbox = new MessageInbox();
   #stage: Stage = "room";
   /** The way past promises. An `Upgraded` has none before its first bytes were read. */
@@ -71,8 +73,16 @@ export class MessageReceiver implements ChunkTaker {
    * @param wire Gives bytes.
    * @param inflation Inflates messages; `null` for none.
    * @param events Is told the rest.
+   * @param text As what the machine gives text, and what was inflated is to be given.
    */
-  constructor(machine: WebSocketMachine, wire: Wire, inflation: Inflation | null, events: ReceiverEvents) {
+  constructor(
+    machine: WebSocketMachine,
+    wire: Wire,
+    inflation: Inflation | null,
+    events: ReceiverEvents,
+    text: TextForm = "string",
+  ) {
+    this.#text = text;
     this.#machine = machine;
     this.#wire = wire;
     this.#inflation = inflation;
@@ -154,6 +164,7 @@ export class MessageReceiver implements ChunkTaker {
       if (event.type === "text") this.#inbox.add(event.text);
       else if (event.type === "binary") this.#inbox.add(event.bytes);
       else if (event.type === "need-data") this.#readMore();
+      else if (event.type === "text-bytes") this.#inbox.add(textBytes(event.bytes));
       else if (event.type === "compressed") this.#inflate(event.kind, event.bytes);
       else if (event.type === "end") this.#left();
       else if (event.type === "close") this.#behindAnswer(() => this.#events.onControl(event));
@@ -190,13 +201,15 @@ export class MessageReceiver implements ChunkTaker {
   }
 
   #inflate(kind: MessageKind, bytes: Uint8Array): void {
-    const inflated = this.#inflation!.inflate(kind, bytes);
+    const textAsBytes = kind === "text" && this.#text === "bytes";
+    const inflated = this.#inflation!.inflate(textAsBytes ? "binary" : kind, bytes);
     if (!(inflated instanceof Promise)) {
       this.#spentBytes += bytes.length * COMPRESSED_BYTE_COSTS + inflated.length;
-      return this.#inbox.add(inflatedMessage(kind, inflated));
+      return this.#inbox.add(textAsBytes ? checkedText(inflated.slice()) : inflatedMessage(kind, inflated));
     }
     this.#stage = "inflation";
-    inflated.then((message) => {
+    const whole = textAsBytes ? inflated.then((text) => checkedText(text as Uint8Array)) : inflated;
+    whole.then((message) => {
       if (this.#stage === "inflation") this.#inbox.add(message);
       this.#goOn("inflation");
     }, (error) => {
@@ -260,6 +273,11 @@ export class MessageReceiver implements ChunkTaker {
     this.#stage = "over";
     this.#events.onFailure(error);
   }
+}
+
+function checkedText(bytes: Uint8Array): TextBytes {
+  if (!codec.isText(bytes)) throw badUtf8();
+  return textBytes(bytes);
 }
 
 /** What was inflated is still in memory that others use. */

@@ -30,6 +30,7 @@ export type { WebSocketHandshakeOptions } from "./client_handshake.ts";
 export type { WebSocketOptions } from "./options.ts";
 export { type OverOptions, webSocketOver } from "./over.ts";
 export type { PendingWebSocket } from "./pending.ts";
+export { TextBytes } from "./text_bytes.ts";
 export {
   type CheckOrigin,
   type OnOpen,

@@ -7,7 +7,8 @@
 import { checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { type Clock, systemClock } from "../duplex/clock.ts";
 import { checkClock, type Settings } from "../http1/options.ts";
-import { DEFAULT_MAX_MESSAGE_BYTES } from "./machine/web_socket_machine.ts";
+import type { TextForm } from "./machine/web_socket_event.ts";
+import { checkTextForm, DEFAULT_MAX_MESSAGE_BYTES } from "./machine/web_socket_machine.ts";
 
 /** Options of either role. All time limits are in milliseconds; 0 switches one off. */
 export interface WebSocketOptions {
@@ -21,6 +22,11 @@ export interface WebSocketOptions {
   readonly idleTimeoutMs?: number | undefined;
   /** How long the peer may take to answer our Close frame. 10,000, as Chromium. */
   readonly closeTimeoutMs?: number | undefined;
+  /**
+   * As what text messages are received: `"string"`; or `"bytes"`, a `TextBytes`, whose bytes were checked to be UTF-8, when all of
+   * them have come. To pass long messages on costs less that way. `"string"`.
+   */
+  readonly text?: TextForm | undefined;
   /** The source of time. The platform's by default. */
   readonly clock?: Clock | undefined;
 }
@@ -34,6 +40,7 @@ export const WEB_SOCKET: Kinds<WebSocketOptions> = {
   pingIntervalMs: "number",
   idleTimeoutMs: "number",
   closeTimeoutMs: "number",
+  text: checkTextForm,
   clock: checkClock,
 };
 
@@ -50,6 +57,7 @@ export function webSocketSettings(options: WebSocketOptions): WebSocketSettings 
     pingIntervalMs: options.pingIntervalMs ?? 0,
     idleTimeoutMs: options.idleTimeoutMs ?? 0,
     closeTimeoutMs: options.closeTimeoutMs ?? 10_000,
+    text: options.text ?? "string",
     clock: options.clock ?? systemClock,
   };
 }

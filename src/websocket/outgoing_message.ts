@@ -6,6 +6,7 @@
 
 import { checkNotShared, checkObject, checkOneOf, isBytes, wrongType } from "../bytes/arguments.ts";
 import type { MessageKind } from "./machine/web_socket_event.ts";
+import { TextBytes } from "./text_bytes.ts";
 
 /** A message that can be sent at once. */
 export type OutgoingMessage = string | ArrayBuffer | ArrayBufferView;
@@ -31,7 +32,7 @@ export function kindOf(message: unknown, options?: MessageOptions): MessageKind 
       return options.kind;
     }
   }
-  return typeof message === "string" ? "text" : "binary";
+  return typeof message === "string" || message instanceof TextBytes ? "text" : "binary";
 }
 
 /**

@@ -14,6 +14,7 @@ import type { WebSocketConnection } from "./connection.ts";
 import { EventSender, isBlob } from "./event_sender.ts";
 import type { Message } from "./message_inbox.ts";
 import { neverOpen, type PendingWebSocket } from "./pending.ts";
+import { TextBytes } from "./text_bytes.ts";
 import {
   closeEvent,
   errorEvent,
@@ -231,7 +232,8 @@ export class WebSocket extends EventTarget {
   }
 
   #deliver(message: Message): void {
-    const data = typeof message === "string" ? message : this.#wrapped(message);
+    const isText = typeof message === "string" || message instanceof TextBytes;
+    const data = isText ? String(message) : this.#wrapped(message);
     this.dispatchEvent(messageEvent(data, this.#origin));
   }
 

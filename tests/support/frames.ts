@@ -196,6 +196,8 @@ export function eventText(event: WebSocketEvent): string {
       return `text ${event.text.length > 200 ? hex(bytesOf(event.text)) : JSON.stringify(event.text)}`;
     case "binary":
       return `binary ${hex(event.bytes)}`.trimEnd();
+    case "text-bytes":
+      return `text-bytes ${hex(event.bytes)}`.trimEnd();
     case "compressed":
       return `compressed ${event.kind} ${hex(event.bytes)}`.trimEnd();
     case "ping":

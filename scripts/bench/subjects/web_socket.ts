@@ -18,15 +18,21 @@ const MAX_MESSAGE_BYTES = 16 << 20;
 
 /** Ours, with `read()` and `write()`. */
 export const channel = (): Promise<number> => ours(false, echo);
-/** The same, compressed. */
+/** The same with text as bytes, which `ws` gives. */
+export const channelBytes = (): Promise<number> => ours(false, echo, "bytes");
+/** The first one, compressed. */
 export const channelDeflate = (): Promise<number> => ours(true, echo);
 
 /** Ours, with `readable` and `writable`. */
 export const streams = (): Promise<number> => ours(false, ({ readable, writable }) => readable.pipeTo(writable));
 
-async function ours(deflate: boolean, speak: (socket: WebSocketConnection) => Promise<void>): Promise<number> {
+async function ours(
+  deflate: boolean,
+  speak: (socket: WebSocketConnection) => Promise<void>,
+  text: "string" | "bytes" = "string",
+): Promise<number> {
   const { listening } = serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
-    const { response, socket } = upgradeWebSocket(request, { deflate });
+    const { response, socket } = upgradeWebSocket(request, { deflate, text });
     socket.opened.then(speak).catch(() => {});
     return response;
   });

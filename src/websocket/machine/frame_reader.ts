@@ -13,7 +13,7 @@ import { CLOSE, CONTINUATION, type FrameHeader, type FrameRules, PONG, readFrame
 import { maskInto, scratch } from "./mask.ts";
 import { MessageAssembler } from "./message_assembler.ts";
 import { badUtf8 } from "./text_gatherer.ts";
-import type { WebSocketEvent } from "./web_socket_event.ts";
+import type { TextForm, WebSocketEvent } from "./web_socket_event.ts";
 
 /** Compressing may make a message longer: by an eighth with fixed codes (RFC 1951 §3.2.6), as zlib-ng does, and for each flush. */
 export const MAX_COMPRESSED_GROWTH = 2;
@@ -26,6 +26,7 @@ export class FrameReader {
   readonly in: ReceiveBuffer = new ReceiveBuffer();
   readonly #codec: WebSocketCodec;
   readonly #rules: FrameRules;
+  readonly #textForm: TextForm;
   readonly #maxMessageBytes: number;
   /** Made for the first message that is not understood at once. */
   #assembler: MessageAssembler | null = null;
@@ -39,8 +40,10 @@ export class FrameReader {
    * @param codec Reads and checks text, and makes memory for messages.
    * @param rules Which frames are in order.
    * @param maxMessageBytes How long a message may be.
+   * @param text As what it is given.
    */
-  constructor(codec: WebSocketCodec, rules: FrameRules, maxMessageBytes: number) {
+  constructor(codec: WebSocketCodec, rules: FrameRules, maxMessageBytes: number, text: TextForm) {
+    this.#textForm = text;
     this.#codec = codec;
     this.#rules = rules;
     this.#maxMessageBytes = maxMessageBytes;
@@ -96,11 +99,11 @@ export class FrameReader {
   #data(): WebSocketEvent | null {
     const frame = this.#frame;
     const { bytes, start, end } = this.in;
-    const short = frame.length <= scratch.length && end - start >= frame.length;
+    const short = frame.length <= scratch.length && end - start >= frame.length && this.#textForm === "string";
     if (short && !this.#under && frame.fin && frame.opcode === TEXT && !frame.compressed) {
       return this.#shortcut();
     }
-    const assembler = this.#assembler ??= new MessageAssembler(this.#codec);
+    const assembler = this.#assembler ??= new MessageAssembler(this.#codec, this.#textForm);
     if (frame.opcode !== CONTINUATION && assembler.kind === null) {
       assembler.begin(frame.opcode === TEXT ? "text" : "binary", frame.compressed);
     }

@@ -9,22 +9,24 @@
 
 import { BytesGatherer } from "./bytes_gatherer.ts";
 import type { WebSocketCodec } from "./codec.ts";
-import { TextGatherer } from "./text_gatherer.ts";
-import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
+import { badUtf8, TextGatherer } from "./text_gatherer.ts";
+import type { MessageKind, TextForm, WebSocketEvent } from "./web_socket_event.ts";
 
 /** Assembles one message after the other. */
 export class MessageAssembler {
   readonly #codec: WebSocketCodec;
+  readonly #text: TextForm;
   /** Made for the first message of the kind. */
   #bytes: BytesGatherer | null = null;
-  #text: TextGatherer | null = null;
+  #characters: TextGatherer | null = null;
   #kind: MessageKind | null = null;
   #compressed = false;
   #length = 0;
 
   /** Has no message yet. */
-  constructor(codec: WebSocketCodec) {
+  constructor(codec: WebSocketCodec, text: TextForm) {
     this.#codec = codec;
+    this.#text = text;
   }
 
   /** What the message is made of; `null` while there is none. */
@@ -70,9 +72,9 @@ export class MessageAssembler {
     last = true,
   ): void {
     this.#length += length;
-    if (this.#kind === "text" && !this.#compressed) {
-      this.#text ??= new TextGatherer(this.#codec);
-      this.#text.add(bytes, start, length, key, phase, rest);
+    if (this.#kind === "text" && !this.#compressed && this.#text === "string") {
+      this.#characters ??= new TextGatherer(this.#codec);
+      this.#characters.add(bytes, start, length, key, phase, rest);
     } else {
       this.#bytes ??= new BytesGatherer(this.#codec.allocate);
       this.#bytes.add(bytes, start, length, key, phase, rest, last);
@@ -83,7 +85,7 @@ export class MessageAssembler {
    * Ends the message.
    *
    * @returns The message, which is the caller's.
-   * @throws {WebSocketProtocolError} `bad-utf8`: the last character is not complete.
+   * @throws {WebSocketProtocolError} `bad-utf8`: the last character is not complete, or text that is given as bytes is none.
    */
   finish(): WebSocketEvent {
     const kind = this.#kind!;
@@ -91,6 +93,9 @@ export class MessageAssembler {
     this.#length = 0;
     if (this.#compressed) return { type: "compressed", kind, bytes: this.#bytes!.finish() };
     if (kind === "binary") return { type: "binary", bytes: this.#bytes!.finish() };
-    return { type: "text", text: this.#text!.finish() };
+    if (this.#text === "string") return { type: "text", text: this.#characters!.finish() };
+    const bytes = this.#bytes!.finish();
+    if (!this.#codec.isText(bytes)) throw badUtf8();
+    return { type: "text-bytes", bytes };
   }
 }

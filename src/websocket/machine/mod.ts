@@ -27,7 +27,7 @@ export {
   deflateOffer,
   type DeflateOptions,
 } from "./permessage_deflate.ts";
-export type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
+export type { MessageKind, TextForm, WebSocketEvent } from "./web_socket_event.ts";
 export {
   type ClientWebSocketMachineOptions,
   DEFAULT_MAX_MESSAGE_BYTES,

@@ -17,7 +17,7 @@ import { checkCodec, codecOf, type WebSocketCodec } from "./codec.ts";
 import { BINARY, CLOSE, CONTINUATION, MAX_CONTROL_BYTES, PING, PONG, ROLES, TEXT } from "./frame.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { FrameWriter } from "./frame_writer.ts";
-import type { MessageKind, WebSocketEvent } from "./web_socket_event.ts";
+import type { MessageKind, TextForm, WebSocketEvent } from "./web_socket_event.ts";
 
 /** What a machine can be told, on either end. */
 export interface WebSocketMachineLimits {
@@ -30,6 +30,8 @@ export interface WebSocketMachineLimits {
    * is under way (RFC 6455 §5.5.1).
    */
   readonly answersClose?: boolean | undefined;
+  /** `"bytes"` gives text as bytes that were checked to be UTF-8, when all of them have come. `"string"` by default. */
+  readonly text?: TextForm | undefined;
   /** What the platform does faster. Plain code by default, and for each function that is left out. */
   readonly codec?: Partial<WebSocketCodec> | undefined;
 }
@@ -59,8 +61,18 @@ const OPTIONS: Kinds<WebSocketMachineOptions> = {
   maxMessageBytes: "number",
   mayCompress: "boolean",
   answersClose: "boolean",
+  text: checkTextForm,
   codec: checkCodec,
 };
+
+/**
+ * Refuses what is no form of text.
+ *
+ * @throws {TypeError} It is neither `"string"` nor `"bytes"`.
+ */
+export function checkTextForm(value: unknown, name: string): void {
+  checkOneOf(value, name, ["string", "bytes"]);
+}
 
 /** 16 MiB, as tungstenite's longest frame; `ws` takes 100 MiB. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 16_777_216;
@@ -113,7 +125,7 @@ export class WebSocketMachine {
     if (role === "client") checkFunction(maskingKey, "options.maskingKey");
     const codec = codecOf(options.codec);
     this.#answersClose = options.answersClose ?? true;
-    this.#reader = new FrameReader(codec, { role, mayCompress }, maxMessageBytes);
+    this.#reader = new FrameReader(codec, { role, mayCompress }, maxMessageBytes, options.text ?? "string");
     this.#writer = new FrameWriter(codec, maskingKey ?? null);
   }
 
