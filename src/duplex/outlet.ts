@@ -30,8 +30,11 @@ export interface OutletLimits {
 export class Outlet {
   readonly #machine: SendingMachine;
   readonly #wire: Wire;
-  readonly #timeoutMs: number;
-  readonly #deadline: Deadline;
+  readonly #limits: OutletLimits;
+  /** Made when the peer does not take something on the spot. */
+  #deadline: Deadline | null = null;
+  #onExpired: (() => void) | null = null;
+  #stopped = false;
   readonly #expired: (error: TransportError) => void;
   #unwritten = 0;
   #broken = false;
@@ -47,8 +50,7 @@ export class Outlet {
   constructor(machine: SendingMachine, wire: Wire, limits: OutletLimits, expired: (error: TransportError) => void) {
     this.#machine = machine;
     this.#wire = wire;
-    this.#timeoutMs = limits.writeTimeoutMs;
-    this.#deadline = new Deadline(limits.clock);
+    this.#limits = limits;
     this.#expired = expired;
   }
 
@@ -78,19 +80,21 @@ export class Outlet {
 
   /** Leaves no timer behind until something is sent again. */
   rest(): void {
-    this.#deadline.rest();
+    this.#deadline?.rest();
   }
 
   /** No time limit counts any more. */
   stop(): void {
-    this.#deadline.stop();
+    this.#stopped = true;
+    this.#deadline?.stop();
   }
 
   /** The peer has taken something: the time limit begins anew. */
-  readonly #onProgress = (): void => this.#deadline.set(this.#timeoutMs, this.#onExpired);
-
-  readonly #onExpired = (): void => {
-    this.#expired(new TransportError("timeout", "The peer did not take our bytes in time"));
+  readonly #onProgress = (): void => {
+    if (this.#stopped) return;
+    this.#deadline ??= new Deadline(this.#limits.clock);
+    this.#onExpired ??= () => this.#expired(new TransportError("timeout", "The peer did not take our bytes in time"));
+    this.#deadline.set(this.#limits.writeTimeoutMs, this.#onExpired);
   };
 
   async #awaitWritten(written: Promise<void>): Promise<void> {
@@ -102,7 +106,7 @@ export class Outlet {
       this.#broken = true;
       throw error;
     } finally {
-      if (--this.#unwritten === 0) this.#deadline.clear();
+      if (--this.#unwritten === 0) this.#deadline?.clear();
     }
     if (this.#unwritten === 0 && !this.#broken) this.#machine.recycle(this.#wire.returnsMemory);
   }

@@ -25,8 +25,8 @@ const NO_BODY: SortedBody = { type: "none" };
 export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
   /** Limits the wait for a head, and then the wait for the handler. */
   readonly deadline: Deadline;
-  /** Limits the waits within a body. */
-  readonly bodyDeadline: Deadline;
+  #bodyDeadline: Deadline | null = null;
+  #stopped = false;
   #vigil: Vigil | null = null;
 
   /**
@@ -39,7 +39,15 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
   constructor(io: DuplexLike, settings: ServerSettings, close: (why: Closed, waited: boolean) => void) {
     super(io, new ServerMachine(settings), settings, "new", { closedError, close });
     this.deadline = new Deadline(settings.clock);
-    this.bodyDeadline = new Deadline(settings.clock);
+  }
+
+  /** Limits the waits within a body. Made when there is one. */
+  get bodyDeadline(): Deadline {
+    if (this.#bodyDeadline === null) {
+      this.#bodyDeadline = new Deadline(this.settings.clock);
+      if (this.#stopped) this.#bodyDeadline.stop();
+    }
+    return this.#bodyDeadline;
   }
 
   /** Watches for a client that leaves. Made when an answer is waited for first. */
@@ -50,7 +58,8 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
   /** No time limit counts any more, and nothing is watched. */
   stop(): void {
     this.deadline.stop();
-    this.bodyDeadline.stop();
+    this.#stopped = true;
+    this.#bodyDeadline?.stop();
     this.outlet.stop();
     this.#vigil?.stop();
   }

@@ -12,19 +12,18 @@ import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { Field } from "../semantics/fields.ts";
-import type { Proposal } from "../semantics/switching.ts";
 import { BodySender, sendWhole } from "./body_sender.ts";
+import { ClientWatch, type Watched } from "./client_watch.ts";
 import { departed, isDeparture, statusOf } from "./failure.ts";
 import { IncomingRequest, type RequestExchange } from "./incoming.ts";
 import { bodyTruncated, IncomingBody } from "./incoming_body.ts";
 import type { RequestEvent, ResponseOutcome } from "./machine/server_machine.ts";
 import { discardBody, sortBody, type SortedBody } from "./outgoing_body.ts";
 import type { OutgoingResponse } from "./outgoing_response.ts";
-import { type RequestBodyOwner, RequestIntake } from "./request_intake.ts";
+import { RequestIntake } from "./request_intake.ts";
 import type { ServerCore } from "./server_core.ts";
 import { switchProtocols } from "./server_switch.ts";
-import { attachUpgrade, PendingUpgrade } from "./upgrade.ts";
-import type { Vigil, VigilOwner } from "./vigil.ts";
+import { pendingOf, type PendingUpgrade } from "./upgrade.ts";
 
 /**
  * Answers a request. What it throws becomes a 500, and closes the connection; the failure of a server behind it that it
@@ -42,16 +41,14 @@ const MAX_GATHERED_BYTES = 65_536;
 const EXPIRED: unique symbol = Symbol("expired");
 
 /** One request and its answer. */
-export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilOwner {
+export class ServerExchange implements RequestExchange, Watched {
   /** The request. */
   readonly request: IncomingRequest;
   readonly #core: ServerCore;
   readonly #intake: RequestIntake | null;
   readonly #pending: PendingUpgrade | null;
-  #controller: AbortController | null = null;
-  #vigil: Vigil | null = null;
+  #client: ClientWatch | null = null;
   #sender: BodySender | null = null;
-  #lost: { readonly error: unknown } | null = null;
   #over = false;
 
   /**
@@ -62,7 +59,7 @@ export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilO
    */
   constructor(core: ServerCore, { head, framing, proposal, expectsContinue }: RequestEvent) {
     this.#core = core;
-    this.#intake = core.machine.requestComplete ? null : new RequestIntake(core, this, expectsContinue);
+    this.#intake = core.machine.requestComplete ? null : new RequestIntake(core, this.#watch, expectsContinue);
     const body = new IncomingBody(framing, this.#intake);
     this.request = new IncomingRequest(head, proposal, body, this);
     this.#pending = pendingOf(this.request, proposal);
@@ -88,13 +85,13 @@ export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilO
     if (this.#over && this.#intake === null && !failed) return;
     const { cause } = this.#core;
     this.#pending?.reject(new UpgradeRejected("canceled", { cause }));
-    this.request.body.fail(this.#lost === null ? bodyTruncated(cause) : this.#lost.error);
-    if (failed) this.#controller?.abort(cause);
+    this.request.body.fail(this.#client?.lostFor?.error ?? bodyTruncated(cause));
+    if (failed) this.#client?.abort(cause);
     this.#sender?.stop(cause);
   }
 
   async #answerLater(answer: Promise<OutgoingResponse>): Promise<Next> {
-    this.#watchIfLong();
+    this.#watch.beginIfLong();
     const limitMs = this.#limitMs;
     try {
       const response = await (limitMs > 0 ? this.#inTime(answer, limitMs) : answer);
@@ -127,9 +124,9 @@ export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilO
   async #expired(answer: Promise<OutgoingResponse>, limitMs: number): Promise<Next> {
     answer.then((late) => discardBody(late.body, null)).catch(() => {});
     if (!this.#core.machine.canRespond) return "last";
-    this.#vigil?.end();
+    this.#client?.end();
     this.#pending?.reject(new UpgradeRejected("timeout", { status: 503 }));
-    this.#controller?.abort(new TransportError("timeout", `The request was not answered within ${limitMs} ms`));
+    this.#client?.abort(new TransportError("timeout", `The request was not answered within ${limitMs} ms`));
     await this.#core.refuse(this.request, 503);
     return "last";
   }
@@ -146,7 +143,7 @@ export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilO
     }
     const body = sortBody(response.body);
     if (this.#pending !== null && machine.switches(response.status)) {
-      this.#vigil?.end();
+      this.#client?.end();
       return this.#switch(response);
     }
     if (this.#intake?.awaitsContinue === true && !machine.requestComplete) machine.disableKeepAlive();
@@ -167,7 +164,7 @@ export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilO
   #sendBody(response: OutgoingResponse, body: SortedBody, wanted: boolean): Next | Promise<Next> {
     const { machine } = this.#core;
     if (wanted && (body.type === "stream" || response.trailers !== undefined)) return this.#stream(response, body);
-    this.#vigil?.end();
+    this.#client?.end();
     if (wanted) {
       sendWhole(machine, body);
     } else {
@@ -180,15 +177,14 @@ export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilO
   /** Sends a body by and by. It ends early, and its source is told so, when the connection ends. */
   async #stream(response: OutgoingResponse, body: SortedBody): Promise<Next> {
     const core = this.#core;
-    this.#watchIfLong();
-    const vigil = this.#vigil;
+    this.#watch.beginIfLong();
     const sender = this.#sender = new BodySender(core.machine, core.outlet, body, response.trailers);
     try {
-      if (!await sender.send(vigil === null ? null : () => vigil.stir())) throw core.cause;
+      if (!await sender.send(() => this.#client!.stir())) throw core.cause;
     } catch (error) {
       return await this.#cutShort(error);
     } finally {
-      this.#vigil?.end();
+      this.#client?.end();
     }
     return await this.#finish();
   }
@@ -198,7 +194,7 @@ export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilO
     const core = this.#core;
     core.report(core.outlet.broken ? departed(error) : error);
     core.end({ reason: "error", error });
-    this.#controller?.abort(error);
+    this.#client?.abort(error);
     const flushed = core.outlet.flush();
     if (flushed !== undefined) await flushed.catch(() => {});
     return "last";
@@ -247,13 +243,13 @@ export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilO
   /** What the handler threw, or a response that cannot be sent. */
   #failed(error: unknown): Next | Promise<Next> {
     const core = this.#core;
-    this.#vigil?.end();
+    this.#client?.end();
     core.report(error);
     if (core.why !== null) return "last";
     const status = statusOf(this.#intake?.error ?? error);
     const bodied = error instanceof StateError && error.code === "upgrade-body";
     this.#pending?.reject(new UpgradeRejected(bodied ? "upgrade-body" : "canceled", { status, cause: error }));
-    this.#controller?.abort(error);
+    this.#client?.abort(error);
     core.end({ reason: "error", error });
     // A client that has ended its side made the handler stop: there is nothing to tell it.
     const gone = isDeparture(error) && !(error instanceof ProtocolError);
@@ -277,77 +273,25 @@ export class ServerExchange implements RequestExchange, RequestBodyOwner, VigilO
     await outlet.flush();
   }
 
-  /** See {@linkcode RequestExchange}. Behind a request that may switch the watch begins when the answer takes long. */
+  /** See {@linkcode RequestExchange}. */
   watch(controller: AbortController): void {
-    if (this.#over) return;
-    const { machine, why, over } = this.#core;
-    if (why?.reason === "error") return controller.abort(why.error);
-    this.#controller = controller;
-    const answering = machine.canRespond || machine.responding;
-    if (over || !answering || this.undecided || !machine.requestComplete) return;
-    this.#vigil = this.#core.vigil;
-    this.#vigil.begin(this);
+    this.#watch.signal(controller);
   }
 
-  #watchIfLong(): void {
-    if (this.#core.over) return;
-    this.#vigil = this.#core.vigil;
-    this.#vigil.beginLater(this);
+  /** Who is told when the client leaves. Made when the first is to be told: most exchanges are over at once. */
+  get #watch(): ClientWatch {
+    return this.#client ??= new ClientWatch(this.#core, this);
   }
 
-  /** See {@linkcode VigilOwner}. */
+  /** See {@linkcode Watched}. */
   get undecided(): boolean {
     return this.#pending !== null && this.#core.machine.canRespond;
   }
 
-  /** See {@linkcode RequestBodyOwner}. */
-  stir(): void {
-    this.#vigil?.stir();
+  /** See {@linkcode Watched}. */
+  get over(): boolean {
+    return this.#over;
   }
-
-  /** See {@linkcode RequestBodyOwner}. A request that is complete can be watched better; one that never is is aborted. */
-  bodyOver(error: unknown): void {
-    if (error === null) {
-      this.#vigil?.requestCompleted();
-      if (this.#controller !== null) this.watch(this.#controller);
-    } else if (error instanceof ProtocolError) {
-      if (error.code === "truncated") departed(error);
-      this.#controller?.abort(error);
-    } else {
-      this.lost(error);
-    }
-  }
-
-  /** See {@linkcode RequestBodyOwner}. */
-  tooSlow(error: TransportError): void {
-    this.#core.refuseAndClose(this.request, 408, error);
-  }
-
-  /** See {@linkcode VigilOwner}. */
-  ended(error: TransportError): void {
-    this.#controller?.abort(departed(error));
-  }
-
-  /** See {@linkcode VigilOwner}. What the handler answers later is discarded. */
-  overdue(error: unknown): void {
-    if (this.#core.why === null) this.#core.close({ reason: "error", error: departed(error) });
-  }
-
-  /** See {@linkcode VigilOwner}. A body that is cut short fails with the first of these errors. */
-  lost(error: unknown): void {
-    this.#lost ??= { error: departed(error) };
-    this.overdue(error);
-  }
-}
-
-/** The upgrade that a request may come to, or `null` if it proposes none. */
-function pendingOf(request: IncomingRequest, proposal: Proposal): PendingUpgrade | null {
-  if (proposal.type === "none" && proposal.why === "not-requested") return null;
-  const pending = new PendingUpgrade();
-  attachUpgrade(request, pending);
-  if (proposal.type !== "none") return pending;
-  pending.reject(new UpgradeRejected(proposal.why));
-  return null;
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

@@ -7,6 +7,7 @@
 
 import { checkObject } from "../bytes/arguments.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
+import type { Proposal } from "../semantics/switching.ts";
 import { cancelOwned, type Owned } from "./owned.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import { messageOf } from "./stand_in.ts";
@@ -120,6 +121,16 @@ interface Upgradable {
 /** Ties a pending upgrade to the message that people will ask with. */
 export function attachUpgrade(message: object, pending: PendingUpgrade): void {
   (message as Upgradable)[pendingKey] = pending;
+}
+
+/** The upgrade that a request may come to, or `null` if it proposes none. */
+export function pendingOf(request: object, proposal: Proposal): PendingUpgrade | null {
+  if (proposal.type === "none" && proposal.why === "not-requested") return null;
+  const pending = new PendingUpgrade();
+  attachUpgrade(request, pending);
+  if (proposal.type !== "none") return pending;
+  pending.reject(new UpgradeRejected(proposal.why));
+  return null;
 }
 
 /** The pending upgrade of a message. */

@@ -125,7 +125,9 @@ function acceptedSocket(handle: object, { noDelay, keepAlive }: AcceptOptions): 
 }
 
 function marked(socket: net.Socket): LendingSocket {
-  return Object.assign(socket, { [READER]: null });
+  const lending = socket as LendingSocket;
+  lending[READER] = null;
+  return lending;
 }
 
 /**

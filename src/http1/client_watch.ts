@@ -1,0 +1,122 @@
+/**
+ * Who is told when the client of an exchange leaves: `request.signal`, the readers of the body, the connection.
+ * `server_exchange.ts` makes one when the first of them is to be told; `vigil.ts` notices it, `request_intake.ts` as well.
+ *
+ * @module
+ */
+
+import { ProtocolError } from "../errors/protocol_error.ts";
+import type { TransportError } from "../errors/transport_error.ts";
+import { departed } from "./failure.ts";
+import type { IncomingRequest } from "./incoming.ts";
+import type { RequestBodyOwner } from "./request_intake.ts";
+import type { ServerCore } from "./server_core.ts";
+import type { Vigil, VigilOwner } from "./vigil.ts";
+
+/** The exchange. */
+export interface Watched {
+  /** Its request. */
+  readonly request: IncomingRequest;
+  /** Whether it may still lead to a switch. */
+  readonly undecided: boolean;
+  /** Whether it was answered. */
+  readonly over: boolean;
+}
+
+/** Tells of a client that leaves. */
+export class ClientWatch implements RequestBodyOwner, VigilOwner {
+  readonly #core: ServerCore;
+  readonly #exchange: Watched;
+  #controller: AbortController | null = null;
+  #vigil: Vigil | null = null;
+  #lostFor: { readonly error: unknown } | null = null;
+
+  /**
+   * Watches nothing yet.
+   *
+   * @param core The connection.
+   * @param exchange The exchange.
+   */
+  constructor(core: ServerCore, exchange: Watched) {
+    this.#core = core;
+    this.#exchange = exchange;
+  }
+
+  /** Why the client is lost, once it is. */
+  get lostFor(): { readonly error: unknown } | null {
+    return this.#lostFor;
+  }
+
+  /** The handler wants to know. Behind a request that may switch the watch begins when the answer takes long. */
+  signal(controller: AbortController): void {
+    if (this.#exchange.over) return;
+    const { machine, why, over } = this.#core;
+    if (why?.reason === "error") return controller.abort(why.error);
+    this.#controller = controller;
+    const answering = machine.canRespond || machine.responding;
+    if (over || !answering || this.undecided || !machine.requestComplete) return;
+    this.#vigil = this.#core.vigil;
+    this.#vigil.begin(this);
+  }
+
+  /** The answer is waited for, or goes out by and by. */
+  beginIfLong(): void {
+    if (this.#core.over) return;
+    this.#vigil = this.#core.vigil;
+    this.#vigil.beginLater(this);
+  }
+
+  /** The answer is decided, or has gone out. */
+  end(): void {
+    this.#vigil?.end();
+  }
+
+  /** Tells the handler. */
+  abort(reason: unknown): void {
+    this.#controller?.abort(reason);
+  }
+
+  /** See {@linkcode VigilOwner}. */
+  get undecided(): boolean {
+    return this.#exchange.undecided;
+  }
+
+  /** See {@linkcode RequestBodyOwner}. */
+  stir(): void {
+    this.#vigil?.stir();
+  }
+
+  /** See {@linkcode RequestBodyOwner}. A request that is complete can be watched better; one that never is is aborted. */
+  bodyOver(error: unknown): void {
+    if (error === null) {
+      this.#vigil?.requestCompleted();
+      if (this.#controller !== null) this.signal(this.#controller);
+    } else if (error instanceof ProtocolError) {
+      if (error.code === "truncated") departed(error);
+      this.abort(error);
+    } else {
+      this.lost(error);
+    }
+  }
+
+  /** See {@linkcode RequestBodyOwner}. */
+  tooSlow(error: TransportError): void {
+    this.#core.refuseAndClose(this.#exchange.request, 408, error);
+  }
+
+  /** See {@linkcode VigilOwner}. */
+  ended(error: TransportError): void {
+    this.abort(departed(error));
+  }
+
+  /** See {@linkcode VigilOwner}. What the handler answers later is discarded. */
+  overdue(error: unknown): void {
+    if (this.#core.why === null) this.#core.close({ reason: "error", error: departed(error) });
+  }
+
+  /** See {@linkcode VigilOwner}. A body that is cut short fails with the first of these errors. */
+  lost(error: unknown): void {
+    this.#lostFor ??= { error: departed(error) };
+    this.overdue(error);
+  }
+}
