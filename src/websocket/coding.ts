@@ -5,9 +5,9 @@
  * @module
  */
 
-import type { WebSocketCodec } from "./machine/codec.ts";
+import { TEXT_PIECE_BYTES, type WebSocketCodec } from "./machine/codec.ts";
 import { utf8Length } from "./machine/utf8.ts";
-import { bufferModule } from "./platform.ts";
+import { bufferModule, textPieceBytes } from "./platform.ts";
 
 const native = bufferModule();
 
@@ -70,4 +70,11 @@ export function allocate(bytes: number): Uint8Array {
 }
 
 /** All of it, for machines. */
-export const codec: WebSocketCodec = { readText, isText, textLength, encodeText, allocate };
+export const codec: WebSocketCodec = {
+  readText,
+  isText,
+  textLength,
+  encodeText,
+  allocate,
+  textPieceBytes: textPieceBytes ?? TEXT_PIECE_BYTES,
+};

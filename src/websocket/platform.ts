@@ -8,3 +8,4 @@ export { compressor, decompressor, type DeflateCodec, type Pieces } from "../pla
 export { canDeflate, prepareDeflate } from "../platform/zlib.ts";
 export { nextTurn } from "../platform/turns.ts";
 export { bufferModule } from "../platform/buffer_module.ts";
+export { textPieceBytes } from "../platform/text_piece.ts";

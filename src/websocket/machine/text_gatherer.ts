@@ -13,14 +13,10 @@ import type { WebSocketCodec } from "./codec.ts";
 import { maskInto } from "./mask.ts";
 import { incompleteTail, Utf8Validator } from "./utf8.ts";
 
-/**
- * A text of more than 64 KiB is read in such pieces, so that it neither takes long nor is in memory twice. 32 KiB: strings of more than 128 KiB
- * get pages of their own from V8, which the system fills with zeros for each of them. To read 1 MiB in pieces of 256 KiB takes Node
- * 20 to 26 up to 20 times as long.
- */
-const PIECE_BYTES = 32_768;
-/** So much is read as it comes: to check it first takes as long, on Deno (2.9). 16 KiB. */
-const READ_AT_ONCE_BYTES = 16_384;
+/** What has come of a piece is read without the rest if it is this part of it: to check it first takes as long, on Deno (2.9). */
+const READ_AT_ONCE_PART = 1 / 2;
+/** How much longer memory becomes at most than what has come, whatever is announced. */
+const GROWTH = 4;
 
 /** Gathers one text after the other. */
 export class TextGatherer {
@@ -50,7 +46,7 @@ export class TextGatherer {
    * @throws {WebSocketProtocolError} `bad-utf8`, at the first byte that cannot be.
    */
   add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
-    const limit = this.#filled + length + rest <= AT_ONCE_BYTES ? AT_ONCE_BYTES : PIECE_BYTES;
+    const limit = this.#filled + length + rest <= AT_ONCE_BYTES ? AT_ONCE_BYTES : this.#codec.textPieceBytes;
     for (let done = 0; done < length;) {
       if (this.#filled >= limit) this.#readPiece();
       const part = Math.min(length - done, limit - this.#filled);
@@ -77,11 +73,12 @@ export class TextGatherer {
     return text;
   }
 
-  /** Memory for what is needed now, and for what is announced: neither is much. */
+  /** Memory for what is needed now, and for what is announced, if that is not much more. */
   #reserve(needed: number, announced: number): void {
     const { length } = this.#memory;
     if (needed <= length) return;
-    const grown = takeMemory(Math.max(announced, Math.min(length * 2, AT_ONCE_BYTES)), this.#codec.allocate);
+    const wanted = Math.max(needed, Math.min(announced, Math.max(AT_ONCE_BYTES, needed * GROWTH)));
+    const grown = takeMemory(Math.max(wanted, Math.min(length * 2, AT_ONCE_BYTES)), this.#codec.allocate);
     grown.set(this.#memory.subarray(0, this.#filled));
     giveMemory(this.#memory);
     this.#memory = grown;
@@ -95,7 +92,7 @@ export class TextGatherer {
     if (!this.#cut.accepts(memory, complete, this.#filled)) throw badUtf8();
     const unchecked = memory.subarray(this.#checked, complete);
     this.#checked = complete;
-    if (unchecked.length >= READ_AT_ONCE_BYTES) this.#readPiece();
+    if (unchecked.length >= this.#codec.textPieceBytes * READ_AT_ONCE_PART) this.#readPiece();
     else if (unchecked.length > 0 && !this.#codec.isText(unchecked)) throw badUtf8();
   }
 
