@@ -187,6 +187,8 @@ export const webSocketTable: Table = {
       "options.codec.isText",
     ],
   ],
+  TextBytes: "the constructor is that of Uint8Array",
+  "TextBytes.toString": TAKES_NOTHING,
   "WebSocketMachine.receive": [["text", () => machine().receive(wrong("x")), "chunk"]],
   "WebSocketMachine.keepInput": TAKES_NOTHING,
   "WebSocketMachine.receiveEof": TAKES_NOTHING,
