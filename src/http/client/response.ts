@@ -8,6 +8,7 @@
 import { concat } from "../../bytes/concat.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import { type IncomingBody, wholeBody } from "../../http1/incoming_body.ts";
+import { standIn } from "../../http1/stand_in.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 import type { Coding } from "../platform.ts";
 import { trailerHeaders } from "../trailer_headers.ts";
@@ -240,6 +241,6 @@ class LightClientResponse {
   }
 
   static {
-    Object.setPrototypeOf(LightClientResponse.prototype, Response.prototype);
+    standIn(LightClientResponse, Response, { real: (light) => light.#materialize() });
   }
 }
