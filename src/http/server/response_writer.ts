@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ignore } from "../../duplex/deferred.ts";
 import { soon } from "../../duplex/soon.ts";
 import { headerLines } from "../../http1/header_lines.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
@@ -47,15 +48,16 @@ type Chunk = ReadableStreamReadResult<Uint8Array>;
 /** A body that is over with its first chunk goes out with the head; the head waits for nothing that is yet to come. */
 async function firstChunk(head: OutgoingResponse, body: ReadableStream<Uint8Array>): Promise<OutgoingResponse> {
   const reader = body.getReader();
-  const begun = [reader.read()];
-  const first = await soon(begun[0]!);
-  if (first === "failed") await begun[0]; // throws: nothing is sent yet
-  if (first === "failed" || first === "later") return { ...head, body: rest(reader, begun) };
-  if (first.done) return { ...head, body: new Uint8Array(0) };
-  begun.push(reader.read());
+  const begun = [reader.read(), reader.read()];
   const second = await soon(begun[1]!);
-  const over = typeof second === "object" && second.done && first.value instanceof Uint8Array;
-  return { ...head, body: over ? first.value : rest(reader, begun) };
+  if (second === "later") begun[0]!.catch(ignore); // `rest()` comes to it
+  else if (second === "failed") await begun[0]; // throws if nothing has come: nothing is sent yet
+  else if (second.done) {
+    const first = await begun[0]!;
+    if (first.done) return { ...head, body: new Uint8Array(0) };
+    if (first.value instanceof Uint8Array) return { ...head, body: first.value };
+  }
+  return { ...head, body: rest(reader, begun) };
 }
 
 /** A body of which the first reads have begun already. */
