@@ -7,6 +7,7 @@
  * @module
  */
 
+import { badLineEnd, isLineEnd, takeLf } from "./line_end.ts";
 import { CLASSES, COLON, CR, FIELD_CONTENT, HTAB, isOws, LF, SP, TOKEN, trimOws } from "../../bytes/ascii.ts";
 import { ProtocolError, type ProtocolErrorCode } from "../../errors/protocol_error.ts";
 import { FieldIndex } from "../../semantics/field_index.ts";
@@ -90,7 +91,7 @@ export class FieldLines {
           i = this.#value(bytes, i, to, from);
           break;
         case "line-end":
-          if (bytes[i] !== LF) throw badLineEnd("a CR that no LF follows");
+          takeLf(bytes[i]!);
           i++;
           this.#step = "line-start";
           break;
@@ -98,7 +99,7 @@ export class FieldLines {
           i = this.#skippedLine(bytes, i, to);
           break;
         case "section-end":
-          if (bytes[i] !== LF) throw badLineEnd("a CR that no LF follows");
+          takeLf(bytes[i]!);
           i++;
           this.#step = "over";
           break;
@@ -120,13 +121,8 @@ export class FieldLines {
   }
 
   #lineStart(byte: number, i: number, from: number): number {
-    if (byte === CR) {
-      this.#step = "section-end";
-      return i + 1;
-    }
-    if (byte === LF) {
-      if (this.#leniency.bareLf !== true) throw badLineEnd("a lone LF");
-      this.#step = "over";
+    if (isLineEnd(byte, this.#leniency)) {
+      this.#step = byte === CR ? "section-end" : "over";
       return i + 1;
     }
     if (byte === SP || byte === HTAB) return this.#fold(i);
@@ -179,9 +175,10 @@ export class FieldLines {
     let i = start;
     while (i < to && (CLASSES[bytes[i]!]! & FIELD_CONTENT) !== 0) i++;
     if (i === to) return i;
-    if (!this.#endsLine(bytes[i]!)) {
+    if (!isLineEnd(bytes[i]!, this.#leniency)) {
       return this.#badField(i, "bad-field-value", "a control character in a field value");
     }
+    this.#step = bytes[i] === CR ? "line-end" : "line-start";
     let end = i - from;
     while (end > this.#valueStart && isOws(bytes[from + end - 1]!)) end--;
     this.#index.add(this.#nameStart, this.#nameEnd, this.#valueStart, end);
@@ -202,22 +199,10 @@ export class FieldLines {
     let i = start;
     while (i < to && bytes[i] !== CR && bytes[i] !== LF && bytes[i] !== 0) i++;
     if (i === to) return i;
-    if (!this.#endsLine(bytes[i]!)) throw badLineEnd("a NUL");
+    if (!isLineEnd(bytes[i]!, this.#leniency)) throw badLineEnd("a NUL");
+    this.#step = bytes[i] === CR ? "line-end" : "line-start";
     return i + 1;
   }
-
-  /** Whether the line ends with this byte: with CR, which LF must follow, or with LF alone where that is let pass. */
-  #endsLine(byte: number): boolean {
-    if (byte !== CR && byte !== LF) return false;
-    if (byte === LF && this.#leniency.bareLf !== true) throw badLineEnd("a lone LF");
-    this.#step = byte === CR ? "line-end" : "line-start";
-    return true;
-  }
-}
-
-/** The error for a line that does not end in CRLF. */
-export function badLineEnd(what: string): ProtocolError {
-  return new ProtocolError("bad-line-end", `Cannot read the head: ${what}`, "RFC 9112 §2.2");
 }
 
 /** Fields whose values may span lines: line breaks with the white space around them become one space. */

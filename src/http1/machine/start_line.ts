@@ -12,7 +12,7 @@ import { latin1 } from "../../bytes/latin1.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import type { Fields } from "../../semantics/fields.ts";
 import type { RequestHead, ResponseHead, Version } from "../../semantics/message.ts";
-import { badLineEnd } from "./field_lines.ts";
+import { badLineEnd, isLineEnd, takeLf } from "./line_end.ts";
 import type { Http1Limits, Leniency } from "./limits.ts";
 
 /** The heads by the kind of message that they begin. */
@@ -125,7 +125,7 @@ export class StartLine<Kind extends keyof Heads> {
           i = this.#readReason(bytes, i, to, from);
           break;
         case "line-end":
-          if (bytes[i] !== LF) throw badLineEnd("a CR that no LF follows");
+          takeLf(bytes[i]!);
           i++;
           this.#step = "over";
           break;
@@ -214,8 +214,10 @@ export class StartLine<Kind extends keyof Heads> {
     }
     if (i === to) return i;
     this.#version = this.#knownVersion(bytes, begin, from);
-    if (last ? !this.#endsLine(bytes[i]!) : bytes[i] !== SP) throw badVersion("something follows it");
-    return last ? i + 1 : this.#begin("status", i + 1, from);
+    if (last ? !isLineEnd(bytes[i]!, this.#leniency) : bytes[i] !== SP) throw badVersion("something follows it");
+    if (!last) return this.#begin("status", i + 1, from);
+    this.#step = bytes[i] === CR ? "line-end" : "over";
+    return i + 1;
   }
 
   #knownVersion(bytes: Uint8Array, begin: number, from: number): Version {
@@ -254,9 +256,10 @@ export class StartLine<Kind extends keyof Heads> {
     let i = start;
     while (i < to && isReasonByte(bytes[i]!)) i++;
     if (i === to) return i;
-    if (!this.#endsLine(bytes[i]!)) {
+    if (!isLineEnd(bytes[i]!, this.#leniency)) {
       throw new ProtocolError("bad-reason", "Cannot read the reason phrase: a control character", "RFC 9112 §4");
     }
+    this.#step = bytes[i] === CR ? "line-end" : "over";
     this.#reason = latin1(bytes, from + this.#mark, i);
     return i + 1;
   }
@@ -271,14 +274,6 @@ export class StartLine<Kind extends keyof Heads> {
   /** Whether this is one space more than the grammar allows, before a part of the line. */
   #isSpareSpace(bytes: Uint8Array, i: number, begin: number): boolean {
     return i === begin && bytes[i] === SP;
-  }
-
-  /** Whether the line ends with this byte: with CR, which LF must follow, or with LF alone where that is let pass. */
-  #endsLine(byte: number): boolean {
-    if (byte !== CR && byte !== LF) return false;
-    if (byte === LF && this.#leniency.bareLf !== true) throw badLineEnd("a lone LF");
-    this.#step = byte === CR ? "line-end" : "over";
-    return true;
   }
 }
 
