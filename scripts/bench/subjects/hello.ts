@@ -13,8 +13,11 @@ import { listen } from "../../../src/net/mod.ts";
 import { bun, deno } from "./platform.ts";
 import { portOf } from "./ports.ts";
 
-const text = "Hello, World!";
+export const text = "Hello, World!";
 const type = "text/plain";
+
+/** The handler of all servers that take one from `Request` to `Response`. */
+export const hello = (): Response => new Response(text, { headers: { "content-type": type } });
 
 /** `serveConnection` over sockets of `./net`. */
 export async function connection(): Promise<number> {
@@ -29,12 +32,12 @@ export async function connection(): Promise<number> {
 
 /** `serve` with the platform's `Response`. */
 export function serve(): Promise<number> {
-  return serveWith(() => new Response(text, { headers: { "content-type": type } }));
+  return serveWith(hello);
 }
 
 /** `serve` with `replaceGlobalResponse` and the same handler. */
 export function serveReplaced(): Promise<number> {
-  return serveWith(() => new Response(text, { headers: { "content-type": type } }), { replaceGlobalResponse: true });
+  return serveWith(hello, { replaceGlobalResponse: true });
 }
 
 /** `serve` with a `LightResponse`. */
@@ -59,7 +62,6 @@ export function nodeHttp(): Promise<number> {
 
 /** `Deno.serve` or `Bun.serve`. */
 export async function platform(): Promise<number> {
-  const answer = (): Response => new Response(text, { headers: { "content-type": type } });
-  if (deno !== null) return deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, answer).addr.port;
-  return bun!.serve({ hostname: "127.0.0.1", port: 0, fetch: answer }).port;
+  if (deno !== null) return deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, hello).addr.port;
+  return bun!.serve({ hostname: "127.0.0.1", port: 0, fetch: hello }).port;
 }

@@ -6,11 +6,8 @@
 
 import { serve } from "../../../src/http/server/serve.ts";
 import { peerUrl } from "../peers.ts";
+import { hello, text } from "./hello.ts";
 import { portOf } from "./ports.ts";
-
-const text = "Hello, World!";
-const type = "text/plain";
-const hello = (): Response => new Response(text, { headers: { "content-type": type } });
 
 type Handler = (request: Request) => Response | Promise<Response>;
 
