@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Socket } from "../../src/duplex/socket.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
+import { nextTurn } from "../../src/platform/turns.ts";
 import { tunnel, type TunnelBytes } from "../../src/proxy/tunnel.ts";
 import { connect, listen } from "../../src/net/mod.ts";
 import { digest, sendNoise } from "../support/noise.ts";
@@ -93,7 +94,7 @@ test("tunnels side by side pass bytes on unchanged to sides that read slowly", {
   const slowly = (socket: Socket) => ({
     async read() {
       const chunk = await socket.read();
-      if (chunk !== null && chunk.length > 10_000) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (chunk !== null && chunk.length > 10_000) await new Promise<void>((resolve) => nextTurn(resolve));
       return chunk;
     },
   });
