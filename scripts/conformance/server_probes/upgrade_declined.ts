@@ -1,5 +1,5 @@
 /**
- * Whether a request whose offer nobody takes is a request like any other.
+ * Whether a request whose offer is not taken is a request like any other.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { right, type Verdict, wrong } from "../verdict.ts";
 
 /** See the module. */
 export const upgradeDeclined: ServerProbe = {
-  title: "an offer that nobody takes is an ordinary request",
+  title: "an offer that is not taken is an ordinary request",
   clause: "RFC 9110 §7.8",
   id: "E4",
   async run(server) {
