@@ -7,6 +7,7 @@
 import { checkInteger, checkObject, checkString } from "../bytes/arguments.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { quoted } from "./fields.ts";
+import { parseIp } from "./ip_address.ts";
 
 /** A request-target, told apart by its form. */
 export type RequestTarget =
@@ -25,8 +26,6 @@ export interface Authority {
 
 const REG_NAME = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$/;
 const IP_FUTURE = /^[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+$/;
-const IPV4 = /^(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:\.(?!$)|$)){4}$/;
-const IPV6_GROUP = /^[0-9A-Fa-f]{1,4}$/;
 const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?]*)(.*)$/;
 
 /**
@@ -98,18 +97,7 @@ export function isHostAndPort(text: string): boolean {
 function isHost(host: string): boolean {
   if (host.charCodeAt(0) !== 0x5b) return REG_NAME.test(host);
   const literal = host.slice(1, -1);
-  return host.endsWith("]") && (isIpv6(literal) || IP_FUTURE.test(literal));
-}
-
-/** Eight groups, the last two perhaps as an IPv4 address; `::`, once, stands for those that are left out. */
-function isIpv6(text: string): boolean {
-  const halves = text.split("::");
-  if (halves.length > 2) return false;
-  const groups = halves.flatMap((half) => half === "" ? [] : half.split(":"));
-  const mapped = halves.at(-1) !== "" && IPV4.test(groups.at(-1) ?? "");
-  if (mapped) groups.splice(-1, 1, "0", "0");
-  if (!groups.every((group) => IPV6_GROUP.test(group))) return false;
-  return halves.length === 2 ? groups.length < 8 : groups.length === 8;
+  return host.endsWith("]") && ((literal.includes(":") && parseIp(literal) !== null) || IP_FUTURE.test(literal));
 }
 
 function badTarget(target: string, why: string): ProtocolError {

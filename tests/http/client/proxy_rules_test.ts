@@ -2,13 +2,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import { proxyFromEnv } from "../../../src/http/client/way/proxy_env.ts";
-import {
-  basicAuthorization,
-  bypasses,
-  parseIp,
-  percentDecode,
-  proxyServer,
-} from "../../../src/http/client/way/proxy_rules.ts";
+import { basicAuthorization, bypasses, percentDecode, proxyServer } from "../../../src/http/client/way/proxy_rules.ts";
 
 const latin1 = (bytes: Uint8Array) => String.fromCharCode(...bytes);
 
@@ -148,16 +142,6 @@ test("noProxy: names mean subdomains, ports count, addresses and networks", () =
     ["::/0", "http://[2001:db8::1]/", true],
   ];
   for (const [rule, url, expected] of rules) assertEquals(bypasses(new URL(url), rule), expected, `${rule} ${url}`);
-});
-
-test("parseIp() gives the bytes of addresses and nothing for names", () => {
-  assertEquals(parseIp("1.2.3.4"), [1, 2, 3, 4]);
-  assertEquals(parseIp("1.2.3.256"), null);
-  assertEquals(parseIp("::1"), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
-  assertEquals(parseIp("1:2:3:4:5:6:7:8")?.length, 16);
-  assertEquals(parseIp("a.b.c.d"), null);
-  assertEquals(parseIp("cafe"), null);
-  assertEquals(parseIp("1::2::3"), null);
 });
 
 test("proxyFromEnv() follows curl's rules", () => {

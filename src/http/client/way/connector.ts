@@ -16,10 +16,11 @@ import type { DuplexLike } from "../../../duplex/duplex.ts";
 import { holdChannel, offersChannel } from "../../../duplex/hold_channel.ts";
 import { TransportError } from "../../../errors/transport_error.ts";
 import type { TlsOptions } from "../../../duplex/tls_options.ts";
+import { parseIp } from "../../../semantics/ip_address.ts";
 import type { Dial, DialAddress } from "../options.ts";
 import { alternate, race } from "./happy_eyeballs.ts";
 import { connect, lookup, startTls } from "../../platform.ts";
-import { parseIp, type ProxyServer } from "./proxy_rules.ts";
+import type { ProxyServer } from "./proxy_rules.ts";
 import type { Route } from "./route.ts";
 import { socks5 } from "./socks5.ts";
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { inNetwork, parseIp, parseNetwork } from "../../../semantics/ip_address.ts";
 import type { ProxyChoice } from "../options.ts";
 
 /** A proxy, as its URL says. */
@@ -138,55 +139,4 @@ function exempts(rule: string, host: string, port: number): boolean {
 function splitPort(rule: string): [name: string, port: string | undefined] {
   const [, bracketed, plain, port] = /^(?:(\[[^\]]*\](?:\/[^:]*)?)|([^:]*))(?::(\d+))?$/.exec(rule) ?? [];
   return bracketed === undefined && plain === undefined ? [rule, undefined] : [bracketed ?? plain!, port];
-}
-
-/** An address and how many of its first bits count. */
-interface Network {
-  readonly address: readonly number[];
-  readonly bits: number;
-}
-
-function parseNetwork(text: string): Network | null {
-  const [, bracketed, plain, mask] = /^(?:\[([^\[\]/]*)\]|([^\[\]/]*))(?:\/(\d{1,3}))?$/.exec(text) ?? [];
-  const host = bracketed ?? plain;
-  const address = host === undefined ? null : parseIp(host);
-  if (address === null) return null;
-  // The mask of an IPv4 address in IPv6 counts the 96 bits in front of it.
-  const front = address.length === 4 && host!.includes(":") ? 96 : 0;
-  const bits = mask === undefined ? address.length * 8 : Number(mask) - front;
-  return bits < 0 || bits > address.length * 8 ? null : { address, bits };
-}
-
-function inNetwork(address: readonly number[], network: Network): boolean {
-  if (address.length !== network.address.length) return false;
-  for (let bit = 0; bit < network.bits; bit += 8) {
-    const mask = network.bits - bit >= 8 ? 0xff : 0xff00 >> (network.bits - bit) & 0xff;
-    if (((address[bit >> 3]! ^ network.address[bit >> 3]!) & mask) !== 0) return false;
-  }
-  return true;
-}
-
-/** The bytes of an IP address, 4 or 16, or `null` for a name. An IPv4 address in IPv6 (`::ffff:1.2.3.4`) has 4. */
-export function parseIp(text: string): readonly number[] | null {
-  if (/^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/.test(text)) {
-    const bytes = text.split(".").map(Number);
-    return bytes.every((byte) => byte <= 255) ? bytes : null;
-  }
-  if (!text.includes(":") || !/^[0-9a-fA-F:.]+$/.test(text)) return null;
-  let normal: string;
-  try {
-    normal = bareHost(new URL(`http://[${text}]/`).hostname);
-  } catch {
-    return null;
-  }
-  const [head = "", tail] = normal.split("::");
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = Array.from({ length: 8 - before.length - after.length }, () => "0");
-  const bytes = [...before, ...zeros, ...after].flatMap((group) => {
-    const value = Number.parseInt(group, 16);
-    return [value >> 8, value & 0xff];
-  });
-  const mapped = bytes.slice(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff;
-  return mapped ? bytes.slice(12) : bytes;
 }
