@@ -7,9 +7,10 @@
 import { checkString } from "../bytes/arguments.ts";
 import { Fields } from "../semantics/fields.ts";
 import { checkHead, type Version } from "../semantics/message.ts";
+import { viaField } from "./via.ts";
 
 /** What is meant for one connection only, whether Connection names it or not (RFC 9110 §7.6.1, §11.7). */
-const HOP_BY_HOP: readonly string[] = [
+export const HOP_BY_HOP: readonly string[] = [
   "connection",
   "keep-alive",
   "proxy-authenticate",
@@ -52,6 +53,6 @@ export function forwardedFields(message: { readonly version: Version; readonly f
   for (const option of message.fields.list("connection")) dropped.add(option.toLowerCase());
   if (message.fields.has("transfer-encoding")) dropped.add("content-length");
   const forwarded = new Fields([...message.fields].filter(([name]) => !dropped.has(name.toLowerCase())));
-  forwarded.append("Via", `${message.version} ${by}`);
+  forwarded.append(...viaField(message.version, by));
   return forwarded;
 }
