@@ -7,7 +7,10 @@
 
 /** A source without comments and strings. */
 export interface Scan {
-  /** The code; comments are blanks, a string is its index in {@linkcode Scan.strings} between quotes. */
+  /**
+   * The code; comments are blanks, a string is its index in {@linkcode Scan.strings} between quotes, a text part of a
+   * template between backquotes.
+   */
   readonly code: string;
   /** The strings, as written. The text parts of templates are among them. */
   readonly strings: readonly string[];
@@ -41,12 +44,12 @@ export function scan(source: string): Scan {
     if (match !== null) at = pattern.lastIndex;
     return match;
   };
-  const keepString = (text: string) => {
-    code += ` "${strings.push(text) - 1}" `;
+  const keepString = (text: string, quote = '"') => {
+    code += ` ${quote}${strings.push(text) - 1}${quote} `;
   };
   const takeTemplatePart = () => {
     const [, text = "", end] = take(opaque.templatePart) ?? [];
-    keepString(text);
+    keepString(text, "`");
     if (end === "${") braces.push(0);
   };
 
@@ -73,6 +76,7 @@ export function scan(source: string): Scan {
       at++;
     }
   }
-  const specifiers = code.matchAll(/\b(?:from|import)\s*\(?\s*"(\d+)"/g);
-  return { code, strings, imports: Array.from(specifiers, ([, index]) => strings[Number(index)]!) };
+  // In `${from} to` it is the name of a variable: only what is called may be a template.
+  const specifiers = code.matchAll(/\b(?:from|import)\s*"(\d+)"|\bimport\s*\(\s*["`](\d+)["`]/g);
+  return { code, strings, imports: Array.from(specifiers, ([, fixed, called]) => strings[Number(fixed ?? called)]!) };
 }

@@ -143,6 +143,7 @@ test("checkLayers() looks at code only, not at comments, strings, templates and 
     '// import "node:net"; await 1;',
     'const text = "await Deno // \\" Bun";',
     "const template = `await ${text} Deno.x ${{ a: `Bun /*` }.a} process`;",
+    "const moved = `${from} to ${to} ${import.meta}`;",
     "const pattern = /[/*\"'`]Deno/.test(text) && 4 / 2 / 1;",
     "const member = message.process + socket.Buffer;",
   ].join("\n");
