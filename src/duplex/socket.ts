@@ -78,9 +78,9 @@ export interface Socket extends Duplex, ByteChannel, AsyncDisposable {
   startTls(options?: StartTlsOptions): Socket;
   /**
    * Gives the runtime's own object back to the caller. Afterwards this socket's `closed` resolves and its methods
-   * reject with a `StateError` `already-taken`. The object stays as it was, which on Node and Bun means paused. On Bun,
-   * where all sockets of a listener share their handlers, it calls those in its `data` from then on: set
-   * `native.data = { data, drain, end, close, error }` and then `native.resume()`.
+   * reject with a `StateError` `already-taken`. On Node and Bun the object is paused: call its `resume()`, before which
+   * nothing more comes. On Bun, where all sockets of a listener share their handlers, it calls those in its `data`: set
+   * `native.data = { data, drain, end, close, error }` first.
    *
    * @returns The object, what had already been read from it, and whether the peer had ended.
    * @throws {StateError} `not-ready` before `opened`, `closed` after the end, `busy` while a read or a write is
