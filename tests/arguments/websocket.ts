@@ -206,10 +206,6 @@ export const webSocketTable: Table = {
     ["a text for a code", () => machine().close(wrong("1000")), "closeCode"],
     ["a number for a reason", () => machine().close(1000, wrong(1)), "reason"],
   ],
-  "WebSocketMachine.checkClose": [
-    ["a text for a code", () => WebSocketMachine.checkClose(wrong("1000"), ""), "closeCode"],
-    ["no reason", () => WebSocketMachine.checkClose(1000, wrong(undefined)), "reason"],
-  ],
   "WebSocketMachine.take": TAKES_NOTHING,
   "WebSocketMachine.recycle": TAKES_ANYTHING,
   acceptDeflate: [

@@ -255,9 +255,6 @@ export class WebSocketMachine {
     this.#writer.write(CLOSE, true, false, writeClosePayload(closeCode, reason));
   }
 
-  /** What {@linkcode close} checks before it does anything else. */
-  static readonly checkClose: typeof checkClose = checkClose;
-
   /** Takes the bytes that are to be sent, in order. Of the Pongs that wait, the newest are enough (RFC 6455 §5.5.3). */
   take(): Uint8Array[] {
     this.#writePongs();
