@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkFunction, checkObject } from "../bytes/arguments.ts";
+
 /** Where a connection takes its time from. Replace it to test time limits without waiting. */
 export interface Clock {
   /** Milliseconds since any fixed moment in the Unix epoch's scale; also the source of `Date` fields. */
@@ -12,6 +14,15 @@ export interface Clock {
   setTimer(callback: () => void, ms: number): unknown;
   /** Takes a call back. */
   clearTimer(timer: unknown): void;
+}
+
+/** Refuses what is no clock. */
+export function checkClock(value: unknown, name: string): void {
+  checkObject(value, name);
+  const clock = value as Clock;
+  checkFunction(clock.now, `${name}.now`);
+  checkFunction(clock.setTimer, `${name}.setTimer`);
+  checkFunction(clock.clearTimer, `${name}.clearTimer`);
 }
 
 /** The longest timer that platforms have; a longer one rings at once there. */

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { checkFunction, checkObject, checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
+import { checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { checkLeniency, type Http1Limits, HYPER_LENIENCY, type Leniency, limitsOf } from "./machine/limits.ts";
 import { NAME_CASES, type NameCase } from "./machine/write_head.ts";
-import { type Clock, systemClock } from "../duplex/clock.ts";
+import { checkClock, type Clock, systemClock } from "../duplex/clock.ts";
 import type { IncomingRequest } from "./incoming.ts";
 
 /** Options of either role. All time limits are in milliseconds; 0 switches one off. */
@@ -80,15 +80,6 @@ export interface ServerConnectionOptions extends ConnectionOptions {
 export interface ClientConnectionOptions extends ConnectionOptions {
   /** How long a request with `Expect: 100-continue` holds back its body. 1,000, as curl. */
   readonly continueTimeoutMs?: number | undefined;
-}
-
-/** Refuses what is no clock. */
-export function checkClock(value: unknown, name: string): void {
-  checkObject(value, name);
-  const clock = value as Clock;
-  checkFunction(clock.now, `${name}.now`);
-  checkFunction(clock.setTimer, `${name}.setTimer`);
-  checkFunction(clock.clearTimer, `${name}.clearTimer`);
 }
 
 const SHARED: Kinds<ConnectionOptions> = {

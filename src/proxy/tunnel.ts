@@ -13,9 +13,8 @@
 
 import { checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { giveMemory } from "../bytes/memory_pool.ts";
-import { type Clock, Deadline, systemClock } from "../duplex/clock.ts";
+import { checkClock, type Clock, Deadline, systemClock } from "../duplex/clock.ts";
 import { Deferred } from "../duplex/deferred.ts";
-import { checkClock } from "../http1/options.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { accepted, type ChunkTaker, type HeldChannel } from "../duplex/held_channel.ts";
 import { holdChannel } from "../duplex/hold_channel.ts";

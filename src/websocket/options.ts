@@ -5,8 +5,8 @@
  */
 
 import { checkOptions, type Kinds } from "../bytes/arguments.ts";
-import { type Clock, systemClock } from "../duplex/clock.ts";
-import { checkClock, type Settings } from "../http1/options.ts";
+import { checkClock, type Clock, systemClock } from "../duplex/clock.ts";
+import type { Settings } from "../http1/options.ts";
 import type { TextForm } from "./machine/web_socket_event.ts";
 import { checkTextForm, DEFAULT_MAX_MESSAGE_BYTES } from "./machine/web_socket_machine.ts";
 
