@@ -4,6 +4,20 @@
  * @module
  */
 
+/** Settles a promise. */
+export type Settle<T> = (value: T) => void;
+
+/** How to settle the promise that {@linkcode keepSettlers} was the executor of last. */
+export let lastResolve: Settle<never>;
+/** See {@linkcode lastResolve}. */
+export let lastReject: Settle<unknown>;
+
+/** One executor for all promises that are settled from outside: none is allocated for each. */
+export function keepSettlers(resolve: Settle<never>, reject: Settle<unknown>): void {
+  lastResolve = resolve;
+  lastReject = reject;
+}
+
 type Outcome<T> = { readonly value: T } | { readonly reason: unknown };
 
 /**
@@ -12,8 +26,8 @@ type Outcome<T> = { readonly value: T } | { readonly reason: unknown };
  */
 export class Deferred<T> {
   #promise: Promise<T> | null = null;
-  #fulfil: ((value: T) => void) | null = null;
-  #refuse: ((reason: unknown) => void) | null = null;
+  #fulfil: Settle<T> | null = null;
+  #refuse: Settle<unknown> | null = null;
   #outcome: Outcome<T> | null = null;
 
   /** The promise, always the same one. */
@@ -22,10 +36,10 @@ export class Deferred<T> {
   }
 
   #pending(): Promise<T> {
-    return new Promise<T>((fulfil, refuse) => {
-      this.#fulfil = fulfil;
-      this.#refuse = refuse;
-    });
+    const promise = new Promise<T>(keepSettlers);
+    this.#fulfil = lastResolve as Settle<T>;
+    this.#refuse = lastReject;
+    return promise;
   }
 
   /** Fulfils the promise. Without effect once it is settled. */

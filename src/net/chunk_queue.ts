@@ -7,6 +7,7 @@
 
 import { concat } from "../bytes/concat.ts";
 import { pooledCopy } from "../bytes/memory_pool.ts";
+import { keepSettlers, lastReject, lastResolve, type Settle } from "../duplex/deferred.ts";
 import type { ChunkTaker, FastPath } from "../duplex/held_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 
@@ -31,16 +32,6 @@ const LOW_WATER_BYTES = 32 * 1024;
 const LEAST_CHUNK_BYTES = 512;
 
 const END: Promise<null> = Promise.resolve(null);
-
-type Settle<Value> = (value: Value) => void;
-
-let lastResolve: Settle<Uint8Array | null>;
-let lastReject: Settle<unknown>;
-/** One executor for all promises: none is allocated per read. */
-function keepSettlers(resolve: Settle<Uint8Array | null>, reject: Settle<unknown>): void {
-  lastResolve = resolve;
-  lastReject = reject;
-}
 
 /** Chunks in the order of their arrival, then the end or an error. */
 export class ChunkQueue implements FastPath {
@@ -105,7 +96,7 @@ export class ChunkQueue implements FastPath {
     if (this.#ended) return END;
     if (this.#failed) return Promise.reject(this.#reason);
     const promise = new Promise<Uint8Array | null>(keepSettlers);
-    this.#resolve = lastResolve;
+    this.#resolve = lastResolve as Settle<Uint8Array | null>;
     this.#reject = lastReject;
     this.#source?.resume();
     return promise;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { unattended } from "../duplex/deferred.ts";
+import { keepSettlers, lastReject, lastResolve, type Settle, unattended } from "../duplex/deferred.ts";
 import { StateError } from "../errors/state_error.ts";
 import { MessageQueue } from "./message_queue.ts";
 
@@ -14,16 +14,6 @@ export type Message = string | Uint8Array;
 
 /** What is behind the last message. */
 export type Outcome = { readonly error: unknown } | "ended";
-
-type Settle<Value> = (value: Value) => void;
-
-let lastResolve: Settle<Message | null>;
-let lastReject: Settle<unknown>;
-/** One executor for all promises: none is allocated per read. */
-function keepSettlers(resolve: Settle<Message | null>, reject: Settle<unknown>): void {
-  lastResolve = resolve;
-  lastReject = reject;
-}
 
 /** Holds the messages that were not read yet. */
 export class MessageInbox {
@@ -73,7 +63,7 @@ export class MessageInbox {
 
   #await(): Promise<Message | null> {
     this.#awaited = new Promise(keepSettlers);
-    this.#resolve = lastResolve;
+    this.#resolve = lastResolve as Settle<Message | null>;
     this.#reject = lastReject;
     return this.#awaited;
   }
