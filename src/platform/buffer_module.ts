@@ -20,7 +20,25 @@ export interface BufferModule {
 }
 
 /** `node:buffer`; `null` where there is none, or not all of it. */
-export function bufferModule(): BufferModule | null {
+export const bufferModule: BufferModule | null = findModule();
+
+function findModule(): BufferModule | null {
   const module = builtinModule("node:buffer") as Partial<BufferModule> | undefined;
   return module?.isUtf8 === undefined || module.Buffer === undefined ? null : module as BufferModule;
 }
+
+/** Below this, memory that is filled with zeros costs as little. */
+const UNFILLED_FROM_BYTES = 4096;
+
+/** Makes memory of its own, with whatever was in it. */
+export function allocate(bytes: number): Uint8Array {
+  if (bufferModule === null || bytes < UNFILLED_FROM_BYTES) return new Uint8Array(bytes);
+  const { buffer, byteOffset } = bufferModule.Buffer.allocUnsafeSlow(bytes);
+  return new Uint8Array(buffer, byteOffset, bytes);
+}
+
+/**
+ * In which pieces a long text is read fastest: 1 MiB on Bun, where reading takes little and joining strings much (an echo of
+ * 1 MiB takes 2.5 ms so, and 6.2 ms in pieces of 32 KiB, seen on 1.4.5). `undefined` elsewhere.
+ */
+export const textPieceBytes: number | undefined = "Bun" in globalThis ? 1_048_576 : undefined;

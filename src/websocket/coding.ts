@@ -7,9 +7,7 @@
 
 import { TEXT_PIECE_BYTES, type WebSocketCodec } from "./machine/codec.ts";
 import { utf8Length } from "./machine/utf8.ts";
-import { bufferModule, textPieceBytes } from "./platform.ts";
-
-const native = bufferModule();
+import { allocate, bufferModule as native, textPieceBytes } from "./platform.ts";
 
 /** Both read a byte order mark as a character. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -57,16 +55,6 @@ export function textRoom(text: string): number {
 /** Writes as much text as has room. */
 export function encodeText(text: string, target: Uint8Array): { read: number; written: number } {
   return encoder.encodeInto(text, target);
-}
-
-/** Below this, memory that is filled with zeros costs as little. */
-const UNFILLED_FROM_BYTES = 4096;
-
-/** Makes memory of its own, with whatever was in it. */
-export function allocate(bytes: number): Uint8Array {
-  if (native === null || bytes < UNFILLED_FROM_BYTES) return new Uint8Array(bytes);
-  const { buffer, byteOffset } = native.Buffer.allocUnsafeSlow(bytes);
-  return new Uint8Array(buffer, byteOffset, bytes);
 }
 
 /** All of it, for machines. */

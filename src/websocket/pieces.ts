@@ -6,8 +6,8 @@
 
 import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
 import { TextGatherer } from "./machine/text_gatherer.ts";
-import { allocate, codec } from "./coding.ts";
-import { nextTurn, type Pieces } from "./platform.ts";
+import { codec } from "./coding.ts";
+import { allocate, nextTurn, type Pieces } from "./platform.ts";
 
 /** How much is copied in one turn. 1 MiB. */
 const COPIED_IN_A_TURN_BYTES = 1_048_576;

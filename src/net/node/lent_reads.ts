@@ -12,6 +12,7 @@
 import { Buffer } from "node:buffer";
 import net from "node:net";
 import { takeMemory } from "../../bytes/memory_pool.ts";
+import { allocate } from "../../platform/buffer_module.ts";
 
 /** Takes what a socket has read. */
 export interface LentReader {
@@ -27,16 +28,11 @@ export interface LentReader {
 const READ_BUFFER_BYTES = 65 * 1024;
 
 /** What all sockets read into. One is enough, since what it holds is dealt with before the next read. */
-export const sharedReadBuffer: Uint8Array = withoutZeros(READ_BUFFER_BYTES);
+export const sharedReadBuffer: Uint8Array = allocate(READ_BUFFER_BYTES);
 
 /** Memory that belongs to one socket, for bulk: what is read can be given away without copying it. */
 export function freshReadBuffer(): Uint8Array {
-  return takeMemory(READ_BUFFER_BYTES, withoutZeros);
-}
-
-/** A read overwrites it before anybody sees it. */
-function withoutZeros(bytes: number): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+  return takeMemory(READ_BUFFER_BYTES, allocate);
 }
 
 const READER = Symbol("http-upgrade.reader");
