@@ -32,14 +32,7 @@ export class BodySender {
   readonly #stream: OutgoingStream | null;
   #stopped = false;
 
-  /**
-   * Touches nothing yet.
-   *
-   * @param machine Encodes.
-   * @param outlet Sends.
-   * @param body The body.
-   * @param trailers What follows it.
-   */
+  /** Touches nothing yet. */
   constructor(machine: BodyWriter, outlet: Outlet, body: SortedBody, trailers: OutgoingTrailers | undefined) {
     this.#machine = machine;
     this.#outlet = outlet;

@@ -12,7 +12,7 @@ import type { DuplexLike } from "../duplex/duplex.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { UnsentError } from "../errors/unsent_error.ts";
-import { fieldPairs } from "../semantics/fields.ts";
+import { fieldList } from "../semantics/fields.ts";
 import { type ClientCore, ClientExchange } from "./client_exchange.ts";
 import { ConnectionCore } from "./connection_core.ts";
 import type { IncomingResponse } from "./incoming.ts";
@@ -131,7 +131,7 @@ export class ClientConnection implements AsyncDisposable {
     if (!this.isReady) throw new UnsentError(request, this.isClosed ? this.#core.cause : busy());
     const core = this.#core;
     const body = sortBody(request.body);
-    const fields = Array.isArray(request.fields) ? request.fields : [...fieldPairs(request.fields ?? [])];
+    const fields = fieldList(request.fields);
     const { method, target, version, hijack } = request;
     core.machine.sendRequest({ method, target, version, fields, hijack }, bodySize(body));
     core.heard = false;

@@ -52,15 +52,13 @@ export class ClientExchange implements BodySource {
   readonly #word: Deferred<void> | null;
   #sending: Sending;
   #sent: Promise<void> | null = null;
-  #failure: { readonly error: unknown } | null = null;
+  /** Why the request could not be sent completely, or `null`. Only this class writes it. */
+  failure: { readonly error: unknown } | null = null;
   #body: IncomingBody | null = null;
 
   /**
    * Takes over behind the head of the request. From now on the caller's signal ends the connection.
    *
-   * @param core The connection.
-   * @param message What is sent.
-   * @param options What the caller wants.
    * @param settle Called whenever this may be over.
    */
   constructor(
@@ -86,11 +84,6 @@ export class ClientExchange implements BodySource {
   /** Whether both messages are over. */
   get over(): boolean {
     return this.#body !== null && this.#core.machine.responseComplete && this.#sending === "over";
-  }
-
-  /** Why the request could not be sent completely, or `null`. */
-  get failure(): { readonly error: unknown } | null {
-    return this.#failure;
   }
 
   /** The caller's signal does not count any more. */
@@ -155,7 +148,7 @@ export class ClientExchange implements BodySource {
    */
   #sendFailed(error: unknown): void {
     if (this.#sending === "over") return;
-    this.#failure = { error };
+    this.failure = { error };
     this.#stopSending(error);
     if (!this.#core.outlet.broken) this.#core.close({ reason: "error", error });
   }
@@ -233,7 +226,7 @@ export class ClientExchange implements BodySource {
     const core = this.#core;
     this.#word?.resolve();
     await this.#sent;
-    if (this.#failure !== null) throw this.#failure.error;
+    if (this.failure !== null) throw this.failure.error;
     if (core.over) throw core.cause;
     const pending = new PendingUpgrade();
     const response = new IncomingResponse(head, new IncomingBody({ type: "none" }, null), async () => {
@@ -242,10 +235,8 @@ export class ClientExchange implements BodySource {
     attachUpgrade(response, pending);
     const { status, reason, version, fields } = head;
     const agreed = { protocol, response: { status, reason, version, fields: fields.compact() } };
-    const successors = { pending, parts: core.parts };
     core.outlet.stop();
-    handOver(core.wire, core.machine.takeTrailing(), agreed, successors, core.settings);
-    core.finish("handed-over", { reason: "upgrade" });
+    handOver(core, agreed, pending);
     this.#settle(this);
     return response;
   }
@@ -267,7 +258,7 @@ export class ClientExchange implements BodySource {
   /** Ends the connection. The first failure counts: that of the connection, then that of the request. */
   failed(error: unknown): unknown {
     const { why } = this.#core;
-    const cause = why?.reason === "error" ? why.error : this.#failure === null ? error : this.#failure.error;
+    const cause = why?.reason === "error" ? why.error : this.failure === null ? error : this.failure.error;
     this.#core.close({ reason: "error", error: cause });
     return cause;
   }

@@ -29,22 +29,13 @@ export class ClientWatch implements RequestBodyOwner, VigilOwner {
   readonly #exchange: Watched;
   #controller: AbortController | null = null;
   #vigil: Vigil | null = null;
-  #lostFor: { readonly error: unknown } | null = null;
+  /** Why the client is lost, once it is. Only this class writes it. */
+  lostFor: { readonly error: unknown } | null = null;
 
-  /**
-   * Watches nothing yet.
-   *
-   * @param core The connection.
-   * @param exchange The exchange.
-   */
+  /** Watches nothing yet. */
   constructor(core: ServerCore, exchange: Watched) {
     this.#core = core;
     this.#exchange = exchange;
-  }
-
-  /** Why the client is lost, once it is. */
-  get lostFor(): { readonly error: unknown } | null {
-    return this.#lostFor;
   }
 
   /** The handler wants to know. Behind a request that may switch the watch begins when the answer takes long. */
@@ -116,7 +107,7 @@ export class ClientWatch implements RequestBodyOwner, VigilOwner {
 
   /** See {@linkcode VigilOwner}. A body that is cut short fails with the first of these errors. */
   lost(error: unknown): void {
-    this.#lostFor ??= { error: departed(error) };
+    this.lostFor ??= { error: departed(error) };
     this.overdue(error);
   }
 }

@@ -58,11 +58,6 @@ export class ConnectionCore<Machine extends CoreMachine, Settings extends Outlet
   /**
    * Takes the transport.
    *
-   * @param io The transport.
-   * @param machine Of the role.
-   * @param settings The options, filled in.
-   * @param phase The first one.
-   * @param role What the role does its own way.
    * @throws {TypeError} `io` is no pair of streams, or one of them is locked.
    */
   constructor(io: DuplexLike, machine: Machine, settings: Settings, phase: "new" | "idle", role: Role) {

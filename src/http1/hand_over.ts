@@ -11,55 +11,39 @@
  */
 
 import { StateError } from "../errors/state_error.ts";
-import { type Clock, Deadline } from "../duplex/clock.ts";
+import { Deadline } from "../duplex/clock.ts";
 import type { PendingUpgrade } from "./upgrade.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
-import type { PartsClaim, Trailing } from "./parts.ts";
+import type { ConnectionCore, CoreMachine } from "./connection_core.ts";
+import type { ClientSettings, ServerSettings } from "./options.ts";
 import { type Agreement, Upgraded } from "./upgraded.ts";
-import type { Wire } from "../duplex/wire.ts";
 
-/** Where the transport may go. */
-export interface Successors {
-  /** The upgrade of the exchange. */
-  readonly pending: PendingUpgrade;
-  /** The caller of `withoutShutdown()` goes first, if there is one. */
-  readonly parts: PartsClaim;
-}
+type Limits = ServerSettings | ClientSettings;
 
-/** How long an upgrade may stay unclaimed. */
-export interface HandOverLimits {
-  /** In milliseconds; 0 or `Infinity` waits without end. */
-  readonly unclaimedUpgradeTimeoutMs: number;
-  /** Where time comes from. */
-  readonly clock: Clock;
-}
-
-/** Hands over the transport and the bytes behind the head. */
-export function handOver(
-  wire: Wire,
-  trailing: Trailing,
-  agreed: Agreement,
-  { pending, parts }: Successors,
-  limits: HandOverLimits,
-): void {
+/** Hands over the transport and the bytes behind the head: to the caller of `withoutShutdown()`, if there is one. */
+export function handOver(core: ConnectionCore<CoreMachine, Limits>, agreed: Agreement, pending: PendingUpgrade): void {
+  const { wire, parts } = core;
   if (wire.reading) throw new StateError("busy", "Cannot hand over: a read is pending");
+  const trailing = core.machine.takeTrailing();
   if (parts.wanted) {
     parts.give(wire, trailing);
-    return pending.reject(new UpgradeRejected("low-level"));
+    pending.reject(new UpgradeRejected("low-level"));
+  } else {
+    const upgraded = new Upgraded(wire.io, trailing.bytes, { ...agreed, ended: trailing.eof }, wire.channel);
+    pending.resolve(upgraded);
+    if (!pending.claimed) closeUnclaimed(upgraded, pending, core.settings);
   }
-  const upgraded = new Upgraded(wire.io, trailing.bytes, { ...agreed, ended: trailing.eof }, wire.channel);
-  pending.resolve(upgraded);
-  if (!pending.claimed) closeUnclaimed(upgraded, pending, limits);
+  core.finish("handed-over", { reason: "upgrade" });
 }
 
 /**
  * An upgrade that was not claimed is parked without reading, and closed when time is up. It may end before: a server that
  * shuts down closes it.
  */
-function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, limits: HandOverLimits): void {
+function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, limits: Limits): void {
   const { clock, unclaimedUpgradeTimeoutMs } = limits;
   const deadline = new Deadline(clock);
-  pending.onClaim(() => deadline.stop());
+  pending.onClaim = () => deadline.stop();
   deadline.set(unclaimedUpgradeTimeoutMs, () => {
     upgraded.abort(new StateError("canceled", `The upgrade was not claimed within ${unclaimedUpgradeTimeoutMs} ms`));
   });

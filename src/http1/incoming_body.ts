@@ -141,7 +141,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
    */
   read(): Promise<Uint8Array | null> {
     this.#used = true;
-    return this.#ended && this.#unread === 0 ? END : unattended(this.#read());
+    return this.#state.at === "ended" && this.#unread === 0 ? END : unattended(this.#read());
   }
 
   async #read(): Promise<Uint8Array | null> {
@@ -255,10 +255,6 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     if (this.#state.at !== "open" && this.#state.at !== "canceled") return;
     this.#become({ at: "failed", error });
     this.#arrival?.resolve();
-  }
-
-  get #ended(): boolean {
-    return this.#state.at === "ended";
   }
 
   /**

@@ -81,11 +81,7 @@ export class OutgoingStream {
   #chunks: Chunks | null = null;
   #over = false;
 
-  /**
-   * Wraps a source and leaves it untouched.
-   *
-   * @param source A stream or an iterable of bytes.
-   */
+  /** Wraps a source and leaves it untouched. */
   constructor(source: ByteSource) {
     this.#source = source;
   }

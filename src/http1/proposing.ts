@@ -6,7 +6,7 @@
  */
 
 import { checkObject, checkString, wrongType } from "../bytes/arguments.ts";
-import { offerOf, type Proposal } from "../semantics/switching.ts";
+import { NOT_REQUESTED, offerOf, type Proposal } from "../semantics/switching.ts";
 import { messageOf } from "./stand_in.ts";
 
 /** What the functions of a switch look at of a light request. */
@@ -16,7 +16,7 @@ export interface ProposingRequest {
 }
 
 /** Stands for a request that no server of this package has received. */
-export const FOREIGN: ProposingRequest = { proposal: { type: "none", why: "not-requested" } };
+export const FOREIGN: ProposingRequest = { proposal: NOT_REQUESTED };
 
 /** The light request that a request stands for; `FOREIGN` for a copy, and for the request of another server. */
 export function received(request: object): ProposingRequest {

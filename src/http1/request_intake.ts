@@ -32,32 +32,22 @@ type Limited = "waits" | "pauses" | "rest";
 export class RequestIntake implements BodySource {
   /** Whether the client waits for a 100. */
   awaitsContinue: boolean;
+  /** How the body broke the protocol, or `null`; there is no request after it. Only this class writes it. */
+  error: ProtocolError | null = null;
   readonly #core: ServerCore;
   readonly #owner: RequestBodyOwner;
   #limited: Limited = "waits";
   #reads = false;
-  #error: ProtocolError | null = null;
   readonly #onTooSlow = (): void => {
     this.#owner.tooSlow(new TransportError("timeout", "The body of a request did not go on in time"));
   };
   readonly #onPauseTooLong = (): void => this.#core.close({ reason: "shutdown" });
 
-  /**
-   * Reads nothing yet.
-   *
-   * @param core The connection.
-   * @param owner The exchange.
-   * @param awaitsContinue Whether the client waits for a 100.
-   */
+  /** Reads nothing yet. */
   constructor(core: ServerCore, owner: RequestBodyOwner, awaitsContinue: boolean) {
     this.#core = core;
     this.#owner = owner;
     this.awaitsContinue = awaitsContinue;
-  }
-
-  /** How the body broke the protocol, or `null`; there is no request after it. */
-  get error(): ProtocolError | null {
-    return this.#error;
   }
 
   /** See {@linkcode BodySource}. */
@@ -94,7 +84,7 @@ export class RequestIntake implements BodySource {
 
   /** See {@linkcode BodySource}. */
   failed(error: unknown): unknown {
-    if (error instanceof ProtocolError) this.#error = error;
+    if (error instanceof ProtocolError) this.error = error;
     this.#owner.bodyOver(error);
     return error;
   }
@@ -105,7 +95,6 @@ export class RequestIntake implements BodySource {
   /**
    * Gets behind a body that was not read to its end, once the response is over; a reader at work is waited for.
    *
-   * @param body The body.
    * @param lasts Whether anything may come behind it.
    * @returns False if that is not possible.
    */
@@ -132,7 +121,6 @@ export class RequestIntake implements BodySource {
   /**
    * Takes in all that is left of a body, within one time limit.
    *
-   * @param body The body.
    * @param keep Whether what was not read yet is kept for a reader.
    * @param expire Called when the time is over.
    * @returns Whether its end was reached.

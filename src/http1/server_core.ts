@@ -8,18 +8,15 @@
 import { Deadline, httpDate } from "../duplex/clock.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import { type Field, fieldPairs, type FieldsInit } from "../semantics/fields.ts";
+import { fieldList } from "../semantics/fields.ts";
 import { ConnectionCore } from "./connection_core.ts";
 import type { IncomingRequest } from "./incoming.ts";
 import { type ResponseOutcome, ServerMachine, type SwitchPlan } from "./machine/server_machine.ts";
 import type { OutgoingResponseHead } from "./machine/write_response.ts";
 import type { Closed, ServerSettings } from "./options.ts";
-import { bodySize, type SortedBody } from "./outgoing_body.ts";
+import { bodySize, sortBody, type SortedBody } from "./outgoing_body.ts";
 import type { OutgoingResponse } from "./outgoing_response.ts";
 import { Vigil } from "./vigil.ts";
-
-const NO_FIELDS: readonly Field[] = [];
-const NO_BODY: SortedBody = { type: "none" };
 
 /** One connection of a server. */
 export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
@@ -29,13 +26,7 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
   #stopped = false;
   #vigil: Vigil | null = null;
 
-  /**
-   * Takes the transport.
-   *
-   * @param io The transport.
-   * @param settings The options, filled in.
-   * @param close Ends what is under way, then the transport, and calls `finish()`.
-   */
+  /** Takes the transport; `close` is that of a {@linkcode Role}. */
   constructor(io: DuplexLike, settings: ServerSettings, close: (why: Closed, waited: boolean) => void) {
     super(io, new ServerMachine(settings), settings, "new", { closedError, close });
     this.deadline = new Deadline(settings.clock);
@@ -102,7 +93,7 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
   /** Sends an answer without a body, the last one of the connection. */
   refuse(request: IncomingRequest | null, status: number): Promise<void> | undefined {
     this.machine.disableKeepAlive();
-    this.sendHead(request, { status }, NO_BODY);
+    this.sendHead(request, { status }, sortBody(null));
     this.machine.sendEnd(null);
     return this.outlet.flush();
   }
@@ -125,9 +116,5 @@ function closedError(): TransportError {
 
 /** The head of a response, for the machine. */
 export function headOf({ status, reason, fields }: OutgoingResponse): OutgoingResponseHead {
-  return { status, reason, fields: fields === undefined ? NO_FIELDS : pairsOf(fields) };
-}
-
-function pairsOf(fields: FieldsInit): readonly Field[] {
-  return Array.isArray(fields) ? fields : [...fieldPairs(fields)];
+  return { status, reason, fields: fieldList(fields) };
 }

@@ -51,12 +51,7 @@ export class ServerExchange implements RequestExchange, Watched {
   #sender: BodySender | null = null;
   #over = false;
 
-  /**
-   * Makes the request; the handler is not called yet.
-   *
-   * @param core The connection.
-   * @param event The head, which the machine has read last.
-   */
+  /** Makes the request; the handler is not called yet. */
   constructor(core: ServerCore, { head, framing, proposal, expectsContinue }: RequestEvent) {
     this.#core = core;
     this.#intake = core.machine.requestComplete ? null : new RequestIntake(core, this.#watch, expectsContinue);

@@ -58,8 +58,7 @@ function release({ core, request, pending }: Proposed, { protocol }: SwitchPlan)
   const { method, target, version, fields } = request;
   const agreed = { protocol, request: { method, target, version, fields: fields.compact() } };
   core.stop();
-  handOver(core.wire, core.machine.takeTrailing(), agreed, { pending, parts: core.parts }, core.settings);
-  core.finish("handed-over", { reason: "upgrade" });
+  handOver(core, agreed, pending);
 }
 
 async function sendBehindBody(proposed: Proposed, intake: RequestIntake, plan: SwitchPlan): Promise<void> {

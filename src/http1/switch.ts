@@ -244,7 +244,9 @@ function switching(
       status: status === 101 ? 426 : status,
       headers: headersOf(fields, init.headers),
     });
-    pending?.accept({ status, onSwitched: onSwitched && inThisContext(onSwitched), owns });
+    if (pending !== undefined) {
+      pending.acceptance = { status, onSwitched: onSwitched && inThisContext(onSwitched), owns };
+    }
   }
   if (owns !== undefined) pending?.own(owns);
   return new SwitchOf(answer, message) as Switch<Response> | Switch<OutgoingResponse>;

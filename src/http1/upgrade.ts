@@ -31,35 +31,24 @@ export interface Acceptance {
 
 /** An upgrade that an exchange may come to. */
 export class PendingUpgrade {
-  #claimed = false;
-  #onClaim: (() => void) | null = null;
-  #onSwitched: ((upgraded: Upgraded) => void) | null = null;
+  /** Whether it was asked for. Only this class writes it. */
+  claimed = false;
+  /** What the handler has accepted last, if anything; the switch happens if its response says so too. */
+  acceptance: Acceptance | null = null;
+  /** Called when the switch is asked for first. */
+  onClaim: (() => void) | null = null;
+  /** Called when the switch has happened. That does not claim it. */
+  onSwitched: ((upgraded: Upgraded) => void) | null = null;
   #outcome: Deferred<Upgraded> | null = null;
   #early: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected } | null = null;
   #owned: Owned[] | null = null;
-  #acceptance: Acceptance | null = null;
-
-  /** Whether it was asked for. */
-  get claimed(): boolean {
-    return this.#claimed;
-  }
-
-  /** What the handler has accepted last, if anything. */
-  get acceptance(): Acceptance | null {
-    return this.#acceptance;
-  }
-
-  /** The handler accepts; the switch happens if its response says so too. */
-  accept(acceptance: Acceptance): void {
-    this.#acceptance = acceptance;
-  }
 
   /** The promise; the same one at every call. Its rejection needs no handler. */
   claim(): Promise<Upgraded> {
-    this.#claimed = true;
+    this.claimed = true;
     if (this.#early !== null) this.#owned = null;
-    this.#onClaim?.();
-    this.#onClaim = null;
+    this.onClaim?.();
+    this.onClaim = null;
     if (this.#outcome === null) {
       this.#outcome = new Deferred<Upgraded>();
       if (this.#early !== null) this.#settle(this.#early);
@@ -80,22 +69,12 @@ export class PendingUpgrade {
     for (const each of owned) cancelOwned(each, reason);
   }
 
-  /** Calls back when the switch is asked for first. */
-  onClaim(callback: () => void): void {
-    this.#onClaim = callback;
-  }
-
-  /** Calls back when the switch has happened. That does not claim it. */
-  onSwitched(callback: (upgraded: Upgraded) => void): void {
-    this.#onSwitched = callback;
-  }
-
   /** The switch has happened. */
   resolve(upgraded: Upgraded): void {
     if (this.#early !== null) return;
     this.#settle(this.#early = { upgraded });
-    if (this.#claimed) this.#owned = null;
-    this.#onSwitched?.(upgraded);
+    if (this.claimed) this.#owned = null;
+    this.onSwitched?.(upgraded);
   }
 
   /** There will be no switch. Without effect once settled. */

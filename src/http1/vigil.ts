@@ -16,19 +16,10 @@
 
 import type { PeerWatcher } from "../duplex/held_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import { type Clock, Deadline } from "../duplex/clock.ts";
+import { Deadline } from "../duplex/clock.ts";
 import type { Wire } from "../duplex/wire.ts";
 import type { ServerMachine } from "./machine/server_machine.ts";
-
-/** What a client may do. */
-export interface VigilLimits {
-  /** Whether a client may end its side and be answered at any time. */
-  readonly allowHalfClose: boolean;
-  /** How long a client that has ended its side is waited for. In milliseconds; 0 or `Infinity` waits without end. */
-  readonly halfCloseTimeoutMs: number;
-  /** Where time comes from. */
-  readonly clock: Clock;
-}
+import type { ServerSettings } from "./options.ts";
 
 /** What a vigil needs of its exchange. */
 export interface VigilOwner {
@@ -51,7 +42,7 @@ const PROBE_INTERVAL_MS = 5000;
 export class Vigil implements PeerWatcher {
   readonly #wire: Wire;
   readonly #machine: ServerMachine;
-  readonly #limits: VigilLimits;
+  readonly #settings: ServerSettings;
   readonly #deadline: Deadline;
   #owner: VigilOwner | null = null;
   #keeping = false;
@@ -62,18 +53,12 @@ export class Vigil implements PeerWatcher {
   readonly #onProbe = (): void => this.#probe();
   readonly #onGraceOver = (): void => this.#graceOver();
 
-  /**
-   * Watches nothing yet.
-   *
-   * @param wire What to watch.
-   * @param machine Knows whether the request is complete.
-   * @param limits What the client may do.
-   */
-  constructor(wire: Wire, machine: ServerMachine, limits: VigilLimits) {
+  /** Watches nothing yet. */
+  constructor(wire: Wire, machine: ServerMachine, settings: ServerSettings) {
     this.#wire = wire;
     this.#machine = machine;
-    this.#limits = limits;
-    this.#deadline = new Deadline(limits.clock);
+    this.#settings = settings;
+    this.#deadline = new Deadline(settings.clock);
   }
 
   /** Begins unless the exchange is over soon. */
@@ -125,7 +110,7 @@ export class Vigil implements PeerWatcher {
   }
 
   onPeerEnd(unread: boolean): void {
-    const { allowHalfClose, halfCloseTimeoutMs } = this.#limits;
+    const { allowHalfClose, halfCloseTimeoutMs } = this.#settings;
     if (allowHalfClose || !this.#keeping) return;
     if (this.#left === null) {
       this.#left = new TransportError("closed", "The client has ended the connection");
@@ -147,6 +132,6 @@ export class Vigil implements PeerWatcher {
   #graceOver(): void {
     if (!this.#stirred) return this.#owner!.overdue(this.#left!);
     this.#stirred = false;
-    this.#deadline.set(this.#limits.halfCloseTimeoutMs, this.#onGraceOver);
+    this.#deadline.set(this.#settings.halfCloseTimeoutMs, this.#onGraceOver);
   }
 }

@@ -202,6 +202,14 @@ export function fieldPairs(init: FieldsInit, name = "fields"): Iterable<Field> {
   return Symbol.iterator in init ? init as Iterable<Field> : Object.entries(init);
 }
 
+const NO_FIELDS: readonly Field[] = [];
+
+/** {@linkcode fieldPairs} as a list: the one that was given, if it is one. */
+export function fieldList(init: FieldsInit | undefined): readonly Field[] {
+  if (init === undefined) return NO_FIELDS;
+  return Array.isArray(init) ? init : [...fieldPairs(init)];
+}
+
 /** Splits a list value at commas outside of quoted strings and adds its elements to `into`, empty ones only if wanted. */
 export function splitList(value: string, into: string[], keepEmpty = false): string[] {
   let start = 0;

@@ -28,7 +28,8 @@ export type Proposal =
   | { readonly type: "upgrade"; readonly protocols: readonly string[] }
   | { readonly type: "connect"; readonly authority: Authority };
 
-const NOT_REQUESTED: Proposal = { type: "none", why: "not-requested" };
+/** Of a request that proposes nothing. */
+export const NOT_REQUESTED: Proposal = { type: "none", why: "not-requested" };
 const HTTP10: Proposal = { type: "none", why: "http10" };
 const NO_CONNECTION_TOKEN: Proposal = { type: "none", why: "no-connection-token" };
 

@@ -126,7 +126,7 @@ for (const [name, head, accept] of proposals) {
     const { target, reasons } = opened();
     let upgraded: Upgraded | undefined;
     const { client, clock } = conversing((request) => {
-      upgradeOf(request)?.onSwitched((switched) => void (upgraded = switched));
+      upgradeOf(request)!.onSwitched = (switched) => upgraded = switched;
       return accept(request, target);
     });
     await client.write(wire(head));

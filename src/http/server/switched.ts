@@ -39,7 +39,7 @@ export class Switched {
 
   /** Waits for the switch. It keeps no request: what has switched may stay for days. */
   await(pending: PendingUpgrade, acceptance: Acceptance): void {
-    pending.onSwitched((upgraded) => this.#add(upgraded, pending, acceptance));
+    pending.onSwitched = (upgraded) => this.#add(upgraded, pending, acceptance);
   }
 
   /** Closes those that are open and those that come; WebSockets with 1001. */

@@ -42,25 +42,16 @@ const MAX_SIZE_DIGITS = 16;
 export class ChunkLine {
   readonly #leniency: Leniency;
   readonly #maxExtensionBytes: number;
+  /** The size of the chunk whose line came last. Only this class writes it. */
+  size = 0;
   #step: Step = "size";
-  #size = 0;
   #digits = 0;
   #extensionBytes = 0;
 
-  /**
-   * Makes a reader.
-   *
-   * @param limits How much of it.
-   * @param leniency What to let pass.
-   */
+  /** Makes a reader. */
   constructor(limits: Http1Limits, leniency: Leniency) {
     this.#leniency = leniency;
     this.#maxExtensionBytes = limits.maxChunkExtensionBytes;
-  }
-
-  /** The size of the chunk whose line came last. */
-  get size(): number {
-    return this.#size;
   }
 
   /**
@@ -88,8 +79,8 @@ export class ChunkLine {
   #sizeByte(byte: number): void {
     const digit = hexValue(byte);
     if (digit >= 0) {
-      this.#size = this.#digits === 0 ? digit : this.#size * 16 + digit;
-      if (++this.#digits > MAX_SIZE_DIGITS || this.#size > Number.MAX_SAFE_INTEGER) throw malformed("it is too large");
+      this.size = this.#digits === 0 ? digit : this.size * 16 + digit;
+      if (++this.#digits > MAX_SIZE_DIGITS || this.size > Number.MAX_SAFE_INTEGER) throw malformed("it is too large");
       return;
     }
     if (this.#digits === 0) throw malformed("it has no digit");

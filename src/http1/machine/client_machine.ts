@@ -17,14 +17,14 @@ import {
   Http1Machine,
   type Http1MachineOptions,
   MACHINE_OPTIONS,
-  NEED_DATA,
   NEXT_CYCLE,
   SWITCH_TAKEN,
 } from "./http1_machine.ts";
 import type { Leniency } from "./limits.ts";
+import { NEED_DATA } from "./read_body.ts";
 import type { RequestHead, ResponseHead, Version } from "../../semantics/message.ts";
 import { type BodySize, checkBodySize, requestSendFraming, writeFramedFields } from "./send_framing.ts";
-import { acceptedBy, agreedProtocol, type Proposal, proposalOf } from "../../semantics/switching.ts";
+import { acceptedBy, agreedProtocol, NOT_REQUESTED, type Proposal, proposalOf } from "../../semantics/switching.ts";
 import { inspectFields, listHas, writeRequestLine } from "./write_head.ts";
 
 /**
@@ -65,8 +65,6 @@ export interface OutgoingRequestHead {
 /** What a client's machine can be told beforehand. */
 export type ClientMachineOptions = Http1MachineOptions;
 
-const NO_PROPOSAL: Proposal = { type: "none", why: "not-requested" };
-
 /**
  * The client's machine.
  *
@@ -85,7 +83,7 @@ const NO_PROPOSAL: Proposal = { type: "none", why: "not-requested" };
  */
 export class ClientMachine extends Http1Machine<"response"> {
   #asksToClose = false;
-  #proposal: Proposal = NO_PROPOSAL;
+  #proposal: Proposal = NOT_REQUESTED;
   #method = "";
   #informational = 0;
   /** The version that the server has last answered with: one of 1.0 gets no chunks (RFC 9112 §6.1). */
@@ -163,7 +161,7 @@ export class ClientMachine extends Http1Machine<"response"> {
     }
     this.#method = head.method;
     const proposes = head.method === "CONNECT" || sent.upgrade !== null;
-    this.#proposal = proposes ? sentProposal(head, version, this.leniency) : NO_PROPOSAL;
+    this.#proposal = proposes ? sentProposal(head, version, this.leniency) : NOT_REQUESTED;
     this.lasts = !listHas(sent.connection, "close") &&
       (version === "1.1" || listHas(sent.connection, "keep-alive"));
     this.#asksToClose = !this.lasts;

@@ -59,15 +59,7 @@ export class FieldLines {
     this.#skipped = false;
   }
 
-  /**
-   * Looks at the bytes that are new since the last call.
-   *
-   * @param bytes Memory that holds the section from `from` on.
-   * @param from Where the section begins; the same byte at every call until the section is complete.
-   * @param to Behind the last byte that may be looked at.
-   * @returns The offset behind the section, or -1 when more bytes are needed.
-   * @throws {ProtocolError} A line is malformed, or there are too many.
-   */
+  /** Looks at the bytes that are new since the last call, as `HeadParser.parse()` does. */
   parse(bytes: Uint8Array, from: number, to: number): number {
     let i = from + this.#at;
     while (i < to && this.#step !== "over") {

@@ -44,8 +44,7 @@ export const MACHINE_OPTIONS: Kinds<Http1MachineOptions> = {
   nameCase: (value, name) => checkOneOf(value, name, NAME_CASES),
 };
 
-/** The events that need no data of their own. */
-export const NEED_DATA = { type: "need-data" } as const;
+/** The events that need no data of their own, besides `NEED_DATA`. */
 export const CLOSED = { type: "closed" } as const;
 export const SWITCH_TAKEN = { type: "paused", until: "switch-taken" } as const;
 export const NEXT_CYCLE = { type: "paused", until: "next-cycle" } as const;

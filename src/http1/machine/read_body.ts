@@ -25,16 +25,15 @@ export type BodyPart =
 /** A decoder holds what it needs to know of the body that is being read, and nothing of the connection. */
 export interface BodyDecoder {
   /**
-   * The next part.
+   * The next part; `eof` says that nothing will be added to `buffer`.
    *
-   * @param buffer Taken from.
-   * @param eof Whether nothing will be added to `buffer`.
    * @throws {ProtocolError} The framing is broken, or `truncated`.
    */
   next(buffer: ReceiveBuffer, eof: boolean): BodyPart;
 }
 
-const NEED_DATA: BodyPart = { type: "need-data" };
+/** More must be received. */
+export const NEED_DATA = { type: "need-data" } as const;
 
 /** The decoder for a framing; `null` without a body. */
 export function bodyDecoder(framing: BodyFraming, limits: Http1Limits, leniency: Leniency): BodyDecoder | null {

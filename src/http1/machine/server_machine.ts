@@ -19,13 +19,13 @@ import {
   Http1Machine,
   type Http1MachineOptions,
   MACHINE_OPTIONS,
-  NEED_DATA,
   NEXT_CYCLE,
   SWITCH_TAKEN,
 } from "./http1_machine.ts";
+import { NEED_DATA } from "./read_body.ts";
 import type { RequestHead, Version } from "../../semantics/message.ts";
 import { type BodySize, checkBodySize, responseSendFraming } from "./send_framing.ts";
-import { opensTunnel, type Proposal, proposalIn, protocolOf } from "../../semantics/switching.ts";
+import { NOT_REQUESTED, opensTunnel, type Proposal, proposalIn, protocolOf } from "../../semantics/switching.ts";
 import { isHostAndPort, parseTarget } from "../../semantics/target.ts";
 import { listHas } from "./write_head.ts";
 import { inspected, type InspectedHead, type OutgoingResponseHead, ResponseHeads } from "./write_response.ts";
@@ -83,7 +83,6 @@ export interface ServerMachineOptions extends Http1MachineOptions {
 
 const OPTIONS: Kinds<ServerMachineOptions> = { ...MACHINE_OPTIONS, keepAlive: "boolean" };
 
-const NO_PROPOSAL: Proposal = { type: "none", why: "not-requested" };
 const SWITCH_UNDECIDED: ServerEvent = { type: "paused", until: "switch-decided" };
 
 /**
@@ -105,7 +104,7 @@ const SWITCH_UNDECIDED: ServerEvent = { type: "paused", until: "switch-decided" 
 export class ServerMachine extends Http1Machine<"request"> {
   readonly #heads: ResponseHeads;
   #keepAlive: boolean;
-  #proposal: Proposal = NO_PROPOSAL;
+  #proposal: Proposal = NOT_REQUESTED;
   #method = "";
   #version: Version = "1.1";
   #takesTrailers = false;
@@ -198,7 +197,7 @@ export class ServerMachine extends Http1Machine<"request"> {
     this.#method = head.method;
     this.#version = head.version;
     this.lasts = lasts(head);
-    this.#proposal = NO_PROPOSAL;
+    this.#proposal = NOT_REQUESTED;
     if (head.target.charCodeAt(0) !== 0x2f || head.method === "CONNECT") parseTarget(head.method, head.target);
     this.#checkHost(head);
     const framing = framingOfRequest(head, this.leniency);
@@ -344,7 +343,7 @@ export class ServerMachine extends Http1Machine<"request"> {
     this.beginCycle();
     this.#method = "";
     this.#version = "1.1";
-    this.#proposal = NO_PROPOSAL;
+    this.#proposal = NOT_REQUESTED;
     return true;
   }
 }

@@ -90,15 +90,7 @@ export class StartLine<Kind extends keyof Heads> {
     this.#at = this.#mark = this.#emptyLines = 0;
   }
 
-  /**
-   * Looks at the bytes that are new since the last call.
-   *
-   * @param bytes Memory that holds the head from `from` on.
-   * @param from Where the head begins; the same byte at every call until the line is over.
-   * @param to Behind the last byte that may be looked at.
-   * @returns Whether the line is over.
-   * @throws {ProtocolError} The line is malformed or over a limit.
-   */
+  /** Looks at the bytes that are new since the last call, as `HeadParser.parse()` does. Returns whether the line is over. */
   parse(bytes: Uint8Array, from: number, to: number): boolean {
     let i = from + this.#at;
     while (i < to && this.#step !== "over") {

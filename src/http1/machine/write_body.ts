@@ -15,11 +15,7 @@ export class BodyEncoder {
   readonly #framing: BodyFraming;
   #left: number;
 
-  /**
-   * Makes an encoder.
-   *
-   * @param framing As announced in the head.
-   */
+  /** Makes an encoder; `framing` was announced in the head. */
   constructor(framing: BodyFraming) {
     this.#framing = framing;
     this.#left = framing.type === "length" ? framing.bytes : 0;

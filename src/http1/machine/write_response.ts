@@ -45,12 +45,7 @@ export class ResponseHeads {
   readonly #out: SendBuffer;
   readonly #nameCase: NameCase;
 
-  /**
-   * Writes to a buffer.
-   *
-   * @param out The buffer.
-   * @param nameCase How field names are spelled.
-   */
+  /** Writes to a buffer. */
   constructor(out: SendBuffer, nameCase: NameCase) {
     this.#out = out;
     this.#nameCase = nameCase;
