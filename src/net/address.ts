@@ -74,3 +74,18 @@ export function addressText(address: SocketAddress): string {
 export function socketInfo(remote: SocketAddress, local: SocketAddress, alpn: string | null): SocketInfo {
   return { remote, local, remoteAddress: addressText(remote), localAddress: addressText(local), alpn };
 }
+
+/** What is known of both ends of a socket. Those of a unix socket have only the path that is known already. */
+export function infoOf(native: NativeEnds, known: SocketAddress): SocketInfo {
+  if ("path" in known) return socketInfo(known, known, null);
+  const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = native;
+  return socketInfo({ hostname: remoteAddress, port: remotePort }, { hostname: localAddress, port: localPort }, null);
+}
+
+/** As the sockets of Node and Bun tell it. */
+export interface NativeEnds {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+}

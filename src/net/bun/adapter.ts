@@ -5,10 +5,10 @@
  */
 
 import type { Listener, ListenOptions, SocketOptions, StartTlsOptions, TlsOptions } from "../../duplex/network.ts";
-import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
+import type { SocketAddress } from "../../duplex/socket.ts";
 import type { HeldChannel } from "../../duplex/held_channel.ts";
 import type { Adapter } from "../adapter.ts";
-import { socketInfo } from "../address.ts";
+import { infoOf, socketInfo } from "../address.ts";
 import { type BunHandlers, type BunSocket, BunTransport, passOn } from "./transport.ts";
 import { NetSocket, type StartTls } from "../net_socket.ts";
 import { DEFAULT_BACKLOG, PushListener } from "../listener.ts";
@@ -144,10 +144,4 @@ function attachSocket(socket: NetSocket, native: BunSocket, known: SocketAddress
   if (options.noDelay !== false) native.setNoDelay(true);
   if (options.keepAlive === true) native.setKeepAlive(true);
   socket.attach(new BunTransport(native, socket), infoOf(native, known));
-}
-
-function infoOf(native: BunSocket, known: SocketAddress): SocketInfo {
-  if ("path" in known) return socketInfo(known, known, null);
-  const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = native;
-  return socketInfo({ hostname: remoteAddress, port: remotePort }, { hostname: localAddress, port: localPort }, null);
 }

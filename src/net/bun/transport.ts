@@ -10,16 +10,13 @@ import type { PeerCertificate } from "node:tls";
 import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { accepted } from "../../duplex/held_channel.ts";
 import { TransportError } from "../../errors/transport_error.ts";
+import type { NativeEnds } from "../address.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";
 
 /** As much of `Bun.Socket` as is used. */
-export interface BunSocket {
+export interface BunSocket extends NativeEnds {
   data: unknown;
-  readonly remoteAddress?: string;
-  readonly remotePort?: number;
-  readonly localAddress?: string;
-  readonly localPort?: number;
   readonly alpnProtocol?: string | false | null;
   /** TLS: whether the peer showed a certificate that is trusted. */
   readonly authorized?: boolean;

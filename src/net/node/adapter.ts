@@ -8,7 +8,7 @@ import net from "node:net";
 import type { Listener, ListenOptions, SocketOptions } from "../../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
 import type { Adapter } from "../adapter.ts";
-import { socketInfo } from "../address.ts";
+import { infoOf, socketInfo } from "../address.ts";
 import { NetSocket, type StartTls } from "../net_socket.ts";
 import { secureWithNode } from "./tls.ts";
 import { lendingSockets, plainSockets, type SocketMaker } from "./lent_reads.ts";
@@ -88,10 +88,4 @@ function acceptedInfo(native: net.Socket, bound: SocketAddress): SocketInfo {
   }
   const { remoteAddress = "", remotePort = 0 } = native;
   return socketInfo({ hostname: remoteAddress, port: remotePort }, bound, null);
-}
-
-function infoOf(native: net.Socket, known: SocketAddress): SocketInfo {
-  if ("path" in known) return socketInfo(known, known, null);
-  const { remoteAddress = "", remotePort = 0, localAddress = "", localPort = 0 } = native;
-  return socketInfo({ hostname: remoteAddress, port: remotePort }, { hostname: localAddress, port: localPort }, null);
 }
