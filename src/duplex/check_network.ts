@@ -1,6 +1,6 @@
 /**
- * Checks what `connect()`, `listen()` and `startTls()` take, before anything is done. `net/adapter.ts` calls it, and
- * `serve()` and `Client` for the options that they pass on.
+ * What `connect()`, `listen()` and `startTls()` take, checked before anything is done: by `net/adapter.ts`, and by `serve()`
+ * and `Client` for the options that they pass on.
  *
  * @module
  */
@@ -27,9 +27,10 @@ const TLS_SERVER: Kinds<TlsServerOptions> = {
   requireClientCert: "boolean",
 };
 
-const CONNECT: Kinds<ConnectOptions> = { ...SOCKET, tls: checkTls, signal: "signal" };
+/** What `connect()` takes. */
+export const CONNECT: Kinds<ConnectOptions> = { ...SOCKET, tls: checkTls, signal: "signal" };
 
-/** What `listen()` and `serve()` understand alike. */
+/** What `listen()` takes, and `serve()` as well. */
 export const LISTEN: Kinds<ListenOptions> = {
   ...SOCKET,
   hostname: checkHost,
@@ -61,16 +62,6 @@ export function checkPath(value: unknown, name: string): void {
   checkString(value, name);
   if (value === "") throw wrongType(name, "a path", value);
   if ((value as string).includes("\0")) throw wrongType(name, "a path without NUL", value);
-}
-
-/** Refuses wrong options of `connect()`. */
-export function checkConnectOptions(options: ConnectOptions): void {
-  checkOptions(options, CONNECT);
-}
-
-/** Refuses wrong options of `listen()`. */
-export function checkListenOptions(options: ListenOptions, name = "options"): void {
-  checkOptions(options, LISTEN, name);
 }
 
 /** Refuses wrong options of `startTls()`. */

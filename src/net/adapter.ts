@@ -5,6 +5,7 @@
  * @module
  */
 
+import { checkOptions } from "../bytes/arguments.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import type {
   Listener,
@@ -15,7 +16,7 @@ import type {
   TlsOptions,
 } from "../duplex/network.ts";
 import type { SocketAddress } from "../duplex/socket.ts";
-import { checkConnectOptions, checkListenOptions, checkStartTlsOptions } from "../duplex/check_network.ts";
+import { checkStartTlsOptions, CONNECT, LISTEN } from "../duplex/check_network.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import type { HeldChannel } from "../duplex/held_channel.ts";
 import { holdChannel } from "../duplex/hold_channel.ts";
@@ -72,7 +73,7 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
   return {
     connect(address, options = {}) {
       const to = parseAddress(address);
-      checkConnectOptions(options);
+      checkOptions(options, CONNECT);
       const { tls, signal } = options;
       const host = "hostname" in to ? to.hostname : undefined;
       const secure = tls && withServerName({ ...tls, ...(signal === undefined ? {} : { signal }) }, host);
@@ -85,7 +86,7 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
       return secure === undefined ? socket : startTls(socket, secure, options);
     },
     async listen(options = {}) {
-      checkListenOptions(options);
+      checkOptions(options, LISTEN);
       const at = placeOf(options);
       try {
         return await (await load()).listen(startTls, at, options);

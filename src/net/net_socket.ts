@@ -11,6 +11,7 @@
  */
 
 import { isBytes, wrongType } from "../bytes/arguments.ts";
+import { onAbort } from "../duplex/abort.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
@@ -411,9 +412,7 @@ export function openInBackground(
     return socket;
   }
   if (signal !== undefined) {
-    const abort = (): void => socket.cut(signal.reason);
-    const unlisten = (): void => signal.removeEventListener("abort", abort);
-    signal.addEventListener("abort", abort, { once: true });
+    const unlisten = onAbort(signal, () => socket.cut(signal.reason));
     socket.opened.then(unlisten, unlisten);
   }
   open(socket).catch((error) => socket.cannotOpen(error));

@@ -13,6 +13,7 @@
 
 import { checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { giveMemory } from "../bytes/memory_pool.ts";
+import { onAbort } from "../duplex/abort.ts";
 import { checkClock, type Clock, Deadline, systemClock } from "../duplex/clock.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
@@ -133,9 +134,7 @@ class Tunnel {
     failureOf(a)?.catch((error) => this.#gone(this.#there, error));
     failureOf(b)?.catch((error) => this.#gone(this.#back, error));
     const { signal } = this.#options;
-    const onAbort = (): void => this.fail(signal!.reason);
-    if (signal?.aborted) onAbort();
-    else signal?.addEventListener("abort", onAbort, { once: true });
+    const unlisten = onAbort(signal, () => this.fail(signal!.reason));
     this.moved();
     this.#there.goOn();
     this.#back.goOn();
@@ -145,7 +144,7 @@ class Tunnel {
     } finally {
       this.#over = true;
       this.#deadline.stop();
-      signal?.removeEventListener("abort", onAbort);
+      unlisten();
     }
   }
 

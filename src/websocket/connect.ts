@@ -6,6 +6,7 @@
  */
 
 import { checkFunction, checkObject, checkOptions, type Kinds, wrongType } from "../bytes/arguments.ts";
+import { onAbort } from "../duplex/abort.ts";
 import { Client } from "../http/client/client.ts";
 import { ROUTE } from "../http/client/check_options.ts";
 import type { RouteOptions } from "../http/client/options.ts";
@@ -68,7 +69,8 @@ export function connectWebSocket(
   const handshake = beginHandshake(options);
   const client = options.client ?? (ownClient ??= new Client({ maxIdlePerOrigin: 0 }));
   const { proxy, noProxy, tls, dial, signal } = options;
-  const unlisten = signal === undefined ? null : abortWith(cancel, signal);
+  // `AbortSignal.any()` came with Node 20.3 only.
+  const unlisten = onAbort(signal, () => cancel.abort(signal!.reason));
   const connect = async (): Promise<WebSocketConnection> =>
     handshake.open(
       await client.upgrade(parsed.href.replace(/^ws/, "http"), {
@@ -82,16 +84,8 @@ export function connectWebSocket(
       }),
     );
   const opening = dial === undefined ? inLine(client, addressOf(parsed), cancel.signal, connect) : connect();
-  if (unlisten !== null) opening.then(unlisten, unlisten);
+  if (signal !== undefined) opening.then(unlisten, unlisten);
   return { url: parsed, opening };
-}
-
-/** `AbortSignal.any()` came with Node 20.3 only. Returns what ends it. */
-function abortWith(controller: AbortController, signal: AbortSignal): () => void {
-  const abort = (): void => controller.abort(signal.reason);
-  if (signal.aborted) abort();
-  else signal.addEventListener("abort", abort, { once: true });
-  return () => signal.removeEventListener("abort", abort);
 }
 
 /** Host and port: `host` leaves out the port that is the default of a scheme. */

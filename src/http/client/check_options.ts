@@ -1,11 +1,11 @@
 /**
- * Checks the options of a client and of its requests. `Client` calls it first in every method, so that a wrong argument
- * fails at once and by its name.
+ * What the options of a client and of its requests may be. `Client` checks them first in every method, so that a wrong
+ * argument fails at once and by its name.
  *
  * @module
  */
 
-import { checkGiven, checkOneOf, checkOptions, checkSignal, type Kinds, wrongType } from "../../bytes/arguments.ts";
+import { checkOneOf, checkSignal, type Kinds, wrongType } from "../../bytes/arguments.ts";
 import { checkTls } from "../../duplex/check_network.ts";
 import type { ClientConnectionOptions } from "../../http1/options.ts";
 import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.ts";
@@ -15,8 +15,8 @@ import type { ClientOptions, ConnectInit, FetchInit, RouteOptions, UpgradeInit }
 /** What a way is checked for, wherever it is described. */
 export const ROUTE: Kinds<RouteOptions> = { proxy: checkProxy, noProxy: "string", tls: checkTls, dial: "function" };
 
-/** The options of its connections are checked with those. */
-const CLIENT: Kinds<Omit<ClientOptions, keyof ClientConnectionOptions>> = {
+/** What `new Client()` takes; the options of its connections are checked with those. */
+export const CLIENT: Kinds<Omit<ClientOptions, keyof ClientConnectionOptions>> = {
   ...ROUTE,
   proxyTls: checkTls,
   proxyTunnel: (value, name) => checkOneOf(value, name, ["https", "always"]),
@@ -31,7 +31,8 @@ const CLIENT: Kinds<Omit<ClientOptions, keyof ClientConnectionOptions>> = {
   maxRedirects: "number",
 };
 
-const FETCH: Kinds<FetchInit> = {
+/** What `fetch()` takes. */
+export const FETCH: Kinds<FetchInit> = {
   ...ROUTE,
   method: "string",
   headers: checkHeaders,
@@ -45,7 +46,8 @@ const FETCH: Kinds<FetchInit> = {
   duplex: "any",
 };
 
-const UPGRADE: Kinds<UpgradeInit> = {
+/** What `upgrade()` takes. */
+export const UPGRADE: Kinds<UpgradeInit> = {
   ...ROUTE,
   protocol: checkProtocol,
   method: "string",
@@ -56,33 +58,13 @@ const UPGRADE: Kinds<UpgradeInit> = {
   hijack: "boolean",
 };
 
-const CONNECT: Kinds<ConnectInit> = {
+/** What `connect()` takes. */
+export const CONNECT: Kinds<ConnectInit> = {
   proxy: checkProxy,
   headers: checkHeaders,
   alpn: "strings",
   signal: checkSignalOrNull,
 };
-
-/** Refuses wrong options of a client. */
-export function checkClientOptions(options: ClientOptions): void {
-  checkOptions<Omit<ClientOptions, keyof ClientConnectionOptions>>(options, CLIENT);
-}
-
-/** Refuses what `fetch()` does not take. */
-export function checkFetchInit(init: FetchInit): void {
-  checkGiven(init, FETCH, "init");
-}
-
-/** Refuses what `upgrade()` does not take. */
-export function checkUpgradeInit(init: UpgradeInit): void {
-  checkGiven(init, UPGRADE, "init");
-  checkProtocol(init.protocol, "init.protocol");
-}
-
-/** Refuses what `connect()` does not take. */
-export function checkConnectInit(init: ConnectInit): void {
-  checkOptions(init, CONNECT, "init");
-}
 
 /** Refuses what are no headers. Names and values are checked when they are written. */
 export function checkHeaders(value: unknown, name: string): void {
@@ -106,7 +88,8 @@ function checkSignalOrNull(value: unknown, name: string): void {
   if (value !== null) checkSignal(value, name);
 }
 
-function checkProtocol(value: unknown, name: string): void {
+/** Refuses what names no protocol. */
+export function checkProtocol(value: unknown, name: string): void {
   const protocols = protocolList(value as string | readonly string[], name);
   if (protocols.length === 0 || protocols.includes("")) throw wrongType(name, "a protocol, or several", value);
 }

@@ -5,21 +5,15 @@
  * @module
  */
 
-import { checkOptions, checkString } from "../../bytes/arguments.ts";
+import { checkGiven, checkOptions, checkString } from "../../bytes/arguments.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
-import { clientSettings } from "../../http1/options.ts";
+import { type ClientConnectionOptions, clientSettings } from "../../http1/options.ts";
 import { attachUpgrade, onUpgrade, upgradeOf } from "../../http1/upgrade.ts";
 import { UpgradeRejected } from "../../errors/upgrade_rejected.ts";
 import { Upgraded } from "../../http1/upgraded.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { type Field, hasField } from "../../semantics/fields.ts";
-import {
-  checkClientOptions,
-  checkConnectInit,
-  checkFetchInit,
-  checkHeaders,
-  checkUpgradeInit,
-} from "./check_options.ts";
+import { checkHeaders, checkProtocol, CLIENT, CONNECT, FETCH, UPGRADE } from "./check_options.ts";
 import { codingsOf } from "./codings.ts";
 import { Connections } from "./connections.ts";
 import { Exchange, type ExchangeInit } from "./exchange.ts";
@@ -69,7 +63,7 @@ export class Client implements AsyncDisposable {
    */
   constructor(options: ClientOptions = {}) {
     clientSettings(options);
-    checkClientOptions(options);
+    checkOptions<Omit<ClientOptions, keyof ClientConnectionOptions>>(options, CLIENT);
     this.#options = options;
     this.#defaults = this.#completed(typeof options.headers === "function" ? undefined : options.headers);
     this.#connections = new Connections(
@@ -103,7 +97,7 @@ export class Client implements AsyncDisposable {
    * @throws {unknown} The reason of the signal.
    */
   async fetch(input: string | URL | Request, init: FetchInit = {}): Promise<ClientResponse> {
-    checkFetchInit(init);
+    checkGiven(init, FETCH, "init");
     this.#checkOpen();
     const given = typeof input === "object" && input !== null && "redirect" in input ? input.redirect : "follow";
     const mode = init.redirect ?? given;
@@ -149,7 +143,8 @@ export class Client implements AsyncDisposable {
    * @throws {unknown} What {@linkcode fetch} throws.
    */
   async upgrade(input: string | URL | Request, init: UpgradeInit): Promise<Upgraded> {
-    checkUpgradeInit(init);
+    checkGiven(init, UPGRADE, "init");
+    checkProtocol(init.protocol, "init.protocol");
     this.#checkOpen();
     const protocols = typeof init.protocol === "string" ? [init.protocol] : init.protocol;
     const prepared = await clientRequest(input, init);
@@ -180,7 +175,7 @@ export class Client implements AsyncDisposable {
    */
   async connect(authority: string, init: ConnectInit = {}): Promise<Upgraded> {
     checkString(authority, "authority");
-    checkConnectInit(init);
+    checkOptions(init, CONNECT, "init");
     this.#checkOpen();
     const { proxy, dial } = this.#options;
     const route = tunnelRoute(authority, init.proxy === undefined ? proxy : init.proxy, dial);

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { onAbort } from "../../duplex/abort.ts";
 import { handshake } from "../../http1/client_connection.ts";
 import { clientSettings } from "../../http1/options.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
@@ -28,12 +29,7 @@ export class Connections {
   readonly #pending: Map<AbortController, Promise<unknown>> = new Map();
   #aborted: { readonly reason: unknown } | null = null;
 
-  /**
-   * Opens nothing yet.
-   *
-   * @param options The client's.
-   * @param userAgent The field that a proxy is told with each CONNECT.
-   */
+  /** Opens nothing yet. A proxy is told `userAgent` with each CONNECT. */
   constructor(options: ClientOptions, userAgent: readonly Field[]) {
     const { clock } = clientSettings(options);
     this.#options = options;
@@ -90,7 +86,7 @@ export class Connections {
   }
 
   #add(key: string, io: DuplexLike, leave: Leave): Pooled {
-    return this.#pool.add(key, handshake(io, this.#options), io, leave);
+    return this.#pool.add(key, handshake(io, this.#options).connection, io, leave);
   }
 
   /**
@@ -113,7 +109,7 @@ export class Connections {
       ...this.#settings,
       openTunnel: (open, proxy, authority, signal) =>
         openTunnel({
-          open: async () => this.#add("", await open(), noPlace),
+          open: async () => this.#add("", await open(), noPlace).connection,
           authority,
           fields: hasField(tunnelFields, "user-agent") ? tunnelFields : [...this.#userAgent, ...tunnelFields],
           proxy,
@@ -146,15 +142,14 @@ export class Connections {
     if (this.#aborted !== null) throw this.#aborted.reason;
     signal?.throwIfAborted();
     const controller = new AbortController();
-    const onAbort = () => controller.abort(signal!.reason);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const unlisten = onAbort(signal, () => controller.abort(signal!.reason));
     const running = run(controller);
     this.#pending.set(controller, running.then(() => {}, () => {}));
     try {
       return await running;
     } finally {
       this.#pending.delete(controller);
-      signal?.removeEventListener("abort", onAbort);
+      unlisten();
     }
   }
 
@@ -162,10 +157,9 @@ export class Connections {
   async close(signal: AbortSignal | undefined): Promise<void> {
     this.#turnstile.close(new StateError("closed", "Cannot send: the client was closed"));
     if (signal?.aborted) return await this.abort(signal.reason);
-    const cut = () => void this.abort(signal!.reason);
-    signal?.addEventListener("abort", cut, { once: true });
+    const unlisten = onAbort(signal, () => void this.abort(signal!.reason));
     await this.#allGone(() => this.#pool.close());
-    signal?.removeEventListener("abort", cut);
+    unlisten();
   }
 
   /** See {@linkcode Client.abort}. */

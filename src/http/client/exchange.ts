@@ -46,14 +46,7 @@ export class Exchange {
   #challenged = false;
   #pooled: Pooled | null = null;
 
-  /**
-   * Sends nothing yet.
-   *
-   * @param connections Where its connection comes from.
-   * @param request Goes to its URL as it is, with the fields that the way asks for.
-   * @param route The way.
-   * @param init How it is sent.
-   */
+  /** Sends nothing yet. The request goes to its URL as it is, with the fields that the way asks for. */
   constructor(connections: Connections, request: ClientRequest, route: Route, init: ExchangeInit) {
     this.#connections = connections;
     this.#request = request;
@@ -73,7 +66,7 @@ export class Exchange {
       try {
         // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
         if (pooled.reused && !this.#repeatable) await socketsPolled();
-        response = await pooled.sender.send(this.#message(), this.#init);
+        response = await pooled.connection.send(this.#message(), this.#init);
         noteKeepAlive(pooled, response);
       } catch (error) {
         fresh = this.#mustBeFresh(pooled, error);
@@ -91,7 +84,7 @@ export class Exchange {
   async discard(response: IncomingResponse): Promise<void> {
     response.body.cancel();
     try {
-      await this.#pooled!.sender.ready();
+      await this.#pooled!.connection.ready();
     } catch {
       return;
     }
@@ -109,7 +102,7 @@ export class Exchange {
   #mustBeFresh(pooled: Pooled, error: unknown): boolean {
     if (!pooled.reused || this.#init.signal?.aborted === true) throw error;
     if (error instanceof UnsentError) return false;
-    if (pooled.sender.heard || !this.#repeatable || !isGone(error)) throw error;
+    if (pooled.connection.heard || !this.#repeatable || !isGone(error)) throw error;
     return true;
   }
 

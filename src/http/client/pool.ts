@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ClientConnection, ClientHandshake, Sender } from "../../http1/client_connection.ts";
+import type { ClientConnection } from "../../http1/client_connection.ts";
 import { type Clock, Deadline } from "../../duplex/clock.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { Leave } from "./turnstile.ts";
@@ -24,9 +24,7 @@ export interface PoolSettings {
 export interface Pooled {
   /** The key of its route. */
   readonly key: string;
-  /** Sends requests. */
-  readonly sender: Sender;
-  /** Ends the connection. */
+  /** Sends requests, and can be ended. */
   readonly connection: ClientConnection;
   /** When it has waited long enough. */
   readonly idle: Deadline;
@@ -62,7 +60,7 @@ export class Pool {
     if (waiting === undefined) return null;
     for (let pooled = waiting.pop(); pooled !== undefined; pooled = waiting.pop()) {
       pooled.idle.clear();
-      if (!pooled.sender.isReady) continue;
+      if (!pooled.connection.isReady) continue;
       pooled.leave = leave;
       return pooled;
     }
@@ -71,19 +69,19 @@ export class Pool {
   }
 
   /** Takes a new connection in; it is at work until {@linkcode release}. */
-  add(key: string, { sender, connection }: ClientHandshake, io: DuplexLike, leave: Leave): Pooled {
+  add(key: string, connection: ClientConnection, io: DuplexLike, leave: Leave): Pooled {
     const idle = new Deadline(this.#settings.clock);
-    const pooled = { key, sender, connection, idle, hintMs: Infinity, reused: false, leave };
+    const pooled = { key, connection, idle, hintMs: Infinity, reused: false, leave };
     this.#open.set(pooled, connection.closed.then((closed) => this.#gone(pooled, io, closed.reason === "upgrade")));
     return pooled;
   }
 
   /** Its user begins no further request: it waits for the next one as soon as its exchange is over. */
   release(pooled: Pooled): void {
-    const { sender } = pooled;
-    if (sender.isReady) this.#wait(pooled);
-    else if (sender.isClosed) pooled.leave();
-    else sender.ready().then(() => this.#wait(pooled), () => pooled.leave());
+    const { connection } = pooled;
+    if (connection.isReady) this.#wait(pooled);
+    else if (connection.isClosed) pooled.leave();
+    else connection.ready().then(() => this.#wait(pooled), () => pooled.leave());
   }
 
   /** Lets what is under way end and closes the rest; resolves when everything is closed. */
@@ -98,8 +96,8 @@ export class Pool {
   /** Ends everything at once. */
   async abort(reason: unknown): Promise<void> {
     this.#closing = true;
-    for (const { connection, sender } of this.#open.keys()) {
-      if (sender.isReady) connection.gracefulShutdown();
+    for (const { connection } of this.#open.keys()) {
+      if (connection.isReady) connection.gracefulShutdown();
       else connection.abort(reason);
     }
     await this.#allGone();

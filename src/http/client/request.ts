@@ -7,7 +7,7 @@
 
 import type { OutgoingBody } from "../../http1/outgoing_body.ts";
 import { type Field, fieldPairs, type FieldsInit, hasField } from "../../semantics/fields.ts";
-import type { ClientBody } from "./options.ts";
+import type { FetchInit } from "./options.ts";
 import { type RequestBody, requestBody } from "./request_body.ts";
 import { basicAuthorization } from "./way/proxy_rules.ts";
 
@@ -28,14 +28,6 @@ export interface ClientRequest {
 /** The request without the lines of this name, which is in lower case. */
 export function withoutField(request: ClientRequest, name: string): ClientRequest {
   return { ...request, fields: request.fields.filter((field) => field[0].toLowerCase() !== name) };
-}
-
-/** As much of an init as matters here. */
-interface RequestParts {
-  readonly method?: string | undefined;
-  readonly headers?: HeadersInit | undefined;
-  readonly body?: ClientBody | null | undefined;
-  readonly signal?: AbortSignal | null | undefined;
 }
 
 /** The fields of a request, or of an init. Numbers are text as well (WebIDL, `ByteString`). */
@@ -65,7 +57,7 @@ export function withDefaults(request: ClientRequest, defaults: readonly Field[])
  */
 export function clientRequest(
   input: string | URL | Request,
-  init: RequestParts,
+  init: Pick<FetchInit, "method" | "headers" | "body" | "signal">,
 ): Promise<ClientRequest> | ClientRequest {
   const given = typeof input === "object" && input !== null && "method" in input ? input : null;
   const url = checkUrl(urlOf(given === null ? input as string | URL : given.url));

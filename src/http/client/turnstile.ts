@@ -5,6 +5,7 @@
  * @module
  */
 
+import { onAbort } from "../../duplex/abort.ts";
 import { Deferred } from "../../duplex/deferred.ts";
 
 /** Gives the place of one that went in to the next one. */
@@ -51,16 +52,15 @@ export class Turnstile {
 
   async #wait(key: string, gate: Gate, signal: AbortSignal | undefined): Promise<Leave> {
     const turn = new Deferred<void>();
-    const onAbort = (): void => {
+    gate.waiting.add(turn);
+    const unlisten = onAbort(signal, () => {
       gate.waiting.delete(turn);
       turn.reject(signal!.reason);
-    };
-    gate.waiting.add(turn);
-    signal?.addEventListener("abort", onAbort, { once: true });
+    });
     try {
       await turn.promise;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      unlisten();
     }
     return () => this.#leave(key, gate);
   }

@@ -5,7 +5,7 @@
  */
 
 import { checkObject, checkOneOf, checkOptions, type Kinds, wrongType } from "../../bytes/arguments.ts";
-import { checkListenOptions, LISTEN } from "../../duplex/check_network.ts";
+import { LISTEN } from "../../duplex/check_network.ts";
 import type { ServerConnectionOptions } from "../../http1/options.ts";
 import type { ListenOptions } from "../../duplex/network.ts";
 import type { SocketAddress } from "../../duplex/socket.ts";
@@ -132,5 +132,5 @@ export function checkServe(options: ServeOptions, handler: ServeHandler): void {
 
 function checkPlaces(value: unknown, name: string): void {
   if (!Array.isArray(value) || value.length === 0) throw wrongType(name, "an array of places to listen at", value);
-  value.forEach((place, i) => checkListenOptions(place, `${name}[${i}]`));
+  value.forEach((place, i) => checkOptions(place, LISTEN, `${name}[${i}]`));
 }

@@ -6,6 +6,7 @@
  */
 
 import { checkOptions } from "../../bytes/arguments.ts";
+import { onAbort } from "../../duplex/abort.ts";
 import { systemClock } from "../../duplex/clock.ts";
 import { Deferred } from "../../duplex/deferred.ts";
 import type { Socket, SocketInfo } from "../../duplex/socket.ts";
@@ -106,10 +107,7 @@ export class RunningServer implements Server {
 
   /** Listens to a signal until the server is over. */
   #onAbort(signal: AbortSignal | undefined, abort: () => void): void {
-    if (signal === undefined) return;
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort, { once: true });
-    const unlisten = (): void => signal.removeEventListener("abort", abort);
+    const unlisten = onAbort(signal, abort);
     this.#finished.promise.then(unlisten, unlisten);
   }
 

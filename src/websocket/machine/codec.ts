@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checkOptions, type Kinds } from "../../bytes/arguments.ts";
+import type { Kinds } from "../../bytes/arguments.ts";
 import { zeros } from "../../bytes/memory_pool.ts";
 import { encodeUtf8, isUtf8, readUtf8, utf8Length } from "./utf8.ts";
 
@@ -28,7 +28,8 @@ export interface WebSocketCodec {
   readonly textPieceBytes: number;
 }
 
-const CODEC: Kinds<WebSocketCodec> = {
+/** What a codec may hold. */
+export const CODEC: Kinds<WebSocketCodec> = {
   readText: "function",
   isText: "function",
   textLength: "function",
@@ -42,15 +43,6 @@ const CODEC: Kinds<WebSocketCodec> = {
  * pieces of 256 KiB takes Node 20 to 26 up to 20 times as long as in these.
  */
 export const TEXT_PIECE_BYTES: number = 32_768;
-
-/**
- * Refuses what is no codec.
- *
- * @throws {TypeError} It is no object, or something in it is no function.
- */
-export function checkCodec(value: unknown, name: string): void {
-  checkOptions(value as WebSocketCodec, CODEC, name);
-}
 
 /** A whole codec: what was left out is plain code, on memory that is filled with zeros. */
 export function codecOf(given: Partial<WebSocketCodec> = {}): WebSocketCodec {

@@ -13,7 +13,7 @@
 import { checkBytes, checkFunction, checkObject, checkOneOf, checkOptions, type Kinds } from "../../bytes/arguments.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { checkClose, echoOf, writeClosePayload } from "./close_frame.ts";
-import { checkCodec, codecOf, type WebSocketCodec } from "./codec.ts";
+import { CODEC, codecOf, type WebSocketCodec } from "./codec.ts";
 import { BINARY, CLOSE, CONTINUATION, MAX_CONTROL_BYTES, PING, PONG, ROLES, TEXT } from "./frame.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { FrameWriter } from "./frame_writer.ts";
@@ -62,7 +62,7 @@ const OPTIONS: Kinds<WebSocketMachineOptions> = {
   mayCompress: "boolean",
   answersClose: "boolean",
   text: checkTextForm,
-  codec: checkCodec,
+  codec: (value, name) => checkOptions(value as WebSocketCodec, CODEC, name),
 };
 
 /**

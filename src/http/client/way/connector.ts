@@ -11,6 +11,7 @@
  */
 
 import { checkObject } from "../../../bytes/arguments.ts";
+import { onAbort, unlessAborted } from "../../../duplex/abort.ts";
 import { type Clock, Deadline } from "../../../duplex/clock.ts";
 import type { DuplexLike } from "../../../duplex/duplex.ts";
 import { holdChannel, offersChannel } from "../../../duplex/hold_channel.ts";
@@ -24,14 +25,6 @@ import type { ProxyServer } from "./proxy_rules.ts";
 import type { Route } from "./route.ts";
 import { socks5 } from "./socks5.ts";
 
-/** Opens a tunnel through an HTTP proxy, to which `open` connects. */
-export type OpenTunnel = (
-  open: () => Promise<DuplexLike>,
-  proxy: ProxyServer,
-  authority: string,
-  signal: AbortSignal,
-) => Promise<DuplexLike>;
-
 /** What a connector needs. */
 export interface ConnectorSettings {
   /** TLS with an `https:` proxy. */
@@ -40,8 +33,13 @@ export interface ConnectorSettings {
   readonly connectTimeoutMs: number;
   /** The source of time. */
   readonly clock: Clock;
-  /** CONNECT. */
-  readonly openTunnel: OpenTunnel;
+  /** Opens a tunnel through an HTTP proxy, to which `open` connects. */
+  openTunnel(
+    open: () => Promise<DuplexLike>,
+    proxy: ProxyServer,
+    authority: string,
+    signal: AbortSignal,
+  ): Promise<DuplexLike>;
 }
 
 /** RFC 8305 §8: the recommended delay. */
@@ -110,7 +108,7 @@ async function openTransport(
 ): Promise<DuplexLike> {
   const address = { hostname: to.hostname, port: to.port };
   if (dial === undefined) return await openTcp(address, clock, signal);
-  return await unlessAborted(Promise.resolve(dial(address, { signal })).then(opened), signal);
+  return await unlessGivenUp(Promise.resolve(dial(address, { signal })).then(opened), signal);
 }
 
 /** Sockets exist before they are open. */
@@ -148,7 +146,7 @@ function namingHost({ code, message, cause }: TransportError, hostname: string, 
 
 /** None where the resolver cannot be asked: then the platform resolves by itself, and says what is wrong. */
 function addressesOf(hostname: string, signal: AbortSignal): Promise<string[]> {
-  return settledBy(lookup(hostname).catch(() => []), signal);
+  return unlessAborted(lookup(hostname).catch(() => []), signal);
 }
 
 async function secured(
@@ -169,30 +167,20 @@ async function secured(
 /** Runs a conversation that knows no signal; an abort cuts the connection below it. */
 async function givingUp<T>(io: DuplexLike, signal: AbortSignal, talk: () => Promise<T>): Promise<T> {
   const talking = talk();
-  const cut = () => abandon(io, signal.reason);
-  signal.addEventListener("abort", cut, { once: true });
+  const unlisten = onAbort(signal, () => abandon(io, signal.reason));
   try {
     return await talking;
   } finally {
-    signal.removeEventListener("abort", cut);
+    unlisten();
   }
 }
 
 /** Gives up waiting when the signal aborts; a connection that comes later is closed. */
-async function unlessAborted(opening: Promise<DuplexLike>, signal: AbortSignal): Promise<DuplexLike> {
+async function unlessGivenUp(opening: Promise<DuplexLike>, signal: AbortSignal): Promise<DuplexLike> {
   opening.then((io) => {
     if (signal.aborted) abandon(io, signal.reason);
   }, () => {});
-  return await settledBy(opening, signal);
-}
-
-function settledBy<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) return onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
+  return await unlessAborted(opening, signal);
 }
 
 /** Cuts a connection that is not wanted any more. */

@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { ClientConnection, Sender } from "../../../http1/client_connection.ts";
+import { unlessAborted } from "../../../duplex/abort.ts";
+import type { ClientConnection } from "../../../http1/client_connection.ts";
 import type { IncomingResponse } from "../../../http1/incoming.ts";
 import { onUpgrade } from "../../../http1/upgrade.ts";
 import { UpgradeRejected } from "../../../errors/upgrade_rejected.ts";
@@ -15,16 +16,10 @@ import type { ClientOptions } from "../options.ts";
 import { clientResponse } from "../response.ts";
 import type { ProxyServer } from "./proxy_rules.ts";
 
-/** A connection to the proxy. */
-interface OpenProxy {
-  readonly sender: Sender;
-  readonly connection: ClientConnection;
-}
-
 /** What it takes to open a tunnel. */
 export interface TunnelRequest {
   /** Opens a connection to the proxy. */
-  open(): Promise<OpenProxy>;
+  open(): Promise<ClientConnection>;
   /** The target: `host:port`. */
   readonly authority: string;
   /** Further field lines. */
@@ -46,52 +41,47 @@ export async function openTunnel(wanted: TunnelRequest): Promise<Upgraded> {
   const { proxy, response } = await answered(wanted);
   if (response.ok) return await onUpgrade(response);
   // Exchanges end before the connection does; what was meant for the tunnel is never sent here (RFC 9931 §4).
-  proxy.connection.gracefulShutdown();
+  proxy.gracefulShutdown();
   const answer = answerOf(response, wanted.proxy);
   throw new UpgradeRejected("proxy-refused", { status: answer.status, response: answer, proxy: wanted.proxy.address });
 }
 
 /** What the proxy says in the end. A failure on the way, one of `onProxyChallenge` among them, ends the connection. */
-async function answered(wanted: TunnelRequest): Promise<{ proxy: OpenProxy; response: IncomingResponse }> {
+async function answered(wanted: TunnelRequest): Promise<{ proxy: ClientConnection; response: IncomingResponse }> {
   let proxy = await wanted.open();
   try {
-    let response = await ask(proxy.sender, wanted, wanted.proxy.authorization, wanted.fields);
+    let response = await ask(proxy, wanted, wanted.proxy.authorization, wanted.fields);
     if (response.status === 407 && wanted.onProxyChallenge !== undefined) {
       const answer = await answerChallenge(response, wanted.onProxyChallenge, wanted.signal);
       if (answer !== null) {
         response.body.cancel();
-        const open = await proxy.sender.ready().then(() => true, () => false);
+        const open = await proxy.ready().then(() => true, () => false);
         wanted.signal.throwIfAborted();
         if (!open) proxy = await wanted.open();
         const others = wanted.fields.filter(([name]) => name.toLowerCase() !== "proxy-authorization");
-        response = await ask(proxy.sender, wanted, answer, others);
+        response = await ask(proxy, wanted, answer, others);
       }
     }
     return { proxy, response };
   } catch (error) {
-    proxy.connection.abort(error);
+    proxy.abort(error);
     throw error;
   }
 }
 
 /** What a program answers to a 407; it is not waited for any more when the signal gives up. */
-export function answerChallenge(
+export async function answerChallenge(
   { fields }: IncomingResponse,
   onProxyChallenge: NonNullable<ClientOptions["onProxyChallenge"]>,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<string | null> {
-  return new Promise((resolve, reject) => {
-    const cancel = (): void => reject(signal!.reason);
-    const unlisten = (): void => signal?.removeEventListener("abort", cancel);
-    if (signal?.aborted === true) return cancel();
-    signal?.addEventListener("abort", cancel, { once: true });
-    const answering = (async () => await onProxyChallenge(fields.getAll("proxy-authenticate")))();
-    answering.then(resolve, reject).finally(unlisten);
-  });
+  signal.throwIfAborted();
+  const answer = onProxyChallenge(fields.getAll("proxy-authenticate"));
+  return await unlessAborted(Promise.resolve(answer), signal);
 }
 
 async function ask(
-  sender: Sender,
+  proxy: ClientConnection,
   { authority, signal }: TunnelRequest,
   authorization: string | null,
   given: readonly Field[],
@@ -100,7 +90,7 @@ async function ask(
   if (authorization !== null && !hasField(given, "proxy-authorization")) {
     fields.push(["proxy-authorization", authorization]);
   }
-  return await sender.send({ method: "CONNECT", target: authority, fields: [...fields, ...given] }, { signal });
+  return await proxy.send({ method: "CONNECT", target: authority, fields: [...fields, ...given] }, { signal });
 }
 
 /** It is the proxy's, and so is its URL; that has no credentials. */

@@ -33,21 +33,10 @@ export interface Route {
   readonly dial: Dial | undefined;
 }
 
-/** What decides besides the URL. */
-export interface RouteChoice extends RouteOptions {
-  /** Whether a plain request is tunneled as well. */
-  readonly tunnel: boolean;
-}
-
-/**
- * Finds the way to a URL.
- *
- * @throws {TypeError} The proxy's URL cannot be used.
- */
-export function routeTo(url: URL, choice: RouteChoice): Route {
+function routeTo(url: URL, choice: RouteOptions, tunnel: boolean): Route {
   const secure = url.protocol === "https:";
   const proxy = proxyFor(url, choice.proxy, choice.noProxy);
-  const forward = proxy !== null && proxy.scheme !== "socks5" && !secure && !choice.tunnel;
+  const forward = proxy !== null && proxy.scheme !== "socks5" && !secure && !tunnel;
   const authority = `${url.hostname}:${portOf(url)}`;
   const means = `${idOf(choice.tls)} ${idOf(choice.dial)}`;
   return {
@@ -135,13 +124,13 @@ export class Routes {
 
   #find(url: URL, init: RouteOptions, tunnel: boolean): Route {
     const options = this.#options;
-    return routeTo(url, {
+    const choice: RouteOptions = {
       proxy: init.proxy === undefined ? options.proxy : init.proxy,
       noProxy: init.noProxy ?? options.noProxy,
       tls: init.tls ?? options.tls,
       dial: init.dial ?? options.dial,
-      tunnel: tunnel || options.proxyTunnel === "always",
-    });
+    };
+    return routeTo(url, choice, tunnel || options.proxyTunnel === "always");
   }
 }
 
