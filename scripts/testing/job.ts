@@ -11,7 +11,7 @@ import { isLeast, type Runtime } from "./runtimes.ts";
 
 const preload = "./scripts/testing/deno_preload.ts";
 
-/** Errors that no test is failed for: on Deno exceptions (reported by the preload), on Node those of tests that ended. */
+/** Errors that no test is failed for: on Deno exceptions (reported by the preload), on Node all (its preload shows them). */
 const strayError = /^.*(?:Uncaught exception during a test:|generated asynchronous activity after the test ended).*$/gm;
 
 /** What the reporters say of tests that pass, and the totals. */
@@ -142,6 +142,7 @@ function commandLine(job: Job, entry: string): string[] {
     case "node24":
       return [
         "--enable-source-maps",
+        "--import=./scripts/testing/node_preload.mjs",
         ...(runtime.name === "node20" ? [] : [`--test-timeout=${testTimeoutMs}`]),
         ...["--test-reporter=./scripts/testing/node_reporter.mjs", "--test-reporter-destination=stdout"],
         ...["--test-reporter=junit", `--test-reporter-destination=${report}`],
