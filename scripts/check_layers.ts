@@ -4,7 +4,7 @@
  * | ring | rooms | knows | must not know |
  * | --- | --- | --- | --- |
  * | 0 pure | `errors` `bytes` `semantics` `http1/machine` `websocket/machine` | bytes and the protocols: RFC 9110, 9112, 6455, 7692 | promises, timers, streams, `URL`, any runtime |
- * | 1 waiting | `duplex` `http1` `http` `proxy` `websocket` | web streams, `AbortSignal`, one machine and one duplex | `Deno`, `Bun`, `node:` |
+ * | 1 waiting | `duplex` `http1` `http` `node_http` `proxy` `websocket` | web streams, `AbortSignal`, one machine and one duplex | `Deno`, `Bun`, `node:` |
  * | 2 platform | `platform` `net` | the runtimes | HTTP |
  *
  * @module
@@ -24,14 +24,20 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "http": ["errors", "bytes", "semantics", "http1/machine", "duplex", "http1"],
   "proxy": ["errors", "bytes", "semantics", "duplex", "http1", "http"],
   "websocket": ["errors", "bytes", "semantics", "websocket/machine", "duplex", "http1", "http"],
+  "node_http": ["errors", "bytes", "semantics", "duplex", "http1", "http"],
   "platform": ["errors", "bytes"],
   "net": ["errors", "bytes", "duplex", "platform"],
 };
 
-/** The doors from ring 1 up to ring 2, each in a file of its own: the caller of `serve()` brings no socket. */
+/**
+ * The doors from ring 1 up to ring 2, each in a file of its own: the caller of `serve()` brings no socket. The entry of
+ * `node:net` leads to what is for `node:http` as well.
+ */
 const doors: Readonly<Record<string, readonly string[]>> = {
   "src/duplex/platform.ts": ["platform"],
   "src/http/platform.ts": ["platform", "net/mod.ts"],
+  "src/node_http/platform.ts": ["net/node/adopt.ts"],
+  "src/net/node/mod.ts": ["node_http"],
   "src/websocket/platform.ts": ["platform"],
 };
 

@@ -113,11 +113,55 @@ function networkTable(network: typeof net): Table {
   };
 }
 
+const req: Parameters<typeof node.acceptUpgrade>[0] = wrong({ rawHeaders: [], read: () => null });
+const socket: Parameters<typeof node.acceptUpgrade>[1] = wrong({ pause() {}, resume() {} });
+const NO_HEAD = new Uint8Array(0);
+
+function acceptTable(accept: (...args: Parameters<typeof node.acceptUpgrade>) => unknown): Calls {
+  const options = (given: unknown) => accept(req, socket, NO_HEAD, wrong(() => {}), wrong(given));
+  return [
+    ["nothing", () => accept(wrong(undefined), socket, NO_HEAD, wrong(() => {})), "req"],
+    ["a Request", () => accept(wrong(new Request("http://a/")), socket, NO_HEAD, wrong(() => {})), "req.rawHeaders"],
+    ["no socket", () => accept(req, wrong({}), NO_HEAD, wrong(() => {})), "socket.pause"],
+    ["text for a head", () => accept(req, socket, wrong(""), wrong(() => {})), "head"],
+    ["no handler", () => accept(req, socket, NO_HEAD, wrong(undefined)), "handler"],
+    ["null for options", () => options(null), "options"],
+    ["a text for a function", () => options({ onError: "print" }), "options.onError"],
+    ["a text for a number", () => options({ headTimeoutMs: "1" }), "options.headTimeoutMs"],
+    ["a time below 0", () => options({ headTimeoutMs: -1 }), "options.headTimeoutMs", "RangeError"],
+  ];
+}
+
+const nodeHttp: Table = {
+  acceptUpgrade: acceptTable(node.acceptUpgrade),
+  acceptConnect: acceptTable(wrong(node.acceptConnect)),
+  toNodeHandler: [
+    ["no handler", () => node.toNodeHandler(wrong(undefined)), "handler"],
+    ["null for options", () => node.toNodeHandler(wrong(() => {}), wrong(null)), "options"],
+    [
+      "a text for a function",
+      () => node.toNodeHandler(wrong(() => {}), { onError: wrong("print") }),
+      "options.onError",
+    ],
+    [
+      "a text for a number",
+      () => node.toNodeHandler(wrong(() => {}), { headTimeoutMs: wrong("1") }),
+      "options.headTimeoutMs",
+    ],
+    [
+      "a Request",
+      () => node.toNodeHandler(wrong(() => {}))(wrong(new Request("http://a/")), wrong({})),
+      "req.rawHeaders",
+    ],
+    ["no response", () => node.toNodeHandler(wrong(() => {}))(req, wrong({})), "res.setHeader"],
+  ],
+};
+
 export const networks: Readonly<Record<string, Table>> = {
   "./net": networkTable(net),
   "./deno": networkTable(deno),
   "./bun": networkTable(bun),
-  "./node": networkTable(node),
+  "./node": { ...networkTable(node), ...nodeHttp },
 };
 
 const channel: Readonly<Record<string, Calls>> = {

@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { Socket, SocketInfo } from "../../duplex/socket.ts";
+import type { DuplexLike } from "../../duplex/duplex.ts";
+import type { SocketInfo } from "../../duplex/socket.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { isDeparture, statusOf } from "../../http1/failure.ts";
 import { headerLines } from "../../http1/header_lines.ts";
@@ -69,7 +70,7 @@ export class Exchanges implements Place {
   #base = "";
 
   constructor(
-    socket: Socket,
+    io: DuplexLike,
     info: SocketInfo,
     secure: boolean,
     handling: Handling,
@@ -78,7 +79,7 @@ export class Exchanges implements Place {
     this.info = info;
     this.secure = secure;
     this.#handling = handling;
-    this.connection = serveConnection(socket, this.#answer.bind(this), options);
+    this.connection = serveConnection(io, this.#answer.bind(this), options);
   }
 
   #answer(incoming: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {

@@ -26,6 +26,9 @@ import type { Network } from "../vocabulary.ts";
 import { nodeAdapter } from "./adapter.ts";
 
 export * from "../vocabulary.ts";
+export { acceptConnect, type AcceptOptions, acceptUpgrade } from "../../node_http/accept.ts";
+export { type NodeHandler, toNodeHandler } from "../../node_http/node_handler.ts";
+export type { NodeRequest, NodeResponse, NodeSocket } from "../../node_http/messages.ts";
 
 const network: Network = networkOf(() => nodeAdapter);
 

@@ -34,6 +34,7 @@ export class NodeTransport implements Transport, LentReader {
   sink: TransportSink;
   readonly #cut: () => void;
   readonly #under: Below | null;
+  readonly #secure: boolean;
   #flowing = false;
   #over = false;
   #closing = false;
@@ -55,6 +56,7 @@ export class NodeTransport implements Transport, LentReader {
     this.sink = sink;
     this.#cut = cut;
     this.#under = under;
+    this.#secure = (native as { readonly encrypted?: boolean }).encrypted === true;
     native.pause();
     if (!lendReads(native, this)) native.on("data", this.#onData);
     native.on("end", this.#onEnd);
@@ -79,7 +81,7 @@ export class NodeTransport implements Transport, LentReader {
 
   write(bytes: Uint8Array): Promise<void> {
     const native = this.native;
-    if (this.#under !== null || native.writableLength > 0) return this.#writeAndWait(bytes);
+    if (this.#secure || native.writableLength > 0) return this.#writeAndWait(bytes);
     native.write(bytes);
     // The kernel has taken it all: the usual case, and no callback has been set up for it.
     if (native.writableLength === 0 && native.errored === null) return accepted;
@@ -90,7 +92,8 @@ export class NodeTransport implements Transport, LentReader {
 
   probe(): void {
     if (this.#over || this.writing || this.native.writableEnded) return;
-    this.native.write(NO_BYTES);
+    // On Deno's TLS socket a write of no bytes fails with EPERM (seen on 2.9.6); what is below others is written to.
+    if (!this.#secure || this.#under !== null) this.native.write(NO_BYTES);
     // A `TLSSocket` keeps a write of no bytes to itself (seen on Node 20 to 26), what is below it does not.
     if (this.#under?.stream.writable === true) this.#under.stream.write(NO_BYTES);
   }

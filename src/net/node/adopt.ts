@@ -1,0 +1,73 @@
+/**
+ * From a socket that code of `node:http` has opened to a socket of this package. `node_http/` calls it, with what the
+ * `upgrade` and `connect` events hand out.
+ *
+ * @module
+ */
+
+import type { Socket as NetSocketOfNode } from "node:net";
+import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
+import { networkOf } from "../adapter.ts";
+import { socketInfo } from "../address.ts";
+import { transportError } from "../errors.ts";
+import { NetSocket } from "../net_socket.ts";
+import { nodeAdapter } from "./adapter.ts";
+import { cutNodeSocket, NodeTransport } from "./transport.ts";
+
+/** What `net.Socket` and `tls.TLSSocket` tell of a connection. */
+interface Described {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+  readonly encrypted?: boolean;
+  readonly alpnProtocol?: string | false | null;
+  readonly server?: { address?(): unknown } | null;
+  setTimeout?(ms: number): unknown;
+}
+
+/** A socket that is open from the beginning. */
+export interface Adopted {
+  readonly socket: NetSocket;
+  readonly info: SocketInfo;
+}
+
+const network = networkOf(() => nodeAdapter);
+
+/**
+ * Takes over a duplex stream of Node that is open and has no reader.
+ *
+ * @param native A `net.Socket`, a `tls.TLSSocket`, or any `stream.Duplex`.
+ * @param readBefore What was read of it already, in memory of its own; comes first.
+ * @param below The socket that tells of the connection: `native` itself, or what it reads from.
+ */
+export function adoptNodeSocket(native: NetSocketOfNode, readBefore: Uint8Array, below: object): Adopted {
+  const described = below as Described;
+  const secure = described.encrypted === true;
+  const socket = new NetSocket((socket, options) => network.startTls(socket, options), secure ? "on" : "starttls");
+  described.setTimeout?.(0); // `server.setTimeout()` has set one
+  if (readBefore.byteLength > 0) socket.received(readBefore);
+  const info = infoOf(described);
+  socket.attach(new NodeTransport(native, socket, () => cutNodeSocket(native)), info);
+  // What has happened before tells no event any more.
+  if (native.destroyed) socket.failed(transportError(native.errored ?? closedBefore(), "read"));
+  else if (native.readableEnded) socket.ended();
+  return { socket, info };
+}
+
+function closedBefore(): Error {
+  return Object.assign(new Error("the socket is closed"), { code: "ERR_STREAM_DESTROYED" });
+}
+
+function infoOf(socket: Described): SocketInfo {
+  const { alpnProtocol, remoteAddress, remotePort = 0, localAddress = "", localPort = 0 } = socket;
+  const alpn = typeof alpnProtocol === "string" ? alpnProtocol : null;
+  if (remoteAddress === undefined) return socketInfo(pathOf(socket), pathOf(socket), alpn);
+  return socketInfo({ hostname: remoteAddress, port: remotePort }, { hostname: localAddress, port: localPort }, alpn);
+}
+
+/** The path of a unix socket, as far as its server tells; else an empty one. */
+function pathOf({ server }: Described): SocketAddress {
+  const path = server?.address?.();
+  return { path: typeof path === "string" ? path : "" };
+}

@@ -1,0 +1,106 @@
+/**
+ * What a handler on a server of `node:http` can ask beside its request. `node_handler.ts` makes one for each request.
+ *
+ * @module
+ */
+
+import { checkObject } from "../bytes/arguments.ts";
+import { inThisContext } from "../duplex/async_context.ts";
+import { ignore, unattended } from "../duplex/deferred.ts";
+import type { SocketAddress } from "../duplex/socket.ts";
+import { StateError } from "../errors/state_error.ts";
+import { TransportError } from "../errors/transport_error.ts";
+import type { ServeInfo } from "../http/server/serve_info.ts";
+import { headerLines } from "../http1/header_lines.ts";
+import { checkTrailers, type OutgoingTrailers } from "../http1/outgoing_body.ts";
+import type { Parts } from "../http1/upgraded.ts";
+import { Fields, type FieldsInit } from "../semantics/fields.ts";
+import type { RequestHead } from "../semantics/message.ts";
+import { type IncomingMessage, pairsOf, type ServerResponse } from "./messages.ts";
+
+/** The info of one request. */
+export class NodeInfo implements ServeInfo {
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  #trailers: OutgoingTrailers | undefined = undefined;
+  #decided = false;
+
+  constructor(req: IncomingMessage, res: ServerResponse) {
+    this.#req = req;
+    this.#res = res;
+  }
+
+  /** What `setTrailers` was told; from now on that is too late. */
+  decide(): OutgoingTrailers | undefined {
+    this.#decided = true;
+    return this.#trailers;
+  }
+
+  get remote(): SocketAddress {
+    const { remoteAddress, remotePort = 0 } = this.#req.socket;
+    return remoteAddress === undefined ? { path: "" } : { hostname: remoteAddress, port: remotePort };
+  }
+
+  get local(): SocketAddress {
+    const { localAddress, localPort = 0 } = this.#req.socket;
+    return localAddress === undefined ? { path: "" } : { hostname: localAddress, port: localPort };
+  }
+
+  get tls(): { readonly alpn: string | null } | null {
+    const { encrypted = false, alpnProtocol } = this.#req.socket;
+    return encrypted ? { alpn: typeof alpnProtocol === "string" ? alpnProtocol : null } : null;
+  }
+
+  get head(): RequestHead {
+    const { method = "GET", url: target = "/", httpVersion, rawHeaders } = this.#req;
+    const version = httpVersion === "1.0" ? "1.0" : "1.1";
+    return { method, target, version, fields: new Fields(pairsOf(rawHeaders)) };
+  }
+
+  get trailers(): Promise<Headers> {
+    const req = this.#req;
+    return unattended(
+      new Promise((resolve, reject) => {
+        const onEnd = (): void => resolve(new Headers(pairsOf(req.rawTrailers)));
+        if (req.readableEnded) return onEnd();
+        req.on("end", onEnd);
+        req.on("error", ignore);
+        req.on("close", () => reject(new TransportError("closed", "The client has left within a body")));
+      }),
+    );
+  }
+
+  sendInformational(status: number, headers: HeadersInit = []): Promise<void> {
+    checkObject(headers, "headers");
+    const res = this.#res;
+    if (this.#decided) return Promise.reject(new StateError("head-sent", "Cannot send 1xx: the response was decided"));
+    if (this.#req.httpVersion === "1.0") {
+      return Promise.reject(new StateError("http10", "Cannot send 1xx: the client speaks HTTP/1.0"));
+    }
+    if (status === 100) res.writeContinue();
+    else if (status === 102) res.writeProcessing();
+    else if (status === 103) res.writeEarlyHints(grouped(headers));
+    else return Promise.reject(new StateError("bad-status", `Cannot send ${status}: node:http knows 100, 102 and 103`));
+    return Promise.resolve();
+  }
+
+  setTrailers(trailers: OutgoingTrailers): void {
+    checkTrailers(trailers, "trailers");
+    if (this.#decided) throw new StateError("head-sent", "Cannot set trailers: the response was decided");
+    this.#trailers = typeof trailers === "function" ? inThisContext<void, FieldsInit>(trailers) : trailers;
+  }
+
+  takeOver(): Parts {
+    throw new StateError(
+      "no-switch",
+      "Cannot take over: node:http reads this connection; proposals come as `upgrade` events",
+    );
+  }
+}
+
+/** Node writes 103 only where there is a `link`. */
+function grouped(headers: HeadersInit): Record<string, string[]> {
+  const hints: Record<string, string[]> = {};
+  for (const [name, value] of headerLines(headers)) (hints[name.toLowerCase()] ??= []).push(value);
+  return hints;
+}

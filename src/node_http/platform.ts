@@ -1,0 +1,7 @@
+/**
+ * The door to Node's sockets.
+ *
+ * @module
+ */
+
+export { adoptNodeSocket } from "../net/node/adopt.ts";
