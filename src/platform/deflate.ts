@@ -24,23 +24,6 @@ export interface Pieces<Result> {
   finish(): Result | Promise<Result>;
 }
 
-/** Compresses, or the reverse; earlier messages are referred to by later ones. */
-export interface DeflateCodec {
-  /**
-   * Takes a whole message, or the next part of one.
-   *
-   * @param input Not to be changed before it is done. One call at a time.
-   * @param maxBytes How long the result may be. No more than a byte beyond it is made.
-   * @param gather Called if the result is not made in one go, for what its pieces are put into.
-   * @returns The result, valid until the next call of any codec; or what `gather` has made of it, later.
-   * @throws {RangeError} The result is longer than `maxBytes`. The codec is of no use after this.
-   * @throws {Error} The input is not what zlib expects. The same.
-   */
-  process<Result>(input: Uint8Array, maxBytes: number, gather: () => Pieces<Result>): Uint8Array | Promise<Result>;
-  /** Frees the memory, and fails what is under way. Idempotent. */
-  close(): void;
-}
-
 /** How messages are compressed. */
 export interface CompressorOptions {
   /** How far back to refer, as a power of two: 9–15. */
@@ -72,7 +55,7 @@ export function compressor(options: CompressorOptions): DeflateCodec {
   const { constants, createDeflateRaw } = zlibModule()!;
   const flush = options.noContextTakeover ? constants.Z_FULL_FLUSH : constants.Z_SYNC_FLUSH;
   const zlibOptions: ZlibOptions = { windowBits: options.windowBits, level: options.level, memLevel: 8, flush };
-  return new ZlibCodec(
+  return new DeflateCodec(
     () => createDeflateRaw(zlibOptions),
     flush,
     constants.Z_NO_FLUSH,
@@ -85,10 +68,11 @@ export function compressor(options: CompressorOptions): DeflateCodec {
 export function decompressor(windowBits: number): DeflateCodec {
   const { constants, createInflateRaw } = zlibModule()!;
   const flush = constants.Z_SYNC_FLUSH;
-  return new ZlibCodec(() => createInflateRaw({ windowBits, flush }), flush, flush, INFLATED_IN_ONE_GO_BYTES, false);
+  return new DeflateCodec(() => createInflateRaw({ windowBits, flush }), flush, flush, INFLATED_IN_ONE_GO_BYTES, false);
 }
 
-class ZlibCodec implements DeflateCodec {
+/** Compresses, or the reverse; earlier messages are referred to by later ones. */
+export class DeflateCodec {
   readonly #create: () => ZlibStream;
   /** Behind the message. */
   readonly #flush: number;
@@ -124,6 +108,16 @@ class ZlibCodec implements DeflateCodec {
     return stream;
   }
 
+  /**
+   * Takes a whole message, or the next part of one.
+   *
+   * @param input Not to be changed before it is done. One call at a time.
+   * @param maxBytes How long the result may be. No more than a byte beyond it is made.
+   * @param gather Called if the result is not made in one go, for what its pieces are put into.
+   * @returns The result, valid until the next call of any codec; or what `gather` has made of it, later.
+   * @throws {RangeError} The result is longer than `maxBytes`. The codec is of no use after this.
+   * @throws {Error} The input is not what zlib expects. The same.
+   */
   process<Result>(input: Uint8Array, maxBytes: number, gather: () => Pieces<Result>): Uint8Array | Promise<Result> {
     if (this.#error !== null) throw this.#error;
     this.#stuck = false;
@@ -139,6 +133,7 @@ class ZlibCodec implements DeflateCodec {
     return this.#inTurns(this.#handle, input, roomy, gather());
   }
 
+  /** Frees the memory, and fails what is under way. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -28,12 +28,7 @@ export class Compression {
   readonly #level: number;
   #codec: DeflateCodec | null = null;
 
-  /**
-   * Makes no context yet.
-   *
-   * @param direction What was agreed on for this end.
-   * @param options Threshold and level.
-   */
+  /** Makes no context yet. */
   constructor(direction: DeflateDirection, options: DeflateOptions) {
     this.#direction = direction;
     this.#level = options.level ?? 1;
@@ -75,12 +70,7 @@ export class Inflation {
   readonly #maxMessageBytes: number;
   #codec: DeflateCodec | null = null;
 
-  /**
-   * Makes no context yet.
-   *
-   * @param direction What was agreed on for the other end.
-   * @param maxMessageBytes How long an inflated message may be.
-   */
+  /** Makes no context yet. */
   constructor(direction: DeflateDirection, maxMessageBytes: number) {
     this.#windowBits = direction.windowBits;
     this.#maxMessageBytes = maxMessageBytes;

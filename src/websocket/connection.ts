@@ -136,7 +136,7 @@ export class WebSocketConnection implements AsyncDisposable {
       paused: () => receiver.paused,
     });
     if (readBuf !== undefined) machine.receive(readBuf);
-    receiver.start();
+    receiver.pump();
   }
 
   #received(): ReceiverEvents {

@@ -24,12 +24,13 @@ const GATHERED_BYTES = 65_536;
 
 /** Gives frames to the transport. */
 export class FrameOutlet {
+  /** How many bytes of messages are in frames that the transport has not accepted yet. Only this class writes it. */
+  unsentBytes = 0;
   readonly #machine: WebSocketMachine;
   readonly #wire: Wire;
   readonly #events: OutletEvents;
   #writing: Promise<void> | null = null;
   #nextFlush: Promise<void> | null = null;
-  #unsentBytes = 0;
   /** How many of them are on their way. */
   #leavingBytes = 0;
   #acceptedBytes = 0;
@@ -38,32 +39,21 @@ export class FrameOutlet {
   #onWritten: (() => void) | null = null;
   #onWriteFailed: ((error: unknown) => void) | null = null;
 
-  /**
-   * Sends nothing yet.
-   *
-   * @param machine Has the frames.
-   * @param wire Takes them.
-   * @param events What it asks and tells its owner.
-   */
+  /** Sends nothing yet. */
   constructor(machine: WebSocketMachine, wire: Wire, events: OutletEvents) {
     this.#machine = machine;
     this.#wire = wire;
     this.#events = events;
   }
 
-  /** How many bytes of messages are in frames that the transport has not accepted yet. */
-  get unsentBytes(): number {
-    return this.#unsentBytes;
-  }
-
   /** How many were added so far. */
   get totalBytes(): number {
-    return this.#acceptedBytes + this.#unsentBytes;
+    return this.#acceptedBytes + this.unsentBytes;
   }
 
   /** The machine has a frame more, which holds so many bytes of a message. */
   added(bytes: number): void {
-    this.#unsentBytes += bytes;
+    this.unsentBytes += bytes;
   }
 
   /** Sends all frames. Resolves when the transport has room again. A rejection needs no handler. */
@@ -74,15 +64,15 @@ export class FrameOutlet {
     const written = this.#wire.write(parts, noProgress);
     if (written !== accepted) return this.#awaitWritten(written);
     this.#machine.recycle();
-    this.#acceptedBytes += this.#unsentBytes;
-    this.#unsentBytes = 0;
+    this.#acceptedBytes += this.unsentBytes;
+    this.unsentBytes = 0;
     return accepted;
   }
 
   /** Sends at once, unless answers to more messages may follow in this very turn of the event loop: one write for all. */
   gather(): Promise<void> {
-    if (this.#writing !== null || this.#unsentBytes > GATHERED_BYTES || !this.#events.moreToTake()) return this.flush();
-    this.#lull ??= new Lull(() => this.#unsentBytes > 0 && this.#events.moreToTake(), () => void this.flush());
+    if (this.#writing !== null || this.unsentBytes > GATHERED_BYTES || !this.#events.moreToTake()) return this.flush();
+    this.#lull ??= new Lull(() => this.unsentBytes > 0 && this.#events.moreToTake(), () => void this.flush());
     this.#lull.begin();
     return accepted;
   }
@@ -94,7 +84,7 @@ export class FrameOutlet {
   }
 
   #awaitWritten(written: Promise<void>): Promise<void> {
-    this.#leavingBytes = this.#unsentBytes;
+    this.#leavingBytes = this.unsentBytes;
     written.then(
       this.#onWritten ??= () => this.#written(),
       this.#onWriteFailed ??= (error) => this.#events.onFailure(error),
@@ -104,7 +94,7 @@ export class FrameOutlet {
 
   #written(): void {
     this.#writing = null;
-    this.#unsentBytes -= this.#leavingBytes;
+    this.unsentBytes -= this.#leavingBytes;
     this.#acceptedBytes += this.#leavingBytes;
     this.#machine.recycle(this.#wire.returnsMemory);
   }

@@ -17,10 +17,12 @@ export type Outcome = { readonly error: unknown } | "ended";
 
 /** Holds the messages that were not read yet. */
 export class MessageInbox {
+  /** Whether the reader has a message; set to false when it has come back for the next one. */
+  taken = false;
+  /** So many bytes of messages may wait. */
+  mayWaitBytes = 0;
   readonly #waiting: MessageQueue<Message> = new MessageQueue();
-  #mayWaitBytes = 0;
   #discarding = false;
-  #taken = false;
   #awaited: Promise<Message | null> | null = null;
   #resolve: Settle<Message | null> | null = null;
   #reject: Settle<unknown> | null = null;
@@ -31,14 +33,9 @@ export class MessageInbox {
     return this.#waiting.empty;
   }
 
-  /** Whether another message may be added: one, and as much as {@linkcode mayWait} says. */
+  /** Whether another message may be added: one, and as much as {@linkcode mayWaitBytes}. */
   get hasRoom(): boolean {
-    return this.#waiting.empty || this.#waiting.bytes < this.#mayWaitBytes;
-  }
-
-  /** Whether the reader has a message and has not come back for the next one. */
-  get taken(): boolean {
-    return this.#taken;
+    return this.#waiting.empty || this.#waiting.bytes < this.mayWaitBytes;
   }
 
   /** Whether the reader waits for a message. */
@@ -46,16 +43,11 @@ export class MessageInbox {
     return this.#resolve !== null;
   }
 
-  /** The reader has come back. */
-  returned(): void {
-    this.#taken = false;
-  }
-
   /** The next message, `null` after the last one. One call at a time. A rejection needs no handler. */
   read(): Promise<Message | null> {
     if (this.awaited) return unattended(Promise.reject(new StateError("busy", "Cannot read: a read is pending")));
     const message = this.#waiting.shift();
-    this.#taken = message !== undefined;
+    this.taken = message !== undefined;
     if (message !== undefined) return Promise.resolve(message);
     if (this.#outcome === null) return this.#await();
     return this.#outcome === "ended" ? Promise.resolve(null) : unattended(Promise.reject(this.#outcome.error));
@@ -74,13 +66,8 @@ export class MessageInbox {
     const resolve = this.#resolve;
     if (resolve === null) return this.#waiting.push(message);
     this.#resolve = this.#reject = null;
-    this.#taken = true;
+    this.taken = true;
     resolve(message);
-  }
-
-  /** From now on so many bytes of messages may wait. */
-  mayWait(bytes: number): void {
-    this.#mayWaitBytes = bytes;
   }
 
   /** Drops all messages, also those to come. */

@@ -11,24 +11,20 @@ const SPENT = 1024;
 
 /** Keeps messages in order. A peer may fill it with short ones: each call takes the same time however many wait. */
 export class MessageQueue<Message extends { readonly length: number }> {
+  /** How much memory those that wait take, roughly. Only this class writes it. */
+  bytes = 0;
   #messages: (Message | undefined)[] = [];
   #first = 0;
-  #bytes = 0;
 
   /** Whether none waits. */
   get empty(): boolean {
     return this.#first === this.#messages.length;
   }
 
-  /** How much memory those that wait take, roughly. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   /** Adds one at the end. */
   push(message: Message): void {
     this.#messages.push(message);
-    this.#bytes += message.length + MESSAGE_BYTES;
+    this.bytes += message.length + MESSAGE_BYTES;
   }
 
   /** Takes the one that waits longest, `undefined` if none does. */
@@ -36,7 +32,7 @@ export class MessageQueue<Message extends { readonly length: number }> {
     const message = this.#messages[this.#first];
     if (message === undefined) return undefined;
     this.#messages[this.#first++] = undefined;
-    this.#bytes -= message.length + MESSAGE_BYTES;
+    this.bytes -= message.length + MESSAGE_BYTES;
     if (this.empty) this.clear();
     else if (this.#first > SPENT && this.#first * 2 > this.#messages.length) this.#compact();
     return message;
@@ -49,6 +45,6 @@ export class MessageQueue<Message extends { readonly length: number }> {
 
   /** Forgets all. */
   clear(): void {
-    this.#messages.length = this.#first = this.#bytes = 0;
+    this.#messages.length = this.#first = this.bytes = 0;
   }
 }

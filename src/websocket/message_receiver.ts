@@ -66,21 +66,13 @@ export class MessageReceiver implements ChunkTaker {
   #onRead: ((chunk: Uint8Array | null) => void) | null = null;
   #onReadFailed: ((error: unknown) => void) | null = null;
 
-  /**
-   * Reads nothing before `start()`.
-   *
-   * @param machine Understands frames.
-   * @param wire Gives bytes.
-   * @param inflation Inflates messages; `null` for none.
-   * @param events Is told the rest.
-   * @param text As what the machine gives text, and what was inflated is to be given.
-   */
+  /** Reads nothing before `pump()`. The machine gives `text` as this; so is given what was inflated. */
   constructor(
     machine: WebSocketMachine,
     wire: Wire,
     inflation: Inflation | null,
     events: ReceiverEvents,
-    text: TextForm = "string",
+    text: TextForm,
   ) {
     this.#text = text;
     this.#machine = machine;
@@ -103,34 +95,29 @@ export class MessageReceiver implements ChunkTaker {
     return this.#stage === "working";
   }
 
-  /** Begins to read. */
-  start(): void {
-    this.#pump();
-  }
-
   /** The next message, `null` after the last one. One call at a time. A rejection needs no handler. */
   read(): Promise<Message | null> {
     const inbox = this.#inbox;
     if (!inbox.awaited) {
-      inbox.returned();
+      inbox.taken = false;
       this.#end();
     }
     const read = inbox.read();
-    if (inbox.taken) this.#pump();
+    if (inbox.taken) this.pump();
     return read;
   }
 
   /** From now on so many bytes may wait to be read, so that the peer's Close frame behind them is found. */
   mayWait(bytes: number): void {
-    this.#inbox.mayWait(Math.max(bytes, LEAST_WAITING_BYTES));
+    this.#inbox.mayWaitBytes = Math.max(bytes, LEAST_WAITING_BYTES);
     this.#end();
-    this.#pump();
+    this.pump();
   }
 
   /** Messages are of no interest any more, only what is behind them. */
   discard(): void {
     this.#inbox.discard();
-    this.#pump();
+    this.pump();
   }
 
   /** Nothing more comes: after what waits, readers get the end, or an error. */
@@ -141,8 +128,8 @@ export class MessageReceiver implements ChunkTaker {
     if (reading && this.#fastPath !== null) this.#wire.withdraw();
   }
 
-  /** Others may call while an event is dealt with: Bun's zlib (1.2 to 1.4) runs what waits in the microtask queue. */
-  #pump(): void {
+  /** Goes on, or begins. Others may call while an event is dealt with: Bun's zlib (1.2 to 1.4) runs what waits in the microtask queue. */
+  pump(): void {
     if (this.#stage !== "room") return;
     this.#stage = "working";
     try {
@@ -184,7 +171,7 @@ export class MessageReceiver implements ChunkTaker {
   #goOn(stage: Stage): void {
     if (this.#stage !== stage) return;
     this.#stage = "room";
-    this.#pump();
+    this.pump();
   }
 
   /** The reader may answer the last message first: until the next read, or as long as that can be done without waiting. */

@@ -36,13 +36,7 @@ export class MessageSender {
   #over: { readonly error: unknown } | null = null;
   #cancel: ((error: unknown) => void) | null = null;
 
-  /**
-   * Sends nothing yet.
-   *
-   * @param machine Makes frames.
-   * @param outlet Takes them.
-   * @param compression Compresses messages; `null` for none.
-   */
+  /** Sends nothing yet. */
   constructor(machine: WebSocketMachine, outlet: FrameOutlet, compression: Compression | null) {
     this.#machine = machine;
     this.#outlet = outlet;

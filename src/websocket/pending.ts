@@ -23,12 +23,8 @@ export interface PendingWebSocket<Opened extends WebSocketConnection = WebSocket
   close(options?: CloseOptions): void;
 }
 
-/** Makes one of the promise of its connection. */
-export function pendingWebSocket(opening: Promise<WebSocketConnection>): PendingWebSocket {
-  return new OpeningWebSocket(opening);
-}
-
-class OpeningWebSocket implements PendingWebSocket {
+/** Is made of the promise of its connection. */
+export class OpeningWebSocket implements PendingWebSocket {
   readonly opened: Promise<WebSocketConnection>;
 
   constructor(opening: Promise<WebSocketConnection>) {

@@ -25,7 +25,7 @@ import type { WebSocketConnection } from "./connection.ts";
 import { checkDeflate, deflateChoice, furtherFields } from "./handshake_options.ts";
 import { WEB_SOCKET, type WebSocketOptions, type WebSocketSettings, webSocketSettings } from "./options.ts";
 import { openWebSocket } from "./over.ts";
-import { type PendingWebSocket, pendingWebSocket } from "./pending.ts";
+import { OpeningWebSocket, type PendingWebSocket } from "./pending.ts";
 
 /** What a server's WebSocket can be told. */
 export interface UpgradeWebSocketOptions extends WebSocketOptions {
@@ -161,7 +161,7 @@ function upgradeTo(
     cancelOwned(owns, rejected);
     return {
       response: message === request ? lightRefusal(refusal) : platformRefusal(refusal),
-      socket: pendingWebSocket(Promise.reject(rejected)),
+      socket: new OpeningWebSocket(Promise.reject(rejected)),
     };
   }
   const answer = answerToRequest(asked as WebSocketRequest, options);
@@ -272,5 +272,5 @@ function socketOf(upgraded: Promise<Upgraded>, answer: Answer, settings: WebSock
     deflateOptions,
     settings,
   } as const;
-  return pendingWebSocket(upgraded.then((io) => openWebSocket(io, agreed)));
+  return new OpeningWebSocket(upgraded.then((io) => openWebSocket(io, agreed)));
 }

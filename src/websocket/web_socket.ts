@@ -17,8 +17,8 @@ import { neverOpen, type PendingWebSocket } from "./pending.ts";
 import { TextBytes } from "./text_bytes.ts";
 import {
   closeEvent,
-  errorEvent,
   EventHandlers,
+  LightErrorEvent,
   messageEvent,
   type WebSocketCloseEvent,
   type WebSocketErrorEvent,
@@ -209,7 +209,7 @@ export class WebSocket extends EventTarget {
       outcome = neverOpen(error);
     }
     this.#readyState = CLOSED;
-    if (!outcome.wasClean) this.dispatchEvent(errorEvent(outcome.error));
+    if (!outcome.wasClean) this.dispatchEvent(new LightErrorEvent(outcome.error));
     this.dispatchEvent(closeEvent(outcome, outcome.wasClean));
   }
 

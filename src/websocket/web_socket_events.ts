@@ -50,7 +50,8 @@ class LightCloseEvent extends Event implements WebSocketCloseEvent {
   }
 }
 
-class LightErrorEvent extends Event implements WebSocketErrorEvent {
+/** An `error` event. */
+export class LightErrorEvent extends Event implements WebSocketErrorEvent {
   readonly error: unknown;
   readonly message: string;
 
@@ -115,11 +116,6 @@ export function messageEvent(data: string | Blob | ArrayBuffer, origin: string):
 export function closeEvent({ closeCode, reason }: CloseInfo, wasClean: boolean): WebSocketCloseEvent {
   const { CloseEvent = LightCloseEvent } = globalThis as unknown as { CloseEvent?: typeof LightCloseEvent };
   return new CloseEvent("close", { code: closeCode, reason, wasClean });
-}
-
-/** Makes an `error` event. */
-export function errorEvent(error: unknown): WebSocketErrorEvent {
-  return new LightErrorEvent(error);
 }
 
 /** What is called with an event. */

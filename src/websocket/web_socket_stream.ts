@@ -4,11 +4,10 @@
  * @module
  */
 
-import { unattended } from "../duplex/deferred.ts";
 import { connectWebSocket, type WebSocketStreamOptions } from "./connect.ts";
-import { type CloseOptions, closeRequest, type WebSocketClosed } from "./close_handshake.ts";
+import type { CloseOptions, WebSocketClosed } from "./close_handshake.ts";
 import type { WebSocketConnection } from "./connection.ts";
-import { neverOpen, type PendingWebSocket } from "./pending.ts";
+import { OpeningWebSocket, type PendingWebSocket } from "./pending.ts";
 
 /**
  * Connects to a server. `opened` gives the WebSocket, `closed` how it ended.
@@ -44,6 +43,7 @@ export class WebSocketStream implements PendingWebSocket {
   readonly opened: Promise<WebSocketConnection>;
   /** How it ended, also if it was never open. Never rejects. */
   readonly closed: Promise<WebSocketClosed>;
+  readonly #pending: PendingWebSocket;
   readonly #cancel: AbortController = new AbortController();
 
   /**
@@ -57,8 +57,9 @@ export class WebSocketStream implements PendingWebSocket {
   constructor(url: string | URL, options: WebSocketStreamOptions = {}) {
     const { url: parsed, opening } = connectWebSocket(url, options, this.#cancel);
     this.url = parsed.href;
-    this.opened = unattended(opening);
-    this.closed = this.opened.then((connection) => connection.closed, neverOpen);
+    this.#pending = new OpeningWebSocket(opening);
+    this.opened = this.#pending.opened;
+    this.closed = this.#pending.closed;
   }
 
   /**
@@ -68,8 +69,7 @@ export class WebSocketStream implements PendingWebSocket {
    * @throws {RangeError} The code may not be sent, or the reason is too long.
    */
   close(options: CloseOptions = {}): void {
-    closeRequest(options);
+    this.#pending.close(options);
     this.#cancel.abort(new DOMException("The WebSocket was closed before it was open", "AbortError"));
-    this.opened.then((connection) => connection.close(options), () => {});
   }
 }

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { StateError } from "../../src/errors/state_error.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
-import { pendingWebSocket } from "../../src/websocket/pending.ts";
+import { OpeningWebSocket } from "../../src/websocket/pending.ts";
 import { WebSocket } from "../../src/websocket/web_socket.ts";
 import { allMessages, bothEnds, withPeer } from "../support/frame_peer.ts";
 import { roles } from "../support/frames.ts";
@@ -79,7 +79,7 @@ class UnreadableBlob extends Blob {
 test("WebSocket.send() of a Blob that cannot be read ends the connection with its error, and nothing behind it is sent", async () => {
   const { client, server } = bothEnds();
   const received = allMessages(server);
-  const socket = new WebSocket("ws://a.example/", { socket: pendingWebSocket(Promise.resolve(client)) });
+  const socket = new WebSocket("ws://a.example/", { socket: new OpeningWebSocket(Promise.resolve(client)) });
   await new Promise((resolve) => socket.onopen = resolve);
   const told: string[] = [];
   const closed = new Promise<void>((resolve) => {

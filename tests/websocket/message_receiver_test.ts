@@ -30,8 +30,8 @@ test("a message that is being inflated comes before the Close behind it, whoever
     onFailure(error) {
       throw error;
     },
-  });
+  }, "string");
   const first = receiver.read();
-  receiver.start();
+  receiver.pump();
   assertEquals([await first, await receiver.read()], ["inflated", null]);
 });

@@ -2,7 +2,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { WebSocketProtocolError } from "../../src/errors/web_socket_protocol_error.ts";
-import { pendingWebSocket } from "../../src/websocket/pending.ts";
+import { OpeningWebSocket } from "../../src/websocket/pending.ts";
 import { webSocketOver } from "../../src/websocket/over.ts";
 import { TextBytes } from "../../src/websocket/text_bytes.ts";
 import { WebSocket } from "../../src/websocket/web_socket.ts";
@@ -136,7 +136,7 @@ test("WebSocket delivers strings, also over a connection that has text as bytes"
   const [near, far] = duplexPair();
   const connection = webSocketOver(near, { role: "client", text: "bytes" });
   const server = webSocketOver(far, { role: "server" });
-  const socket = new WebSocket("ws://a.example/", { socket: pendingWebSocket(Promise.resolve(connection)) });
+  const socket = new WebSocket("ws://a.example/", { socket: new OpeningWebSocket(Promise.resolve(connection)) });
   const data = new Promise((resolve) => socket.onmessage = (event) => resolve(event.data));
   void server.write("é");
   assertEquals(await data, "é");

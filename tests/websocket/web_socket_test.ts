@@ -5,7 +5,7 @@ import { serveConnection } from "../../src/http1/server_connection.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import type { WebSocketConnection } from "../../src/websocket/connection.ts";
-import { pendingWebSocket } from "../../src/websocket/pending.ts";
+import { OpeningWebSocket } from "../../src/websocket/pending.ts";
 import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
 import { WebSocket, type WebSocketInit } from "../../src/websocket/web_socket.ts";
 import type { WebSocketEventMap } from "../../src/websocket/web_socket_events.ts";
@@ -389,7 +389,7 @@ test("a WebSocket gives events to the socket of a server", async () => {
 
 test("WebSocket delivers an ArrayBuffer of the message and nothing else, however many frames it came in", async () => {
   const { io, peer } = withPeer("client");
-  const socket = new WebSocket("ws://a.example/", { socket: pendingWebSocket(Promise.resolve(io)) });
+  const socket = new WebSocket("ws://a.example/", { socket: new OpeningWebSocket(Promise.resolve(io)) });
   socket.binaryType = "arraybuffer";
   await next(socket, "open");
   const message = next(socket, "message");

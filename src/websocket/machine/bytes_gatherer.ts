@@ -32,11 +32,7 @@ export class BytesGatherer {
   #piecesBytes = 0;
   #inPieces = false;
 
-  /**
-   * Has nothing yet.
-   *
-   * @param allocate Makes memory.
-   */
+  /** Has nothing yet. */
   constructor(allocate: Allocate) {
     this.#allocate = allocate;
   }

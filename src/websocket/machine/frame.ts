@@ -138,14 +138,7 @@ export function frameHeaderBytes(length: number, masked: boolean): number {
   return (length < 126 ? 2 : length < 65_536 ? 4 : 10) + (masked ? 4 : 0);
 }
 
-/**
- * Writes a header.
- *
- * @param target Has room for it from `start`.
- * @param start Where to.
- * @param header What it says.
- * @param masked Whether the key is part of it.
- */
+/** Writes a header to `target`, which has room for it from `start`; `masked` makes the key part of it. */
 export function writeFrameHeader(target: Uint8Array, start: number, header: FrameHeader, masked: boolean): void {
   const { fin, compressed, opcode, length, key } = header;
   const mask = masked ? MASKED : 0;

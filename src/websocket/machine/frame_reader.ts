@@ -34,14 +34,7 @@ export class FrameReader {
   /** How much of the current frame's payload is to come; -1 between two frames. */
   #rest = -1;
 
-  /**
-   * Has no bytes yet.
-   *
-   * @param codec Reads and checks text, and makes memory for messages.
-   * @param rules Which frames are in order.
-   * @param maxMessageBytes How long a message may be.
-   * @param text As what it is given.
-   */
+  /** Has no bytes yet. */
   constructor(codec: WebSocketCodec, rules: FrameRules, maxMessageBytes: number, text: TextForm) {
     this.#textForm = text;
     this.#codec = codec;

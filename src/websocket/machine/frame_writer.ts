@@ -26,12 +26,7 @@ export class FrameWriter {
   readonly #maskingKey: (() => number) | null;
   readonly #out: SendBuffer;
 
-  /**
-   * Has written nothing yet.
-   *
-   * @param codec Measures and encodes text.
-   * @param maskingKey Gives a key for each frame; `null` on a server.
-   */
+  /** Has written nothing yet. `maskingKey` gives a key for each frame; it is `null` on a server. */
   constructor(codec: WebSocketCodec, maskingKey: (() => number) | null) {
     this.#codec = codec;
     this.#maskingKey = maskingKey;

@@ -14,14 +14,17 @@ import type { MessageKind, TextForm, WebSocketEvent } from "./web_socket_event.t
 
 /** Assembles one message after the other. */
 export class MessageAssembler {
+  /** What the message is made of; `null` while there is none. Only this class writes it, and the other two. */
+  kind: MessageKind | null = null;
+  /** Whether it has to be inflated. */
+  compressed = false;
+  /** How many bytes have come. */
+  length = 0;
   readonly #codec: WebSocketCodec;
   readonly #text: TextForm;
   /** Made for the first message of the kind. */
   #bytes: BytesGatherer | null = null;
   #characters: TextGatherer | null = null;
-  #kind: MessageKind | null = null;
-  #compressed = false;
-  #length = 0;
 
   /** Has no message yet. */
   constructor(codec: WebSocketCodec, text: TextForm) {
@@ -29,37 +32,16 @@ export class MessageAssembler {
     this.#text = text;
   }
 
-  /** What the message is made of; `null` while there is none. */
-  get kind(): MessageKind | null {
-    return this.#kind;
-  }
-
-  /** Whether it has to be inflated. */
-  get compressed(): boolean {
-    return this.#compressed;
-  }
-
-  /** How many bytes have come. */
-  get length(): number {
-    return this.#length;
-  }
-
   /** Begins a message. */
   begin(kind: MessageKind, compressed: boolean): void {
-    this.#kind = kind;
-    this.#compressed = compressed;
-    this.#length = 0;
+    this.kind = kind;
+    this.compressed = compressed;
+    this.length = 0;
   }
 
   /**
-   * Adds a part of a frame's payload.
+   * Adds a part of a frame's payload, as `BytesGatherer.add()` does.
    *
-   * @param bytes What holds it, from `start`; not changed.
-   * @param length How much it is.
-   * @param key The masking key.
-   * @param phase How much of the payload came before.
-   * @param rest How much of it is still to come.
-   * @param last Whether the frame is the last one of the message.
    * @throws {WebSocketProtocolError} `bad-utf8`, at the first byte that cannot be.
    */
   add(
@@ -69,10 +51,10 @@ export class MessageAssembler {
     key: number,
     phase: number,
     rest: number,
-    last = true,
+    last: boolean,
   ): void {
-    this.#length += length;
-    if (this.#kind === "text" && !this.#compressed && this.#text === "string") {
+    this.length += length;
+    if (this.kind === "text" && !this.compressed && this.#text === "string") {
       this.#characters ??= new TextGatherer(this.#codec);
       this.#characters.add(bytes, start, length, key, phase, rest);
     } else {
@@ -88,10 +70,10 @@ export class MessageAssembler {
    * @throws {WebSocketProtocolError} `bad-utf8`: the last character is not complete, or text that is given as bytes is none.
    */
   finish(): WebSocketEvent {
-    const kind = this.#kind!;
-    this.#kind = null;
-    this.#length = 0;
-    if (this.#compressed) return { type: "compressed", kind, bytes: this.#bytes!.finish() };
+    const kind = this.kind!;
+    this.kind = null;
+    this.length = 0;
+    if (this.compressed) return { type: "compressed", kind, bytes: this.#bytes!.finish() };
     if (kind === "binary") return { type: "binary", bytes: this.#bytes!.finish() };
     if (this.#text === "string") return { type: "text", text: this.#characters!.finish() };
     const bytes = this.#bytes!.finish();

@@ -36,13 +36,8 @@ export class TextGatherer {
   }
 
   /**
-   * Adds a part of a frame's payload.
+   * Adds a part of a frame's payload, as `BytesGatherer.add()` does.
    *
-   * @param bytes What holds it, from `start`; not changed.
-   * @param length How much it is.
-   * @param key The masking key.
-   * @param phase How much of the payload came before.
-   * @param rest How much of it is still to come.
    * @throws {WebSocketProtocolError} `bad-utf8`, at the first byte that cannot be.
    */
   add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
