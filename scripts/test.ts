@@ -4,7 +4,8 @@
  * | `--runtime=`                                 | what runs                                                        |
  * | -------------------------------------------- | ---------------------------------------------------------------- |
  * | `deno`                                       | the test files as they are                                       |
- * | `bun`, `node`, `node24`, `node22`, `node20`  | the same as bundles; `node` is the newest                        |
+ * | `bun`, `node`                                | the same as bundles; `node` is the newest                        |
+ * | `node24`, `node22`, `node20`                 | the same without what `testing/left_out.ts` names, and why       |
  * | `least-deno`, `least-bun`, `least-node`      | the smoke suite, on the least versions that README.md names      |
  * | `doc`                                        | the examples in doc comments, on Deno                            |
  * | `npm`                                        | the files in `tests/npm/`, once the npm package is built         |
@@ -24,15 +25,27 @@ import { type Job, type Outcome, runJob } from "./testing/job.ts";
 import { type ImportArguments, importArguments } from "./testing/jsr.ts";
 import { killChildrenOnInterrupt } from "./testing/process.ts";
 import { grouped, titleOf } from "./testing/groups.ts";
+import { playedOn } from "./testing/left_out.ts";
 import { exists, filesIn, projectRoot } from "./testing/project.ts";
 import { isLeast, prepare, type Runtime, type RuntimeName } from "./testing/runtimes.ts";
 import { Progress, say } from "./testing/progress.ts";
 import { Slowest } from "./testing/slowest.ts";
 import { smokeFiles } from "./testing/smoke.ts";
 
-const suiteNames: readonly RuntimeName[] = ["deno", "bun", "node", "node24", "node22", "node20"];
 const leastNames: readonly RuntimeName[] = ["least-deno", "least-bun", "least-node"];
-const runtimeNames: readonly RuntimeName[] = [...suiteNames, ...leastNames, "doc", "npm"];
+
+/** The order in which they are played: small ones last, as they fill what is left of the time of several cores. */
+const runtimeNames: readonly RuntimeName[] = [
+  "deno",
+  "bun",
+  "node",
+  "npm",
+  "node24",
+  "node22",
+  "node20",
+  "doc",
+  ...leastNames,
+];
 
 /** More files at once than there are cores: some wait for times to run out. */
 const SPARE = 1;
@@ -86,14 +99,15 @@ async function runAll(): Promise<void> {
   const smoke = suite.filter((file) => smokeFiles.includes(file));
   const imports = await importArguments();
   const runtimes = await prepareRuntimes();
-  // Takes as long as many test files, and its own come last.
+  // Takes as long as many test files, and its own come behind those of three runtimes.
   const preparing = chosen.includes("npm") && packageFiles.length > 0 ? prepareArtefactIn(`${directory}/npm`) : null;
   const bundles = await bundlesFor(runtimes, suite, smoke, imports);
 
   const jobs: Group[] = [];
   for (const runtime of runtimes) {
     const { name } = runtime;
-    const own = name === "doc" ? examples : name === "npm" ? packageFiles : isLeast(name) ? smoke : suite;
+    const whole = name === "doc" ? examples : name === "npm" ? packageFiles : isLeast(name) ? smoke : suite;
+    const own = playedOn(name, whole);
     for (const [index, files] of grouped(own).entries()) {
       const play = async (): Promise<void> => {
         const entries: string[] = [];
@@ -108,7 +122,8 @@ async function runAll(): Promise<void> {
         if (name === "npm" && artefact === null) return;
         const report = `${directory}/${name}-${index}.xml`;
         const limits = { timeoutMs: timeoutMs * Math.min(entries.length, 3), testTimeoutMs: timeoutMs / 2 };
-        const job = { runtime, entries, artefact: artefact?.file, importArguments: imports.usual, report, ...limits };
+        const paths = { artefact: artefact?.file, compileCache: `${directory}/compiled`, report };
+        const job = { runtime, entries, ...paths, importArguments: imports.usual, ...limits };
         for (const [title, outcome] of await runTogether(job, playable)) record(name, title, outcome);
       };
       jobs.push({ name, files: files.length, play });

@@ -29,7 +29,12 @@ export interface Ended {
  * mirror.
  */
 const { FORCE_COLOR: _, ...inherited } = process.env;
-const environment = { DENO_TLS_CA_STORE: "mozilla,system", ...inherited, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" };
+const usualEnvironment = {
+  DENO_TLS_CA_STORE: "mozilla,system",
+  ...inherited,
+  NO_COLOR: "1",
+  DENO_NO_UPDATE_CHECK: "1",
+};
 
 /** To be ended when we are. */
 const running = new Set<ChildProcess>();
@@ -45,9 +50,15 @@ const outputGraceMs = 500;
  *
  * @param command A path, or a name that is on the `PATH`.
  * @param timeoutMs When to kill it.
+ * @param environment Added to ours.
  * @throws When the command cannot be started.
  */
-export function run(command: string, args: readonly string[], timeoutMs: number): Promise<Ended> {
+export function run(
+  command: string,
+  args: readonly string[],
+  timeoutMs: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
   const start = performance.now();
   return new Promise((resolve, reject) => {
     let output = "";
@@ -55,7 +66,7 @@ export function run(command: string, args: readonly string[], timeoutMs: number)
     const child = spawn(command, args, {
       cwd: fileURLToPath(projectRoot),
       detached: Deno.build.os !== "windows",
-      env: environment,
+      env: { ...usualEnvironment, ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });
     running.add(child);

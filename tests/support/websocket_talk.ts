@@ -9,6 +9,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
@@ -180,9 +181,10 @@ export function noise(size: number): Uint8Array {
   return bytes;
 }
 
-function expectSame(found: string | Uint8Array | null, sent: string | Uint8Array): void {
+/** A message came back as it was sent. */
+export function expectSame(found: string | Uint8Array | null, sent: string | Uint8Array): void {
   assertEquals(typeof found, typeof sent);
   assertEquals(found!.length, sent.length);
   if (typeof sent === "string") return assert(found === sent, "the text is another one");
-  assert(sent.every((byte, at) => found![at] === byte), "the bytes are others");
+  assert(Buffer.compare(found as Uint8Array, sent) === 0, "the bytes are others");
 }
