@@ -31,7 +31,39 @@
  */
 
 export type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
-export * from "./machine/mod.ts";
+export {
+  type ClientEvent,
+  ClientMachine,
+  type ClientMachineOptions,
+  type OutgoingRequestHead,
+} from "./machine/client_machine.ts";
+export { ProtocolError, type ProtocolErrorCode } from "../errors/protocol_error.ts";
+export { StateError, type StateErrorCode } from "../errors/state_error.ts";
+export { type Field, Fields, type FieldsInit } from "../semantics/fields.ts";
+export { type BodyFraming, isPersistent, requestFraming, responseFraming } from "./machine/framing.ts";
+export { Http1Machine, type Http1MachineOptions } from "./machine/http1_machine.ts";
+export { DEFAULT_LIMITS, type Http1Limits, HYPER_LENIENCY, type Leniency } from "./machine/limits.ts";
+export type { RequestHead, ResponseHead, Version } from "../semantics/message.ts";
+export {
+  type RequestEvent,
+  type ResponseOutcome,
+  type ServerEvent,
+  ServerMachine,
+  type ServerMachineOptions,
+  type SwitchPlan,
+} from "./machine/server_machine.ts";
+export { type BodySize } from "./machine/send_framing.ts";
+export type { NoProposal } from "../errors/upgrade_rejected.ts";
+export { opensTunnel, type Proposal, proposalOf, type SwitchLeniency } from "../semantics/switching.ts";
+export {
+  type Authority,
+  formatAuthority,
+  parseAuthority,
+  parseTarget,
+  type RequestTarget,
+} from "../semantics/target.ts";
+export { type NameCase } from "./machine/write_head.ts";
+export type { OutgoingResponseHead } from "./machine/write_response.ts";
 export { type Clock } from "../duplex/clock.ts";
 export { ClientConnection, type ClientHandshake, handshake, Sender } from "./client_connection.ts";
 export { IncomingRequest, IncomingResponse } from "./incoming.ts";

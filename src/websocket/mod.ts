@@ -20,7 +20,39 @@
  * @module
  */
 
-export * from "./machine/mod.ts";
+export type { WebSocketCodec } from "./machine/codec.ts";
+export { type CloseInfo, MAX_REASON_BYTES, mayBeSent } from "./machine/close_code.ts";
+export { type WebSocketErrorCode, WebSocketProtocolError } from "../errors/web_socket_protocol_error.ts";
+export { type Extension, readExtensions, writeExtension } from "./machine/extensions.ts";
+export type { Role } from "./machine/frame.ts";
+export {
+  acceptOf,
+  type BadWebSocketRequest,
+  checkWebSocketResponse,
+  type HandshakeHead,
+  keyOf,
+  readWebSocketRequest,
+  type WebSocketRequest,
+} from "./machine/handshake.ts";
+export {
+  acceptDeflate,
+  type AcceptedDeflate,
+  agreedDeflate,
+  type DeflateAgreement,
+  type DeflateDirection,
+  deflateOffer,
+  type DeflateOptions,
+} from "./machine/permessage_deflate.ts";
+export type { MessageKind, TextForm, WebSocketEvent } from "./machine/web_socket_event.ts";
+export {
+  type ClientWebSocketMachineOptions,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  type MessagePart,
+  type ServerWebSocketMachineOptions,
+  WebSocketMachine,
+  type WebSocketMachineLimits,
+  type WebSocketMachineOptions,
+} from "./machine/web_socket_machine.ts";
 export type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
 export type { CloseOptions, WebSocketClosed, WebSocketState } from "./close_handshake.ts";
 export { WebSocketConnection } from "./connection.ts";
