@@ -15,7 +15,7 @@ const LEAST_LONG_BYTES = 16_384;
 /** What every long piece has besides. */
 const HEADER_BYTES = 1024;
 /** The longest that is kept: 1 MiB and a header. */
-export const MOST_LONG_BYTES: number = 1_048_576 + HEADER_BYTES;
+const MOST_LONG_BYTES = 1_048_576 + HEADER_BYTES;
 /** What is kept of long ones in all. 4 MiB: 60 of 65 KiB, for connections that send at the same time. */
 const MAX_KEPT_LONG_BYTES = 4_194_304;
 /** A piece that is longer than this many times what is asked for is not given: short texts would keep the long ones. */
@@ -33,10 +33,8 @@ export type Allocate = (bytes: number) => Uint8Array;
 export const zeros: Allocate = (bytes) => new Uint8Array(bytes);
 
 /**
- * A piece of at least `bytes` bytes, with whatever was in it. It is the caller's until it is given back, if ever.
- *
- * @param bytes How many.
- * @param allocate Makes it, if there is none.
+ * A piece of at least `bytes` bytes, with whatever was in it. It is the caller's until it is given back, if ever. If there is
+ * none, `allocate` makes it.
  */
 export function takeMemory(bytes: number, allocate: Allocate = zeros): Uint8Array {
   if (bytes <= SHORT_BYTES) return short.pop() ?? new Uint8Array(SHORT_BYTES);

@@ -47,11 +47,7 @@ export class Deadline {
   #rings = Infinity;
   #stopped = false;
 
-  /**
-   * Makes a deadline that is not set.
-   *
-   * @param clock Where time comes from.
-   */
+  /** Makes a deadline that is not set. */
   constructor(clock: Clock) {
     this.#clock = clock;
   }

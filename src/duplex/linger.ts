@@ -13,7 +13,7 @@ import type { Wire } from "./wire.ts";
 const MAX_LINGER_BYTES = 1_048_576;
 
 /** How long each stage may take. In milliseconds; 0 or `Infinity` waits without end. */
-export interface LingerLimits {
+interface LingerLimits {
   /** For the peer to send on, or to end its side. */
   readonly closeTimeoutMs: number;
   /** For all that the peer still sends. `closeTimeoutMs` when left out. */

@@ -28,6 +28,8 @@ export interface OutletLimits {
 
 /** Sends what a machine has ready. */
 export class Outlet {
+  /** Whether the transport has refused bytes that it could not take on the spot. Only this class writes it. */
+  broken = false;
   readonly #machine: SendingMachine;
   readonly #wire: Wire;
   readonly #limits: OutletLimits;
@@ -37,16 +39,8 @@ export class Outlet {
   #stopped = false;
   readonly #expired: (error: TransportError) => void;
   #unwritten = 0;
-  #broken = false;
 
-  /**
-   * Sends nothing yet.
-   *
-   * @param machine Has the bytes.
-   * @param wire Takes them.
-   * @param limits For how long to wait.
-   * @param expired Called when the peer has taken nothing for that long; it ends the connection.
-   */
+  /** Sends nothing yet. `expired` is called when the peer has taken nothing for too long; it ends the connection. */
   constructor(machine: SendingMachine, wire: Wire, limits: OutletLimits, expired: (error: TransportError) => void) {
     this.#machine = machine;
     this.#wire = wire;
@@ -57,11 +51,6 @@ export class Outlet {
   /** Whether the transport has bytes that it did not accept yet. */
   get writing(): boolean {
     return this.#unwritten > 0;
-  }
-
-  /** Whether the transport has refused bytes that it could not take on the spot. */
-  get broken(): boolean {
-    return this.#broken;
   }
 
   /**
@@ -103,11 +92,11 @@ export class Outlet {
     try {
       await written;
     } catch (error) {
-      this.#broken = true;
+      this.broken = true;
       throw error;
     } finally {
       if (--this.#unwritten === 0) this.#deadline?.clear();
     }
-    if (this.#unwritten === 0 && !this.#broken) this.#machine.recycle(this.#wire.returnsMemory);
+    if (this.#unwritten === 0 && !this.broken) this.#machine.recycle(this.#wire.returnsMemory);
   }
 }

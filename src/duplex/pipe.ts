@@ -26,12 +26,7 @@ export class Pipe {
   #writers: Deferred<void>[] = [];
   #watcher: PeerWatcher | null = null;
 
-  /**
-   * Makes an empty pipe.
-   *
-   * @param capacityBytes What it holds before a write waits for the reader.
-   * @param readBytes The most that one read gives.
-   */
+  /** Holds `capacityBytes` before a write waits for the reader; one read gives `readBytes` at most. */
   constructor(capacityBytes: number, readBytes: number) {
     this.#capacityBytes = capacityBytes;
     this.#readBytes = readBytes;

@@ -27,12 +27,7 @@ export class Lull {
   readonly #over: () => void;
   #left = 0;
 
-  /**
-   * Waits for nothing yet.
-   *
-   * @param mayWait Whether it is worth waiting; asked in each turn.
-   * @param over Called at the end.
-   */
+  /** Waits for nothing yet. `mayWait` is asked in each turn whether it is worth waiting, `over` is called at the end. */
   constructor(mayWait: () => boolean, over: () => void) {
     this.#mayWait = mayWait;
     this.#over = over;

@@ -24,12 +24,14 @@ export class Wire implements PeerWatcher {
   readonly channel: HeldChannel;
   /** The read that began last, for a reader that goes on from there. */
   lastRead: Promise<Uint8Array | null> = NO_READ;
+  /** Whether a read that began ahead is pending: then the transport cannot be handed over. Only this class writes it. */
+  reading = false;
+  /** Whether our side was ended: then there is nothing to hand over. Only this class writes it. */
+  ended = false;
   /** The read that began ahead, until it is taken. */
   #ahead: Promise<Uint8Array | null> | null = null;
   /** What that has brought; `undefined` as long as it has brought nothing. */
   #arrived: Uint8Array | null | undefined = undefined;
-  #reading = false;
-  #ended = false;
   #watcher: PeerWatcher | null = null;
 
   /**
@@ -51,16 +53,6 @@ export class Wire implements PeerWatcher {
   /** Whether bytes are the caller's again once `write()` has resolved; a pair of streams may keep them. */
   get returnsMemory(): boolean {
     return this.channel.fastPath !== null;
-  }
-
-  /** Whether a read that began ahead is pending: then the transport cannot be handed over. */
-  get reading(): boolean {
-    return this.#reading;
-  }
-
-  /** Whether our side was ended: then there is nothing to hand over. */
-  get ended(): boolean {
-    return this.#ended;
   }
 
   /** Takes a pending read back, if the transport can do that; its bytes are kept for the next reader. */
@@ -86,14 +78,14 @@ export class Wire implements PeerWatcher {
    */
   readAhead(): Promise<Uint8Array | null> {
     if (this.#ahead === null) {
-      this.#reading = true;
+      this.reading = true;
       this.#arrived = undefined;
       this.#ahead = this.#beginRead();
       this.#ahead.then((chunk) => {
-        this.#reading = false;
+        this.reading = false;
         this.#arrived = chunk;
       }, () => {
-        this.#reading = false;
+        this.reading = false;
       });
     }
     return this.#ahead;
@@ -158,19 +150,19 @@ export class Wire implements PeerWatcher {
 
   /** Ends our side. */
   closeWrite(): Promise<void> {
-    this.#ended = true;
+    this.ended = true;
     return this.channel.closeWrite();
   }
 
   /** Sends what is written and ends both sides. Never rejects: a failure has no more meaning. */
   close(): Promise<void> {
-    this.#ended = true;
+    this.ended = true;
     return this.channel.close().catch(ignore);
   }
 
   /** Ends both sides at once. */
   abort(reason?: unknown): void {
-    this.#ended = true;
+    this.ended = true;
     this.channel.abort(reason);
   }
 

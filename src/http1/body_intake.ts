@@ -11,7 +11,7 @@ import type { ConnectionCore, CoreMachine } from "./connection_core.ts";
 import { bodyTruncated } from "./incoming_body.ts";
 
 /** A machine, as far as the body goes that it receives. */
-export interface BodyReader extends CoreMachine {
+interface BodyReader extends CoreMachine {
   /** Goes one step on in what was received. */
   next():
     | { readonly type: "data"; readonly bytes: Uint8Array }

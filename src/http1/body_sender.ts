@@ -10,7 +10,7 @@ import type { Fields } from "../semantics/fields.ts";
 import { makeTrailers, OutgoingStream, type OutgoingTrailers, type SortedBody } from "./outgoing_body.ts";
 
 /** A machine, as far as the body goes that it sends. */
-export interface BodyWriter {
+interface BodyWriter {
   /** Writes body data. */
   sendData(bytes: Uint8Array): void;
   /** Ends the message. */

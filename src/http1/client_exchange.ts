@@ -28,7 +28,7 @@ import { attachUpgrade, PendingUpgrade } from "./upgrade.ts";
 export type ClientCore = ConnectionCore<ClientMachine, ClientSettings>;
 
 /** What is to be sent. */
-export interface ClientMessage {
+interface ClientMessage {
   /** The request; the machine has its head. */
   readonly request: OutgoingRequest;
   /** Its fields. */

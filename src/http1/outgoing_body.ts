@@ -69,7 +69,7 @@ export function bodySize(body: SortedBody): BodySize {
 }
 
 /** Takes a chunk; a promise if the next one has to wait. */
-export type SendChunk = (chunk: Uint8Array) => Promise<void> | undefined;
+type SendChunk = (chunk: Uint8Array) => Promise<void> | undefined;
 
 /**
  * A stream on its way out. It can be stopped from outside at any moment, also while the source is silent or the

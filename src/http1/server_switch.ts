@@ -18,7 +18,7 @@ import { headOf, type ServerCore } from "./server_core.ts";
 import type { PendingUpgrade } from "./upgrade.ts";
 
 /** A request that proposes a switch, and its connection. */
-export interface Proposed {
+interface Proposed {
   /** The connection. */
   readonly core: ServerCore;
   /** The request. */

@@ -7,7 +7,7 @@
  */
 
 /** What a light class leaves to others. */
-export interface Lent<Light> {
+interface Lent<Light> {
   /** The real object in place of `light`; made at the first call, which also moves the body there. */
   real(light: Light): object;
   /** Properties that are read from the real object. */

@@ -116,38 +116,22 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
     return this.#writable ??= writableOf(this);
   }
 
-  /**
-   * Leads past this object to the socket, once the leftover bytes have been read. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore Leads past this object to the socket, once the leftover bytes have been read. */
   get fastPath(): FastPath | null {
     return this.#fastPath;
   }
 
-  /**
-   * Takes a pending read back, for HTTP that runs in here. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore Takes a pending read back, for HTTP that runs in here. */
   withdrawRead(): boolean {
     return this.#channel.withdrawRead();
   }
 
-  /**
-   * Tells how the peer leaves. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore Tells how the peer leaves. */
   watchPeer(watcher: PeerWatcher | null): boolean {
     return this.#channel.watchPeer(watcher);
   }
 
-  /**
-   * See `watchPeer`. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore See `watchPeer`. */
   probePeer(): boolean {
     return this.#channel.probePeer();
   }

@@ -35,24 +35,22 @@ const END: Promise<null> = Promise.resolve(null);
 
 /** Chunks in the order of their arrival, then the end or an error. */
 export class ChunkQueue implements FastPath {
+  /** Whether so much is queued that the source was asked to pause. Only this class writes it. */
+  paused = false;
+  /** Whether `end()` was called. Only this class writes it. */
+  ended = false;
   #source: ChunkSource | null;
   #chunks: Uint8Array[] = [];
   #next = 0;
   #queuedBytes = 0;
-  #paused = false;
   #resolve: Settle<Uint8Array | null> | null = null;
   #reject: Settle<unknown> | null = null;
   /** A reader that waits without a promise. */
   #taker: ChunkTaker | null = null;
-  #ended = false;
   #failed = false;
   #reason: unknown = undefined;
 
-  /**
-   * Makes an empty queue.
-   *
-   * @param source Asked to resume and to pause; `null` until {@linkcode attach}.
-   */
+  /** Makes an empty queue. There is no source until {@linkcode attach}. */
   constructor(source: ChunkSource | null = null) {
     this.#source = source;
   }
@@ -67,33 +65,23 @@ export class ChunkQueue implements FastPath {
     return this.#next === this.#chunks.length;
   }
 
-  /** Whether `end()` was called. */
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** Sets or takes away the source. A read that waits already resumes it. */
   attach(source: ChunkSource | null): void {
     this.#source = source;
-    this.#paused = false;
+    this.paused = false;
     if (this.waiting) source?.resume();
-  }
-
-  /** Whether so much is queued that the source was asked to pause. */
-  get paused(): boolean {
-    return this.#paused;
   }
 
   /** Lets the source go on without a reader, while there is room. */
   readAhead(): void {
-    if (!this.#paused && !this.#ended && !this.#failed) this.#source?.resume();
+    if (!this.paused && !this.ended && !this.#failed) this.#source?.resume();
   }
 
   /** See `ByteChannel.read()`. */
   read(): Promise<Uint8Array | null> {
     if (this.waiting) return Promise.reject(busy());
     if (this.#next < this.#chunks.length) return Promise.resolve(this.#shift());
-    if (this.#ended) return END;
+    if (this.ended) return END;
     if (this.#failed) return Promise.reject(this.#reason);
     const promise = new Promise<Uint8Array | null>(keepSettlers);
     this.#resolve = lastResolve as Settle<Uint8Array | null>;
@@ -105,7 +93,7 @@ export class ChunkQueue implements FastPath {
   /** See `FastPath`. */
   takeChunk(): Uint8Array | null | undefined {
     if (this.#next < this.#chunks.length) return this.#shift();
-    return this.#ended ? null : undefined;
+    return this.ended ? null : undefined;
   }
 
   /** See `FastPath`. Nothing may be queued. */
@@ -136,7 +124,7 @@ export class ChunkQueue implements FastPath {
     [this.#chunks, successor.#chunks] = [successor.#chunks, this.#chunks];
     [this.#next, successor.#next] = [0, this.#next];
     [this.#queuedBytes, successor.#queuedBytes] = [0, this.#queuedBytes];
-    [this.#ended, successor.#ended] = [false, this.#ended];
+    [this.ended, successor.ended] = [false, this.ended];
     this.#failed = true;
     this.#reason = reason;
   }
@@ -178,19 +166,19 @@ export class ChunkQueue implements FastPath {
       taker.onChunk(chunk, false);
       return;
     }
-    if (this.#ended || this.#failed) return;
+    if (this.ended || this.#failed) return;
     this.#chunks.push(chunk);
     this.#queuedBytes += Math.max(chunk.byteLength, LEAST_CHUNK_BYTES);
-    if (this.#queuedBytes >= HIGH_WATER_BYTES && !this.#paused) {
-      this.#paused = true;
+    if (this.#queuedBytes >= HIGH_WATER_BYTES && !this.paused) {
+      this.paused = true;
       this.#source?.pause();
     }
   }
 
   /** Says that no chunk follows. Nothing happens when it has ended or failed before. */
   end(): void {
-    if (this.#ended || this.#failed) return;
-    this.#ended = true;
+    if (this.ended || this.#failed) return;
+    this.ended = true;
     const resolve = this.#resolve;
     const taker = this.#taker;
     this.#resolve = this.#reject = this.#taker = null;
@@ -200,7 +188,7 @@ export class ChunkQueue implements FastPath {
 
   /** Says that no chunk follows because of an error, which is told behind the queued chunks. */
   fail(reason: unknown): void {
-    if (this.#ended || this.#failed) return;
+    if (this.ended || this.#failed) return;
     this.#failed = true;
     this.#reason = reason;
     this.#refuse(reason);
@@ -229,8 +217,8 @@ export class ChunkQueue implements FastPath {
       this.#next = 0;
     }
     this.#queuedBytes -= Math.max(chunk.byteLength, LEAST_CHUNK_BYTES);
-    if (this.#paused && this.#queuedBytes <= LOW_WATER_BYTES) {
-      this.#paused = false;
+    if (this.paused && this.#queuedBytes <= LOW_WATER_BYTES) {
+      this.paused = false;
       this.#source?.resume();
     }
     return chunk;

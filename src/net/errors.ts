@@ -81,7 +81,6 @@ const PREPOSITION: Readonly<Record<Doing, string>> = {
  * Says what a platform's error means.
  *
  * @param error What the platform threw or told; a `TransportError` is returned as it is, unless a handshake was cut.
- * @param doing What was being done.
  * @param place Where: `host:port`, a path or a name; for the message.
  * @returns An error whose `cause` is the platform's.
  */

@@ -22,12 +22,7 @@ export class PushListener implements Listener {
   #acceptors: ((socket: Socket | null) => void)[] = [];
   #closed: Promise<void> | null = null;
 
-  /**
-   * Makes the listener of a platform's server.
-   *
-   * @param stop Closes the server.
-   * @param tls Puts TLS on a socket when it is accepted.
-   */
+  /** Makes the listener of a platform's server, which `stop` closes; `tls` is put on a socket when it is accepted. */
   constructor(address: SocketAddress, backlog: number, stop: () => Promise<void>, tls?: (socket: NetSocket) => Socket) {
     this.address = address;
     this.#backlog = backlog;

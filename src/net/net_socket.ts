@@ -27,7 +27,7 @@ import type { Transport, TransportSink } from "./transport.ts";
 export type StartTls = (socket: NetSocket, options?: StartTlsOptions, socketOptions?: SocketOptions) => Socket;
 
 /** What is being done while a socket is opening, and where; for the message if it fails. */
-export interface OpeningStep {
+interface OpeningStep {
   readonly doing: Doing;
   readonly place?: string;
 }
@@ -395,17 +395,15 @@ function closedError(): TransportError {
 }
 
 /**
- * Opens a socket in the background.
+ * Opens a socket in the background, unless the signal aborts before it is open.
  *
- * @param socket Opening.
- * @param signal Aborts it until it is open.
  * @param open Ends with `attach()` or `failed()`; what it throws is the failure.
  * @returns The socket.
  */
 export function openInBackground(
   socket: NetSocket,
   signal: AbortSignal | undefined,
-  open: (socket: NetSocket) => Promise<unknown>,
+  open: () => Promise<unknown>,
 ): NetSocket {
   if (signal?.aborted) {
     socket.abort(signal.reason);
@@ -415,6 +413,6 @@ export function openInBackground(
     const unlisten = onAbort(signal, () => socket.cut(signal.reason));
     socket.opened.then(unlisten, unlisten);
   }
-  open(socket).catch((error) => socket.cannotOpen(error));
+  open().catch((error) => socket.cannotOpen(error));
   return socket;
 }

@@ -7,7 +7,7 @@
 import { builtinModule } from "./builtin_module.ts";
 
 /** As much of `node:buffer` as is used. */
-export interface BufferModule {
+interface BufferModule {
   /** Whether bytes are UTF-8. */
   isUtf8(bytes: Uint8Array): boolean;
   /** Measures text, and makes memory. */

@@ -14,18 +14,14 @@ import { type ZlibHandle, zlibHandle, zlibModule, type ZlibOptions, type ZlibStr
 
 /** The pieces of a result that is not made in one go. */
 export interface Pieces<Result> {
-  /**
-   * Adds the next one.
-   *
-   * @param lent Whether its memory is used again.
-   */
+  /** Adds the next one; `lent` says that its memory is used again. */
   add(piece: Uint8Array, lent: boolean): void;
   /** The whole. */
   finish(): Result | Promise<Result>;
 }
 
 /** How messages are compressed. */
-export interface CompressorOptions {
+interface CompressorOptions {
   /** How far back to refer, as a power of two: 9–15. */
   readonly windowBits: number;
   /** zlib's level, 0–9. */

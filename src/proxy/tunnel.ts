@@ -107,6 +107,8 @@ const MAX_UNDER_WAY_BYTES = 256 * 1024;
 
 /** Both directions, and what ends them. */
 class Tunnel {
+  /** Whether nothing is to be copied any more. */
+  over = false;
   readonly #there: Way;
   readonly #back: Way;
   readonly #options: TunnelOptions;
@@ -114,7 +116,6 @@ class Tunnel {
   readonly #deadline: Deadline;
   readonly #end: Deferred<void> = new Deferred<void>();
   #closing = false;
-  #over = false;
 
   constructor(near: HeldChannel, far: HeldChannel, options: TunnelOptions) {
     this.#there = new Way(this, near, far);
@@ -122,11 +123,6 @@ class Tunnel {
     this.#options = options;
     this.#idleTimeoutMs = options.idleTimeoutMs ?? 0;
     this.#deadline = new Deadline(options.clock ?? systemClock);
-  }
-
-  /** Whether nothing is to be copied any more. */
-  get over(): boolean {
-    return this.#over;
   }
 
   async run(a: DuplexLike, b: DuplexLike): Promise<TunnelBytes> {
@@ -142,7 +138,7 @@ class Tunnel {
       await this.#end.promise;
       return { sent: this.#there.bytes, received: this.#back.bytes };
     } finally {
-      this.#over = true;
+      this.over = true;
       this.#deadline.stop();
       unlisten();
     }
@@ -150,7 +146,7 @@ class Tunnel {
 
   /** Something has been read or written. */
   moved(): void {
-    if (this.#idleTimeoutMs > 0 && !this.#over && !this.#closing) this.#deadline.set(this.#idleTimeoutMs, this.#expire);
+    if (this.#idleTimeoutMs > 0 && !this.over && !this.#closing) this.#deadline.set(this.#idleTimeoutMs, this.#expire);
   }
 
   /** A chunk was passed on. */
@@ -167,7 +163,7 @@ class Tunnel {
 
   /** A direction has ended. */
   ended(): void {
-    if (this.#over || !this.#there.ended || !this.#back.ended) return;
+    if (this.over || !this.#there.ended || !this.#back.ended) return;
     Promise.all([this.#there.from.close(), this.#back.from.close()])
       .then(() => this.#end.resolve(), (error) => this.#end.reject(error));
   }
@@ -179,8 +175,8 @@ class Tunnel {
 
   /** Cuts both sides. */
   fail(error: unknown): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.over) return;
+    this.over = true;
     this.#end.reject(error);
     this.#there.from.abort(error);
     this.#back.from.abort(error);
@@ -194,7 +190,7 @@ class Tunnel {
    */
   #gone(way: Way, error: unknown): void {
     if (!way.ended) return this.fail(error);
-    if (this.#over || this.#closing) return;
+    if (this.over || this.#closing) return;
     this.#closing = true;
     this.#deadline.set(CLOSE_TIMEOUT_MS, () => this.fail(error));
   }

@@ -34,7 +34,7 @@ export const HANDSHAKE: Kinds<WebSocketHandshakeOptions> = {
 };
 
 /** One handshake. */
-export interface WebSocketHandshake {
+interface WebSocketHandshake {
   /** The fields of the request besides `Host`, `Connection` and `Upgrade`. */
   readonly fields: readonly Field[];
   /**

@@ -78,7 +78,7 @@ const NEXT: { readonly [From in Phase["type"]]: readonly Phase["type"][] } = {
 const TCP_CLOSE_TIMEOUT_MS = 2000;
 
 /** What ends together. */
-export interface ClosingParts {
+interface ClosingParts {
   /** Which end this is. */
   readonly role: Role;
   /** Time limits. */

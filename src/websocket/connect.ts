@@ -34,7 +34,7 @@ const CONNECT: Kinds<WebSocketStreamOptions> = {
 };
 
 /** A WebSocket on its way. */
-export interface Connecting {
+interface Connecting {
   /** Of the scheme ws or wss. */
   readonly url: URL;
   /** The open WebSocket. */

@@ -12,7 +12,7 @@ import type { Wire } from "../duplex/wire.ts";
 import type { WebSocketMachine } from "./machine/web_socket_machine.ts";
 
 /** What an outlet asks and tells its owner. */
-export interface OutletEvents {
+interface OutletEvents {
   /** Whether messages have come that were not taken yet: their answers may leave together with what is sent now. */
   moreToTake(): boolean;
   /** The transport does not take bytes any more. */

@@ -11,7 +11,7 @@ import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { Leave } from "./turnstile.ts";
 
 /** The limits of a pool. */
-export interface PoolSettings {
+interface PoolSettings {
   /** The most connections of one route that wait. */
   readonly maxIdlePerOrigin: number;
   /** How long one waits, in milliseconds. */

@@ -23,7 +23,7 @@ export interface ClientResponse extends Response {
 }
 
 /** What is known of a response beyond its message. */
-export interface ResponseContext {
+interface ResponseContext {
   /** Where it came from. */
   readonly url: URL;
   /** Whether redirects led there. */

@@ -22,12 +22,7 @@ export class LightRequest {
   #headers: Headers | null = null;
   #real: Request | null = null;
 
-  /**
-   * Makes one.
-   *
-   * @param incoming The request below.
-   * @param base Scheme and host for targets in origin-form: `http` or `https`, `://` and the host.
-   */
+  /** Makes one. `base` is for targets in origin-form: `http` or `https`, `://` and the host. */
   constructor(incoming: IncomingRequest, base: string) {
     this.#incoming = incoming;
     this.#base = base;

@@ -119,14 +119,10 @@ export class Listeners {
 function placesOf(options: ServeOptions): ListenOptions[] {
   const { listen: several, hostname, port, path, tls, reusePort, backlog, noDelay, allowHalfOpen } = options;
   const one = { hostname, port, path, tls, reusePort, backlog, noDelay, allowHalfOpen };
-  return (several ?? [withoutUndefined(one)]).map(speakingHttp);
+  return (several ?? [one as ListenOptions]).map(speakingHttp);
 }
 
 /** Clients that offer several protocols through ALPN are to speak this one. */
 function speakingHttp(place: ListenOptions): ListenOptions {
   return place.tls === undefined ? place : { ...place, tls: { alpnProtocols: ["http/1.1"], ...place.tls } };
-}
-
-function withoutUndefined<Options extends object>(options: Options): ListenOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as ListenOptions;
 }

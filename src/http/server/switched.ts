@@ -21,12 +21,7 @@ export class Switched {
   #closing = false;
   #cutFor: { readonly reason: unknown } | null = null;
 
-  /**
-   * Begins with none.
-   *
-   * @param reports Where the errors of callbacks go.
-   * @param onEnd Called when one has ended.
-   */
+  /** Begins with none. `reports` gets the errors of callbacks, `onEnd` is called when one has ended. */
   constructor(reports: Reports, onEnd: () => void) {
     this.#reports = reports;
     this.#onEnd = onEnd;

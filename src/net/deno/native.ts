@@ -7,7 +7,7 @@
 import type { SocketAddress } from "../../duplex/socket.ts";
 
 /** An address. */
-export type DenoAddr = {
+type DenoAddr = {
   readonly transport: "tcp";
   readonly hostname: string;
   readonly port: number;

@@ -22,11 +22,7 @@ export class PullListener implements Listener {
   #turn: Promise<Socket | null> = Promise.resolve(null);
   #goOn: () => void = () => {};
 
-  /**
-   * Takes over a listener of Deno.
-   *
-   * @param open Makes a socket of a connection.
-   */
+  /** Takes over a listener of Deno; `open` makes a socket of a connection. */
   constructor(native: DenoListener, open: (conn: DenoConn) => Socket) {
     this.address = addressOf(native.addr);
     this.#native = native;

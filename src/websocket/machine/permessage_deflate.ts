@@ -49,7 +49,7 @@ interface Parameters {
 }
 
 /** The name in the field. */
-export const PERMESSAGE_DEFLATE = "permessage-deflate";
+const PERMESSAGE_DEFLATE = "permessage-deflate";
 
 const WINDOW_BITS = /^(?:[89]|1[0-5])$/;
 

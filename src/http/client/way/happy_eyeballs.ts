@@ -8,7 +8,7 @@
 import type { Clock } from "../../../duplex/clock.ts";
 
 /** How attempts are made. */
-export interface Race<T> {
+interface Race<T> {
   /** Connects to an address until the signal aborts; then what it may still give is given up. */
   attempt(address: string, signal: AbortSignal): Promise<T>;
   /** Gives up a connection that came too late. */

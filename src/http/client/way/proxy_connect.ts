@@ -17,7 +17,7 @@ import { clientResponse } from "../response.ts";
 import type { ProxyServer } from "./proxy_rules.ts";
 
 /** What it takes to open a tunnel. */
-export interface TunnelRequest {
+interface TunnelRequest {
   /** Opens a connection to the proxy. */
   open(): Promise<ClientConnection>;
   /** The target: `host:port`. */

@@ -39,8 +39,6 @@ const REPLIES: readonly (readonly [code: TransportErrorCode, text: string])[] = 
  * Asks the proxy at the other end for a connection.
  *
  * @param io A connection to the proxy; aborted when this fails.
- * @param target Where to.
- * @param proxy Whose credentials are offered.
  * @returns The connection to the target. What came with the proxy's answer comes first.
  * @throws {TransportError} With `proxy`: it refused, cannot reach the target, or broke the protocol (`reset`). Without: the
  * connection to it failed.
