@@ -72,3 +72,12 @@ export function unattended<T>(promise: Promise<T>): Promise<T> {
   promise.catch(ignore);
   return promise;
 }
+
+/** Does what may fail without a meaning, at once or later. */
+export async function quietly(act: () => unknown): Promise<void> {
+  try {
+    await act();
+  } catch {
+    return;
+  }
+}

@@ -8,7 +8,7 @@
 import { isBytes, wrongType } from "../bytes/arguments.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import { ignore } from "./deferred.ts";
+import { ignore, quietly } from "./deferred.ts";
 import type { DuplexLike } from "./duplex.ts";
 import { accepted, type HeldChannel, type PeerWatcher } from "./held_channel.ts";
 
@@ -206,12 +206,7 @@ export class StreamChannel implements HeldChannel {
 
   /** A transport may hold more than its streams; one that is closed already may say so by throwing. */
   #closeDuplex(): void {
-    try {
-      const closing: unknown = this.#duplex.close?.();
-      if (closing instanceof Promise) closing.catch(ignore);
-    } catch {
-      return;
-    }
+    quietly(() => this.#duplex.close?.());
   }
 }
 

@@ -10,7 +10,7 @@ import { soon } from "../duplex/soon.ts";
 import { isBytes, wrongType } from "../bytes/arguments.ts";
 import type { BodySize } from "./machine/send_framing.ts";
 import { Fields, type FieldsInit } from "../semantics/fields.ts";
-import { Deferred } from "../duplex/deferred.ts";
+import { Deferred, quietly } from "../duplex/deferred.ts";
 
 /**
  * A body to be sent: text (as UTF-8), bytes, or anything that yields bytes: a web stream, an async iterable, the body
@@ -161,7 +161,7 @@ function checkChunk(chunk: unknown): Uint8Array {
   throw new TypeError("Cannot send the body: a chunk is not a Uint8Array");
 }
 
-/** Tells a body that will not be sent so. */
+/** Tells a body that will not be sent so. Its failures are of no use. */
 export function discardBody(body: OutgoingBody | null | undefined, reason: unknown): void {
   if (body === null || typeof body !== "object" || isBytes(body)) return;
   if (canCancel(body)) quietly(() => body.cancel(reason));
@@ -170,15 +170,6 @@ export function discardBody(body: OutgoingBody | null | undefined, reason: unkno
 
 function canCancel(source: object): source is { cancel(reason: unknown): unknown } {
   return typeof (source as { cancel?: unknown }).cancel === "function";
-}
-
-/** The failures of a body that was given up are of no use. */
-async function quietly(act: () => unknown): Promise<void> {
-  try {
-    await act();
-  } catch {
-    return;
-  }
 }
 
 /** Refuses what are no trailers and makes none. */

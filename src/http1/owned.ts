@@ -5,6 +5,7 @@
  */
 
 import { wrongType } from "../bytes/arguments.ts";
+import { quietly } from "../duplex/deferred.ts";
 
 /** Something that can be ended at once: a socket, an `Upgraded`, a connection, an `AbortController`. */
 export interface Owned {
@@ -20,12 +21,8 @@ export function checkOwned(value: unknown, name: string): void {
 }
 
 /** Ends something; a failure has no more meaning and is swallowed. */
-export async function cancelOwned(owned: Owned | undefined, reason: unknown): Promise<void> {
-  try {
-    await owned?.abort(reason);
-  } catch {
-    return;
-  }
+export function cancelOwned(owned: Owned | undefined, reason: unknown): void {
+  quietly(() => owned?.abort(reason));
 }
 
 /** Makes the answer that something was opened for; if it cannot be made, that ends. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { quietly } from "../../duplex/deferred.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import type { OutgoingRequest, SendOptions } from "../../http1/outgoing_request.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
@@ -83,11 +84,7 @@ export class Exchange {
   /** Gives up the body of the answer and waits until the connection is free again, or closed: within `closeTimeoutMs`. */
   async discard(response: IncomingResponse): Promise<void> {
     response.body.cancel();
-    try {
-      await this.#pooled!.connection.ready();
-    } catch {
-      return;
-    }
+    await quietly(() => this.#pooled!.connection.ready());
   }
 
   get #repeatable(): boolean {

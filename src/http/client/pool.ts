@@ -7,6 +7,7 @@
 
 import type { ClientConnection } from "../../http1/client_connection.ts";
 import { type Clock, Deadline } from "../../duplex/clock.ts";
+import { quietly } from "../../duplex/deferred.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { Leave } from "./turnstile.ts";
 
@@ -127,16 +128,8 @@ export class Pool {
     const at = waiting?.indexOf(pooled) ?? -1;
     if (at !== -1) waiting!.splice(at, 1);
     if (waiting?.length === 0) this.#waiting.delete(pooled.key);
-    if (!switched) await closed(io);
+    // The connection has closed it: that is waited for where the transport can tell.
+    if (!switched) await quietly(() => (io as DuplexLike & { close?(): Promise<void> }).close?.());
     this.#open.delete(pooled);
-  }
-}
-
-/** Waits for the end of a transport that can tell; the connection has closed it. */
-async function closed(io: DuplexLike): Promise<void> {
-  try {
-    await (io as DuplexLike & { close?(): Promise<void> }).close?.();
-  } catch {
-    return;
   }
 }

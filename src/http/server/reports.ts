@@ -5,6 +5,7 @@
  * @module
  */
 
+import { quietly } from "../../duplex/deferred.ts";
 import { isDeparture, isPeersDoing } from "../../http1/failure.ts";
 import type { ServeOptions } from "./serve_options.ts";
 
@@ -24,11 +25,7 @@ export class Reports {
 
   /** Reports what needs no answer. If `onError` fails, that has no further effect. */
   async tell(error: unknown): Promise<void> {
-    try {
-      if (!this.#passedOn.has(Object(error) as object)) await this.ask(error, null);
-    } catch {
-      return;
-    }
+    if (!this.#passedOn.has(Object(error) as object)) await quietly(() => this.ask(error, null));
   }
 
   /** Remembers an error that was reported and goes on to the connection, which will tell it again. */
