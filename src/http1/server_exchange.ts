@@ -44,12 +44,13 @@ const EXPIRED: unique symbol = Symbol("expired");
 export class ServerExchange implements RequestExchange, Watched {
   /** The request. */
   readonly request: IncomingRequest;
+  /** See {@linkcode Watched}. */
+  over = false;
   readonly #core: ServerCore;
   readonly #intake: RequestIntake | null;
   readonly #pending: PendingUpgrade | null;
   #client: ClientWatch | null = null;
   #sender: BodySender | null = null;
-  #over = false;
 
   /** Makes the request; the handler is not called yet. */
   constructor(core: ServerCore, { head, framing, proposal, expectsContinue }: RequestEvent) {
@@ -77,7 +78,7 @@ export class ServerExchange implements RequestExchange, Watched {
 
   /** The connection ends: all that is under way fails. */
   stop(failed: boolean): void {
-    if (this.#over && this.#intake === null && !failed) return;
+    if (this.over && this.#intake === null && !failed) return;
     const { cause } = this.#core;
     this.#pending?.reject(new UpgradeRejected("canceled", { cause }));
     this.request.body.fail(this.#client?.lostFor?.error ?? bodyTruncated(cause));
@@ -214,7 +215,7 @@ export class ServerExchange implements RequestExchange, Watched {
   }
 
   #next(): Next {
-    this.#over = true;
+    this.over = true;
     return this.#core.machine.nextCycle() ? "next" : "last";
   }
 
@@ -260,7 +261,7 @@ export class ServerExchange implements RequestExchange, Watched {
 
   async #sendInformational(status: number, fields: readonly Field[]): Promise<void> {
     const { machine, outlet, why } = this.#core;
-    if (this.#over || why !== null) {
+    if (this.over || why !== null) {
       throw new StateError("done", "Cannot send an informational response: it is answered");
     }
     machine.sendInformational(status, fields);
@@ -281,11 +282,6 @@ export class ServerExchange implements RequestExchange, Watched {
   /** See {@linkcode Watched}. */
   get undecided(): boolean {
     return this.#pending !== null && this.#core.machine.canRespond;
-  }
-
-  /** See {@linkcode Watched}. */
-  get over(): boolean {
-    return this.#over;
   }
 }
 

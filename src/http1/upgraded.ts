@@ -201,7 +201,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
     const below = io.native;
     this.#channel.withdrawRead();
     const { readBuf, ended } = io.release();
-    return { io: below, readBuf: joined(this.#takeBack(), readBuf), ended };
+    return { io: below, readBuf: concat([this.#takeBack(), readBuf]), ended };
   }
 
   /**
@@ -258,12 +258,6 @@ const NO_HEAD: RequestHead = { method: "GET", target: "/", version: "1.1", field
 
 function isReleasable(io: object): io is Releasable {
   return "native" in io && typeof (io as Partial<Releasable>).release === "function";
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  if (first.length === 0) return second;
-  if (second.length === 0) return first;
-  return concat([first, second]);
 }
 
 function alreadyTaken(): StateError {

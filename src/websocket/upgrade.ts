@@ -10,7 +10,6 @@ import type { IncomingRequest } from "../http1/incoming.ts";
 import type { OutgoingResponse } from "../http1/outgoing_response.ts";
 import { cancelOwned, checkOwned, type Owned, owning } from "../http1/owned.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
-import type { Upgraded } from "../http1/upgraded.ts";
 import { checkHeaders } from "../http/client/check_options.ts";
 import { checkRequest } from "../http1/proposing.ts";
 import { messageOf } from "../http1/stand_in.ts";
@@ -19,11 +18,16 @@ import type { OnSwitched } from "../http1/upgrade.ts";
 import { StateError } from "../errors/state_error.ts";
 import type { Field } from "../semantics/fields.ts";
 import { INTERNAL_ERROR } from "./machine/close_code.ts";
-import { acceptOf, readWebSocketRequest, type WebSocketRequest } from "./machine/handshake.ts";
-import { acceptDeflate, type AcceptedDeflate, type DeflateOptions } from "./machine/permessage_deflate.ts";
-import type { WebSocketConnection } from "./connection.ts";
+import {
+  acceptOf,
+  type BadWebSocketRequest,
+  readWebSocketRequest,
+  type WebSocketRequest,
+} from "./machine/handshake.ts";
+import { acceptDeflate, type DeflateOptions } from "./machine/permessage_deflate.ts";
+import type { WebSocketAgreement, WebSocketConnection } from "./connection.ts";
 import { checkDeflate, deflateChoice, furtherFields } from "./handshake_options.ts";
-import { WEB_SOCKET, type WebSocketOptions, type WebSocketSettings, webSocketSettings } from "./options.ts";
+import { WEB_SOCKET, type WebSocketOptions, webSocketSettings } from "./options.ts";
 import { openWebSocket } from "./over.ts";
 import { OpeningWebSocket, type PendingWebSocket } from "./pending.ts";
 
@@ -153,7 +157,6 @@ function upgradeTo(
   if (!("fields" in message)) {
     throw new StateError("no-switch", "Cannot upgrade: the request is a copy, or another server's");
   }
-  const settings = webSocketSettings(options);
   const asked = readWebSocketRequest(message);
   const refusal = "status" in asked ? asked : refusalOf(asked, message.authority, options);
   if (refusal !== null) {
@@ -164,11 +167,10 @@ function upgradeTo(
       socket: new OpeningWebSocket(Promise.reject(rejected)),
     };
   }
-  const answer = answerToRequest(asked as WebSocketRequest, options);
-  const { fields } = answer;
+  const { fields, agreed } = answerToRequest(asked as WebSocketRequest, options);
   const open = onOpen === undefined ? undefined : () => callOnOpen(socket, onOpen, owns);
   const { response, upgraded } = acceptUpgrade(request, "websocket", { fields, headers: fields, owns }, open);
-  const socket = socketOf(upgraded, answer, settings);
+  const socket = new OpeningWebSocket(upgraded.then((io) => openWebSocket(io, agreed)));
   return { response, socket };
 }
 
@@ -191,17 +193,12 @@ async function callOnOpen(socket: PendingWebSocket, onOpen: OnOpen, owns: Owned 
   }
 }
 
-interface Refusal {
-  readonly status: number;
-  readonly reason: string;
-  readonly fields: readonly Field[];
-}
+type Refusal = Pick<BadWebSocketRequest, "reason" | "fields"> & { readonly status: number };
 
+/** The fields of the 101, and what they say. */
 interface Answer {
-  readonly protocol: string | null;
-  readonly deflate: AcceptedDeflate | null;
-  readonly deflateOptions: DeflateOptions;
   readonly fields: readonly Field[];
+  readonly agreed: WebSocketAgreement;
 }
 
 function refusalOf(
@@ -244,7 +241,15 @@ function answerToRequest(asked: WebSocketRequest, options: UpgradeWebSocketOptio
   const deflate = deflateOptions === null ? null : acceptDeflate(asked.extensions, deflateOptions);
   if (deflate !== null) fields.push(["Sec-WebSocket-Extensions", deflate.field]);
   fields.push(...furtherFields(options.headers));
-  return { protocol, deflate, deflateOptions: deflateOptions ?? {}, fields };
+  const agreed: WebSocketAgreement = {
+    role: "server",
+    protocol: protocol ?? "",
+    extensions: deflate?.field ?? "",
+    deflate: deflate?.agreement ?? null,
+    deflateOptions: deflateOptions ?? {},
+    settings: webSocketSettings(options),
+  };
+  return { fields, agreed };
 }
 
 function chosenProtocol(
@@ -260,17 +265,4 @@ function chosenProtocol(
     throw new TypeError(`Cannot choose the subprotocol ${JSON.stringify(chosen)}: it was not offered`);
   }
   return chosen;
-}
-
-function socketOf(upgraded: Promise<Upgraded>, answer: Answer, settings: WebSocketSettings): PendingWebSocket {
-  const { protocol, deflate, deflateOptions } = answer;
-  const agreed = {
-    role: "server",
-    protocol: protocol ?? "",
-    extensions: deflate?.field ?? "",
-    deflate: deflate?.agreement ?? null,
-    deflateOptions,
-    settings,
-  } as const;
-  return new OpeningWebSocket(upgraded.then((io) => openWebSocket(io, agreed)));
 }

@@ -56,18 +56,15 @@ export class LightRequest {
   }
 
   async bytes(): Promise<Uint8Array> {
-    if (this.#real !== null) return new Uint8Array(await this.#real.arrayBuffer());
-    return await this.#consume();
+    return this.#real === null ? await this.#consume() : new Uint8Array(await this.#real.arrayBuffer());
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    if (this.#real !== null) return await this.#real.arrayBuffer();
-    return new Uint8Array(await this.#consume()).buffer;
+    return this.#real === null ? new Uint8Array(await this.#consume()).buffer : await this.#real.arrayBuffer();
   }
 
   async text(): Promise<string> {
-    if (this.#real !== null) return await this.#real.text();
-    return new TextDecoder().decode(await this.#consume());
+    return this.#real === null ? new TextDecoder().decode(await this.#consume()) : await this.#real.text();
   }
 
   async json(): Promise<unknown> {

@@ -7,13 +7,12 @@
 
 import { checkOptions } from "../../bytes/arguments.ts";
 import { onAbort } from "../../duplex/abort.ts";
-import { systemClock } from "../../duplex/clock.ts";
 import { Deferred } from "../../duplex/deferred.ts";
 import type { Socket, SocketInfo } from "../../duplex/socket.ts";
 import { type ServerConnectionOptions, serverSettings } from "../../http1/options.ts";
 import type { ServerConnection } from "../../http1/server_connection.ts";
 import { connectionOptions, Exchanges, type Handling } from "./exchanges.ts";
-import { type Admission, Listeners } from "./listeners.ts";
+import { Listeners } from "./listeners.ts";
 import { replaceGlobalResponse } from "./global_response.ts";
 import { Reports } from "./reports.ts";
 import {
@@ -44,8 +43,14 @@ export class RunningServer implements Server {
     this.#switched = new Switched(reports, () => this.#free());
     this.#handling = { options, handler, reports, switched: this.#switched, requests: new WeakMap() };
     this.#connectionOptions = connectionOptions(this.#handling);
-    const { headTimeoutMs } = serverSettings(this.#connectionOptions);
-    this.#listeners = new Listeners(options, this.#admission(options.clock ?? systemClock, headTimeoutMs));
+    const { headTimeoutMs, clock } = serverSettings(this.#connectionOptions);
+    this.#listeners = new Listeners(options, {
+      clock,
+      handshakeTimeoutMs: headTimeoutMs,
+      full: () => this.connections >= this.#maxConnections,
+      enter: (socket, info, secure) => this.#enter(socket, info, secure),
+      settled: () => this.#free(),
+    });
     this.listening = this.#listeners.listen();
     this.listening.catch((error) => this.#finished.reject(error));
     if (options.replaceGlobalResponse === true) {
@@ -77,16 +82,6 @@ export class RunningServer implements Server {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown({ upgraded: "close" });
-  }
-
-  #admission(clock: Admission["clock"], handshakeTimeoutMs: number): Admission {
-    return {
-      clock,
-      handshakeTimeoutMs,
-      full: () => this.connections >= this.#maxConnections,
-      enter: (socket, info, secure) => this.#enter(socket, info, secure),
-      settled: () => this.#free(),
-    };
   }
 
   #enter(socket: Socket, info: SocketInfo, secure: boolean): void {

@@ -42,6 +42,8 @@ const HTTP2_PREFACE_START = "PRI * ";
 
 /** Reads one start line after the other. Offsets are relative to where the head begins: the memory may move meanwhile. */
 export class StartLine<Kind extends keyof Heads> {
+  /** How many bytes were looked at; once the line is over, its length with the empty lines before it. */
+  length = 0;
   readonly #kind: Kind;
   readonly #limits: Http1Limits;
   readonly #leniency: Leniency;
@@ -49,7 +51,6 @@ export class StartLine<Kind extends keyof Heads> {
   readonly #spareSpaces: boolean;
   readonly #first: Step;
   #step: Step;
-  #at = 0;
   /** Where the part at hand begins. */
   #mark = 0;
   #emptyLines = 0;
@@ -71,12 +72,7 @@ export class StartLine<Kind extends keyof Heads> {
 
   /** Whether a byte of the line has been seen. An empty line before it does not count. */
   get begun(): boolean {
-    return this.#at > 0 && this.#step !== "empty-lines";
-  }
-
-  /** How many bytes were looked at; once the line is over, its length with the empty lines before it. */
-  get length(): number {
-    return this.#at;
+    return this.length > 0 && this.#step !== "empty-lines";
   }
 
   /** Whether the line is complete. */
@@ -87,12 +83,12 @@ export class StartLine<Kind extends keyof Heads> {
   /** Forgets the line that was read and waits for the next one. */
   reset(): void {
     this.#step = this.#first;
-    this.#at = this.#mark = this.#emptyLines = 0;
+    this.length = this.#mark = this.#emptyLines = 0;
   }
 
   /** Looks at the bytes that are new since the last call, as `HeadParser.parse()` does. Returns whether the line is over. */
   parse(bytes: Uint8Array, from: number, to: number): boolean {
-    let i = from + this.#at;
+    let i = from + this.length;
     while (i < to && this.#step !== "over") {
       switch (this.#step) {
         case "empty-lines":
@@ -125,7 +121,7 @@ export class StartLine<Kind extends keyof Heads> {
           this.#step satisfies never;
       }
     }
-    this.#at = i - from;
+    this.length = i - from;
     return this.#step === "over";
   }
 

@@ -8,18 +8,14 @@
 import type { Socket as NetSocketOfNode } from "node:net";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
 import { networkOf } from "../adapter.ts";
-import { socketInfo } from "../address.ts";
+import { type NativeEnds, socketInfo } from "../address.ts";
 import { transportError } from "../errors.ts";
 import { NetSocket } from "../net_socket.ts";
 import { nodeAdapter } from "./adapter.ts";
 import { cutNodeSocket, NodeTransport } from "./transport.ts";
 
 /** What `net.Socket` and `tls.TLSSocket` tell of a connection. */
-interface Described {
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
-  readonly localAddress?: string | undefined;
-  readonly localPort?: number | undefined;
+interface Described extends NativeEnds {
   readonly encrypted?: boolean;
   readonly alpnProtocol?: string | false | null;
   readonly server?: { address?(): unknown } | null;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { concat } from "../../../bytes/concat.ts";
 import { Upgraded } from "../../../http1/upgraded.ts";
 import type { DuplexLike } from "../../../duplex/duplex.ts";
 import type { HeldChannel } from "../../../duplex/held_channel.ts";
@@ -119,10 +120,7 @@ class Answers {
     while (this.#held.length < length) {
       const chunk = await this.#channel.read();
       if (chunk === null) throw broken(this.#proxy, "it ended the connection");
-      const joined = new Uint8Array(this.#held.length + chunk.length);
-      joined.set(this.#held);
-      joined.set(chunk, this.#held.length);
-      this.#held = joined;
+      this.#held = concat([this.#held, chunk]);
     }
     const taken = this.#held.subarray(0, length);
     this.#held = this.#held.subarray(length);
