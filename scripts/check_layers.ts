@@ -38,6 +38,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   "src/http/platform.ts": ["platform", "net/mod.ts"],
   "src/node_http/platform.ts": ["net/node/adopt.ts"],
   "src/net/node/mod.ts": ["node_http"],
+  "src/proxy/platform.ts": ["platform", "net/mod.ts"],
   "src/websocket/platform.ts": ["platform"],
 };
 

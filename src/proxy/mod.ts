@@ -1,5 +1,5 @@
 /**
- * What proxies are made of: tunnels, and the fields that may go on to the next hop.
+ * Proxies, and what they are made of: tunnels, and the fields that may go on to the next hop.
  *
  * @example A tunnel passes on what each side says, and that it has said everything
  * ```ts
@@ -23,5 +23,13 @@
  * @module
  */
 
+export type { AuditEvent, EndReason, OpenExchange, Traffic } from "./forward/audit.ts";
+export type { Resolve } from "./forward/destination.ts";
+export { forwardProxy } from "./forward/forward_proxy.ts";
+export type { Identity, ProxyAuth, Recognized } from "./forward/identity.ts";
+export type { ClientHelloRules } from "./forward/inspect.ts";
+export type { Asked, ForwardProxy, ForwardProxyOptions, Verdict } from "./forward/options.ts";
+export type { Rule, RuleInit } from "./forward/rule.ts";
+export type { Upstream } from "./forward/upstream.ts";
 export { forwardedFields } from "./forwarded_fields.ts";
 export { tunnel, type TunnelBytes, type TunnelOptions } from "./tunnel.ts";

@@ -1,6 +1,6 @@
 import * as http1 from "../../src/http1/mod.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import { forwardedFields, tunnel } from "../../src/proxy/mod.ts";
+import { forwardedFields, forwardProxy, tunnel } from "../../src/proxy/mod.ts";
 import { wrongWrites } from "./net.ts";
 import { CONSTANT, MADE_HERE, type Table, TAKES_ANYTHING, TAKES_NOTHING, type Wrong } from "./wrong.ts";
 
@@ -425,6 +425,28 @@ export const proxyTable: Table = {
     ["a signal that is none", () => joined({ signal: new AbortController() }), "options.signal"],
     ["no function", () => joined({ onBytes: 1 }), "options.onBytes"],
     ["no clock", () => joined({ clock: Date }), "options.clock"],
+  ],
+  forwardProxy: [
+    ["nothing", () => forwardProxy(wrong(undefined)), "rules"],
+    ["a text", () => forwardProxy(wrong("allow all")), "rules"],
+    ["an unknown option", () => forwardProxy(wrong({ allowed: [] })), '"allowed"'],
+    ["a text for rules", () => forwardProxy({ allow: wrong("*") }), "rules.allow"],
+    ["a rule that is none", () => forwardProxy({ deny: wrong([1]) }), "rules.deny[0]"],
+    ["a rule without a host", () => forwardProxy({ allow: wrong([{}]) }), "rules.allow[0].host"],
+    ["a rule with an unknown property", () => forwardProxy({ allow: wrong([{ host: "a", hosts: "b" }]) }), '"hosts"'],
+    ["no function", () => forwardProxy({ decide: wrong(true) }), "rules.decide"],
+    ["no passwords", () => forwardProxy({ auth: { basic: wrong("a:b") } }), "rules.auth.basic"],
+    ["a number for a password", () => forwardProxy({ auth: { basic: wrong({ a: 1 }) } }), "rules.auth.basic.a"],
+    ["a name for a network", () => forwardProxy({ auth: { sources: ["a.test"] } }), "rules.auth.sources[0]"],
+    ["a number for a proxy", () => forwardProxy({ upstream: wrong(3128) }), "rules.upstream"],
+    ["a text for a number", () => forwardProxy({ maxTunnels: wrong("1") }), "rules.maxTunnels"],
+    ["a number below 0", () => forwardProxy({ maxTunnelBytes: -1 }), "rules.maxTunnelBytes", "RangeError"],
+    ["NaN for a time", () => forwardProxy({ tunnelIdleTimeoutMs: NaN }), "rules.tunnelIdleTimeoutMs", "RangeError"],
+    ["another verdict", () => forwardProxy({ clientHello: { noName: wrong("maybe") } }), "rules.clientHello.noName"],
+    ["no function to dial with", () => forwardProxy({ dial: wrong("tcp") }), "rules.dial"],
+    ["no function to resolve with", () => forwardProxy({ resolve: wrong({}) }), "rules.resolve"],
+    ["a name with a blank", () => forwardProxy({ name: "a b" }), "rules.name"],
+    ["no clock", () => forwardProxy({ clock: wrong(Date) }), "rules.clock"],
   ],
   forwardedFields: [
     ...wrongHeads((message) => forwardedFields(wrong(message), "edge"), "message"),

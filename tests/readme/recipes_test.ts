@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { assertEquals, assertMatch } from "@std/assert";
-import { serve, upgradeResponse, upgradeWebSocket } from "../../mod.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Client, serve, UpgradeRejected, upgradeResponse, upgradeWebSocket } from "../../mod.ts";
 import { listen } from "../../src/net/mod.ts";
 import { serverCert, serverKey } from "../support/certificates.ts";
 import { unlessNoTlsOverStreams } from "../support/runtime.ts";
@@ -88,6 +88,24 @@ test("manuals: two sockets, and an end of one side", async () => {
   const running = play(examples.take("Sockets"));
   await running.ended;
   assertEquals(await running.told(1), [["hello", null]]);
+});
+
+test("manuals: a forward proxy with rules", async () => {
+  const running = play(examples.take("forwardProxy(rules)"), { replace: { "port: 3128": "port: 0" } });
+  const port = await running.port;
+  const asked = async (authority: string, user: string) => {
+    const client = new Client({ proxy: `http://${user}127.0.0.1:${port}` });
+    const error: unknown = await client.connect(authority).catch((error: unknown) => error);
+    assert(error instanceof UpgradeRejected);
+    return [error.status, await (error.response as Response).text()];
+  };
+  assertEquals((await asked("registry.npmjs.org:443", ""))[0], 407);
+  assertEquals(await asked("ADMIN.npmjs.org.:443", "ci:secret@"), [
+    403,
+    'This proxy does not lead to admin.npmjs.org:443: the rule "admin.npmjs.org" denies it\n',
+  ]);
+  assertEquals((await running.told(4)).length, 4);
+  await running.stop();
 });
 
 test("manuals: every example is played above", unlessNoTlsOverStreams, () => {

@@ -160,8 +160,17 @@ const listed: Readonly<Record<string, readonly [listed: readonly string[], decla
     ],
   ],
   "tunnel()": [
-    optionsIn(manual("src/proxy/README.md").text).flatMap(({ names }) => names),
+    optionsIn(sectionOf(manual("src/proxy/README.md"), "## tunnel(a, b)")).flatMap(({ names }) => names),
     membersOf("src/proxy/tunnel.ts", "TunnelOptions"),
+  ],
+  "forwardProxy()": [
+    optionsIn(sectionOf(manual("src/proxy/README.md"), "## forwardProxy(rules)")).flatMap(({ names }) => names),
+    [
+      ...membersOf("src/proxy/forward/options.ts", "ForwardProxyOptions"),
+      ...membersOf("src/proxy/forward/rule.ts", "RuleInit"),
+      ...membersOf("src/proxy/forward/identity.ts", "ProxyAuth"),
+      ...membersOf("src/proxy/forward/inspect.ts", "ClientHelloRules"),
+    ],
   ],
   "a socket": [
     optionsIn(sectionOf(manual("src/net/README.md"), "## Options")).flatMap(({ names }) => names),

@@ -108,24 +108,29 @@ async function openTransport(
 ): Promise<DuplexLike> {
   const address = { hostname: to.hostname, port: to.port };
   if (dial === undefined) return await openTcp(address, clock, signal);
-  return await unlessGivenUp(Promise.resolve(dial(address, { signal })).then(opened), signal);
+  return await dialed(dial, address, signal);
+}
+
+/** Opens a transport as the caller does. One that comes after the signal has aborted is closed. */
+export async function dialed(dial: Dial, address: DialAddress, signal: AbortSignal): Promise<DuplexLike> {
+  return await unlessGivenUp(Promise.resolve(dial(address, { signal })).then(whenOpen), signal);
 }
 
 /** Sockets exist before they are open. */
-async function opened<T extends DuplexLike>(io: T): Promise<T> {
+export async function whenOpen<T extends DuplexLike>(io: T): Promise<T> {
   checkObject(io, "what dial returns");
   await (io as DuplexLike & { readonly opened?: Promise<unknown> }).opened;
   return io;
 }
 
 async function openTcp({ hostname, port }: DialAddress, clock: Clock, signal: AbortSignal): Promise<DuplexLike> {
-  const direct = () => opened(connect({ hostname, port }, { signal }));
+  const direct = () => whenOpen(connect({ hostname, port }, { signal }));
   if (parseIp(hostname) !== null) return await direct();
   const addresses = await addressesOf(hostname, signal);
   if (addresses.length === 0) return await direct();
   try {
     return await race(alternate(addresses), {
-      attempt: (address, signal) => opened(connect({ hostname: address, port }, { signal })),
+      attempt: (address, signal) => whenOpen(connect({ hostname: address, port }, { signal })),
       discard: abandon,
       staggerMs: STAGGER_MS,
       clock,
@@ -157,7 +162,7 @@ async function secured(
 ): Promise<DuplexLike> {
   try {
     const { serverName = hostname, alpnProtocols = ["http/1.1"] } = tls ?? {};
-    return await opened(startTls(io, { ...tls, serverName, alpnProtocols, signal }));
+    return await whenOpen(startTls(io, { ...tls, serverName, alpnProtocols, signal }));
   } catch (error) {
     abandon(io);
     throw error;

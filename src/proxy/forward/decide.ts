@@ -1,0 +1,102 @@
+/**
+ * From rules to a decision. Twice: for what a client asks for, before anything is looked up, and for each address that its
+ * name leads to. What denies comes first, then the function of the user, then what allows; all else is denied.
+ *
+ * @module
+ */
+
+import { formatIp, type IpAddress } from "../../semantics/ip_address.ts";
+import type { ProxyError } from "../proxy_status.ts";
+import { addressClass } from "./address_class.ts";
+import { authorityText } from "./host.ts";
+import {
+  type AddressSet,
+  covers,
+  coversAny,
+  includesAddress,
+  namesAddress,
+  type Question,
+  type ReadRule,
+} from "./rule.ts";
+
+/** The rules of a proxy, read. */
+export interface Rules {
+  readonly allow: readonly ReadRule[];
+  readonly deny: readonly ReadRule[];
+}
+
+/** What comes of a question. */
+export type Decision = Allowed | Denied;
+
+/** It may go on. */
+export interface Allowed {
+  readonly type: "allowed";
+  /** The name of the rule. */
+  readonly by: string;
+  /** Where its name may lead besides public addresses. */
+  readonly addresses: AddressSet;
+}
+
+/** It may not. */
+export interface Denied {
+  readonly type: "denied";
+  /** The name of the rule, or of what takes its place. */
+  readonly by: string;
+  /** What Proxy-Status calls it. */
+  readonly error: ProxyError;
+  /** For people. */
+  readonly message: string;
+}
+
+/** What names the decision when no rule has said a word. */
+export const DEFAULT_RULE = "default";
+
+/** Whether a rule denies what is asked for; the first one that does. */
+export function deniedBy({ deny }: Rules, question: Question): Denied | null {
+  const rule = deny.find((rule) => coversAny(rule, question));
+  return rule === undefined
+    ? null
+    : denied(rule.name, place(question), `the rule ${JSON.stringify(rule.name)} denies it`);
+}
+
+/** The first rule that allows it, or a refusal. */
+export function allowedBy({ allow }: Rules, question: Question): Decision {
+  const rule = allow.find((rule) => covers(rule, question));
+  if (rule !== undefined) return { type: "allowed", by: rule.name, addresses: rule.addresses };
+  return denied(DEFAULT_RULE, place(question), "no rule allows it");
+}
+
+/**
+ * Whether an address may be connected to.
+ *
+ * @param question What led to it; already allowed.
+ * @param allowed By what.
+ */
+export function decideAddress(rules: Rules, question: Question, allowed: Allowed, address: IpAddress): Decision {
+  const text = formatIp(address);
+  const at = question.host.type === "address" ? place(question) : `${place(question)} at ${text}`;
+  const denying = rules.deny.find((rule) => namesAddress(rule, address, question) && concernsAll(rule));
+  if (denying !== undefined) {
+    return denied(denying.name, at, `the rule ${JSON.stringify(denying.name)} denies it`, "destination_ip_prohibited");
+  }
+  const kind = addressClass(address);
+  if (kind === "public" || includesAddress(allowed.addresses, address)) return allowed;
+  if (rules.allow.some((rule) => namesAddress(rule, address, question))) return allowed;
+  return denied(kind, at, `no rule names this address, which is ${kind}`, "destination_ip_prohibited");
+}
+
+/** A rule that looks at methods and paths has been asked before, with those. */
+function concernsAll({ methods, paths }: ReadRule): boolean {
+  return methods === null && paths === null;
+}
+
+/** A refusal in words. */
+export function denied(by: string, where: string, why: string, error: ProxyError = "http_request_denied"): Denied {
+  return { type: "denied", by, error, message: `This proxy does not lead to ${where}: ${why}` };
+}
+
+/** Where a question leads, for people. The path may hold secrets. */
+export function place({ kind, host, port, method }: Question): string {
+  const authority = authorityText(host, port);
+  return kind === "tunnel" ? authority : `${authority} with ${method}`;
+}

@@ -1,0 +1,150 @@
+/**
+ * Everything between a request and the connection to its target: who asks, whether rules allow it, and the way there.
+ * `tunnels.ts` and `requests.ts` call it.
+ *
+ * @module
+ */
+
+import { onAbort } from "../../duplex/abort.ts";
+import type { Clock } from "../../duplex/clock.ts";
+import type { ServeInfo } from "../../http/server/serve_info.ts";
+import { withinTime } from "../../http/client/way/connector.ts";
+import type { RequestHead } from "../../semantics/message.ts";
+import type { Exchange } from "./audit.ts";
+import { type Allowed, allowedBy, denied, deniedBy, place } from "./decide.ts";
+import { dialAddresses, type Dialed, permittedAddresses } from "./destination.ts";
+import { authorityText, canonicalHost, hostText } from "./host.ts";
+import type { Identity } from "./identity.ts";
+import type { Asked } from "./options.ts";
+import { Refusal, refusalBy } from "./refusal.ts";
+import { type Question, readAddresses } from "./rule.ts";
+import type { Settings } from "./settings.ts";
+import type { Upstreams } from "./upstream.ts";
+
+/** What was asked for, and who asks. */
+export interface Asking {
+  readonly question: Question;
+  readonly asked: Asked;
+}
+
+/** Something that rules allow, and the way to it. */
+export interface Admitted extends Asking {
+  readonly allowed: Allowed;
+  /** The proxies on the way. */
+  readonly proxies: readonly string[];
+}
+
+/** The address of a client as rules and limits know it: an IPv4 address in IPv6 is one of IPv4. */
+export function clientAddress({ remote }: Pick<ServeInfo, "remote">): string {
+  if ("path" in remote) return "unix";
+  const host = canonicalHost(remote.hostname);
+  return host === null ? remote.hostname : hostText(host);
+}
+
+/**
+ * Reads where a request leads.
+ *
+ * @param authority The host, in any spelling, and the port.
+ * @throws {Refusal} 400: it is no host.
+ */
+export function questionOf(
+  authority: { readonly hostname: string; readonly port: number },
+  about: Pick<Question, "kind" | "method" | "path" | "intercepted">,
+  identity: Identity | null,
+): Question {
+  const host = canonicalHost(authority.hostname);
+  if (host === null) {
+    throw new Refusal("http_request_error", "This proxy cannot read the host that is asked for", { by: "host" });
+  }
+  return { ...about, host, port: authority.port, identity: identity?.name ?? null };
+}
+
+/** What a function of the user gets to see. */
+export function askedOf(question: Question, identity: Identity | null, client: string, head: RequestHead): Asked {
+  const { kind, host, port, method, path } = question;
+  return {
+    kind,
+    authority: authorityText(host, port),
+    hostname: hostText(host),
+    port,
+    method,
+    path,
+    client,
+    identity,
+    head,
+  };
+}
+
+/**
+ * Asks the rules, and the function among them.
+ *
+ * @throws {Refusal} They deny it.
+ */
+export async function admit({ question, asked }: Asking, settings: Settings): Promise<Admitted> {
+  const { rules, decide, upstream } = settings;
+  const denial = deniedBy(rules, question);
+  if (denial !== null) throw refusalBy(denial);
+  const verdict = decide === undefined ? undefined : await decide(asked);
+  if (verdict === false || typeof verdict === "string") {
+    throw refusalBy(denied("decide", place(question), verdict || "it is denied"));
+  }
+  const decision = verdict === undefined ? allowedBy(rules, question) : allowing(verdict);
+  if (decision.type === "denied") throw refusalBy(decision);
+  return { question, asked, allowed: decision, proxies: upstream(asked) };
+}
+
+function allowing(verdict: true | { readonly addresses: readonly string[] }): Allowed {
+  const addresses = verdict === true ? [] : verdict.addresses;
+  return { type: "allowed", by: "decide", addresses: readAddresses(addresses, "what decide() returns as addresses") };
+}
+
+/** What opens connections. */
+export interface Ways {
+  readonly settings: Settings;
+  readonly upstreams: Upstreams;
+  readonly clock: Clock;
+}
+
+/**
+ * Connects to what was admitted: to one of its addresses that may be, or through proxies.
+ *
+ * @throws {Refusal} None of its addresses may be connected to, or it has none.
+ * @throws {TransportError} There is no connection.
+ */
+export async function reach(
+  { question, allowed, proxies }: Admitted,
+  { settings, upstreams, clock }: Ways,
+  signal: AbortSignal,
+): Promise<Dialed> {
+  const { rules, resolve, dial } = settings;
+  const where = authorityText(question.host, question.port);
+  // An address is checked whoever connects to it; a name is looked up by the last proxy.
+  if (proxies.length > 0 && question.host.type === "name") return await upstreams.dial(proxies, where, signal);
+  return await withinSignal(where, settings, clock, signal, async (signal) => {
+    const addresses = await permittedAddresses(question, rules, allowed, resolve, signal);
+    if (proxies.length > 0) return await upstreams.dial(proxies, where, signal);
+    return await dialAddresses(addresses, question.port, dial, clock, signal);
+  });
+}
+
+async function withinSignal<T>(
+  where: string,
+  { connectTimeoutMs }: Settings,
+  clock: Clock,
+  signal: AbortSignal,
+  open: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  const controller = new AbortController();
+  const unlisten = onAbort(signal, () => controller.abort(signal.reason));
+  try {
+    return await withinTime(where, { connectTimeoutMs, clock }, controller, open);
+  } finally {
+    unlisten();
+  }
+}
+
+/** Tells the audit what a refusal says: who allowed it stays, if it was only that there is no way. */
+export function noteRefusal(exchange: Exchange, { details: { by }, status }: Refusal): void {
+  exchange.note(by === undefined ? { status } : { status, decision: "denied", rule: by });
+}

@@ -1,0 +1,102 @@
+/**
+ * What a forward proxy is told, and what it is: the types that its callers see.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../duplex/clock.ts";
+import type { TlsOptions } from "../../duplex/tls_options.ts";
+import type { Dial } from "../../http/client/options.ts";
+import type { ConnectHandler } from "../../http/server/serve_options.ts";
+import type { RequestHead } from "../../semantics/message.ts";
+import type { AuditEvent, OpenExchange, Traffic } from "./audit.ts";
+import type { Resolve } from "./destination.ts";
+import type { Identity, ProxyAuth } from "./identity.ts";
+import type { ClientHelloRules } from "./inspect.ts";
+import type { Rule } from "./rule.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** What a client asks for. */
+export interface Asked {
+  /** A tunnel, or a request whose method and path are seen. */
+  readonly kind: "tunnel" | "request";
+  /** `host:port` in its canonical form. */
+  readonly authority: string;
+  /** A name in lower case and without a dot at its end, IDN as `xn--`; or an address, IPv6 without brackets. */
+  readonly hostname: string;
+  /** 1–65535. */
+  readonly port: number;
+  /** `CONNECT` for a tunnel. */
+  readonly method: string;
+  /** Path and query of a request, as they came; `null` for a tunnel. */
+  readonly path: string | null;
+  /** The address of the client. */
+  readonly client: string;
+  /** Who asks, where names are asked for. */
+  readonly identity: Identity | null;
+  /** The head as it came. It has the credentials for this proxy. */
+  readonly head: RequestHead;
+}
+
+/**
+ * What a function says of what is asked for: `true` allows it, with public addresses; an object allows it and says which other
+ * addresses the name may lead to; `false` or a reason denies it; `undefined` leaves it to the rules that allow.
+ */
+export type Verdict = boolean | string | { readonly addresses: readonly string[] } | undefined;
+
+/** What a forward proxy is told. All time limits are in milliseconds; 0 switches one off. */
+export interface ForwardProxyOptions {
+  /** What may be reached. Nothing when left out. The first rule that covers it counts. */
+  readonly allow?: readonly Rule[] | undefined;
+  /** What may not, whatever else is said. */
+  readonly deny?: readonly Rule[] | undefined;
+  /** Decides about what no rule denies, before those that allow are asked. */
+  readonly decide?: ((asked: Asked) => Verdict | Promise<Verdict>) | undefined;
+  /** Who may ask. Anyone when left out. */
+  readonly auth?: ProxyAuth | undefined;
+  /** The proxy behind this one, or several in a row; or a function that chooses for what is asked. None when left out. */
+  readonly upstream?: Upstream | ((asked: Asked) => Upstream) | undefined;
+  /** TLS with `https:` proxies behind this one. */
+  readonly upstreamTls?: TlsOptions | undefined;
+  /** How many tunnels may be open, those that are being opened included. Unlimited. */
+  readonly maxTunnels?: number | undefined;
+  /** How many of them may be one client's: an identity's, or an address's where there is none. Unlimited. */
+  readonly maxTunnelsPerClient?: number | undefined;
+  /** How many bytes may go through a tunnel, both ways together. Unlimited. */
+  readonly maxTunnelBytes?: number | undefined;
+  /** How long a tunnel may be open. 0, which is without limit. */
+  readonly maxTunnelMs?: number | undefined;
+  /** How long a tunnel may be silent in both directions. 300,000. */
+  readonly tunnelIdleTimeoutMs?: number | undefined;
+  /** How long it may take to look a name up and to connect. 10,000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** What a tunnel must begin with: TLS for the name that was asked for. Anything when left out. */
+  readonly clientHello?: ClientHelloRules | undefined;
+  /** Told of each request and tunnel when it is decided, and when it is over. If it throws at first, that is refused. */
+  readonly audit?: ((event: AuditEvent) => void) | undefined;
+  /** Looks names up. The system's resolver when left out. */
+  readonly resolve?: Resolve | undefined;
+  /** Connects to an address that was checked, or to a proxy. TCP when left out. */
+  readonly dial?: Dial | undefined;
+  /** How the proxy calls itself in `Via` and `Proxy-Status`. `http-upgrade-` and a random number when left out. */
+  readonly name?: string | undefined;
+  /** The source of time. The platform's by default. */
+  readonly clock?: Clock | undefined;
+}
+
+/** A forward proxy; made by {@linkcode forwardProxy}. */
+export interface ForwardProxy {
+  /** The option `connect` of `serve()`: answers CONNECT. */
+  readonly connect: ConnectHandler;
+  /** What is under way, the oldest first. */
+  readonly open: readonly OpenExchange[];
+  /** How much there was until now. */
+  readonly traffic: Traffic;
+  /**
+   * Takes other rules for what is asked from now on. What is open goes on by those that let it in.
+   *
+   * @param options All options anew; `name` and `clock` stay what they were.
+   * @throws {TypeError} As {@linkcode forwardProxy}; then the rules before stay in force.
+   */
+  reload(options: ForwardProxyOptions): void;
+}

@@ -1,0 +1,74 @@
+/**
+ * Where another proxy, or several in a row, stand between this one and the targets: HTTP, HTTPS and SOCKS5. Each is asked
+ * for a tunnel to the next one, and the last for one to the target, whose name it looks up by itself.
+ *
+ * @module
+ */
+
+import { wrongType } from "../../bytes/arguments.ts";
+import { Client } from "../../http/client/client.ts";
+import type { ClientOptions } from "../../http/client/options.ts";
+import { proxyServer } from "../../http/client/way/proxy_rules.ts";
+import type { Dialed } from "./destination.ts";
+
+/** `http://`, `https://` or `socks5://`, with `user:pw@` where the proxy asks for that; several: one behind the other. */
+export type Upstream = string | URL | readonly (string | URL)[] | null | undefined;
+
+/** How connections to proxies are made. */
+export type UpstreamOptions = Pick<ClientOptions, "dial" | "connectTimeoutMs" | "proxyTls" | "clock">;
+
+/**
+ * The proxies, in their order.
+ *
+ * @throws {TypeError} One is none.
+ */
+export function readUpstream(upstream: Upstream, place: string): readonly string[] {
+  if (upstream === null || upstream === undefined || upstream === "") return [];
+  const list = typeof upstream === "string" || upstream instanceof URL ? [upstream] : upstream;
+  if (!Array.isArray(list)) throw wrongType(place, "the URL of a proxy, or several", upstream);
+  const texts = list.map(String);
+  for (const text of texts) proxyServer(text);
+  return texts;
+}
+
+/** How many chains are kept. */
+const MAX_CHAINS = 100;
+
+/** Makes tunnels through proxies. */
+export class Upstreams {
+  readonly #options: UpstreamOptions;
+  readonly #chains: Map<string, Client> = new Map();
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options;
+  }
+
+  /** Opens a tunnel to `authority`. */
+  async dial(proxies: readonly string[], authority: string, signal: AbortSignal): Promise<Dialed> {
+    const io = await this.#client(proxies).connect(authority, { signal });
+    return { io, address: null, via: proxies.map((proxy) => proxyServer(proxy).address) };
+  }
+
+  /** Nothing is kept open by it: tunnels are those of who asked. */
+  #client(proxies: readonly string[]): Client {
+    const key = proxies.join(" ");
+    let client = this.#chains.get(key);
+    if (client === undefined) {
+      if (this.#chains.size === MAX_CHAINS) this.#chains.clear();
+      this.#chains.set(key, client = this.#chained(proxies));
+    }
+    return client;
+  }
+
+  #chained(proxies: readonly string[]): Client {
+    const before = proxies.slice(0, -1);
+    if (before.length === 0) return new Client({ ...this.#options, proxy: proxies[0]! });
+    const inner = this.#client(before);
+    return new Client({
+      ...this.#options,
+      proxy: proxies.at(-1)!,
+      dial: ({ hostname, port }, { signal }) =>
+        inner.connect(`${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`, { signal }),
+    });
+  }
+}

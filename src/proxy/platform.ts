@@ -1,0 +1,8 @@
+/**
+ * The door to the runtime: sockets and names.
+ *
+ * @module
+ */
+
+export { connect, startTls } from "../net/mod.ts";
+export { lookup } from "../platform/lookup.ts";
