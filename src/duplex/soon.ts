@@ -11,7 +11,7 @@
  * message of a WebSocket to the next take a loop of `read()` and `write()` 2, and `pipeTo()`s 3 to 7 (Node 20 to 26, Deno 2.1 and
  * 2.9, Bun 1.2 and 1.4). The rest is for handlers that await something of their own. All 16 take about a microsecond.
  */
-const TURNS = 16;
+export const TURNS = 16;
 
 /** What a promise comes to within these turns. */
 export async function soon<T extends object>(promise: Promise<T>): Promise<T | "failed" | "later"> {

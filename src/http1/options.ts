@@ -7,6 +7,7 @@
 
 import { checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { checkLeniency, type Http1Limits, HYPER_LENIENCY, type Leniency, limitsOf } from "./machine/limits.ts";
+import { rememberChecked } from "./machine/http1_machine.ts";
 import { NAME_CASES, type NameCase } from "./machine/write_head.ts";
 import { checkClock, type Clock, systemClock } from "../duplex/clock.ts";
 import type { IncomingRequest } from "./incoming.ts";
@@ -162,7 +163,7 @@ export function serverSettings(options: ServerConnectionOptions | undefined): Se
 
 function filledIn(options: ServerConnectionOptions): ServerSettings {
   checkOptions(options, SERVER);
-  return {
+  const settings: ServerSettings = {
     ...sharedSettings(options),
     keepAlive: options.keepAlive ?? true,
     headTimeoutMs: options.headTimeoutMs ?? 30_000,
@@ -180,6 +181,8 @@ function filledIn(options: ServerConnectionOptions): ServerSettings {
     onError: options.onError,
     onResponse: options.onResponse,
   };
+  rememberChecked(settings);
+  return settings;
 }
 
 /**

@@ -238,7 +238,9 @@ function switching(
   const pending = upgradeOf(message);
   let answer: Response | OutgoingResponse;
   if (message === request) {
-    answer = { status, reason, fields: [...fields, ...fieldPairs(init.fields ?? [], "init.fields")] };
+    const further = init.fields;
+    const all = further === undefined ? fields : [...fields, ...fieldPairs(further, "init.fields")];
+    answer = { status, reason, fields: all };
   } else {
     answer = LightResponse.of(null, {
       status: status === 101 ? 426 : status,

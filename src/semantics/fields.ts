@@ -212,6 +212,11 @@ export function fieldList(init: FieldsInit | undefined): readonly Field[] {
 
 /** Splits a list value at commas outside of quoted strings and adds its elements to `into`, empty ones only if wanted. */
 export function splitList(value: string, into: string[], keepEmpty = false): string[] {
+  if (!value.includes(",")) {
+    const element = trimOws(value);
+    if (element !== "" || keepEmpty) into.push(element);
+    return into;
+  }
   let start = 0;
   let quoted = false;
   for (let i = 0; i <= value.length; i++) {

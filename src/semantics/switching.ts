@@ -64,7 +64,8 @@ export function proposalIn(head: RequestHead, leniency: SwitchLeniency): Proposa
   if (leniency.upgradeWithoutConnection !== true && !fields.hasToken("connection", "upgrade")) {
     return NO_CONNECTION_TOKEN;
   }
-  const protocols = fields.list("upgrade").filter(isProtocol);
+  const named = fields.list("upgrade");
+  const protocols = named.length === 1 && isProtocol(named[0]!) ? named : named.filter(isProtocol);
   return protocols.length === 0 ? NOT_REQUESTED : { type: "upgrade", protocols };
 }
 
@@ -92,6 +93,7 @@ export function offerOf(proposal: Proposal): (protocol: string) => boolean {
 
 /** The first of the protocols that was not offered, or `undefined`. A 101 may name several, in layers. */
 export function notOffered(proposal: Proposal, protocols: readonly string[]): string | undefined {
+  if (protocols.length === 0) return undefined;
   const isOffered = offerOf(proposal);
   return protocols.find((protocol) => !isOffered(protocol));
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
+import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { ignore } from "../../duplex/deferred.ts";
-import { soon } from "../../duplex/soon.ts";
+import { TURNS } from "../../duplex/soon.ts";
 import { headerLines } from "../../http1/header_lines.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import { LightResponse } from "../../http1/light_response.ts";
@@ -43,25 +44,46 @@ export async function withTrailers(
   return { ...message, fields, trailers };
 }
 
-type Chunk = ReadableStreamReadResult<Uint8Array>;
+type Read = Promise<ReadableStreamReadResult<Uint8Array>>;
+
+/** In so many turns a body that was given as text or bytes is over: one more than Node, Deno and Bun need. */
+const TURNS_TO_CLOSE = 3;
 
 /** A body that is over with its first chunk goes out with the head; the head waits for nothing that is yet to come. */
 async function firstChunk(head: OutgoingResponse, body: ReadableStream<Uint8Array>): Promise<OutgoingResponse> {
   const reader = body.getReader();
-  const begun = [reader.read(), reader.read()];
-  const second = await soon(begun[1]!);
-  if (second === "later") begun[0]!.catch(ignore); // `rest()` comes to it
-  else if (second === "failed") await begun[0]; // throws if nothing has come: nothing is sent yet
-  else if (second.done) {
-    const first = await begun[0]!;
-    if (first.done) return { ...head, body: new Uint8Array(0) };
-    if (first.value instanceof Uint8Array) return { ...head, body: first.value };
+  const first = reader.read();
+  const begun = [first];
+  let end: "later" | "over" | "more" | "failed" = "later";
+  const fail = (): void => void (end = "failed");
+  reader.closed.then(() => end = "over", fail);
+  for (let turn = 0; turn < TURNS && end === "later"; turn++) {
+    if (turn === TURNS_TO_CLOSE) {
+      // Other bodies must be asked, which costs as much as the first read.
+      const second = reader.read();
+      begun.push(second);
+      second.then(({ done }) => end = done ? "over" : "more", fail);
+    }
+    await null;
+  }
+  switch (end as typeof end | "over" | "more" | "failed") {
+    case "over": {
+      const { done, value } = await first; // throws if nothing has come: nothing is sent yet
+      if (done) return { ...head, body: NO_BYTES };
+      if (value instanceof Uint8Array) return { ...head, body: value };
+      break;
+    }
+    case "failed":
+      await first;
+      break;
+    case "later":
+      first.catch(ignore); // `rest()` comes to it
   }
   return { ...head, body: rest(reader, begun) };
 }
 
 /** A body of which the first reads have begun already. */
-function rest(reader: ReadableStreamDefaultReader<Uint8Array>, begun: Promise<Chunk>[]): OutgoingBody {
+function rest(reader: ReadableStreamDefaultReader<Uint8Array>, begun: Read[]): OutgoingBody {
   const chunks = { next: () => (begun.shift() ?? reader.read()) as Promise<IteratorResult<Uint8Array>> };
   return { [Symbol.asyncIterator]: () => chunks, cancel: (reason: unknown) => reader.cancel(reason) } as OutgoingBody;
 }

@@ -44,6 +44,13 @@ export const MACHINE_OPTIONS: Kinds<Http1MachineOptions> = {
   nameCase: (value, name) => checkOneOf(value, name, NAME_CASES),
 };
 
+const checked: WeakSet<Http1MachineOptions> = new WeakSet();
+
+/** Remembers options that are right and stay as they are: those that many connections share are not checked for each. */
+export function rememberChecked(options: Http1MachineOptions): void {
+  checked.add(options);
+}
+
 /** The events that need no data of their own, besides `NEED_DATA`. */
 export const CLOSED = { type: "closed" } as const;
 export const SWITCH_TAKEN = { type: "paused", until: "switch-taken" } as const;
@@ -79,7 +86,7 @@ export abstract class Http1Machine<Kind extends "request" | "response"> {
 
   /** @ignore For one of the roles, with the kinds of its options. */
   protected constructor(kind: Kind, options: Http1MachineOptions, kinds: Kinds<Http1MachineOptions>) {
-    checkOptions(options, kinds);
+    if (!checked.has(options)) checkOptions(options, kinds);
     this.limits = limitsOf(options.limits);
     this.leniency = options.leniency ?? {};
     this.nameCase = options.nameCase ?? "as-given";

@@ -210,10 +210,11 @@ export class ServerMachine extends Http1Machine<"request"> {
 
   #checkHost(head: RequestHead): void {
     if (this.leniency.anyHost === true) return;
+    // Several are joined by a comma and a space: no host is known that has one.
+    if (this.#knownHost !== null && head.fields.get("host") === this.#knownHost) return;
     const hosts = head.fields.getAll("host");
     if (hosts.length === 0 && head.version === "1.0") return;
     if (hosts.length !== 1) throw badHost(hosts.length === 0 ? "it is missing" : "there are several");
-    if (hosts[0] === this.#knownHost) return;
     if (!isHostAndPort(hosts[0]!)) throw badHost(quoted(hosts[0]!));
     this.#knownHost = hosts[0]!;
   }
