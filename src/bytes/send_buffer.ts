@@ -18,6 +18,9 @@ export const JOIN_BYTES = 65_536;
 /** 256 KiB: what is given to the transport at once, so that a slow peer is seen to make progress. */
 const PART_BYTES = 262_144;
 
+/** What `room()` returns: one for all, since it is used at once. */
+const lentRoom: { memory: Uint8Array; at: number } = { memory: NO_BYTES, at: 0 };
+
 /** Bytes in the order in which they are sent. */
 export class SendBuffer {
   readonly #allocate: Allocate;
@@ -26,8 +29,7 @@ export class SendBuffer {
   #from = 0;
   #at = 0;
   /** What waits before the slab. */
-  #parts: Uint8Array[] = [];
-  readonly #room: { memory: Uint8Array; at: number } = { memory: NO_BYTES, at: 0 };
+  #parts: Uint8Array[] | null = null;
 
   /** Begins empty and without memory; `allocate` makes what the pool does not have. */
   constructor(allocate: Allocate = zeros) {
@@ -51,7 +53,7 @@ export class SendBuffer {
   /** Lets go of the slab. It goes back to the pool if no part of it was taken, or if what was taken is not in use. */
   #leave(): void {
     if (this.#from === 0) giveMemory(this.#slab);
-    this.#slab = this.#room.memory = NO_BYTES;
+    this.#slab = NO_BYTES;
     this.#from = this.#at = 0;
   }
 
@@ -109,24 +111,26 @@ export class SendBuffer {
       return;
     }
     this.#seal();
-    for (let at = 0; at < bytes.length; at += PART_BYTES) this.#parts.push(bytes.subarray(at, at + PART_BYTES));
+    const parts = this.#parts ??= [];
+    for (let at = 0; at < bytes.length; at += PART_BYTES) parts.push(bytes.subarray(at, at + PART_BYTES));
   }
 
   /**
    * Memory for `bytes` bytes that the caller writes itself, from `at` on. Then it calls {@linkcode added}, before any other
-   * method, or forgets what it wrote. The object is the same at every call.
+   * method of any buffer, or forgets what it wrote. The object is the same at every call.
    */
   room(bytes: number): { readonly memory: Uint8Array; readonly at: number } {
     this.reserve(bytes);
-    this.#room.memory = this.#slab;
-    this.#room.at = this.#at;
-    return this.#room;
+    lentRoom.memory = this.#slab;
+    lentRoom.at = this.#at;
+    return lentRoom;
   }
 
   /** Adds the first `bytes` bytes that were written into {@linkcode room}. */
   added(bytes: number): void {
     if (this.#at + bytes > this.#slab.length) throw new RangeError("Cannot add: there is less room");
     this.#at += bytes;
+    lentRoom.memory = NO_BYTES;
   }
 
   /** Remembers how much there is, for {@linkcode rewind}. */
@@ -142,16 +146,16 @@ export class SendBuffer {
   /** How many bytes wait. */
   get length(): number {
     let bytes = this.#at - this.#from;
-    for (const part of this.#parts) bytes += part.length;
+    if (this.#parts !== null) { for (const part of this.#parts) bytes += part.length; }
     return bytes;
   }
 
   /** Takes everything, in order. */
   take(): Uint8Array[] {
-    if (this.#parts.length === 0) return this.#from === this.#at ? [] : [this.#pending()];
-    this.#seal();
     const parts = this.#parts;
-    this.#parts = [];
+    if (parts === null) return this.#from === this.#at ? [] : [this.#pending()];
+    this.#seal();
+    this.#parts = null;
     return parts;
   }
 
@@ -162,13 +166,13 @@ export class SendBuffer {
    * garbage collector.
    */
   recycle(again = true): void {
-    if (this.#from < this.#at || this.#parts.length > 0) return;
+    if (this.#from < this.#at || this.#parts !== null) return;
     if (again) this.#from = 0;
     if (again || this.#slab.length > SHORT_BYTES) this.#leave();
   }
 
   #seal(): void {
-    if (this.#from < this.#at) this.#parts.push(this.#pending());
+    if (this.#from < this.#at) (this.#parts ??= []).push(this.#pending());
   }
 
   #pending(): Uint8Array {

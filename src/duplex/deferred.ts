@@ -20,6 +20,9 @@ export function keepSettlers(resolve: Settle<never>, reject: Settle<unknown>): v
 
 type Outcome<T> = { readonly value: T } | { readonly reason: unknown };
 
+/** The promise knows the outcome: nothing else keeps it. */
+const TOLD: unique symbol = Symbol("told");
+
 /**
  * A promise with its two ends in hand; its rejection needs no handler. The promise is made when it is asked for: most
  * connections end without a question when they were opened or closed.
@@ -28,11 +31,16 @@ export class Deferred<T> {
   #promise: Promise<T> | null = null;
   #fulfil: Settle<T> | null = null;
   #refuse: Settle<unknown> | null = null;
-  #outcome: Outcome<T> | null = null;
+  #outcome: Outcome<T> | typeof TOLD | null = null;
 
   /** The promise, always the same one. */
   get promise(): Promise<T> {
-    return this.#promise ??= this.#outcome === null ? this.#pending() : settled(this.#outcome);
+    if (this.#promise === null) {
+      const outcome = this.#outcome;
+      this.#promise = outcome === null ? this.#pending() : settled(outcome as Outcome<T>);
+      if (outcome !== null) this.#outcome = TOLD;
+    }
+    return this.#promise;
   }
 
   #pending(): Promise<T> {
@@ -45,18 +53,27 @@ export class Deferred<T> {
   /** Fulfils the promise. Without effect once it is settled. */
   resolve(value: T): void {
     if (this.#outcome !== null) return;
-    this.#outcome = { value };
-    this.#fulfil?.(value);
+    if (this.#promise === null) {
+      this.#outcome = { value };
+      return;
+    }
+    this.#outcome = TOLD;
+    this.#fulfil!(value);
+    this.#fulfil = this.#refuse = null;
   }
 
   /** Rejects it. Without effect once it is settled. */
   reject(reason: unknown): void {
     if (this.#outcome !== null) return;
-    this.#outcome = { reason };
-    if (this.#promise === null) return;
+    if (this.#promise === null) {
+      this.#outcome = { reason };
+      return;
+    }
+    this.#outcome = TOLD;
     // Most deferreds are never rejected, so the handler is not attached before.
     this.#promise.catch(ignore);
     this.#refuse!(reason);
+    this.#fulfil = this.#refuse = null;
   }
 }
 

@@ -8,7 +8,7 @@
 import { accepted } from "./held_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { type Clock, Deadline } from "./clock.ts";
-import type { Wire } from "./wire.ts";
+import type { Wire, WriteProgress } from "./wire.ts";
 
 /** As much of a machine as is used here. */
 export interface SendingMachine {
@@ -26,8 +26,14 @@ export interface OutletLimits {
   readonly clock: Clock;
 }
 
+/** A connection. */
+export interface OutletOwner {
+  /** Ends it at once. */
+  abort(reason: unknown): void;
+}
+
 /** Sends what a machine has ready. */
-export class Outlet {
+export class Outlet implements WriteProgress {
   /** Whether the transport has refused bytes that it could not take on the spot. Only this class writes it. */
   broken = false;
   readonly #machine: SendingMachine;
@@ -37,15 +43,15 @@ export class Outlet {
   #deadline: Deadline | null = null;
   #onExpired: (() => void) | null = null;
   #stopped = false;
-  readonly #expired: (error: TransportError) => void;
+  readonly #owner: OutletOwner;
   #unwritten = 0;
 
-  /** Sends nothing yet. `expired` is called when the peer has taken nothing for too long; it ends the connection. */
-  constructor(machine: SendingMachine, wire: Wire, limits: OutletLimits, expired: (error: TransportError) => void) {
+  /** Sends nothing yet. `owner` is aborted when the peer has taken nothing for too long. */
+  constructor(machine: SendingMachine, wire: Wire, limits: OutletLimits, owner: OutletOwner) {
     this.#machine = machine;
     this.#wire = wire;
     this.#limits = limits;
-    this.#expired = expired;
+    this.#owner = owner;
   }
 
   /** Whether the transport has bytes that it did not accept yet. */
@@ -61,7 +67,7 @@ export class Outlet {
   flush(): Promise<void> | undefined {
     const parts = this.#machine.take();
     if (parts.length === 0) return undefined;
-    const written = this.#wire.write(parts, this.#onProgress);
+    const written = this.#wire.write(parts, this);
     if (written !== accepted) return this.#awaitWritten(written);
     if (this.#unwritten === 0) this.#machine.recycle(true);
     return undefined;
@@ -79,15 +85,16 @@ export class Outlet {
   }
 
   /** The peer has taken something: the time limit begins anew. */
-  readonly #onProgress = (): void => {
+  onProgress(): void {
     if (this.#stopped) return;
     this.#deadline ??= new Deadline(this.#limits.clock);
-    this.#onExpired ??= () => this.#expired(new TransportError("timeout", "The peer did not take our bytes in time"));
+    this.#onExpired ??= () =>
+      this.#owner.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
     this.#deadline.set(this.#limits.writeTimeoutMs, this.#onExpired);
-  };
+  }
 
   async #awaitWritten(written: Promise<void>): Promise<void> {
-    this.#onProgress();
+    this.onProgress();
     this.#unwritten++;
     try {
       await written;

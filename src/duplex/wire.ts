@@ -14,12 +14,16 @@ import { Turn } from "./turn.ts";
 
 const NO_READ: Promise<Uint8Array | null> = Promise.resolve(new Uint8Array(0));
 
+/** Is told how a write goes on that the peer does not take on the spot. */
+export interface WriteProgress {
+  /** Some of it was taken. */
+  onProgress(): void;
+}
+
 /** Reads from and writes to the transport of one connection. */
 export class Wire implements PeerWatcher {
   /** The transport as the caller gave it. */
   readonly io: DuplexLike;
-  /** What its reader does within a turn of the event loop. */
-  readonly turn: Turn = new Turn();
   /** The channel over it, which the next owner goes on with. */
   readonly channel: HeldChannel;
   /** The read that began last, for a reader that goes on from there. */
@@ -32,6 +36,8 @@ export class Wire implements PeerWatcher {
   #ahead: Promise<Uint8Array | null> | null = null;
   /** What that has brought; `undefined` as long as it has brought nothing. */
   #arrived: Uint8Array | null | undefined = undefined;
+  /** Made when it is asked for: WebSockets count themselves. */
+  #turn: Turn | null = null;
   #watcher: PeerWatcher | null = null;
 
   /**
@@ -43,6 +49,11 @@ export class Wire implements PeerWatcher {
   constructor(io: DuplexLike, name = "io") {
     this.io = io;
     this.channel = holdChannel(io, name);
+  }
+
+  /** What its reader does within a turn of the event loop. */
+  get turn(): Turn {
+    return this.#turn ??= new Turn();
   }
 
   /** The way to read without promises, if there is one now: there is none while a read that began ahead is not taken. */
@@ -141,11 +152,11 @@ export class Wire implements PeerWatcher {
   /**
    * Sends the parts in order; resolves when the transport has room again.
    *
-   * @param onProgress Called when some of it was taken and the rest must wait.
+   * @param progress Is told when some of it was taken and the rest must wait.
    */
-  write(parts: readonly Uint8Array[], onProgress: () => void): Promise<void> {
+  write(parts: readonly Uint8Array[], progress: WriteProgress | null): Promise<void> {
     if (parts.length === 1) return this.channel.write(parts[0]!);
-    return this.#writeAll(parts, onProgress);
+    return this.#writeAll(parts, progress);
   }
 
   /** Ends our side. */
@@ -168,16 +179,16 @@ export class Wire implements PeerWatcher {
 
   #beginRead(): Promise<Uint8Array | null> {
     // Only a channel with a fast path tells whether the read will have to wait.
-    if (this.channel.fastPath?.empty === true) this.turn.renew();
+    if (this.channel.fastPath?.empty === true) this.#turn?.renew();
     return this.lastRead = this.channel.read();
   }
 
-  async #writeAll(parts: readonly Uint8Array[], onProgress: () => void): Promise<void> {
+  async #writeAll(parts: readonly Uint8Array[], progress: WriteProgress | null): Promise<void> {
     for (const part of parts) {
       const written = this.channel.write(part);
       if (written === accepted) continue;
       await written;
-      onProgress();
+      progress?.onProgress();
     }
   }
 }

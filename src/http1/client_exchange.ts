@@ -11,6 +11,7 @@ import { MESSAGE_COST } from "../duplex/turn.ts";
 import { StateError } from "../errors/state_error.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import { type Field, Fields } from "../semantics/fields.ts";
+import { KeptResponseHead } from "../semantics/kept_head.ts";
 import type { ResponseHead } from "../semantics/message.ts";
 import { nextPart } from "./body_intake.ts";
 import { BodySender, sendWhole } from "./body_sender.ts";
@@ -233,8 +234,7 @@ export class ClientExchange implements BodySource {
       if (!pending.claimed && !core.parts.given) await (await pending.claim()).close();
     });
     attachUpgrade(response, pending);
-    const { status, reason, version, fields } = head;
-    const agreed = { protocol, response: { status, reason, version, fields: fields.compact() } };
+    const agreed = { protocol, response: new KeptResponseHead(head) };
     core.outlet.stop();
     handOver(core, agreed, pending);
     this.#settle(this);

@@ -9,18 +9,24 @@ import type { Upgraded } from "./upgraded.ts";
 
 const politeClose: unique symbol = Symbol("politeClose");
 
-interface Polite {
-  [politeClose]?: () => void;
+/** A protocol that says good-bye. */
+export interface PoliteProtocol {
+  /** Ends the connection, and limits its own time. */
+  goAway(): void;
 }
 
-/** From now on `close` ends the connection; it limits its own time. */
-export function setPoliteClose(upgraded: object, close: () => void): void {
-  (upgraded as Polite)[politeClose] = close;
+interface Polite {
+  [politeClose]?: PoliteProtocol;
+}
+
+/** From now on `protocol` ends the connection. */
+export function setPoliteClose(upgraded: object, protocol: PoliteProtocol): void {
+  (upgraded as Polite)[politeClose] = protocol;
 }
 
 /** Closes a connection as its protocol wants it; at once if the protocol has not said how. */
 export function closePolitely(upgraded: Upgraded): void {
-  const close = (upgraded as Polite)[politeClose];
-  if (close === undefined) upgraded.close();
-  else close();
+  const protocol = (upgraded as Polite)[politeClose];
+  if (protocol === undefined) upgraded.close();
+  else protocol.goAway();
 }

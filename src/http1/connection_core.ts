@@ -8,6 +8,7 @@
 
 import { Deferred } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
+import type { OverListener } from "../duplex/held_channel.ts";
 import { Outlet, type OutletLimits, type SendingMachine } from "../duplex/outlet.ts";
 import { Wire } from "../duplex/wire.ts";
 import { nextPhase, type Phase } from "./connection_phase.ts";
@@ -53,7 +54,9 @@ export class ConnectionCore<Machine extends CoreMachine, Settings extends Outlet
   /** Why the connection ends, once that is decided: from phase `ending` on. Only this class writes it. */
   why: Closed | null = null;
   readonly #role: Role;
-  readonly #closed: Deferred<Closed> = new Deferred<Closed>();
+  /** Made when it is asked for. */
+  #closed: Deferred<Closed> | null = null;
+  #overListener: OverListener | null = null;
 
   /**
    * Takes the transport.
@@ -64,14 +67,28 @@ export class ConnectionCore<Machine extends CoreMachine, Settings extends Outlet
     this.wire = new Wire(io);
     this.machine = machine;
     this.settings = settings;
-    this.outlet = new Outlet(machine, this.wire, settings, (error) => this.abort(error));
+    this.outlet = new Outlet(machine, this.wire, settings, this);
     this.phase = phase;
     this.#role = role;
   }
 
   /** Resolves when the connection is over. */
   get closed(): Promise<Closed> {
+    if (this.#closed === null) {
+      this.#closed = new Deferred<Closed>();
+      if (this.#finished) this.#closed.resolve(this.why!);
+    }
     return this.#closed.promise;
+  }
+
+  /** Tells once what `closed` tells, without a promise. */
+  tellOver(listener: OverListener): void {
+    if (this.#finished) queueMicrotask(() => listener.onOver(this));
+    else this.#overListener = listener;
+  }
+
+  get #finished(): boolean {
+    return this.phase === "closed" || this.phase === "handed-over";
   }
 
   /** Whether it closes, or has closed, or its transport is not HTTP's any more. */
@@ -118,7 +135,9 @@ export class ConnectionCore<Machine extends CoreMachine, Settings extends Outlet
     this.why ??= why;
     this.phase = nextPhase(this.phase, phase);
     this.parts.end();
-    this.#closed.resolve(this.why);
+    this.#closed?.resolve(this.why);
+    this.#overListener?.onOver(this);
+    this.#overListener = null;
   }
 
   /** Gives the transport back to the caller of `withoutShutdown()`. */

@@ -10,6 +10,7 @@
 
 import { checkFunction, checkObject } from "../bytes/arguments.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
+import type { OverListener } from "../duplex/held_channel.ts";
 import { closeBehindPeer, linger } from "../duplex/linger.ts";
 import { headCost, MESSAGE_COST } from "../duplex/turn.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
@@ -84,6 +85,15 @@ export class ServerConnection implements AsyncDisposable {
   /** Resolves when the connection is over and says why; never rejects. */
   get closed(): Promise<Closed> {
     return this.#core.closed;
+  }
+
+  /**
+   * Tells once what `closed` tells. Internal.
+   *
+   * @ignore
+   */
+  tellOver(listener: OverListener): void {
+    this.#core.tellOver(listener);
   }
 
   /**

@@ -15,6 +15,7 @@ import type { OutgoingResponse } from "./outgoing_response.ts";
 import type { SwitchPlan } from "./machine/server_machine.ts";
 import type { RequestIntake } from "./request_intake.ts";
 import { headOf, type ServerCore } from "./server_core.ts";
+import { KeptRequestHead } from "../semantics/kept_head.ts";
 import type { PendingUpgrade } from "./upgrade.ts";
 
 /** A request that proposes a switch, and its connection. */
@@ -55,8 +56,7 @@ function send(proposed: Proposed, plan: SwitchPlan): Promise<void> | undefined {
 /** HTTP lets go of the connection. */
 function release({ core, request, pending }: Proposed, { protocol }: SwitchPlan): void {
   if (core.why !== null) return;
-  const { method, target, version, fields } = request;
-  const agreed = { protocol, request: { method, target, version, fields: fields.compact() } };
+  const agreed = { protocol, request: new KeptRequestHead(request) };
   core.stop();
   handOver(core, agreed, pending);
 }

@@ -10,7 +10,7 @@ import { concat } from "../bytes/concat.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
-import type { FastPath, HeldChannel, PeerWatcher } from "../duplex/held_channel.ts";
+import type { FastPath, HeldChannel, OverListener, PeerWatcher } from "../duplex/held_channel.ts";
 import { holdChannel } from "../duplex/hold_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
@@ -69,6 +69,9 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   #fastPath: FastPath | null;
   #finished = false;
   #closed: Deferred<void> | null = null;
+  #overListener: OverListener | null = null;
+  /** Whether the transport tells of its end. */
+  #watching = false;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
@@ -98,12 +101,12 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    * transport tells (the sockets of this package do, by a `closed` promise of their own). Never rejects.
    */
   get closed(): Promise<void> {
-    if (this.#closed !== null) return this.#closed.promise;
-    const over = this.#closed = new Deferred<void>();
-    const { closed } = this.#io as { readonly closed?: unknown };
-    if (closed instanceof Promise) closed.then(() => over.resolve(), () => over.resolve());
-    if (this.#finished) over.resolve();
-    return over.promise;
+    if (this.#closed === null) {
+      this.#closed = new Deferred<void>();
+      this.#watchEnd();
+    }
+    if (this.#finished) this.#closed.resolve();
+    return this.#closed.promise;
   }
 
   /** What the peer sends, leftover bytes first. */
@@ -134,6 +137,38 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   /** @ignore See `watchPeer`. */
   probePeer(): boolean {
     return this.#channel.probePeer();
+  }
+
+  /**
+   * Tells what `closed` tells. Internal.
+   *
+   * @ignore
+   */
+  tellOver(listener: OverListener): void {
+    this.#overListener = listener;
+    this.#watchEnd();
+    if (this.#finished) queueMicrotask(() => this.onOver());
+  }
+
+  /**
+   * What the transport tells. Internal.
+   *
+   * @ignore
+   */
+  onOver(): void {
+    const listener = this.#overListener;
+    this.#overListener = null;
+    this.#closed?.resolve();
+    listener?.onOver(this);
+  }
+
+  #watchEnd(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    const io = this.#io as { tellOver?: unknown; readonly closed?: unknown };
+    if (typeof io.tellOver === "function") return io.tellOver(this);
+    const { closed } = io; // makes a promise
+    if (closed instanceof Promise) closed.then(() => this.onOver(), () => this.onOver());
   }
 
   /** See {@linkcode ByteChannel.read}. */
@@ -237,7 +272,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
 
   #finish(): void {
     this.#finished = true;
-    this.#closed?.resolve();
+    this.onOver();
   }
 }
 

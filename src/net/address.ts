@@ -72,7 +72,34 @@ export function addressText(address: SocketAddress): string {
 
 /** Says everything about a connection that is known of both ends. */
 export function socketInfo(remote: SocketAddress, local: SocketAddress, alpn: string | null): SocketInfo {
-  return { remote, local, remoteAddress: addressText(remote), localAddress: addressText(local), alpn };
+  return new KnownInfo(remote, local, alpn);
+}
+
+/** The texts are made when they are asked for: most connections come and go without. */
+class KnownInfo implements SocketInfo {
+  readonly remote: SocketAddress;
+  readonly local: SocketAddress;
+  readonly alpn: string | null;
+
+  static {
+    for (const name of ["remoteAddress", "localAddress"]) {
+      Object.defineProperty(this.prototype, name, { enumerable: true });
+    }
+  }
+
+  constructor(remote: SocketAddress, local: SocketAddress, alpn: string | null) {
+    this.remote = remote;
+    this.local = local;
+    this.alpn = alpn;
+  }
+
+  get remoteAddress(): string {
+    return addressText(this.remote);
+  }
+
+  get localAddress(): string {
+    return addressText(this.local);
+  }
 }
 
 /** What is known of both ends of a socket. Those of a unix socket have only the path that is known already. */

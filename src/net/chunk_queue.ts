@@ -32,6 +32,8 @@ const LOW_WATER_BYTES = 32 * 1024;
 const LEAST_CHUNK_BYTES = 512;
 
 const END: Promise<null> = Promise.resolve(null);
+/** What a queue holds before its first chunk: most readers are faster than their peer. */
+const NONE: Uint8Array[] = [];
 
 /** Chunks in the order of their arrival, then the end or an error. */
 export class ChunkQueue implements FastPath {
@@ -40,7 +42,7 @@ export class ChunkQueue implements FastPath {
   /** Whether `end()` was called. Only this class writes it. */
   ended = false;
   #source: ChunkSource | null;
-  #chunks: Uint8Array[] = [];
+  #chunks: Uint8Array[] = NONE;
   #next = 0;
   #queuedBytes = 0;
   #resolve: Settle<Uint8Array | null> | null = null;
@@ -167,6 +169,7 @@ export class ChunkQueue implements FastPath {
       return;
     }
     if (this.ended || this.#failed) return;
+    if (this.#chunks === NONE) this.#chunks = [];
     this.#chunks.push(chunk);
     this.#queuedBytes += Math.max(chunk.byteLength, LEAST_CHUNK_BYTES);
     if (this.#queuedBytes >= HIGH_WATER_BYTES && !this.paused) {
@@ -201,7 +204,7 @@ export class ChunkQueue implements FastPath {
    */
   takeAll(): Uint8Array {
     const chunks = this.#next === 0 ? this.#chunks : this.#chunks.slice(this.#next);
-    this.#chunks = [];
+    this.#chunks = NONE;
     this.#next = 0;
     this.#queuedBytes = 0;
     return chunks.length < 2 ? chunks[0] ?? new Uint8Array(0) : concat(chunks);

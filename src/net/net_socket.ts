@@ -15,7 +15,13 @@ import { onAbort } from "../duplex/abort.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { ChunkQueue } from "./chunk_queue.ts";
-import { accepted, type FastPath, type HeldChannel, type PeerWatcher } from "../duplex/held_channel.ts";
+import {
+  accepted,
+  type FastPath,
+  type HeldChannel,
+  type OverListener,
+  type PeerWatcher,
+} from "../duplex/held_channel.ts";
 import type { SocketOptions, StartTlsOptions } from "../duplex/network.ts";
 import type { ReleasedSocket, Socket, SocketInfo } from "../duplex/socket.ts";
 import { TransportError } from "../errors/transport_error.ts";
@@ -39,10 +45,15 @@ interface EarlyWrite {
 }
 
 type State =
-  | { readonly is: "opening"; readonly writes: EarlyWrite[]; cancel: (() => void) | null }
-  | { readonly is: "open"; readonly transport: Transport; readonly info: SocketInfo }
+  | { readonly is: "opening"; writes: EarlyWrite[] | null; cancel: (() => void) | null }
+  | { readonly is: "open" }
   /** `reason` says why calls are refused; `undefined` when it ended as it should. */
-  | { readonly is: "over"; readonly reason: unknown };
+  | { readonly is: "over"; readonly reason: unknown; readonly failed: boolean };
+
+/** Sockets share these. */
+const OPEN: State = { is: "open" };
+const ENDED: Extract<State, { is: "over" }> = { is: "over", reason: undefined, failed: false };
+const CONNECTING: OpeningStep = { doing: "connect" };
 
 /** The socket of this package. */
 export class NetSocket implements Socket, HeldChannel, TransportSink {
@@ -50,13 +61,18 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   /** The name or address that was connected to. */
   readonly host: string | undefined;
   /** For {@linkcode cannotOpen}. */
-  opening: OpeningStep = { doing: "connect" };
+  opening: OpeningStep = CONNECTING;
   readonly #startTls: StartTls;
   readonly #allowHalfOpen: boolean;
-  readonly #opened: Deferred<SocketInfo> = new Deferred();
-  readonly #closed: Deferred<void> = new Deferred();
+  /** The promises are made when they are asked for. */
+  #opened: Deferred<SocketInfo> | null = null;
+  #closed: Deferred<void> | null = null;
   readonly #queue: ChunkQueue = new ChunkQueue();
-  #state: State = { is: "opening", writes: [], cancel: null };
+  #state: State = { is: "opening", writes: null, cancel: null };
+  /** While it is open. */
+  #transport: Transport | null = null;
+  /** Since it is open. */
+  #info: SocketInfo | null = null;
   /** The transport, while `write()` may go straight to it: the hot path asks for nothing else. */
   #writer: Transport | null = null;
   #lastWrite: Promise<void> = accepted;
@@ -68,6 +84,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   /** The socket that TLS goes on with. */
   #successor: NetSocket | null = null;
   #watcher: PeerWatcher | null = null;
+  #overListener: OverListener | null = null;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
 
@@ -80,10 +97,19 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   }
 
   get opened(): Promise<SocketInfo> {
+    if (this.#opened === null) {
+      this.#opened = new Deferred();
+      if (this.#info !== null) this.#opened.resolve(this.#info);
+      else if (this.#state.is === "over") this.#opened.reject(this.#state.reason);
+    }
     return this.#opened.promise;
   }
 
   get closed(): Promise<void> {
+    if (this.#closed === null) {
+      this.#closed = new Deferred();
+      if (this.#state.is === "over") settle(this.#closed, this.#state);
+    }
     return this.#closed.promise;
   }
 
@@ -101,6 +127,11 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
 
   get writable(): WritableStream<Uint8Array> {
     return this.#writable ??= writableOf(this);
+  }
+
+  /** What `opened` tells, if it has opened. */
+  get info(): SocketInfo | null {
+    return this.#info;
   }
 
   /** Whether it is closed, failed or given away. */
@@ -138,6 +169,11 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     return true;
   }
 
+  tellOver(listener: OverListener): void {
+    this.#overListener = listener;
+    if (this.over) queueMicrotask(() => this.#tellOver());
+  }
+
   probePeer(): boolean {
     const transport = this.#transport;
     if (transport === null || transport.tellsReset) return false;
@@ -168,10 +204,11 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   cut(reason: unknown = new TransportError("closed", "The socket was aborted")): void {
     const state = this.#state;
     if (state.is === "over") return;
+    const transport = this.#transport;
     this.#queue.takeAll();
     this.#end(reason, true);
-    if (state.is === "open") state.transport.abort(reason);
-    else state.cancel?.();
+    if (state.is === "opening") state.cancel?.();
+    else transport!.abort(reason);
   }
 
   close(): Promise<void> {
@@ -184,7 +221,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
 
   [Symbol.asyncDispose](): Promise<void> {
     const state = this.#state;
-    if (state.is === "opening" ? state.writes.length > 0 : this.#transport?.writing) this.abort();
+    if (state.is === "opening" ? state.writes !== null : this.#transport?.writing) this.abort();
     return this.close();
   }
 
@@ -224,7 +261,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     this.#writer = null;
     this.#queue.moveTo(successor.#queue, becameTls());
     successor.cancel = () => this.cut(successor.#refusal);
-    if (this.#state.is === "open") this.#handOver(this.#state.transport, this.#state.info);
+    if (this.#transport !== null) this.#handOver(this.#transport, this.#info!);
     return successor;
   }
 
@@ -246,12 +283,14 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
       transport.abort(this.#refusal);
       return false;
     }
-    this.#state = { is: "open", transport, info };
-    for (const { bytes, written } of state.writes) {
+    this.#state = OPEN;
+    this.#transport = transport;
+    this.#info = info;
+    for (const { bytes, written } of state.writes ?? []) {
       this.#lastWrite = transport.write(bytes);
       this.#lastWrite.then(() => written.resolve(), (error) => written.reject(error));
     }
-    this.#opened.resolve(info);
+    this.#opened?.resolve(info);
     if (this.upgraded) {
       this.#handOver(transport, info);
       return true;
@@ -293,14 +332,16 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     this.#end(this.#queue.ended ? undefined : closedError(), false);
   }
 
-  get #transport(): Transport | null {
-    return this.#state.is === "open" ? this.#state.transport : null;
-  }
-
   /** Made when it is asked for: an error for each connection that ends well would cost more than ending it. */
   get #refusal(): unknown {
     if (this.#state.is === "over" && this.#state.reason !== undefined) return this.#state.reason;
     return this.upgraded ? becameTls() : closedError();
+  }
+
+  #tellOver(): void {
+    const listener = this.#overListener;
+    this.#overListener = null;
+    listener?.onOver(this);
   }
 
   #tellWatcher(watcher: PeerWatcher): void {
@@ -317,17 +358,17 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
       return Promise.reject(new TransportError("closed", "Cannot write: closeWrite() was called before"));
     }
     if (bytes.byteLength === 0) return accepted;
-    if (state.is === "open") return this.#lastWrite = state.transport.write(bytes); // of another realm
+    if (state.is === "open") return this.#lastWrite = this.#transport!.write(bytes); // of another realm
     const written = new Deferred<void>();
-    state.writes.push({ bytes, written });
+    (state.writes ??= []).push({ bytes, written });
     return written.promise;
   }
 
   #beginWriteEnd(): void {
     const end = this.#writeEnd = new Deferred<void>();
     this.#writer = null;
-    if (this.#state.is === "open") this.#endWriting(this.#state.transport, end);
-    else this.#opened.promise.then(() => this.#endWritingOnceOpen(end), (error) => end.reject(error));
+    if (this.#transport !== null) this.#endWriting(this.#transport, end);
+    else this.opened.then(() => this.#endWritingOnceOpen(end), (error) => end.reject(error));
   }
 
   #endWritingOnceOpen(end: Deferred<void>): void {
@@ -352,7 +393,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     const state = this.#state;
     if (state.is === "over") {
       this.#closing!.resolve();
-    } else if (state.is === "opening" && !this.upgraded && state.writes.length === 0 && this.#writeEnd === null) {
+    } else if (state.is === "opening" && !this.upgraded && state.writes === null && this.#writeEnd === null) {
       this.#end(new TransportError("closed", "The socket was closed before it was open"), false);
       state.cancel?.();
     } else if (!this.upgraded) {
@@ -370,20 +411,28 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   #end(reason: unknown, failed: boolean): void {
     const state = this.#state;
     if (state.is === "over") return;
-    this.#state = { is: "over", reason };
-    this.#writer = null;
+    const over = reason === undefined && !failed ? ENDED : { is: "over", reason, failed } as const;
+    this.#state = over;
+    this.#writer = this.#transport = null;
     this.#queue.attach(null);
     this.#queue.fail(reason);
-    if (state.is === "opening") { for (const { written } of state.writes) written.reject(reason); }
-    this.#opened.reject(reason);
-    if (failed) this.#closed.reject(reason);
-    else this.#closed.resolve();
+    if (state.is === "opening") {
+      for (const { written } of state.writes ?? []) written.reject(reason);
+      this.#opened?.reject(reason);
+    }
+    if (this.#closed !== null) settle(this.#closed, over);
     this.#closing?.resolve();
     this.#watcher?.onPeerFailure(this.#refusal);
     this.#watcher = null;
+    this.#tellOver();
     const successor = this.#successor;
     if (successor !== null && successor.#state.is === "opening") successor.#end(reason, failed);
   }
+}
+
+function settle(closed: Deferred<void>, { reason, failed }: Extract<State, { is: "over" }>): void {
+  if (failed) closed.reject(reason);
+  else closed.resolve();
 }
 
 function becameTls(): StateError {

@@ -20,6 +20,20 @@ export class FieldIndex {
     return this.#offsets.length >> 2;
   }
 
+  /** The offsets as characters; none of them may be above 65,535. */
+  toText(): string {
+    return String.fromCharCode.apply(null, this.#offsets);
+  }
+
+  /** What `toText()` was made of. */
+  static ofText(text: string): FieldIndex {
+    const index = new FieldIndex();
+    for (let at = 0; at < text.length; at += 4) {
+      index.add(text.charCodeAt(at), text.charCodeAt(at + 1), text.charCodeAt(at + 2), text.charCodeAt(at + 3));
+    }
+    return index;
+  }
+
   /** Adds a line at the end. */
   add(nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
     this.#offsets.push(nameStart, nameEnd, valueStart, valueEnd);

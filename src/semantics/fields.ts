@@ -18,6 +18,34 @@ export type Field = readonly [name: string, value: string];
 /** What a {@linkcode Fields} can be made from; the platform's `Headers` is one of them. */
 export type FieldsInit = Fields | Iterable<Field> | Readonly<Record<string, string>>;
 
+/** What is longer than that is copied as it is: it would be too much for one call of `String.fromCharCode()`. */
+const MAX_PACKED_BYTES = 8192;
+
+/** Received field lines as two texts, for those that are kept and seldom read. */
+export class PackedFields {
+  readonly #bytes: string;
+  readonly #places: string;
+
+  private constructor(bytes: string, places: string) {
+    this.#bytes = bytes;
+    this.#places = places;
+  }
+
+  /** Packs the lines; gives a copy of those that do not gain by it. */
+  static of(fields: Fields): PackedFields | Fields {
+    const { wire } = fields;
+    if (wire === null) return new Fields(fields);
+    const { bytes, index } = wire;
+    if (bytes.length > MAX_PACKED_BYTES) return Fields.fromWire(bytes.slice(), index);
+    return new PackedFields(String.fromCharCode.apply(null, bytes as unknown as number[]), index.toText());
+  }
+
+  /** The lines. */
+  unpack(): Fields {
+    return Fields.fromWire(Uint8Array.from(this.#bytes, (byte) => byte.charCodeAt(0)), FieldIndex.ofText(this.#places));
+  }
+}
+
 /**
  * Field lines in the order they were given (RFC 9110 §5).
  *
@@ -68,9 +96,13 @@ export class Fields implements Iterable<Field> {
     return fields;
   }
 
-  /** A copy that holds no more memory than it needs: not the whole chunk that the lines came in. */
-  compact(): Fields {
-    return this.#pairs === null ? Fields.fromWire(this.#bytes.slice(), this.#index) : new Fields(this);
+  /**
+   * What `PackedFields` packs: the bytes and the places of the lines in them; `null` if there are pairs.
+   *
+   * @ignore
+   */
+  get wire(): { readonly bytes: Uint8Array; readonly index: FieldIndex } | null {
+    return this.#pairs === null ? { bytes: this.#bytes, index: this.#index } : null;
   }
 
   /** The number of field lines. */

@@ -65,6 +65,9 @@ type Phase =
   | { readonly type: "failing"; readonly outcome: WebSocketClosed }
   | { readonly type: "closed" };
 
+/** What most are in: they share it. */
+const OPEN: Phase = { type: "open" };
+
 /** What may follow what. */
 const NEXT: { readonly [From in Phase["type"]]: readonly Phase["type"][] } = {
   open: ["closing", "answering", "failing", "closed"],
@@ -78,7 +81,7 @@ const NEXT: { readonly [From in Phase["type"]]: readonly Phase["type"][] } = {
 const TCP_CLOSE_TIMEOUT_MS = 2000;
 
 /** What ends together. */
-interface ClosingParts {
+export interface ClosingParts {
   /** Which end this is. */
   readonly role: Role;
   /** Time limits. */
@@ -106,7 +109,7 @@ export class CloseHandshake {
   #closed: Deferred<WebSocketClosed> | null = null;
   #outcome: WebSocketClosed | null = null;
   #deadline: Deadline | null = null;
-  #phase: Phase = { type: "open" };
+  #phase: Phase = OPEN;
 
   /** Nothing has happened yet. */
   constructor(parts: ClosingParts) {
@@ -167,8 +170,8 @@ export class CloseHandshake {
 
   /** From now on the peer has `closeTimeoutMs` for its part. */
   limit(): void {
-    const { settings, onClosing } = this.#parts;
-    onClosing();
+    const { settings } = this.#parts;
+    this.#parts.onClosing();
     this.#deadline ??= new Deadline(settings.clock);
     this.#deadline.set(settings.closeTimeoutMs, () => {
       this.lose(new TransportError("timeout", "The peer did not close the WebSocket in time"));

@@ -12,11 +12,11 @@ import type { Wire } from "../duplex/wire.ts";
 import type { WebSocketMachine } from "./machine/web_socket_machine.ts";
 
 /** What an outlet asks and tells its owner. */
-interface OutletEvents {
+export interface OutletEvents {
   /** Whether messages have come that were not taken yet: their answers may leave together with what is sent now. */
   moreToTake(): boolean;
   /** The transport does not take bytes any more. */
-  onFailure(error: unknown): void;
+  onWriteFailed(error: unknown): void;
 }
 
 /** What is gathered for one write. 64 KiB: up to there messages are copied, so that their bytes are the caller's again. */
@@ -61,7 +61,7 @@ export class FrameOutlet {
     if (this.#writing !== null) return this.#nextFlush ??= unattended(this.#flushAfter(this.#writing));
     const parts = this.#machine.take();
     if (parts.length === 0) return accepted;
-    const written = this.#wire.write(parts, noProgress);
+    const written = this.#wire.write(parts, null);
     if (written !== accepted) return this.#awaitWritten(written);
     this.#machine.recycle();
     this.#acceptedBytes += this.unsentBytes;
@@ -87,7 +87,7 @@ export class FrameOutlet {
     this.#leavingBytes = this.unsentBytes;
     written.then(
       this.#onWritten ??= () => this.#written(),
-      this.#onWriteFailed ??= (error) => this.#events.onFailure(error),
+      this.#onWriteFailed ??= (error) => this.#events.onWriteFailed(error),
     );
     return this.#writing = written;
   }
@@ -99,5 +99,3 @@ export class FrameOutlet {
     this.#machine.recycle(this.#wire.returnsMemory);
   }
 }
-
-function noProgress(): void {}

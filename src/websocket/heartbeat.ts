@@ -10,7 +10,7 @@ import { TransportError } from "../errors/transport_error.ts";
 import type { WebSocketSettings } from "./options.ts";
 
 /** What a heartbeat does. */
-interface HeartbeatActions {
+export interface HeartbeatActions {
   /** Asks the peer. */
   ping(): void;
   /** The peer did not answer. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { keepSettlers, lastReject, lastResolve, type Settle, unattended } from "../duplex/deferred.ts";
+import { keepSettlers, lastResolve, type Settle, unattended } from "../duplex/deferred.ts";
 import { StateError } from "../errors/state_error.ts";
 import { MessageQueue } from "./message_queue.ts";
 
@@ -15,27 +15,31 @@ export type Message = string | Uint8Array;
 /** What is behind the last message. */
 export type Outcome = { readonly error: unknown } | "ended";
 
+/** A read that fails resolves with a promise that is rejected: an idle connection keeps one function less. */
+type Answer = Message | null | Promise<never>;
+
 /** Holds the messages that were not read yet. */
 export class MessageInbox {
   /** Whether the reader has a message; set to false when it has come back for the next one. */
   taken = false;
   /** So many bytes of messages may wait. */
   mayWaitBytes = 0;
-  readonly #waiting: MessageQueue<Message> = new MessageQueue();
+  /** Made for the first message that nobody waits for. */
+  #waiting: MessageQueue<Message> | null = null;
   #discarding = false;
   #awaited: Promise<Message | null> | null = null;
-  #resolve: Settle<Message | null> | null = null;
-  #reject: Settle<unknown> | null = null;
+  #resolve: Settle<Answer> | null = null;
   #outcome: Outcome | null = null;
 
   /** Whether no message waits. */
   get empty(): boolean {
-    return this.#waiting.empty;
+    return this.#waiting === null || this.#waiting.empty;
   }
 
   /** Whether another message may be added: one, and as much as {@linkcode mayWaitBytes}. */
   get hasRoom(): boolean {
-    return this.#waiting.empty || this.#waiting.bytes < this.mayWaitBytes;
+    const waiting = this.#waiting;
+    return waiting === null || waiting.empty || waiting.bytes < this.mayWaitBytes;
   }
 
   /** Whether the reader waits for a message. */
@@ -46,7 +50,7 @@ export class MessageInbox {
   /** The next message, `null` after the last one. One call at a time. A rejection needs no handler. */
   read(): Promise<Message | null> {
     if (this.awaited) return unattended(Promise.reject(new StateError("busy", "Cannot read: a read is pending")));
-    const message = this.#waiting.shift();
+    const message = this.#waiting?.shift();
     this.taken = message !== undefined;
     if (message !== undefined) return Promise.resolve(message);
     if (this.#outcome === null) return this.#await();
@@ -55,8 +59,7 @@ export class MessageInbox {
 
   #await(): Promise<Message | null> {
     this.#awaited = new Promise(keepSettlers);
-    this.#resolve = lastResolve as Settle<Message | null>;
-    this.#reject = lastReject;
+    this.#resolve = lastResolve as Settle<Answer>;
     return this.#awaited;
   }
 
@@ -64,8 +67,8 @@ export class MessageInbox {
   add(message: Message): void {
     if (this.#discarding) return;
     const resolve = this.#resolve;
-    if (resolve === null) return this.#waiting.push(message);
-    this.#resolve = this.#reject = null;
+    if (resolve === null) return (this.#waiting ??= new MessageQueue()).push(message);
+    this.#resolve = this.#awaited = null;
     this.taken = true;
     resolve(message);
   }
@@ -73,7 +76,7 @@ export class MessageInbox {
   /** Drops all messages, also those to come. */
   discard(): void {
     this.#discarding = true;
-    this.#waiting.clear();
+    this.#waiting = null;
   }
 
   /**
@@ -86,8 +89,8 @@ export class MessageInbox {
     this.#outcome = outcome;
     if (this.#awaited !== null) unattended(this.#awaited);
     if (outcome === "ended") this.#resolve?.(null);
-    else this.#reject?.(outcome.error);
-    this.#resolve = this.#reject = this.#awaited = null;
+    else this.#resolve?.(Promise.reject(outcome.error));
+    this.#resolve = this.#awaited = null;
     return true;
   }
 }

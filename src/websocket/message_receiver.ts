@@ -17,12 +17,15 @@ import { type Message, MessageInbox, type Outcome } from "./message_inbox.ts";
 import { nextTurn } from "./platform.ts";
 import { type TextBytes, textBytes } from "./text_bytes.ts";
 
+/** A frame that is no part of a message. */
+export type ControlEvent = Extract<WebSocketEvent, { type: "ping" | "pong" | "close" }>;
+
 /** What the receiver of messages tells its owner. */
 export interface ReceiverEvents {
   /** Bytes have come, of whatever kind. */
   onChunk(): void;
   /** A control frame. */
-  onControl(event: Extract<WebSocketEvent, { type: "ping" | "pong" | "close" }>): void;
+  onControl(event: ControlEvent): void;
   /** The peer has ended its side without a Close frame. */
   onEof(): void;
   /** The transport failed, or the peer broke the protocol. */

@@ -44,15 +44,18 @@ export const WEB_SOCKET: Kinds<WebSocketOptions> = {
   clock: checkClock,
 };
 
+/** Those of the connection before. */
+let last: WebSocketSettings | null = null;
+
 /**
- * Fills in the defaults.
+ * Fills in the defaults. Connections that are told the same share one object.
  *
  * @throws {TypeError} An option is of another kind.
  * @throws {RangeError} A number is below 0 or NaN.
  */
 export function webSocketSettings(options: WebSocketOptions): WebSocketSettings {
   checkOptions(options, WEB_SOCKET);
-  return {
+  const settings: WebSocketSettings = {
     maxMessageBytes: options.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES,
     pingIntervalMs: options.pingIntervalMs ?? 0,
     idleTimeoutMs: options.idleTimeoutMs ?? 0,
@@ -60,4 +63,11 @@ export function webSocketSettings(options: WebSocketOptions): WebSocketSettings 
     text: options.text ?? "string",
     clock: options.clock ?? systemClock,
   };
+  return last !== null && isSame(last, settings) ? last : last = settings;
+}
+
+function isSame(one: WebSocketSettings, other: WebSocketSettings): boolean {
+  return one.maxMessageBytes === other.maxMessageBytes && one.pingIntervalMs === other.pingIntervalMs &&
+    one.idleTimeoutMs === other.idleTimeoutMs && one.closeTimeoutMs === other.closeTimeoutMs &&
+    one.text === other.text && one.clock === other.clock;
 }

@@ -9,11 +9,11 @@ import { checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { setPoliteClose } from "../http1/close_politely.ts";
 import { Wire } from "../duplex/wire.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
-import { GOING_AWAY } from "./machine/close_code.ts";
 import { type Role, ROLES } from "./machine/frame.ts";
 import { agreedDeflate, checkDeflateOptions, type DeflateOptions } from "./machine/permessage_deflate.ts";
-import { type WebSocketAgreement, WebSocketConnection } from "./connection.ts";
+import { WebSocketConnection } from "./connection.ts";
 import { WEB_SOCKET, type WebSocketOptions, webSocketSettings } from "./options.ts";
+import { type WebSocketAgreement, WebSocketParts } from "./parts.ts";
 import { canDeflate } from "./platform.ts";
 
 /** What is known of a WebSocket whose handshake is over. */
@@ -79,7 +79,7 @@ export function openWebSocket(
   agreed: WebSocketAgreement,
   readBuf?: Uint8Array,
 ): WebSocketConnection {
-  const connection = new WebSocketConnection(new Wire(duplex, "duplex"), agreed, readBuf);
-  setPoliteClose(duplex, () => connection.close({ closeCode: GOING_AWAY }));
-  return connection;
+  const parts = new WebSocketParts(new Wire(duplex, "duplex"), agreed);
+  setPoliteClose(duplex, parts);
+  return new WebSocketConnection(parts, agreed, readBuf);
 }

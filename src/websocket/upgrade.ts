@@ -25,10 +25,11 @@ import {
   type WebSocketRequest,
 } from "./machine/handshake.ts";
 import { acceptDeflate, type DeflateOptions } from "./machine/permessage_deflate.ts";
-import type { WebSocketAgreement, WebSocketConnection } from "./connection.ts";
+import type { WebSocketConnection } from "./connection.ts";
 import { checkDeflate, deflateChoice, furtherFields } from "./handshake_options.ts";
 import { WEB_SOCKET, type WebSocketOptions, webSocketSettings } from "./options.ts";
 import { openWebSocket } from "./over.ts";
+import type { WebSocketAgreement } from "./parts.ts";
 import { OpeningWebSocket, type PendingWebSocket } from "./pending.ts";
 
 /** What a server's WebSocket can be told. */

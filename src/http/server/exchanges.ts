@@ -6,6 +6,7 @@
  */
 
 import type { DuplexLike } from "../../duplex/duplex.ts";
+import type { OverListener } from "../../duplex/held_channel.ts";
 import type { SocketInfo } from "../../duplex/socket.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { isDeparture, statusOf } from "../../http1/failure.ts";
@@ -34,6 +35,8 @@ export interface Handling {
   readonly reports: Reports;
   /** Where connections go that switch. */
   readonly switched: Switched;
+  /** Is told that a connection is over. */
+  readonly over: (connection: ServerConnection) => void;
   /** What the handler got for a request; kept for `onResponse` only. */
   readonly requests: WeakMap<IncomingRequest, Request>;
 }
@@ -59,7 +62,7 @@ interface Exchange {
 }
 
 /** The exchanges of one connection. */
-export class Exchanges implements Place {
+export class Exchanges implements Place, OverListener {
   readonly info: SocketInfo;
   readonly secure: boolean;
   readonly connection: ServerConnection;
@@ -80,6 +83,12 @@ export class Exchanges implements Place {
     this.secure = secure;
     this.#handling = handling;
     this.connection = serveConnection(io, this.#answer.bind(this), options);
+    this.connection.tellOver(this);
+  }
+
+  /** See {@linkcode OverListener}. */
+  onOver(): void {
+    this.#handling.over(this.connection);
   }
 
   #answer(incoming: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {

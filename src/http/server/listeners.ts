@@ -87,7 +87,18 @@ export class Listeners {
       // Meanwhile another listener may have filled the last place.
       while (this.#full) await this.#freeing;
       if (this.#stopped) socket.abort();
-      else this.#open(socket, secure);
+      else this.#let(socket, secure);
+    }
+  }
+
+  /** Most sockets are open when they are accepted: nothing is waited for. */
+  #let(socket: Socket, secure: boolean): void {
+    const { info = null } = socket as { readonly info?: SocketInfo | null };
+    if (info === null) return void this.#open(socket, secure);
+    try {
+      this.#admission.enter(socket, info, secure);
+    } catch {
+      socket.abort();
     }
   }
 

@@ -41,7 +41,11 @@ export class RunningServer implements Server {
     const reports = new Reports(options.onError);
     this.#maxConnections = options.maxConnections ?? Infinity;
     this.#switched = new Switched(reports, () => this.#free());
-    this.#handling = { options, handler, reports, switched: this.#switched, requests: new WeakMap() };
+    const over = (connection: ServerConnection): void => {
+      this.#connections.delete(connection);
+      this.#free();
+    };
+    this.#handling = { options, handler, reports, switched: this.#switched, over, requests: new WeakMap() };
     this.#connectionOptions = connectionOptions(this.#handling);
     const { headTimeoutMs, clock } = serverSettings(this.#connectionOptions);
     this.#listeners = new Listeners(options, {
@@ -87,10 +91,6 @@ export class RunningServer implements Server {
   #enter(socket: Socket, info: SocketInfo, secure: boolean): void {
     const { connection } = new Exchanges(socket, info, secure, this.#handling, this.#connectionOptions);
     this.#connections.add(connection);
-    connection.closed.then(() => {
-      this.#connections.delete(connection);
-      this.#free();
-    });
     if (this.#ending !== null) connection.gracefulShutdown();
   }
 

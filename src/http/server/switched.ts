@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { OverListener } from "../../duplex/held_channel.ts";
 import { closePolitely } from "../../http1/close_politely.ts";
 import { departed } from "../../http1/failure.ts";
 import { cancelOwned } from "../../http1/owned.ts";
@@ -14,7 +15,7 @@ import { TransportError } from "../../errors/transport_error.ts";
 import type { Reports } from "./reports.ts";
 
 /** The switched connections of one server. */
-export class Switched {
+export class Switched implements OverListener {
   readonly #open: Set<Upgraded> = new Set();
   readonly #reports: Reports;
   readonly #onEnd: () => void;
@@ -52,8 +53,8 @@ export class Switched {
   #add(upgraded: Upgraded, pending: PendingUpgrade, acceptance: Acceptance): void {
     this.#open.add(upgraded);
     if (this.#closing) closePolitely(upgraded);
-    if (acceptance.onSwitched === undefined) this.#removeOnceClosed(upgraded);
-    else this.#call(upgraded, pending, acceptance).then(() => this.#removeOnceClosed(upgraded));
+    if (acceptance.onSwitched === undefined) upgraded.tellOver(this);
+    else this.#call(upgraded, pending, acceptance).then(() => upgraded.tellOver(this));
   }
 
   async #call(upgraded: Upgraded, pending: PendingUpgrade, { onSwitched, owns }: Acceptance): Promise<void> {
@@ -72,11 +73,10 @@ export class Switched {
     return this.#closing && error instanceof TransportError && error.code === "closed";
   }
 
-  #removeOnceClosed(upgraded: Upgraded): void {
-    upgraded.closed.then(() => {
-      this.#open.delete(upgraded);
-      this.#onEnd();
-    });
+  /** See {@linkcode OverListener}: one has ended, and its callback as well. */
+  onOver(upgraded: object): void {
+    this.#open.delete(upgraded as Upgraded);
+    this.#onEnd();
   }
 }
 

@@ -41,7 +41,7 @@ function connect(sockets: SocketMaker, socket: NetSocket, to: SocketAddress, opt
   native.on("error", onError);
   socket.cancel = () => native.destroy();
   native.once("connect", () => {
-    const transport = new NodeTransport(native, socket, () => cutNodeSocket(native));
+    const transport = new NodeTransport(native, socket, cutNodeSocket);
     native.off("error", onError);
     socket.attach(transport, infoOf(native, to));
   });
@@ -68,7 +68,7 @@ function listen(
       const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));
       sockets.accept(server, accepting, (native) => {
         const socket = new NetSocket(startTls, "starttls", options);
-        socket.attach(new NodeTransport(native, socket, () => cutNodeSocket(native)), acceptedInfo(native, address));
+        socket.attach(new NodeTransport(native, socket, cutNodeSocket), acceptedInfo(native, address));
         listener.offer(socket);
       });
       resolve(listener);

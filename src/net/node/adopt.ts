@@ -44,7 +44,7 @@ export function adoptNodeSocket(native: NetSocketOfNode, readBefore: Uint8Array,
   described.setTimeout?.(0); // `server.setTimeout()` has set one
   if (readBefore.byteLength > 0) socket.received(readBefore);
   const info = infoOf(described);
-  socket.attach(new NodeTransport(native, socket, () => cutNodeSocket(native)), info);
+  socket.attach(new NodeTransport(native, socket, cutNodeSocket), info);
   // What has happened before tells no event any more.
   if (native.destroyed) socket.failed(transportError(native.errored ?? closedBefore(), "read"));
   else if (native.readableEnded) socket.ended();

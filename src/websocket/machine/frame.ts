@@ -54,6 +54,16 @@ export interface FrameRules {
   readonly mayCompress: boolean;
 }
 
+/** The rules of an end; all connections share four objects. */
+export function frameRules(role: Role, mayCompress: boolean): FrameRules {
+  return RULES[role][mayCompress ? 1 : 0];
+}
+
+const RULES: { readonly [Each in Role]: readonly [FrameRules, FrameRules] } = {
+  client: [{ role: "client", mayCompress: false }, { role: "client", mayCompress: true }],
+  server: [{ role: "server", mayCompress: false }, { role: "server", mayCompress: true }],
+};
+
 /**
  * Reads the header at `start` into `header`.
  *

@@ -20,8 +20,8 @@ export const MAX_COMPRESSED_GROWTH = 2;
 /** What that is besides for a message however short. */
 export const MAX_COMPRESSED_EXTRA_BYTES = 64;
 
-/** Reads frames. */
-export class FrameReader {
+/** Reads frames. It is the header of the current one itself. */
+export class FrameReader implements FrameHeader {
   /** The bytes that were not looked at. */
   readonly in: ReceiveBuffer = new ReceiveBuffer();
   readonly #codec: WebSocketCodec;
@@ -30,7 +30,11 @@ export class FrameReader {
   readonly #maxMessageBytes: number;
   /** Made for the first message that is not understood at once. */
   #assembler: MessageAssembler | null = null;
-  readonly #frame: FrameHeader = { fin: true, compressed: false, opcode: 0, length: 0, key: 0 };
+  fin = true;
+  compressed = false;
+  opcode = 0;
+  length = 0;
+  key = 0;
   /** How much of the current frame's payload is to come; -1 between two frames. */
   #rest = -1;
 
@@ -49,7 +53,7 @@ export class FrameReader {
    */
   next(): WebSocketEvent | null {
     while (this.#rest !== -1 || this.#nextFrame()) {
-      const event = this.#frame.opcode >= CLOSE ? this.#control() : this.#data();
+      const event = this.opcode >= CLOSE ? this.#control() : this.#data();
       if (event !== null || this.#rest !== -1) return event;
     }
     return null;
@@ -58,12 +62,11 @@ export class FrameReader {
   /** Reads the header of a frame, and checks it against what came before. */
   #nextFrame(): boolean {
     const { bytes, start, end } = this.in;
-    const frame = this.#frame;
-    const size = readFrameHeader(bytes, start, end, this.#rules, frame);
+    const size = readFrameHeader(bytes, start, end, this.#rules, this);
     if (size === 0) return false;
-    if (frame.opcode < CLOSE) this.#checkOrder();
+    if (this.opcode < CLOSE) this.#checkOrder();
     this.in.start += size;
-    this.#rest = frame.length;
+    this.#rest = this.length;
     return true;
   }
 
@@ -73,7 +76,7 @@ export class FrameReader {
   }
 
   #checkOrder(): void {
-    const { opcode, length, compressed } = this.#frame;
+    const { opcode, length, compressed } = this;
     const assembler = this.#assembler;
     const under = this.#under;
     if (under !== (opcode === CONTINUATION)) {
@@ -90,29 +93,27 @@ export class FrameReader {
 
   /** A frame of a message, or what there is of it. */
   #data(): WebSocketEvent | null {
-    const frame = this.#frame;
+    const { fin, compressed, opcode, length, key } = this;
     const { bytes, start, end } = this.in;
-    const short = frame.length <= scratch.length && end - start >= frame.length && this.#textForm === "string";
-    if (short && !this.#under && frame.fin && frame.opcode === TEXT && !frame.compressed) {
-      return this.#shortcut();
-    }
+    const short = length <= scratch.length && end - start >= length && this.#textForm === "string";
+    if (short && !this.#under && fin && opcode === TEXT && !compressed) return this.#shortcut();
     const assembler = this.#assembler ??= new MessageAssembler(this.#codec, this.#textForm);
-    if (frame.opcode !== CONTINUATION && assembler.kind === null) {
-      assembler.begin(frame.opcode === TEXT ? "text" : "binary", frame.compressed);
+    if (opcode !== CONTINUATION && assembler.kind === null) {
+      assembler.begin(opcode === TEXT ? "text" : "binary", compressed);
     }
     const available = Math.min(this.#rest, end - start);
-    const phase = frame.length - this.#rest;
+    const phase = length - this.#rest;
     this.#rest -= available;
     this.in.start += available;
-    assembler.add(bytes, start, available, frame.key, phase, this.#rest, frame.fin);
+    assembler.add(bytes, start, available, key, phase, this.#rest, fin);
     if (this.#rest > 0) return null;
     this.#rest = -1;
-    return frame.fin ? assembler.finish() : null;
+    return fin ? assembler.finish() : null;
   }
 
   /** A short text that is here as a whole is read without being kept: the most frequent case. */
   #shortcut(): WebSocketEvent {
-    const { length, key } = this.#frame;
+    const { length, key } = this;
     const { bytes, start } = this.in;
     this.in.start += length;
     this.#rest = -1;
@@ -128,7 +129,7 @@ export class FrameReader {
   }
 
   #control(): WebSocketEvent | null {
-    const { opcode, length, key } = this.#frame;
+    const { opcode, length, key } = this;
     const { bytes, start, end } = this.in;
     if (end - start < length) return null;
     const payload = new Uint8Array(length);

@@ -14,7 +14,7 @@ import { checkBytes, checkFunction, checkObject, checkOneOf, checkOptions, type 
 import { StateError } from "../../errors/state_error.ts";
 import { checkClose, echoOf, writeClosePayload } from "./close_frame.ts";
 import { CODEC, codecOf, type WebSocketCodec } from "./codec.ts";
-import { BINARY, CLOSE, CONTINUATION, MAX_CONTROL_BYTES, PING, PONG, ROLES, TEXT } from "./frame.ts";
+import { BINARY, CLOSE, CONTINUATION, frameRules, MAX_CONTROL_BYTES, PING, PONG, ROLES, TEXT } from "./frame.ts";
 import { FrameReader } from "./frame_reader.ts";
 import { FrameWriter } from "./frame_writer.ts";
 import type { MessageKind, TextForm, WebSocketEvent } from "./web_socket_event.ts";
@@ -104,7 +104,7 @@ export class WebSocketMachine {
   readonly #reader: FrameReader;
   readonly #writer: FrameWriter;
   /** The payloads of the Pongs that wait to be taken. */
-  readonly #pongs: Uint8Array[] = [];
+  #pongs: Uint8Array[] | null = null;
   #sending: MessageKind | null = null;
   #closeSent = false;
   #closeReceived = false;
@@ -125,7 +125,7 @@ export class WebSocketMachine {
     if (role === "client") checkFunction(maskingKey, "options.maskingKey");
     const codec = codecOf(options.codec);
     this.#answersClose = options.answersClose ?? true;
-    this.#reader = new FrameReader(codec, { role, mayCompress }, maxMessageBytes, options.text ?? "string");
+    this.#reader = new FrameReader(codec, frameRules(role, mayCompress), maxMessageBytes, options.text ?? "string");
     this.#writer = new FrameWriter(codec, maskingKey ?? null);
   }
 
@@ -195,7 +195,9 @@ export class WebSocketMachine {
   /** A Ping is to be answered, and behind a Close nothing is read. */
   #found(event: WebSocketEvent): WebSocketEvent {
     if (event.type === "ping") {
-      if (!this.#closeSent && this.#pongs.push(event.payload) > MAX_PONGS) this.#pongs.shift();
+      if (this.#closeSent) return event;
+      const pongs = this.#pongs ??= [];
+      if (pongs.push(event.payload) > MAX_PONGS) pongs.shift();
     } else if (event.type === "close") {
       this.#closeReceived = true;
       this.#reader.in.takeAll();
@@ -262,9 +264,9 @@ export class WebSocketMachine {
   }
 
   #writePongs(): void {
-    if (this.#pongs.length === 0) return;
+    if (this.#pongs === null) return;
     for (const payload of this.#pongs) this.#writer.write(PONG, true, false, payload);
-    this.#pongs.length = 0;
+    this.#pongs = null;
   }
 
   /**
