@@ -66,7 +66,11 @@ export class ServerConnection implements AsyncDisposable {
   readonly #handler: Handler;
   /** The exchange at hand, or the last one if the connection ends with it. */
   #exchange: ServerExchange | null = null;
-  readonly #onHeadTooSlow = (): void => this.#headTooSlow();
+  readonly #onHeadTooSlow = (): void => {
+    const error = new TransportError("timeout", "The head of a request did not come in time");
+    if (this.#core.machine.headBegun) this.#core.refuseAndClose(null, 408, error);
+    else this.#core.close({ reason: "error", error });
+  };
 
   /**
    * Use {@linkcode serveConnection}.
@@ -239,12 +243,6 @@ export class ServerConnection implements AsyncDisposable {
       core.enter("idle");
     }
     return phase !== "last" || core.phase === "head";
-  }
-
-  #headTooSlow(): void {
-    const error = new TransportError("timeout", "The head of a request did not come in time");
-    if (this.#core.machine.headBegun) this.#core.refuseAndClose(null, 408, error);
-    else this.#core.close({ reason: "error", error });
   }
 
   /** The peer broke the protocol, or the transport failed. */

@@ -50,8 +50,15 @@ export class Vigil implements PeerWatcher {
   #left: TransportError | null = null;
   #stirred = false;
   readonly #onLong = (): void => this.begin(this.#owner!);
-  readonly #onProbe = (): void => this.#probe();
-  readonly #onGraceOver = (): void => this.#graceOver();
+  readonly #onProbe = (): void => {
+    if (this.#wire.probe()) this.#deadline.set(PROBE_INTERVAL_MS, this.#onProbe);
+  };
+  /** A client that still takes or sends something is there. */
+  readonly #onGraceOver = (): void => {
+    if (!this.#stirred) return this.#owner!.overdue(this.#left!);
+    this.#stirred = false;
+    this.#deadline.set(this.#settings.halfCloseTimeoutMs, this.#onGraceOver);
+  };
 
   /** Watches nothing yet. */
   constructor(wire: Wire, machine: ServerMachine, settings: ServerSettings) {
@@ -122,16 +129,5 @@ export class Vigil implements PeerWatcher {
 
   onPeerFailure(error: unknown): void {
     if (this.#keeping) this.#owner!.lost(error);
-  }
-
-  #probe(): void {
-    if (this.#wire.probe()) this.#deadline.set(PROBE_INTERVAL_MS, this.#onProbe);
-  }
-
-  /** A client that still takes or sends something is there. */
-  #graceOver(): void {
-    if (!this.#stirred) return this.#owner!.overdue(this.#left!);
-    this.#stirred = false;
-    this.#deadline.set(this.#settings.halfCloseTimeoutMs, this.#onGraceOver);
   }
 }

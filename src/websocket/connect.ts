@@ -48,8 +48,6 @@ let ownClient: Client | null = null;
  * Connects: one after the other where several go to the same host and port (RFC 6455 §4.1). Where a `dial` leads is not known:
  * those that have one do not wait.
  *
- * @param url Of the schemes ws and wss, or http and https.
- * @param options Of the handshake, and the way.
  * @param cancel Cancels it; the signal of the options does so as well.
  * @param given A WebSocket that is there already: then nothing is connected.
  * @throws {DOMException} `SyntaxError`: the URL cannot be used.

@@ -147,7 +147,10 @@ export class MessageReceiver implements ChunkTaker {
     while (this.#working && this.#inbox.hasRoom) {
       if (this.#spentBytes >= TURN_BYTES && this.#machine.hasInput) {
         this.#stage = "turn";
-        return nextTurn(() => this.#begunAnew());
+        return nextTurn(() => {
+          this.#spentBytes = 0;
+          this.#goOn("turn");
+        });
       }
       this.#spentBytes += EVENT_BYTES;
       const event = this.#machine.next();
@@ -163,11 +166,6 @@ export class MessageReceiver implements ChunkTaker {
         this.#events.onControl(event);
       }
     }
-  }
-
-  #begunAnew(): void {
-    this.#spentBytes = 0;
-    this.#goOn("turn");
   }
 
   /** What was waited for has come, unless the connection is over. */

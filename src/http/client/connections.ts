@@ -52,7 +52,6 @@ export class Connections {
    * Gives a connection of this route that can send. Give it back by {@linkcode release}.
    *
    * @param fresh Whether it must be a new one.
-   * @param signal Gives up.
    * @returns A promise where it must be waited for.
    */
   take(route: Route, fresh: boolean, signal: AbortSignal | undefined): Pooled | Promise<Pooled> {
@@ -89,12 +88,7 @@ export class Connections {
     return this.#pool.add(key, handshake(io, this.#options).connection, io, leave);
   }
 
-  /**
-   * Opens a way that is the caller's from then on.
-   *
-   * @param signal Gives up.
-   * @param tunnelFields Further fields of a CONNECT on that way.
-   */
+  /** Opens a way that is the caller's from then on, with further fields of a CONNECT on it. */
   dial(route: Route, signal: AbortSignal | undefined, tunnelFields: readonly Field[]): Promise<DuplexLike> {
     return this.#dial(route, signal, tunnelFields, (io) => io);
   }
@@ -129,12 +123,7 @@ export class Connections {
     );
   }
 
-  /**
-   * Runs what no connection waits for.
-   *
-   * @param signal Gives up, as the end of the client does.
-   * @param run Gives up when the signal of its controller aborts.
-   */
+  /** Runs what no connection waits for, until `signal` aborts or the client ends: its controller tells it so. */
   async whileOpen<T>(
     signal: AbortSignal | undefined,
     run: (controller: AbortController) => Promise<T>,

@@ -30,7 +30,6 @@ export class Turnstile {
   /**
    * Goes in.
    *
-   * @param signal Gives up waiting.
    * @returns To be called once, when done; a promise of it where one has to wait.
    */
   enter(key: string, signal: AbortSignal | undefined): Leave | Promise<Leave> {
