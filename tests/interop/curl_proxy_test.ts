@@ -56,10 +56,10 @@ function answer(request: http.IncomingMessage, response: http.ServerResponse): v
   else request.pipe(response);
 }
 
-const LARGE = 50 * 1_048_576;
+const LARGE = 16 * 1_048_576;
 const block = new Uint8Array(65_536).map((_, i) => (i * 2_654_435_761) >>> 24);
 
-/** 50 MiB, each block telling its place. */
+/** 16 MiB, each block telling its place. */
 function sendLarge(_: http.IncomingMessage, response: http.ServerResponse): void {
   response.setHeader("Content-Length", LARGE);
   let at = 0;
@@ -244,7 +244,7 @@ test("curl -x: https through a tunnel, the certificate checked end to end", with
 });
 
 for (const [how, extra] of [["as it is", []], ["through a tunnel", ["-p"]]] as const) {
-  test(`curl -x: a download of 50 MiB ${how}, unchanged`, withCurl, async () => {
+  test(`curl -x: a download of 16 MiB ${how}, unchanged`, withCurl, async () => {
     const s = await scene(http.createServer(sendLarge));
     const files = scratch();
     const file = files.file("download");

@@ -10,11 +10,13 @@ import type { DeflateOptions } from "../../src/websocket/machine/permessage_defl
 import type { WebSocketConnection } from "../../src/websocket/connection.ts";
 import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
 import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
+import { sameBytes } from "../support/bytes.ts";
 import { listening } from "../support/http_server.ts";
+import { rounds } from "../support/rounds.ts";
 import { noise, textOf, zeros } from "../support/websocket_talk.ts";
 import { WsClient, type WsDeflate, WsServer, type WsSocket } from "../support/ws.ts";
 
-const SESSIONS = 12;
+const SESSIONS = rounds(6).numRuns;
 const MESSAGES = 40;
 const timeout = { timeout: 30_000 };
 const decoder = new TextDecoder();
@@ -114,7 +116,7 @@ function received(socket: WsSocket, count: number): Promise<Message[]> {
 function expectSame(found: Message | null, sent: Message, what: string): void {
   assertEquals([typeof found, found?.length], [typeof sent, sent.length], what);
   if (typeof sent === "string") assert(found === sent, what);
-  else assert(sent.every((byte, at) => found![at] === byte), what);
+  else assert(sameBytes(found as Uint8Array, sent), what);
 }
 
 test("WebSocketStream and a server of ws: random sessions at once", timeout, async () => {

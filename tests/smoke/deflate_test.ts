@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { serve, upgradeWebSocket, WebSocketStream } from "../../mod.ts";
+import { sameBytes } from "../support/bytes.ts";
 import { deflates } from "../support/runtime.ts";
 import { noise, textOf, zeros } from "../support/websocket_talk.ts";
 
@@ -20,7 +21,7 @@ for (const thresholdBytes of [0, 1024]) {
         await io.write(message);
         const back = await io.read();
         assertEquals(back?.length, message.length);
-        assert(typeof back === "string" ? back === message : back!.every((byte, at) => byte === message[at]));
+        assert(typeof back === "string" ? back === message : sameBytes(back as Uint8Array, message as Uint8Array));
       }
     }
     assertEquals((await io.close()).wasClean, true);

@@ -1,26 +1,33 @@
 /**
- * Bytes spelled as text, and every way to cut them.
+ * Bytes spelled as text, compared, and every way to cut them. By Buffer, as many are long.
  *
  * @module
  */
 
+import { Buffer } from "node:buffer";
+
 /** Bytes of a text of one byte a character; `¶` stands for CR LF. */
 export function wire(text: string): Uint8Array {
   const spelled = text.replaceAll("¶", "\r\n");
+  if (/[^\0-\xff]/.test(spelled)) throw new TypeError(`${JSON.stringify(text)} has a character above U+00FF`);
   const bytes = new Uint8Array(spelled.length);
-  for (let i = 0; i < spelled.length; i++) {
-    const code = spelled.charCodeAt(i);
-    if (code > 0xff) throw new TypeError(`${JSON.stringify(text)} has a character above U+00FF`);
-    bytes[i] = code;
-  }
+  Buffer.from(bytes.buffer).write(spelled, "latin1");
   return bytes;
 }
 
 /** The text of bytes, one character a byte; CR LF reads as `¶`. */
 export function text(bytes: Uint8Array): string {
-  let spelled = "";
-  for (const byte of bytes) spelled += String.fromCharCode(byte);
-  return spelled.replaceAll("\r\n", "¶");
+  return latin1(bytes).replaceAll("\r\n", "¶");
+}
+
+/** The text of bytes, one character a byte. */
+export function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+}
+
+/** Whether bytes are the same. */
+export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0;
 }
 
 /** The same bytes whole, one at a time, and cut in two at every byte. */

@@ -52,7 +52,9 @@ export function frame(init: FrameInit): Uint8Array {
   }
   if (key === null) return joined(header, payload);
   header.set(key, header.length - 4);
-  return joined(header, payload.map((byte, i) => byte ^ key[i % 4]!));
+  const masked = payload.slice();
+  for (let i = 0; i < masked.length; i++) masked[i]! ^= key[i % 4]!;
+  return joined(header, masked);
 }
 
 /** A frame as the peer of `role` sends it: masked for a server, not masked for a client. */
@@ -80,7 +82,7 @@ export function hex(bytes: Uint8Array): string {
   const digits = Array.from(bytes.subarray(0, 40), (byte) => byte.toString(16).padStart(2, "0")).join("");
   if (bytes.length <= 40) return digits;
   let sum = 0;
-  for (const byte of bytes) sum = (Math.imul(sum, 31) + byte) | 0;
+  for (let i = 0; i < bytes.length; i++) sum = (Math.imul(sum, 31) + bytes[i]!) | 0;
   return `${digits}… ${bytes.length} bytes ${sum}`;
 }
 

@@ -26,24 +26,29 @@ export function timesAsLongAtOnce(work: (amount: number) => unknown, amount: num
  * @param parts The same with one of them large at a time.
  */
 export function timesAsLong(whole: () => unknown, parts: readonly (() => unknown)[]): number {
-  const [first, ...others] = bestTimes([whole, ...parts]) as [number, ...number[]];
-  return first / Math.max(SHORT_MS, others.reduce((sum, time) => sum + time, 0));
-}
-
-/** Parts that take less are too short to be compared: a thousand things that are looked at in pairs take longer. */
-const SHORT_MS = 0.5;
-
-function bestTimes(runs: readonly (() => unknown)[]): number[] {
+  const runs = [whole, ...parts];
   const best = runs.map(() => Infinity);
-  for (let turn = 0; turn < 9; turn++) {
+  let times = Infinity;
+  for (let turn = 1; turn <= TURNS && (turn <= FEW_TURNS || times > LINEAR); turn++) {
     for (const [i, run] of runs.entries()) {
       const start = now();
       run();
       best[i] = Math.min(best[i]!, now() - start);
     }
+    const [first, ...others] = best as [number, ...number[]];
+    times = first / Math.max(SHORT_MS, others.reduce((sum, time) => sum + time, 0));
   }
-  return best;
+  return times;
 }
+
+const TURNS = 9;
+
+/** If it is linear in the best of a few turns, it is: in more turns each time can only become shorter, and by little. */
+const FEW_TURNS = 3;
+const LINEAR = 1.5;
+
+/** Parts that take less are too short to be compared: a thousand things that are looked at in pairs take longer. */
+const SHORT_MS = 0.5;
 
 function now(): number {
   if (process.platform !== "linux") return performance.now();

@@ -9,7 +9,6 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
@@ -18,12 +17,13 @@ import type { WebSocketStreamOptions } from "../../src/websocket/connect.ts";
 import type { WebSocketConnection } from "../../src/websocket/connection.ts";
 import { upgradeWebSocket, type UpgradeWebSocketOptions } from "../../src/websocket/upgrade.ts";
 import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
+import { sameBytes } from "./bytes.ts";
 
 /** What `!parts` sends, each part in a frame. */
 export const PARTS: readonly string[] = ["one, ", "two, ", "thré€ 💬"];
 
-/** The sizes at which the length of a frame's header changes, and two that take many reads. */
-export const SIZES: readonly number[] = [0, 1, 125, 126, 127, 65_535, 65_536, 300_000, 1_048_576];
+/** The sizes at which the length of a frame's header changes, and one that takes many reads. */
+export const SIZES: readonly number[] = [0, 1, 125, 126, 127, 65_535, 65_536, 300_000];
 
 /** A handler that speaks the protocol. */
 export function talking(options: UpgradeWebSocketOptions = {}): ServeHandler {
@@ -91,7 +91,8 @@ async function expectMessages(socket: WebSocketStream, talker: Talker): Promise<
   const io = await socket.opened;
   assertEquals(io.protocol, "chat");
   assertEquals(io.extensions.startsWith("permessage-deflate"), talker.deflate, io.extensions);
-  for (const size of SIZES) {
+  // What takes the longest is sent once where it costs no compressing.
+  for (const size of talker.deflate ? SIZES : [...SIZES, 1_048_576]) {
     for (const message of [textOf(size), zeros(size), noise(size)]) {
       await io.write(message);
       expectSame(await io.read(), message);
@@ -186,5 +187,5 @@ export function expectSame(found: string | Uint8Array | null, sent: string | Uin
   assertEquals(typeof found, typeof sent);
   assertEquals(found!.length, sent.length);
   if (typeof sent === "string") return assert(found === sent, "the text is another one");
-  assert(Buffer.compare(found as Uint8Array, sent) === 0, "the bytes are others");
+  assert(sameBytes(found as Uint8Array, sent), "the bytes are others");
 }

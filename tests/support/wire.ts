@@ -8,7 +8,7 @@ import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/dupl
 import { type Handler, serveConnection, type ServerConnection } from "../../src/http1/server_connection.ts";
 import type { Closed, ServerConnectionOptions } from "../../src/http1/options.ts";
 import type { Clock } from "../../src/duplex/clock.ts";
-import { text, wire } from "./bytes.ts";
+import { latin1, wire } from "./bytes.ts";
 
 export { everyCut, text, wire } from "./bytes.ts";
 
@@ -16,7 +16,7 @@ export { everyCut, text, wire } from "./bytes.ts";
 export async function readAll(end: { read(): Promise<Uint8Array | null> }): Promise<string> {
   let all = "";
   for (let chunk = await end.read(); chunk !== null; chunk = await end.read()) {
-    for (const byte of chunk) all += String.fromCharCode(byte);
+    all += latin1(chunk);
   }
   return all.replaceAll("\r\n", "¶");
 }
@@ -26,12 +26,14 @@ export async function readUntil(
   end: { read(): Promise<Uint8Array | null> },
   done: string | ((soFar: string) => boolean),
 ): Promise<string> {
+  let raw = "";
   let all = "";
   const satisfied = typeof done === "string" ? (soFar: string) => soFar.endsWith(done) : done;
   while (!satisfied(all)) {
     const chunk = await end.read();
     if (chunk === null) throw new Error(`The peer ended after ${JSON.stringify(all)}`);
-    all = (all.replaceAll("¶", "\r\n") + text(chunk).replaceAll("¶", "\r\n")).replaceAll("\r\n", "¶");
+    raw += latin1(chunk);
+    all = raw.replaceAll("\r\n", "¶");
   }
   return all;
 }

@@ -10,6 +10,7 @@ import { WebSocketProtocolError } from "../../src/errors/web_socket_protocol_err
 import type { DeflateOptions } from "../../src/websocket/machine/permessage_deflate.ts";
 import { webSocketOver } from "../../src/websocket/over.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
+import { sameBytes } from "../support/bytes.ts";
 import { allMessages, bothEnds, FramePeer, withPeer } from "../support/frame_peer.ts";
 import { bytesOf, closePayload, hex, OPCODES, roles, toward, unhex } from "../support/frames.ts";
 import { isPending, joined, pattern } from "../support/switching.ts";
@@ -478,9 +479,7 @@ test("connections that send and receive long compressed messages at once do not 
     }
     for (const [i, message] of messages.entries()) {
       const found = received[i]!;
-      const same = typeof message === "string"
-        ? found === message
-        : found.length === message.length && message.every((byte, at) => found[at] === byte);
+      const same = typeof message === "string" ? found === message : sameBytes(found as Uint8Array, message);
       assert(same, `connection ${seed}, message ${i}`);
     }
     await client.close();

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { WebSocketProtocolError } from "../../src/errors/web_socket_protocol_error.ts";
+import { sameBytes } from "../support/bytes.ts";
 import { withPeer } from "../support/frame_peer.ts";
 import { bytesOf, closePayload, type FrameInit, OPCODES, roles } from "../support/frames.ts";
 import { pattern } from "../support/switching.ts";
@@ -86,7 +87,7 @@ test("messages, Pings and the Close keep their order, however long it takes to i
     void peer.send(...parts);
     assertEquals(await io.read(), "short");
     const found = await io.read() as Uint8Array;
-    assert(found.length === long.length && found.every((byte, at) => byte === long[at]), "other bytes");
+    assert(sameBytes(found, long), "other bytes");
     assertEquals(found.byteLength, found.buffer.byteLength);
     assert(await io.read() === words, "another text");
     assertEquals([await io.read(), await io.read()], ["plain", null]);

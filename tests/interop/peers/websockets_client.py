@@ -40,7 +40,7 @@ async def main():
     async with connect() as socket:
         assert socket.subprotocol == "chat", socket.subprotocol
         assert len(socket.extensions) == len(factories[mode]), socket.extensions
-        for size in [0, 1, 125, 126, 127, 65535, 65536, 300000, 1048576]:
+        for size in [0, 1, 125, 126, 127, 65535, 65536, 300000] + ([1048576] if mode == "plain" else []):
             for message in ["é" * size, bytes(size), os.urandom(size)]:
                 await socket.send(message)
                 assert await socket.recv() == message, size

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { Role } from "../../../src/websocket/machine/frame.ts";
 import { isUtf8, readUtf8, utf8Length, Utf8Validator, writeUtf8 } from "../../../src/websocket/machine/utf8.ts";
 import { canBeRead, codec, isText, textLength } from "../../../src/websocket/coding.ts";
-import { everyCut } from "../../support/bytes.ts";
+import { everyCut, sameBytes } from "../../support/bytes.ts";
 import {
   bytesOf,
   closePayload,
@@ -308,7 +308,7 @@ test("WebSocketMachine sends text of any length with as short a header as there 
           const { frame, rest } = parseFrame(sent)!;
           const header = 2 + (payload.length < 126 ? 0 : payload.length < 65_536 ? 2 : 8) + (role === "client" ? 4 : 0);
           assertEquals([sent.length - payload.length, rest.length], [header, 0], `${JSON.stringify(unit)} ${length}`);
-          assert(frame.payload.every((byte, i) => byte === payload[i]), `${JSON.stringify(unit)} ${length}`);
+          assert(sameBytes(frame.payload, payload), `${JSON.stringify(unit)} ${length}`);
         }
       }
     }
