@@ -30,6 +30,6 @@ export type { Identity, ProxyAuth, Recognized } from "./forward/identity.ts";
 export type { ClientHelloRules } from "./forward/inspect.ts";
 export type { Asked, ForwardProxy, ForwardProxyOptions, Verdict } from "./forward/options.ts";
 export type { Rule, RuleInit } from "./forward/rule.ts";
-export type { Upstream } from "./forward/upstream.ts";
+export type { ProxyChain } from "./forward/proxy_chain.ts";
 export { forwardedFields } from "./forwarded_fields.ts";
 export { tunnel, type TunnelBytes, type TunnelOptions } from "./tunnel.ts";

@@ -15,7 +15,7 @@ import { TunnelCount } from "./limits.ts";
 import type { ForwardProxy, ForwardProxyOptions } from "./options.ts";
 import { readSettings, type Settings } from "./settings.ts";
 import { answerConnect, type TunnelHouse } from "./tunnels.ts";
-import { Upstreams } from "./upstream.ts";
+import { Upstreams } from "./proxy_chain.ts";
 
 /**
  * Makes a forward proxy.

@@ -19,7 +19,7 @@ import type { Asked } from "./options.ts";
 import { Refusal, refusalBy } from "./refusal.ts";
 import { type Question, readAddresses } from "./rule.ts";
 import type { Settings } from "./settings.ts";
-import type { Upstreams } from "./upstream.ts";
+import type { Upstreams } from "./proxy_chain.ts";
 
 /** What was asked for, and who asks. */
 export interface Asking {

@@ -14,7 +14,7 @@ import type { Resolve } from "./destination.ts";
 import type { Identity, ProxyAuth } from "./identity.ts";
 import type { ClientHelloRules } from "./inspect.ts";
 import type { Rule } from "./rule.ts";
-import type { Upstream } from "./upstream.ts";
+import type { ProxyChain } from "./proxy_chain.ts";
 
 /** What a client asks for. */
 export interface Asked {
@@ -55,7 +55,7 @@ export interface ForwardProxyOptions {
   /** Who may ask. Anyone when left out. */
   readonly auth?: ProxyAuth | undefined;
   /** The proxy behind this one, or several in a row; or a function that chooses for what is asked. None when left out. */
-  readonly upstream?: Upstream | ((asked: Asked) => Upstream) | undefined;
+  readonly upstream?: ProxyChain | ((asked: Asked) => ProxyChain) | undefined;
   /** TLS with `https:` proxies behind this one. */
   readonly upstreamTls?: TlsOptions | undefined;
   /** How many tunnels may be open, those that are being opened included. Unlimited. */

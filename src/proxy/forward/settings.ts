@@ -17,7 +17,7 @@ import { checkClientHello, type ClientHelloRules } from "./inspect.ts";
 import type { TunnelLimits } from "./limits.ts";
 import type { Asked, ForwardProxyOptions } from "./options.ts";
 import { readRule, type Rule } from "./rule.ts";
-import { readUpstream } from "./upstream.ts";
+import { readUpstream } from "./proxy_chain.ts";
 
 /** What holds for what is asked, until other options come. */
 export interface Settings extends TunnelLimits {

@@ -12,7 +12,7 @@ import { proxyServer } from "../../http/client/way/proxy_rules.ts";
 import type { Dialed } from "./destination.ts";
 
 /** `http://`, `https://` or `socks5://`, with `user:pw@` where the proxy asks for that; several: one behind the other. */
-export type Upstream = string | URL | readonly (string | URL)[] | null | undefined;
+export type ProxyChain = string | URL | readonly (string | URL)[] | null | undefined;
 
 /** How connections to proxies are made. */
 export type UpstreamOptions = Pick<ClientOptions, "dial" | "connectTimeoutMs" | "proxyTls" | "clock">;
@@ -22,7 +22,7 @@ export type UpstreamOptions = Pick<ClientOptions, "dial" | "connectTimeoutMs" | 
  *
  * @throws {TypeError} One is none.
  */
-export function readUpstream(upstream: Upstream, place: string): readonly string[] {
+export function readUpstream(upstream: ProxyChain, place: string): readonly string[] {
   if (upstream === null || upstream === undefined || upstream === "") return [];
   const list = typeof upstream === "string" || upstream instanceof URL ? [upstream] : upstream;
   if (!Array.isArray(list)) throw wrongType(place, "the URL of a proxy, or several", upstream);
