@@ -51,6 +51,12 @@ export interface HeldChannel extends ByteChannel {
   tellOver?(listener: OverListener): void;
   /** Sends what is written and ends both sides. */
   close(): Promise<void>;
+  /**
+   * Closes as `close()` does, if nothing has to be waited for: the peer has ended its side, and the system has all that was written.
+   *
+   * @returns Whether it did. Missing where that cannot be told.
+   */
+  closeAtOnce?(): boolean;
   /** Gives back the locks on the streams, for others to use. No read may be pending. Missing where nothing is locked. */
   unlock?(): void;
 }

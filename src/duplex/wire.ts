@@ -171,6 +171,13 @@ export class Wire implements PeerWatcher {
     return this.channel.close().catch(ignore);
   }
 
+  /** Closes, if nothing has to be waited for; says whether it did. */
+  closeAtOnce(): boolean {
+    if (this.channel.closeAtOnce?.() !== true) return false;
+    this.ended = true;
+    return true;
+  }
+
   /** Ends both sides at once. */
   abort(reason?: unknown): void {
     this.ended = true;

@@ -267,7 +267,8 @@ export class ServerConnection implements AsyncDisposable {
       parts.refuse(core.cause);
     }
     if (machine.endsByClose && machine.responding) wire.abort(core.cause);
-    await (core.peerEnded ? closeBehindPeer(wire, core.settings) : linger(wire, core.settings));
+    if (!core.peerEnded) await linger(wire, core.settings);
+    else if (!wire.closeAtOnce()) await closeBehindPeer(wire, core.settings);
     core.finish("closed", why);
   }
 

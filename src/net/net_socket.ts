@@ -219,6 +219,17 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     return this.#closing.promise;
   }
 
+  closeAtOnce(): boolean {
+    if (!this.#endsOnClose) return false;
+    this.#transport!.close();
+    return true;
+  }
+
+  /** Behind the peer's end nothing of it is unread in the system, which would answer with a reset. */
+  get #endsOnClose(): boolean {
+    return this.#queue.ended && this.#writeEnd === null && this.#transport?.endsOnClose === true;
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     const state = this.#state;
     if (state.is === "opening" ? state.writes !== null : this.#transport?.writing) this.abort();
@@ -397,7 +408,8 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
       this.#end(new TransportError("closed", "The socket was closed before it was open"), false);
       state.cancel?.();
     } else if (!this.upgraded) {
-      if (this.#writeEnd === null) this.#beginWriteEnd();
+      if (this.#endsOnClose) this.#transport!.close();
+      else if (this.#writeEnd === null) this.#beginWriteEnd();
       else if (this.#writeOver !== "no") this.#transport?.close();
     }
   }

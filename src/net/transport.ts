@@ -29,6 +29,8 @@ export interface Transport extends ChunkSource {
   probe(): void;
   /** Sends FIN behind everything written. Called once. */
   closeWrite(): Promise<void>;
+  /** Whether `close()` alone ends our side as it should, without `closeWrite()` before: nothing waits to be sent. False if missing. */
+  readonly endsOnClose?: boolean;
   /** Ends the platform socket, which has sent its FIN, and then tells the sink that it is closed. Idempotent. */
   close(): void;
   /**

@@ -325,6 +325,21 @@ function closingCases(net: Subject): void {
     });
   });
 
+  test("close() behind the peer's end loses nothing of what was written, little or much", async () => {
+    for (const length of [0, 1, 64 << 10, 1 << 20]) {
+      await withPair(net, async ({ client, server }) => {
+        await client.closeWrite();
+        assertEquals(await server.read(), null);
+        const written = server.write(new Uint8Array(length).fill(97));
+        const closing = server.close();
+        await roundTrips(net, 5);
+        assertEquals((await readAll(client)).length, length);
+        await Promise.all([written, closing, server.closed, client.closed]);
+        assertStrictEquals(server.native, null);
+      });
+    }
+  });
+
   test("close() rejects a read that is pending", async () => {
     await withPair(net, async ({ client }) => {
       await client.opened;

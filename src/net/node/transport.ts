@@ -86,6 +86,11 @@ export class NodeTransport implements Transport, LentReader {
     return this.native.writableLength > 0;
   }
 
+  /** The system sends what it has taken, and the FIN behind it; TLS has a last word of its own. */
+  get endsOnClose(): boolean {
+    return this.#under === null && this.native.writableLength === 0 && !this.native.writableEnded;
+  }
+
   resume(): void {
     if (this.#flowing) return;
     this.#flowing = true;
