@@ -1,8 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { handshake } from "../../src/http1/client_connection.ts";
 import { wantsUpgrade } from "../../src/http1/proposing.ts";
 import { upgradeResponse } from "../../src/http1/switch.ts";
@@ -10,21 +8,12 @@ import { serveConnection } from "../../src/http1/server_connection.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
+import { collectGarbage } from "../support/garbage.ts";
 import { FakeClock, readAll, wire } from "../support/wire.ts";
 import { expectText, OK, rejectedFor, serving, SWITCHED, UPGRADE, UPGRADE_REQUEST } from "../support/switching.ts";
 
-/** Collects garbage, on each runtime in its way. */
-const collect = garbageCollector();
-
-function garbageCollector(): () => void {
-  const { Bun } = globalThis as { Bun?: { gc(force: boolean): void } };
-  if (Bun !== undefined) return () => Bun.gc(true);
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc");
-}
-
 function heapUsed(): number {
-  collect();
+  collectGarbage();
   return process.memoryUsage().heapUsed;
 }
 

@@ -1,6 +1,4 @@
 import { test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UnsentError } from "../../../src/errors/unsent_error.ts";
 import { duplexPair } from "../../../src/duplex/pair.ts";
@@ -344,37 +342,4 @@ test("close({ signal }) takes its listener from a signal that never aborts", asy
   await closing;
   patience.abort();
   assertEquals(client.connections, 0);
-});
-
-/** What collects garbage, on each runtime in its way. */
-function collector(): () => void {
-  const { Bun } = globalThis as { Bun?: { gc(force: boolean): void } };
-  if (Bun !== undefined) return () => Bun.gc(true);
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc");
-}
-
-test("Client takes back the connection of a response that was forgotten, and not of one whose stream is kept", async () => {
-  const { client, connection } = dialing();
-  const forget = async (): Promise<void> => void await client.fetch("http://a/");
-  const keep = async () => (await client.fetch("http://a/")).body!;
-  const forgetting = forget();
-  await answer((await connection(0)).far, OK);
-  await forgetting;
-  const keeping = keep();
-  await answer((await connection(1)).far, OK);
-  const kept = await keeping;
-  const collect = collector();
-  const closing = client.close();
-  while (client.connections > 1) {
-    collect();
-    await turns();
-  }
-  for (let i = 0; i < 5; i++) {
-    collect();
-    await turns();
-  }
-  assertEquals(client.connections, 1);
-  assertEquals(await new Response(kept).text(), "ok");
-  await closing;
 });
