@@ -9,12 +9,20 @@ import type { Outlet } from "../duplex/outlet.ts";
 import type { Fields } from "../semantics/fields.ts";
 import { makeTrailers, OutgoingStream, type OutgoingTrailers, type SortedBody } from "./outgoing_body.ts";
 
+/** What follows a body. */
+export interface BodyEnd {
+  /** The trailers, or what makes them. */
+  readonly trailers?: OutgoingTrailers | undefined;
+  /** Whether they go out without having been announced. */
+  readonly unannouncedTrailers?: boolean | undefined;
+}
+
 /** A machine, as far as the body goes that it sends. */
 interface BodyWriter {
   /** Writes body data. */
   sendData(bytes: Uint8Array): void;
   /** Ends the message. */
-  sendEnd(trailers: Fields | null): void;
+  sendEnd(trailers: Fields | null, unannounced?: boolean): void;
 }
 
 /** Writes a body that is there already, and the end of its message. */
@@ -28,16 +36,16 @@ export class BodySender {
   readonly #machine: BodyWriter;
   readonly #outlet: Outlet;
   readonly #body: SortedBody;
-  readonly #trailers: OutgoingTrailers | undefined;
+  readonly #end: BodyEnd;
   readonly #stream: OutgoingStream | null;
   #stopped = false;
 
   /** Touches nothing yet. */
-  constructor(machine: BodyWriter, outlet: Outlet, body: SortedBody, trailers: OutgoingTrailers | undefined) {
+  constructor(machine: BodyWriter, outlet: Outlet, body: SortedBody, end: BodyEnd) {
     this.#machine = machine;
     this.#outlet = outlet;
     this.#body = body;
-    this.#trailers = trailers;
+    this.#end = end;
     this.#stream = body.type === "stream" ? new OutgoingStream(body.stream) : null;
   }
 
@@ -51,9 +59,10 @@ export class BodySender {
   async send(onChunk: (() => void) | null = null): Promise<boolean> {
     if (this.#body.type === "bytes") this.#machine.sendData(this.#body.bytes);
     if (this.#stream !== null && !await this.#stream.run((chunk) => this.#sendChunk(chunk, onChunk))) return false;
-    const trailers = await makeTrailers(this.#trailers);
+    const { trailers, unannouncedTrailers } = this.#end;
+    const made = await makeTrailers(trailers);
     if (this.#stopped) return false;
-    this.#machine.sendEnd(trailers);
+    this.#machine.sendEnd(made, unannouncedTrailers);
     return true;
   }
 

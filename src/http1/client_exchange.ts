@@ -68,13 +68,13 @@ export class ClientExchange implements BodySource {
     options: SendOptions,
     settle: (exchange: ClientExchange) => void,
   ) {
-    const { body, request: { trailers } } = message;
-    const whole = body.type !== "stream" && trailers === undefined;
+    const { body, request } = message;
+    const whole = body.type !== "stream" && request.trailers === undefined;
     this.#core = core;
     this.#settle = settle;
     this.#message = message;
     this.#options = options;
-    this.#sender = whole ? null : new BodySender(core.machine, core.outlet, body, trailers);
+    this.#sender = whole ? null : new BodySender(core.machine, core.outlet, body, request);
     this.#word = expectsContinue(message) ? new Deferred<void>() : null;
     this.#sending = this.#word === null ? "sends" : "waits";
     const { signal } = options;

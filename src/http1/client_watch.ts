@@ -9,6 +9,7 @@ import { ProtocolError } from "../errors/protocol_error.ts";
 import type { TransportError } from "../errors/transport_error.ts";
 import { departed } from "./failure.ts";
 import type { IncomingRequest } from "./incoming.ts";
+import { cancelOwned, type Owned } from "./owned.ts";
 import type { RequestBodyOwner } from "./request_intake.ts";
 import type { ServerCore } from "./server_core.ts";
 import type { Vigil, VigilOwner } from "./vigil.ts";
@@ -28,6 +29,7 @@ export class ClientWatch implements RequestBodyOwner, VigilOwner {
   readonly #core: ServerCore;
   readonly #exchange: Watched;
   #controller: AbortController | null = null;
+  #owned: Owned | null = null;
   #vigil: Vigil | null = null;
   /** Why the client is lost, once it is. Only this class writes it. */
   lostFor: { readonly error: unknown } | null = null;
@@ -50,6 +52,13 @@ export class ClientWatch implements RequestBodyOwner, VigilOwner {
     this.#vigil.begin(this);
   }
 
+  /** Something ends with the client. Unlike {@linkcode signal} it begins no watch: that of a long exchange tells. */
+  own(owned: Owned): void {
+    const { why } = this.#core;
+    if (why?.reason === "error") cancelOwned(owned, why.error);
+    else this.#owned = owned;
+  }
+
   /** The answer is waited for, or goes out by and by. */
   beginIfLong(): void {
     if (this.#core.over) return;
@@ -65,6 +74,7 @@ export class ClientWatch implements RequestBodyOwner, VigilOwner {
   /** Tells the handler. */
   abort(reason: unknown): void {
     this.#controller?.abort(reason);
+    if (this.#owned !== null) cancelOwned(this.#owned, reason);
   }
 
   /** See {@linkcode VigilOwner}. */

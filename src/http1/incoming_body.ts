@@ -52,6 +52,15 @@ interface Whole {
 /** The whole body, as {@linkcode IncomingBody.bytes}: a promise only if it must be waited for. Throws instead of rejecting. */
 export let wholeBody: (body: IncomingBody, maxBytes: number) => Uint8Array | Promise<Uint8Array>;
 
+/** Whether a body broke before its end. */
+export let hasFailed: (body: IncomingBody) => boolean;
+
+/**
+ * The body as bytes, if it has arrived completely, has no trailers and is not longer; else `null`, and it is read as
+ * before. Never waits.
+ */
+export let arrivedBody: (body: IncomingBody, maxBytes: number) => Uint8Array | null;
+
 /**
  * The body of a received message.
  *
@@ -291,6 +300,21 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     return null;
   }
 
+  #arrivedWhole(maxBytes: number): Uint8Array | null {
+    if (this.#used || (this.length ?? 0) > maxBytes) return null;
+    while (this.#state.at === "open" && this.#unread <= maxBytes) {
+      const part = this.#next();
+      if (part === undefined) return null;
+      if (part !== null) this.#keep(part);
+    }
+    const state = this.#state;
+    if (state.at !== "ended" || this.#unread > maxBytes || (state.trailers?.size ?? 0) > 0) return null;
+    const chunks: Uint8Array[] = [];
+    this.#used = true;
+    for (let chunk = this.#take(); chunk; chunk = this.#take()) chunks.push(chunk);
+    return chunks.length === 1 ? chunks[0]! : concat(chunks);
+  }
+
   #keep(part: Uint8Array): void {
     this.#unread += part.length;
     if (this.#state.at === "open") (this.#kept ??= new PartQueue()).push(part);
@@ -314,6 +338,8 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
 
   static {
     wholeBody = (body, maxBytes) => body.#whole(maxBytes);
+    hasFailed = (body) => body.#state.at === "failed";
+    arrivedBody = (body, maxBytes) => body.#arrivedWhole(maxBytes);
   }
 
   #become(state: State): void {

@@ -6,7 +6,7 @@
  */
 
 import { checkInteger, checkObject, checkString } from "../bytes/arguments.ts";
-import { type Field, hasField } from "../semantics/fields.ts";
+import { type Field, fieldPairs, hasField } from "../semantics/fields.ts";
 import { headerLines } from "./header_lines.ts";
 import type { OutgoingResponse } from "./outgoing_response.ts";
 import { standIn } from "./stand_in.ts";
@@ -18,6 +18,15 @@ export type LightBody = ConstructorParameters<typeof Response>[0];
 export const PlatformResponse: typeof Response = Response;
 
 const TEXT: Field = ["content-type", "text/plain;charset=UTF-8"];
+
+/**
+ * A response that is sent as the message says: every field in its order and spelling, the body as it comes. Middleware can
+ * read and change it, as any other response. `stream` gives the body to those who touch it.
+ */
+export let responseSending: (
+  message: OutgoingResponse,
+  stream: () => ReadableStream<Uint8Array> | null,
+) => Response;
 
 /**
  * A `Response` for handlers of `serve()` that is written as it was given, without
@@ -37,9 +46,12 @@ const TEXT: Field = ["content-type", "text/plain;charset=UTF-8"];
 export class LightResponse {
   readonly #body: LightBody;
   readonly #init: ResponseInit | undefined;
+  /** What is sent instead, where that was given as a message. */
+  #message: OutgoingResponse | null = null;
   /** The headers, once they were touched; from then on also those of the real response. */
   #headers: Headers | null = null;
   #real: Response | null = null;
+  #stream: (() => ReadableStream<Uint8Array> | null) | null = null;
 
   /**
    * Takes what `new Response()` takes.
@@ -63,6 +75,8 @@ export class LightResponse {
   /** The message that was given, if its body is text, bytes or none and was not touched; else `null`. */
   static given(response: object): OutgoingResponse | null {
     if (!(#body in response) || response.#real !== null) return null;
+    const message = response.#message;
+    if (message !== null) return response.#headers === null ? message : { ...message, fields: response.#fields() };
     const body = response.#body;
     if (body !== null && typeof body !== "string" && !(body instanceof Uint8Array)) return null;
     const { status = 200, statusText = "" } = response.#init ?? {};
@@ -76,17 +90,17 @@ export class LightResponse {
 
   /** As given, or 200. */
   get status(): number {
-    return this.#init?.status ?? 200;
+    return this.#message?.status ?? this.#init?.status ?? 200;
   }
 
   /** As given, or empty. */
   get statusText(): string {
-    return this.#init?.statusText ?? "";
+    return this.#message?.reason ?? this.#init?.statusText ?? "";
   }
 
   /** Whether the status is 200–299. */
   get ok(): boolean {
-    return this.status <= 299;
+    return this.status >= 200 && this.status <= 299;
   }
 
   /** As given, with the content type of a text. What is changed in them is sent. */
@@ -106,6 +120,7 @@ export class LightResponse {
 
   #fields(): Field[] {
     if (this.#headers !== null) return headerLines(this.#headers);
+    if (this.#message !== null) return [...fieldPairs(this.#message.fields ?? [])];
     const headers = this.#init?.headers;
     const fields = headers === undefined ? [] : headerLines(headers);
     if (typeof this.#body === "string" && (fields.length === 0 || !hasField(fields, "content-type"))) fields.push(TEXT);
@@ -114,11 +129,21 @@ export class LightResponse {
 
   #materialize(): Response {
     if (this.#real !== null) return this.#real;
+    if (this.#message !== null) {
+      const { status, statusText, headers } = this;
+      return this.#real = new PlatformResponse(this.#stream!() as BodyInit | null, { status, statusText, headers });
+    }
     const init = this.#headers === null ? this.#init : { ...this.#init, headers: this.#headers };
     return this.#real = new PlatformResponse(this.#body, init);
   }
 
   static {
+    responseSending = (message, stream) => {
+      const light = new LightResponse();
+      light.#message = message;
+      light.#stream = stream;
+      return light as unknown as Response;
+    };
     standIn(LightResponse, PlatformResponse, {
       real: (light) => light.#materialize(),
       getters: ["body", "bodyUsed"],

@@ -25,6 +25,8 @@ export interface OutgoingRequest {
   readonly body?: OutgoingBody | null | undefined;
   /** Sent behind a chunked body, if the field `Trailer` announces them. */
   readonly trailers?: OutgoingTrailers | undefined;
+  /** Whether they are sent behind any chunked body, announced and asked for or not: a gateway passes on what it got. */
+  readonly unannouncedTrailers?: boolean | undefined;
   /** Whether a 200 of no announced length switches the connection as well, as old Docker daemons mean it. */
   readonly hijack?: boolean | undefined;
 }

@@ -20,4 +20,6 @@ export interface OutgoingResponse {
   readonly body?: OutgoingBody | null | undefined;
   /** Sent behind a chunked body, if the request said `TE: trailers` and the field `Trailer` announces them. */
   readonly trailers?: OutgoingTrailers | undefined;
+  /** Whether they are sent behind any chunked body, announced and asked for or not: a gateway passes on what it got. */
+  readonly unannouncedTrailers?: boolean | undefined;
 }

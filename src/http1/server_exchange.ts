@@ -20,6 +20,7 @@ import { bodyTruncated, IncomingBody } from "./incoming_body.ts";
 import type { RequestEvent, ResponseOutcome } from "./machine/server_machine.ts";
 import { discardBody, sortBody, type SortedBody } from "./outgoing_body.ts";
 import type { OutgoingResponse } from "./outgoing_response.ts";
+import type { Owned } from "./owned.ts";
 import { RequestIntake } from "./request_intake.ts";
 import type { ServerCore } from "./server_core.ts";
 import { switchProtocols } from "./server_switch.ts";
@@ -174,7 +175,7 @@ export class ServerExchange implements RequestExchange, Watched {
   async #stream(response: OutgoingResponse, body: SortedBody): Promise<Next> {
     const core = this.#core;
     this.#watch.beginIfLong();
-    const sender = this.#sender = new BodySender(core.machine, core.outlet, body, response.trailers);
+    const sender = this.#sender = new BodySender(core.machine, core.outlet, body, response);
     try {
       if (!await sender.send(() => this.#client!.stir())) throw core.cause;
     } catch (error) {
@@ -272,6 +273,11 @@ export class ServerExchange implements RequestExchange, Watched {
   /** See {@linkcode RequestExchange}. */
   watch(controller: AbortController): void {
     this.#watch.signal(controller);
+  }
+
+  /** See {@linkcode RequestExchange}. */
+  own(owned: Owned): void {
+    this.#watch.own(owned);
   }
 
   /** Who is told when the client leaves. Made when the first is to be told: most exchanges are over at once. */

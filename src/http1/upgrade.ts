@@ -23,6 +23,8 @@ export type OnSwitched = (upgraded: Upgraded) => void | Promise<void>;
 export interface Acceptance {
   /** 101, or 200 for a tunnel. */
   readonly status: number;
+  /** The registered phrase when left out. */
+  readonly reason?: string | undefined;
   /** What is called with the connection. */
   readonly onSwitched: OnSwitched | undefined;
   /** What ends if that fails. */

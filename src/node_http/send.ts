@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isBytes } from "../bytes/arguments.ts";
 import { soon } from "../duplex/soon.ts";
 import { LightResponse } from "../http1/light_response.ts";
 import { headerLines } from "../http1/header_lines.ts";
@@ -25,10 +26,10 @@ export async function send(
 ): Promise<void> {
   const given = trailers === undefined ? LightResponse.given(response) : null;
   writeHead(res, response);
-  // `given()` knows text, bytes and none.
-  if (given !== null) return void res.end((given.body ?? undefined) as string | Uint8Array | undefined);
-  const { body } = LightResponse.real(response);
-  if (body !== null) await sendBody(res, body);
+  const body = given?.body ?? undefined;
+  if (given !== null && (body === undefined || typeof body === "string" || isBytes(body))) return void res.end(body);
+  const stream = LightResponse.real(response).body;
+  if (stream !== null) await sendBody(res, stream);
   if (trailers !== undefined) res.addTrailers([...fieldPairs(await made(trailers))]);
   res.end();
 }

@@ -32,4 +32,17 @@ export type { Asked, ForwardProxy, ForwardProxyOptions, Verdict } from "./forwar
 export type { Rule, RuleInit } from "./forward/rule.ts";
 export type { ProxyChain } from "./forward/proxy_chain.ts";
 export { forwardedFields } from "./forwarded_fields.ts";
+export { type ReverseProxy, reverseProxy } from "./reverse/reverse_proxy.ts";
+export type {
+  FieldChanges,
+  ForwardedOptions,
+  HealthOptions,
+  Replacements,
+  ReverseProxyOptions,
+  ReverseProxyTarget,
+  RewriteOptions,
+  Upstream,
+  UpstreamChoice,
+  UpstreamInit,
+} from "./reverse/options.ts";
 export { tunnel, type TunnelBytes, type TunnelOptions } from "./tunnel.ts";

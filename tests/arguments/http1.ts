@@ -1,6 +1,6 @@
 import * as http1 from "../../src/http1/mod.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import { forwardedFields, forwardProxy, tunnel } from "../../src/proxy/mod.ts";
+import { forwardedFields, forwardProxy, reverseProxy, tunnel } from "../../src/proxy/mod.ts";
 import { wrongWrites } from "./net.ts";
 import { CONSTANT, MADE_HERE, type Table, TAKES_ANYTHING, TAKES_NOTHING, type Wrong } from "./wrong.ts";
 
@@ -415,6 +415,47 @@ export const http1Table: Table = {
 
 const joined = (options: unknown) => tunnel(duplexPair()[0], duplexPair()[0], wrong(options));
 
+function wrongReverseProxies(): readonly Wrong[] {
+  const url = "http://127.0.0.1:1";
+  const to = (target: unknown): unknown => reverseProxy(wrong(target));
+  const told = (options: unknown): unknown => reverseProxy(url, wrong(options));
+  return [
+    ["no target", () => to(undefined), "target"],
+    ["a path for a target", () => to("/a"), "target"],
+    ["a target of another scheme", () => to("ws://a/"), "target"],
+    ["credentials in a target", () => to("http://a:b@c/"), "target"],
+    ["no servers", () => to([]), "target"],
+    ["a number among the servers", () => to([url, 1]), "target[1]"],
+    ["a server without a place", () => to({}), "target.url"],
+    ["a number for a unix socket", () => to({ unix: 1 }), "target.unix"],
+    ["a text for a client", () => to({ url, client: "c" }), "target.client"],
+    ["a boolean for tls", () => to({ url, tls: true }), "target.tls"],
+    ["null for options", () => told(null), "options"],
+    ["a name with a space", () => told({ name: "a b" }), "options.name"],
+    ["both of two opposites", () => told({ changeOrigin: true, preserveHost: true }), "options.preserveHost"],
+    ["a text for changeOrigin", () => told({ changeOrigin: "yes" }), "options.changeOrigin"],
+    ["true for forwarded", () => told({ forwarded: true }), "options.forwarded"],
+    ["a style that is none", () => told({ forwarded: { style: "x" } }), "options.forwarded.style"],
+    ["a name for trust", () => told({ forwarded: { trust: ["a.example"] } }), "options.forwarded.trust[0]"],
+    ["a number for a path", () => told({ rewrite: { path: { "^/": 1 } } }), "options.rewrite.path.^/"],
+    ["a number for a host", () => told({ rewrite: { host: 1 } }), "options.rewrite.host"],
+    ["a number for a header", () => told({ rewrite: { headers: { a: 1 } } }), "options.rewrite.headers.a"],
+    ["a list for headers", () => told({ rewrite: { responseHeaders: 1 } }), "options.rewrite.responseHeaders"],
+    ["a function for cookies", () => told({ rewrite: { cookiePath: () => "" } }), "options.rewrite.cookiePath"],
+    ["a text for location", () => told({ rewrite: { location: "/" } }), "options.rewrite.location"],
+    ["a text for a client", () => told({ client: "c" }), "options.client"],
+    ["a text for a time", () => told({ responseTimeoutMs: "1" }), "options.responseTimeoutMs"],
+    ["a time below 0", () => told({ idleTimeoutMs: -1 }), "options.idleTimeoutMs", "RangeError"],
+    ["a way to balance that is none", () => told({ balance: "random" }), "options.balance"],
+    ["a text for retries", () => told({ retries: "1" }), "options.retries"],
+    ["a number for health", () => told({ health: 1 }), "options.health"],
+    ["a text for failures", () => told({ health: { maxFailures: "1" } }), "options.health.maxFailures"],
+    ["no function", () => told({ onError: 1 }), "options.onError"],
+    ["a signal that is none", () => told({ signal: new AbortController() }), "options.signal"],
+    ["no clock", () => told({ clock: Date }), "options.clock"],
+  ];
+}
+
 export const proxyTable: Table = {
   tunnel: [
     ...wrongDuplexes((a) => tunnel(wrong(a), duplexPair()[0]), "a"),
@@ -448,6 +489,7 @@ export const proxyTable: Table = {
     ["a name with a blank", () => forwardProxy({ name: "a b" }), "rules.name"],
     ["no clock", () => forwardProxy({ clock: wrong(Date) }), "rules.clock"],
   ],
+  reverseProxy: wrongReverseProxies(),
   forwardedFields: [
     ...wrongHeads((message) => forwardedFields(wrong(message), "edge"), "message"),
     ["no version", () => forwardedFields(wrong({ fields }), "edge"), "message.version"],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Client, serve, UpgradeRejected, upgradeResponse, upgradeWebSocket } from "../../mod.ts";
+import { Client, serve, UpgradeRejected, upgradeResponse, upgradeWebSocket, WebSocketStream } from "../../mod.ts";
 import { listen } from "../../src/net/mod.ts";
 import { serverCert, serverKey } from "../support/certificates.ts";
 import { unlessNoTlsOverStreams } from "../support/runtime.ts";
@@ -82,6 +82,33 @@ test("manuals: a client that takes the transport itself", async () => {
   assertEquals(await socket.read(), null);
   await socket.close();
   await listener.close();
+});
+
+test("manuals: reverse proxies as routes of an application", async (t) => {
+  const behind = async (name: string): Promise<number> => {
+    const { server, port } = await serving((request) => {
+      if (request.headers.get("upgrade") === null) return new Response(`${name} ${new URL(request.url).pathname}`);
+      const { response, socket } = upgradeWebSocket(request, { protocols: ["vite-hmr"] });
+      socket.opened.then(({ readable, writable }) => readable.pipeTo(writable));
+      return response;
+    });
+    t.after(() => server.shutdown({ upgraded: "close" }));
+    return port;
+  };
+  const vite = await behind("vite");
+  const api = await behind("api");
+  const running = play(examples.take("In an application"), {
+    replace: { ...anyPort, "localhost:5173": `127.0.0.1:${vite}`, "127.0.0.1:3000": `127.0.0.1:${api}` },
+  });
+  const here = `127.0.0.1:${await running.port}`;
+  assertEquals(await fetched(`http://${here}/hello`), [200, "from here"]);
+  assertEquals(await fetched(`http://${here}/api/users`), [200, "api /users"]);
+  assertEquals(await fetched(`http://${here}/src/main.js`), [200, "vite /src/main.js"]);
+  const io = await new WebSocketStream(`ws://${here}/`, { protocols: ["vite-hmr"] }).opened;
+  await io.write("update");
+  assertEquals([io.protocol, await io.read()], ["vite-hmr", "update"]);
+  await io.close();
+  await stopped(running);
 });
 
 test("manuals: two sockets, and an end of one side", async () => {

@@ -122,6 +122,15 @@ const callOptions = (call: string): string[] =>
   optionsIn(calls).filter(({ of }) => codesIn(of).includes(call)).flatMap(({ names }) => names);
 const route = membersOf(clientOptions, "RouteOptions");
 
+const reverseOptions = "src/proxy/reverse/options.ts";
+const reverseProxies = sectionOf(manual("src/proxy/README.md"), "## reverseProxy(target, options)");
+
+/** What stands in the first column of the table that begins with `head`. */
+function namesIn(head: string): string[] {
+  const { rows } = tablesOf(reverseProxies).find((table) => table.head[0] === head)!;
+  return rows.flatMap(([names]) => codesIn(names!));
+}
+
 /** What a manual lists, and what the sources declare. */
 const listed: Readonly<Record<string, readonly [listed: readonly string[], declared: readonly string[]]>> = {
   "a connection": [
@@ -172,6 +181,12 @@ const listed: Readonly<Record<string, readonly [listed: readonly string[], decla
       ...membersOf("src/proxy/forward/inspect.ts", "ClientHelloRules"),
     ],
   ],
+  "reverseProxy()": [
+    optionsIn(reverseProxies).flatMap(({ names }) => names),
+    membersOf(reverseOptions, "ReverseProxyOptions"),
+  ],
+  "what reverseProxy() says of clients": [namesIn("in `forwarded`"), membersOf(reverseOptions, "ForwardedOptions")],
+  "what reverseProxy() rewrites": [namesIn("in `rewrite`"), membersOf(reverseOptions, "RewriteOptions")],
   "a socket": [
     optionsIn(sectionOf(manual("src/net/README.md"), "## Options")).flatMap(({ names }) => names),
     membersOf(network, "SocketOptions", "ConnectOptions", "ListenOptions"),
@@ -223,7 +238,7 @@ const defaults: readonly (readonly [path: string, values: ReadonlyMap<string, un
     new Map([...defaultsWrittenIn("src/websocket"), ...Object.entries(webSocketSettings({}))]),
     8,
   ],
-  ["src/proxy/README.md", defaultsWrittenIn("src/proxy"), 1],
+  ["src/proxy/README.md", defaultsWrittenIn("src/proxy"), 6],
   ["src/net/README.md", new Map([...defaultsWrittenIn("src/net/node"), ["backlog", DEFAULT_BACKLOG]]), 4],
 ];
 

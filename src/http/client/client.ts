@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checkGiven, checkOptions, checkString } from "../../bytes/arguments.ts";
+import { checkGiven, checkOptions, checkString, wrongType } from "../../bytes/arguments.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import { type ClientConnectionOptions, clientSettings } from "../../http1/options.ts";
 import { attachUpgrade, onUpgrade, upgradeOf } from "../../http1/upgrade.ts";
@@ -23,6 +23,24 @@ import { type ClientRequest, clientRequest, pairsOf, withDefaults } from "./requ
 import { type ClientResponse, clientResponse } from "./response.ts";
 import { protocolId } from "./way/protocol_id.ts";
 import { Routes, tunnelRoute } from "./way/route.ts";
+
+/** What a client sends over, for those who send requests of their own making. */
+export interface ClientParts {
+  /** What the client was told. */
+  readonly options: ClientOptions;
+  /** Its connections. */
+  readonly connections: Connections;
+  /** Its ways to origins. */
+  readonly routes: Routes;
+}
+
+/**
+ * The parts of a client.
+ *
+ * @throws {StateError} `closed`: it is.
+ * @throws {TypeError} It is no client of this copy of the package.
+ */
+export let partsOf: (client: Client) => ClientParts;
 
 /**
  * Fetches, upgrades and tunnels. Connections are kept for the next request to the same place, and closed by
@@ -212,6 +230,14 @@ export class Client implements AsyncDisposable {
   /** {@linkcode abort}: leaving a scope does not wait for exchanges under way. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.abort();
+  }
+
+  static {
+    partsOf = (client) => {
+      if (!(#connections in client)) throw wrongType("client", "a Client of this package", client);
+      client.#checkOpen();
+      return { options: client.#options, connections: client.#connections, routes: client.#routes };
+    };
   }
 
   #checkOpen(): void {

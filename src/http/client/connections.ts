@@ -60,6 +60,15 @@ export class Connections {
     return this.#takeOrOpen(route, fresh, signal, leave);
   }
 
+  /** A connection of this route that waits for a request; `null` if none does, or no more may be at work. */
+  takeKept(route: Route): Pooled | null {
+    const leave = this.#turnstile.enterNow(route.key);
+    if (leave === null) return null;
+    const kept = this.#pool.take(route.key, leave);
+    if (kept === null) leave();
+    return kept;
+  }
+
   #takeOrOpen(
     route: Route,
     fresh: boolean,

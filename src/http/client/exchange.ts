@@ -35,7 +35,7 @@ export interface ExchangeInit extends SendOptions {
 }
 
 /** RFC 9110 §9.2.2: what may be sent twice without harm. */
-const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+export const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /** One request and its answer. */
 export class Exchange {
@@ -70,7 +70,8 @@ export class Exchange {
         response = await pooled.connection.send(this.#message(), this.#init);
         noteKeepAlive(pooled, response);
       } catch (error) {
-        fresh = this.#mustBeFresh(pooled, error);
+        if (signal?.aborted === true) throw error;
+        fresh = mustBeFresh(pooled, error, this.#repeatable);
         continue;
       } finally {
         this.#connections.release(pooled);
@@ -89,18 +90,6 @@ export class Exchange {
 
   get #repeatable(): boolean {
     return IDEMPOTENT.has(this.#request.method) && isReplayable(this.#request.body);
-  }
-
-  /**
-   * Whether the request is sent again over a new connection, or over any.
-   *
-   * @throws {unknown} The error, if it is not sent again.
-   */
-  #mustBeFresh(pooled: Pooled, error: unknown): boolean {
-    if (!pooled.reused || this.#init.signal?.aborted === true) throw error;
-    if (error instanceof UnsentError) return false;
-    if (pooled.connection.heard || !this.#repeatable || !isGone(error)) throw error;
-    return true;
   }
 
   #message(): OutgoingRequest {
@@ -151,6 +140,19 @@ export class Exchange {
   }
 }
 
+/**
+ * Whether a request that has failed is sent again over a new connection, or over any: kept ones go away.
+ *
+ * @param repeatable Whether it can be sent twice without harm.
+ * @throws {unknown} The error, if it is not sent again.
+ */
+export function mustBeFresh(pooled: Pooled, error: unknown, repeatable: boolean): boolean {
+  if (!pooled.reused) throw error;
+  if (error instanceof UnsentError) return false;
+  if (pooled.connection.heard || !repeatable || !isGone(error)) throw error;
+  return true;
+}
+
 /** Whether the connection went away, as kept ones do. */
 function isGone(error: unknown): boolean {
   if (error instanceof ProtocolError) return error.code === "truncated";
@@ -158,7 +160,7 @@ function isGone(error: unknown): boolean {
 }
 
 /** Servers say how long they wait. A request that is sent just before they hang up is lost. */
-function noteKeepAlive(pooled: Pooled, response: IncomingResponse): void {
+export function noteKeepAlive(pooled: Pooled, response: IncomingResponse): void {
   const said = response.fields.get("keep-alive");
   if (said === null) return;
   const seconds = /(?:^|[,;\s])timeout=(\d{1,9})/i.exec(said)?.[1];

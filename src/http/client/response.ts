@@ -52,6 +52,11 @@ export function clientResponse(incoming: IncomingResponse, context: ResponseCont
   return new LightClientResponse(incoming, context) as unknown as ClientResponse;
 }
 
+/** Frees the connection of a body, once the response that would give it out was let go of without being read. */
+export function cancelWhenForgotten(response: object, body: IncomingBody): void {
+  forgotten.register(response, body);
+}
+
 /** A response that the program has let go of cannot be read any more. Its connection is freed then. */
 const forgotten: FinalizationRegistry<IncomingBody> = new FinalizationRegistry((body) => {
   if (!body.used) body.cancel();
@@ -72,7 +77,7 @@ class LightClientResponse {
     if (incoming.body.over) return;
     // A 205 may be framed as if it had content, which cannot be read.
     if (this.#isNull) incoming.body.cancel();
-    else forgotten.register(this, incoming.body);
+    else cancelWhenForgotten(this, incoming.body);
   }
 
   get head(): ResponseHead {

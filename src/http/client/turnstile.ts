@@ -41,6 +41,12 @@ export class Turnstile {
     return () => this.#leave(key, gate);
   }
 
+  /** Goes in if there is a place; else `null`. */
+  enterNow(key: string): Leave | null {
+    const full = this.#places !== Infinity && (this.#gates.get(key)?.inside ?? 0) >= this.#places;
+    return full ? null : this.enter(key, undefined) as Leave;
+  }
+
   /** Refuses all that wait. */
   close(reason: unknown): void {
     for (const { waiting } of this.#gates.values()) {

@@ -160,9 +160,9 @@ export class Exchanges implements Place, OverListener {
     const acceptance = pending?.acceptance ?? null;
     if (acceptance === null || !standsFor((given ?? response).status, acceptance.status)) return null;
     this.#handling.switched.await(pending!, acceptance);
-    const { status } = acceptance;
-    if (given !== null) return { status, fields: given.fields, body: given.body };
-    return { status, fields: headerLines(response.headers), body: response.body };
+    const { status, reason } = acceptance;
+    if (given !== null) return { status, reason, fields: given.fields, body: given.body };
+    return { status, reason, fields: headerLines(response.headers), body: response.body };
   }
 
   async #failed(exchange: Exchange, error: unknown): Promise<OutgoingResponse> {

@@ -22,7 +22,7 @@ import type { BodyFraming } from "./framing.ts";
 import { checkLeniency, type Http1Limits, type Leniency, limitsOf } from "./limits.ts";
 import { HeadParser } from "./parse_head.ts";
 import { type BodyDecoder, bodyDecoder, type BodyPart } from "./read_body.ts";
-import { announcedTrailers } from "./send_framing.ts";
+import { allowedTrailers, announcedTrailers } from "./send_framing.ts";
 import type { Heads } from "./start_line.ts";
 import { BodyEncoder } from "./write_body.ts";
 import { NAME_CASES, type NameCase } from "./write_head.ts";
@@ -165,14 +165,19 @@ export abstract class Http1Machine<Kind extends "request" | "response"> {
    * Ends the message.
    *
    * @param trailers Sent if the body is chunked and `Trailer` announced them; to a client only if it said `TE: trailers`.
+   * @param unannounced Sends them in any case, if the body is chunked.
    * @throws {StateError} `body-length`: the body is shorter than announced; `done` when no body is being sent.
    */
-  sendEnd(trailers: Fields | null): void {
+  sendEnd(trailers: Fields | null, unannounced = false): void {
     if (trailers !== null) checkObject(trailers, "trailers");
     if (this.writing !== "body") throw new StateError("done", `Cannot end the ${this.#sent}: none is being sent`);
-    const kept = trailers === null ? null : announcedTrailers(trailers, this.#announced);
+    const kept = trailers === null ? null : this.#kept(trailers, unannounced);
     this.#encoder!.end(this.out, kept, this.nameCase);
     this.endWriting();
+  }
+
+  #kept(trailers: Fields, unannounced: boolean): Fields | null {
+    return unannounced ? allowedTrailers(trailers) : announcedTrailers(trailers, this.#announced);
   }
 
   /** @ignore Nothing more is sent of the message. */

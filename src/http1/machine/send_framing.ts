@@ -82,7 +82,10 @@ export function responseSendFraming(
   if (status === 304 && sent.contentLength !== null) givenLength(sent.contentLength, "unknown");
   if (!statusHasBody(status)) return { framing: NO_BODY, dropLength: status !== 304, dropCoding: true, add: null };
   // It must not have content, and its length is asked for nevertheless (RFC 9110 §15.3.6).
-  if (status === 205) return { framing: NO_BODY, dropLength: true, dropCoding: true, add: lengthField(0) };
+  if (status === 205) {
+    const given = sent.contentLength === "0";
+    return { framing: NO_BODY, dropLength: !given, dropCoding: true, add: given ? null : lengthField(0) };
+  }
   if (method === "HEAD") return headResponse(body, sent);
   if (sent.transferEncoding !== null && peer === "1.1") return codedFraming(sent.transferEncoding);
   const size = body === "none" ? 0 : body;
@@ -164,6 +167,14 @@ export function writeFramedFields(
 export function announcedTrailers(trailers: Fields, announced: string | null): Fields | null {
   if (announced === null) return null;
   const names = new Set(splitList(announced.toLowerCase(), []));
-  const kept = [...trailers].filter(([name]) => isAllowedTrailer(name) && names.has(name.toLowerCase()));
-  return kept.length === 0 ? null : new Fields(kept);
+  return fieldsOf([...trailers].filter(([name]) => isAllowedTrailer(name) && names.has(name.toLowerCase())));
+}
+
+/** Those of `trailers` that may stand there, announced or not. */
+export function allowedTrailers(trailers: Fields): Fields | null {
+  return fieldsOf([...trailers].filter(([name]) => isAllowedTrailer(name)));
+}
+
+function fieldsOf(lines: readonly Field[]): Fields | null {
+  return lines.length === 0 ? null : new Fields(lines);
 }

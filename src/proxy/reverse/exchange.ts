@@ -1,0 +1,133 @@
+/**
+ * One request to one server: over a connection that waits in the pool, or a new one, and as far as the head of the
+ * response. `reverse_proxy.ts` makes one for each attempt. The body of the response is read by whoever sends it on.
+ *
+ * @module
+ */
+
+import { TransportError } from "../../errors/transport_error.ts";
+import { UnsentError } from "../../errors/unsent_error.ts";
+import { partsOf } from "../../http/client/client.ts";
+import { IDEMPOTENT, mustBeFresh, noteKeepAlive } from "../../http/client/exchange.ts";
+import type { Pooled } from "../../http/client/pool.ts";
+import { socketsPolled } from "../../http/platform.ts";
+import type { IncomingRequest, IncomingResponse } from "../../http1/incoming.ts";
+import type { OutgoingRequest } from "../../http1/outgoing_request.ts";
+import type { Owned } from "../../http1/owned.ts";
+import type { ResponseHead } from "../../semantics/message.ts";
+import type { ProxyPhase } from "../proxy_failure.ts";
+import { responseFields } from "./response_fields.ts";
+import type { TimeLimit, Waiting } from "./time_limit.ts";
+import type { UpstreamServer } from "./upstream.ts";
+
+/** The limits of exchanges with servers. */
+export interface ExchangeLimits {
+  /** How long the head of a response may take. */
+  readonly firstByte: TimeLimit;
+}
+
+/** One attempt. */
+export class UpstreamExchange implements Owned, Waiting {
+  /** How far it has come. */
+  phase: ProxyPhase = "connecting";
+  readonly #server: UpstreamServer;
+  readonly #incoming: IncomingRequest;
+  readonly #limits: ExchangeLimits;
+  #response: IncomingResponse | null = null;
+  #pooled: Pooled | null = null;
+  #connecting: AbortController | null = null;
+  #left: { readonly reason: unknown } | null = null;
+
+  /** Sends nothing yet. */
+  constructor(server: UpstreamServer, incoming: IncomingRequest, limits: ExchangeLimits) {
+    this.#server = server;
+    this.#incoming = incoming;
+    this.#limits = limits;
+  }
+
+  /** Why it was given up, if it was. */
+  get left(): { readonly reason: unknown } | null {
+    return this.#left;
+  }
+
+  /**
+   * Sends a request as it is, and waits for the head of the response.
+   *
+   * @param message The request for a server of that way.
+   * @throws {unknown} What connecting, sending or receiving fails with; the reason of {@linkcode abort}.
+   */
+  async send(message: OutgoingRequest): Promise<IncomingResponse> {
+    const repeatable = IDEMPOTENT.has(message.method) && (message.body ?? null) === null;
+    for (let fresh = false;;) {
+      const { connections } = partsOf(this.#server.client);
+      const pooled = fresh ? null : connections.takeKept(this.#server.route);
+      this.#pooled = pooled ?? await this.#open(fresh);
+      try {
+        return await this.#sendOver(this.#pooled, message, repeatable);
+      } catch (error) {
+        if (this.#left !== null) throw this.#left.reason;
+        fresh = mustBeFresh(this.#pooled, error, repeatable);
+      } finally {
+        this.#limits.firstByte.end(this);
+        connections.release(this.#pooled);
+      }
+    }
+  }
+
+  async #open(fresh: boolean): Promise<Pooled> {
+    this.phase = "connecting";
+    const controller = this.#connecting = new AbortController();
+    if (this.#left !== null) throw this.#left.reason;
+    const { connections } = partsOf(this.#server.client);
+    const pooled = await connections.take(this.#server.route, fresh, controller.signal);
+    this.#connecting = null;
+    return pooled;
+  }
+
+  async #sendOver(pooled: Pooled, message: OutgoingRequest, repeatable: boolean): Promise<IncomingResponse> {
+    // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
+    if (pooled.reused && !repeatable) await socketsPolled();
+    if (this.#left !== null) throw this.#left.reason;
+    this.phase = "waiting";
+    this.#limits.firstByte.begin(this);
+    const response = await pooled.connection.send(message, { onInformational: this.#onInformational });
+    noteKeepAlive(pooled, response);
+    return this.#response = response;
+  }
+
+  /** A 1xx goes on, but to clients that do not know it (RFC 9110 §15.2). */
+  readonly #onInformational = (head: ResponseHead): void => {
+    const { version } = this.#incoming;
+    if (version !== "1.0") this.#incoming.sendInformational(head.status, responseFields(head));
+  };
+
+  /** The client has left: what is under way for it ends. */
+  abort(reason: unknown): void {
+    this.#left ??= { reason };
+    this.#connecting?.abort(reason);
+    this.#cut(reason);
+  }
+
+  /** See {@linkcode Waiting}. While the client still sends, it is not the server that is waited for. */
+  expired(): void {
+    if (this.#response === null && !this.#incoming.body.over) return this.#limits.firstByte.begin(this);
+    const what = this.#response === null ? "answer" : "go on";
+    this.#cut(new TransportError("timeout", `${this.#server.host} did not ${what} in time`));
+  }
+
+  /** Ends the connection, unless it serves others already. */
+  #cut(reason: unknown): void {
+    if (this.#response?.body.over === true) return;
+    this.#pooled?.connection.abort(reason);
+  }
+}
+
+/** Whether a request that has failed can be sent to another server. */
+export function mayTryAnother(incoming: IncomingRequest, phase: ProxyPhase, error: unknown): boolean {
+  if (incoming.body.used) return false;
+  if (phase === "connecting" || error instanceof UnsentError) return true;
+  return SAFE.has(incoming.method) && incoming.body.framing.type === "none";
+}
+
+/** RFC 9110 §9.2.1: what asks for no change. */
+const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);

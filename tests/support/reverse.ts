@@ -1,0 +1,74 @@
+/**
+ * A reverse proxy between raw ends, for its tests.
+ *
+ * @module
+ */
+
+import { assertEquals } from "@std/assert";
+import { type Message, readResponse } from "../../scripts/conformance/proxies/message.ts";
+import { type Backend, dialPeer, listenPeers, type Peer } from "../../scripts/conformance/proxies/peer.ts";
+import { serve } from "../../src/http/server/serve.ts";
+import type { ServeOptions } from "../../src/http/server/serve_options.ts";
+import type { ReverseProxyOptions, ReverseProxyTarget } from "../../src/proxy/reverse/options.ts";
+import { type ReverseProxy, reverseProxy } from "../../src/proxy/reverse/reverse_proxy.ts";
+
+/** A proxy with raw ends. */
+export interface Proxied {
+  /** The servers behind it. */
+  readonly backends: readonly Backend[];
+  /** The first of them. */
+  readonly backend: Backend;
+  /** The proxy itself. */
+  readonly proxy: ReverseProxy;
+  /** Opens a connection to it. */
+  dial(): Promise<Peer>;
+  /** Sends a request on a connection of its own, and reads the answer. */
+  ask(request: string): Promise<Message>;
+}
+
+/** What a test of a proxy says of it. */
+export interface ProxiedInit {
+  /** Where it leads, given the ports of the servers; to the first one when left out. */
+  readonly target?: (ports: readonly number[]) => ReverseProxyTarget;
+  /** How many servers there are. */
+  readonly backends?: number;
+  /** The proxy's options; its name is `p` and it tells nothing of clients, unless they say so. */
+  readonly options?: ReverseProxyOptions;
+  /** The options of `serve()`. */
+  readonly serve?: Partial<ServeOptions>;
+}
+
+/** The plainest request. */
+export const GET = "GET / HTTP/1.1¶Host: a¶¶";
+
+/** Runs `act` with a proxy in front of raw servers, and sees to it that no connection is left. */
+export async function proxied(init: ProxiedInit, act: (proxied: Proxied) => Promise<void>): Promise<void> {
+  const backends = await Promise.all(Array.from({ length: init.backends ?? 1 }, listenPeers));
+  const ports = backends.map(({ port }) => port);
+  const target = init.target?.(ports) ?? `http://127.0.0.1:${ports[0]}`;
+  const proxy = reverseProxy(target, { name: "p", forwarded: false, ...init.options });
+  const server = serve({ port: 0, hostname: "127.0.0.1", dateHeader: false, ...init.serve }, proxy);
+  const clients: Peer[] = [];
+  try {
+    const [{ port }] = await server.listening;
+    const dial = async (): Promise<Peer> => {
+      const client = await dialPeer(port!);
+      clients.push(client);
+      return client;
+    };
+    const ask = async (request: string): Promise<Message> => {
+      const client = await dial();
+      client.send(request);
+      const answer = await readResponse(client, request.split(" ")[0]!);
+      client.close();
+      return answer;
+    };
+    await act({ backends, backend: backends[0]!, proxy, dial, ask });
+  } finally {
+    for (const client of clients) client.close();
+    await server[Symbol.asyncDispose]();
+    await proxy[Symbol.asyncDispose]();
+    assertEquals(server.connections, 0);
+    await Promise.all(backends.map((backend) => backend.close()));
+  }
+}
