@@ -1,16 +1,30 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { Closed, ServerConnectionOptions } from "../../src/http1/options.ts";
+import type { ServerConnectionOptions } from "../../src/http1/options.ts";
 import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { ProtocolError } from "../../src/errors/protocol_error.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import { chunksOf, type Conversing, conversing, holding } from "../support/serving.ts";
 import { expectText, isPending, OK, transports } from "../support/switching.ts";
+import {
+  expectTimedOut,
+  gets,
+  getsAtLast,
+  lastsFor,
+  leaves,
+  passes,
+  plays,
+  quietFor,
+  sends,
+  times,
+} from "../support/timeline.ts";
 import { FakeClock, readAll, readUntil, turns, wire } from "../support/wire.ts";
 
 const GET = "GET / HTTP/1.1¶Host: a¶¶";
 const POST = "POST / HTTP/1.1¶Host: a¶Content-Length: 10¶¶";
+const LAST = GET.replace("¶¶", "¶Connection: close¶¶");
+const LAST_OK = OK.replace("¶¶", "¶connection: close¶¶");
 const TIMEOUT = "HTTP/1.1 408 Request Timeout¶content-length: 0¶connection: close¶¶";
 const OK_RESPONSE: OutgoingResponse = { status: 200, body: "ok" };
 const ok = () => OK_RESPONSE;
@@ -21,110 +35,56 @@ async function expectTimeout({ connection, clock }: Conversing): Promise<void> {
   assertEquals(clock.pending, 0);
 }
 
-function expectTimedOut(closed: Closed): void {
-  assert(closed.reason === "error" && closed.error instanceof TransportError && closed.error.code === "timeout");
+for (const { over, ...transport } of transports) {
+  const timeline = { over: [transport] };
+
+  test(
+    `headTimeoutMs begins with the connection, and ends it in silence where nothing came, over ${over} [C10]`,
+    plays([quietFor(29_999), passes(1), getsAtLast(""), leaves], timeline),
+  );
+
+  test(
+    `headTimeoutMs is answered with 408 where a head has begun, however slowly it comes, over ${over} [C10]`,
+    plays([
+      ...[..."GET /"].map((byte) => [sends(byte), passes(5900)]),
+      quietFor(499),
+      passes(1),
+      getsAtLast(TIMEOUT),
+      leaves,
+    ], timeline),
+  );
+
+  test(
+    `idleTimeoutMs ends a connection that waits for another request in silence, over ${over} [C10]`,
+    plays([sends(GET), gets(OK), quietFor(74_999), passes(1), getsAtLast(""), leaves], timeline),
+  );
 }
 
-for (const { over, open } of transports) {
-  test(`headTimeoutMs begins with the connection, and ends it in silence where nothing came, over ${over} [C10]`, async () => {
-    const conversing_ = conversing(ok, {}, { open });
-    const { client, clock } = conversing_;
-    const output = readAll(client);
-    await clock.advance(29_999);
-    assertEquals(await isPending(output), true);
-    await clock.advance(1);
-    assertEquals(await output, "");
-    await client.closeWrite();
-    await expectTimeout(conversing_);
-  });
+test(
+  "headTimeoutMs counts an empty line in front as nothing",
+  plays([sends("¶"), quietFor(29_999), passes(1), getsAtLast(""), leaves]),
+);
 
-  test(`headTimeoutMs is answered with 408 where a head has begun, however slowly it comes, over ${over} [C10]`, async () => {
-    const conversing_ = conversing(ok, {}, { open });
-    const { client, clock } = conversing_;
-    const output = readAll(client);
-    for (const byte of wire("GET /")) {
-      await client.write(new Uint8Array([byte]));
-      await clock.advance(5900);
-    }
-    assertEquals(await isPending(output), true);
-    await clock.advance(500);
-    assertEquals(await output, TIMEOUT);
-    await client.closeWrite();
-    await expectTimeout(conversing_);
-  });
+test(
+  "headTimeoutMs begins for a second head with its first byte, and idleTimeoutMs ends there [C10]",
+  plays([
+    ...[sends(GET), gets(OK), passes(74_000)],
+    ...[sends("G"), passes(29_000), sends("E"), quietFor(999), passes(1), getsAtLast(TIMEOUT), leaves],
+  ]),
+);
 
-  test(`idleTimeoutMs ends a connection that waits for another request in silence, over ${over} [C10]`, async () => {
-    const conversing_ = conversing(ok, {}, { open });
-    const { client, clock } = conversing_;
-    await client.write(wire(GET));
-    await expectText(client, OK);
-    const output = readAll(client);
-    await turns();
-    await clock.advance(74_999);
-    assertEquals(await isPending(output), true);
-    await clock.advance(1);
-    assertEquals(await output, "");
-    await client.closeWrite();
-    await expectTimeout(conversing_);
-  });
-}
+test(
+  "headTimeoutMs runs for a head whose beginning came with the request before [C10]",
+  plays([sends(GET + "GET /"), gets(OK), quietFor(29_999), passes(1), getsAtLast(TIMEOUT), leaves]),
+);
 
-test("headTimeoutMs counts an empty line in front as nothing", async () => {
-  const conversing_ = conversing(ok);
-  const { client, clock } = conversing_;
-  await client.write(wire("¶"));
-  await clock.advance(30_000);
-  assertEquals(await readAll(client), "");
-  await client.closeWrite();
-  await expectTimeout(conversing_);
-});
-
-test("headTimeoutMs begins for a second head with its first byte, and idleTimeoutMs ends there [C10]", async () => {
-  const conversing_ = conversing(ok);
-  const { client, clock } = conversing_;
-  await client.write(wire(GET));
-  await expectText(client, OK);
-  await turns();
-  await clock.advance(74_000);
-  await client.write(wire("G"));
-  await clock.advance(29_000);
-  await client.write(wire("E"));
-  const output = readAll(client);
-  await clock.advance(999);
-  assertEquals(await isPending(output), true);
-  await clock.advance(1);
-  assertEquals(await output, TIMEOUT);
-  await client.closeWrite();
-  await expectTimeout(conversing_);
-});
-
-test("headTimeoutMs runs for a head whose beginning came with the request before [C10]", async () => {
-  const conversing_ = conversing(ok);
-  const { client, clock } = conversing_;
-  await client.write(wire(GET + "GET /"));
-  await expectText(client, OK);
-  await turns();
-  await clock.advance(30_000);
-  assertEquals(await readAll(client), TIMEOUT);
-  await client.closeWrite();
-  await expectTimeout(conversing_);
-});
-
-test("headTimeoutMs and idleTimeoutMs begin anew for every request", async () => {
-  const { client, connection, clock } = conversing(ok);
-  for (let i = 0; i < 5; i++) {
-    await client.write(wire(GET.slice(0, 5)));
-    await turns();
-    await clock.advance(29_999);
-    await client.write(wire(GET.slice(5)));
-    await expectText(client, OK);
-    await turns();
-    await clock.advance(74_999);
-  }
-  await client.closeWrite();
-  assertEquals(await connection.closed, { reason: "eof" });
-  assertEquals(clock.pending, 0);
-});
+test(
+  "headTimeoutMs and idleTimeoutMs begin anew for every request",
+  plays([
+    times(5, sends(GET.slice(0, 5)), passes(29_999), sends(GET.slice(5)), gets(OK), passes(74_999)),
+    leaves,
+  ], { closed: "eof" }),
+);
 
 test("0 switches a time limit off", async () => {
   const options: ServerConnectionOptions = {
@@ -214,38 +174,22 @@ test("bodyTimeoutMs does not run while nobody reads", async () => {
   await client.close();
 });
 
-test("bodyTimeoutMs cuts a response that is under way already, so that it looks cut (RFC 9112 §8)", async () => {
-  const conversing_ = conversing(({ body }) => ({ status: 200, body }));
-  const { client, clock } = conversing_;
-  await client.write(wire(POST + "hello"));
-  await expectText(client, "HTTP/1.1 200 OK¶transfer-encoding: chunked¶¶5¶hello¶");
-  await turns();
-  await clock.advance(60_000);
-  assertEquals(await readAll(client), "");
-  await client.closeWrite();
-  await expectTimeout(conversing_);
-});
+test(
+  "bodyTimeoutMs cuts a response that is under way already, so that it looks cut (RFC 9112 §8)",
+  plays([
+    sends(POST + "hello"),
+    gets("HTTP/1.1 200 OK¶transfer-encoding: chunked¶¶5¶hello¶"),
+    ...[quietFor(59_999), passes(1), getsAtLast(""), leaves],
+  ], { handler: ({ body }) => ({ status: 200, body }) }),
+);
 
-test("drainTimeoutMs limits the rest of an unwanted body as a whole, and loses no byte of the answer [C3, C7]", async () => {
-  for (const { over, open } of transports.filter(({ bytewise }) => !bytewise)) {
-    const { client, connection, clock } = conversing(ok, {}, { open });
-    await client.write(wire(POST));
-    await expectText(client, OK);
-    await turns();
-    for (let i = 0; i < 4; i++) {
-      await client.write(wire("h"));
-      await clock.advance(1200);
-    }
-    const rest = readAll(client);
-    await clock.advance(199);
-    assertEquals(await isPending(rest), true);
-    await clock.advance(1);
-    assertEquals(await rest, "", over);
-    await client.write(wire("ello!!"));
-    await client.closeWrite();
-    assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
-  }
-});
+test(
+  "drainTimeoutMs limits the rest of an unwanted body as a whole, and loses no byte of the answer [C3, C7]",
+  plays([
+    ...[sends(POST), gets(OK), times(4, sends("h"), passes(1200)), quietFor(199), passes(1), getsAtLast("")],
+    ...[sends("ello!!"), leaves],
+  ], { over: transports.filter(({ bytewise }) => !bytewise), closed: "shutdown" }),
+);
 
 test("drainTimeoutMs limits the pauses of a reader behind the response, and loses no byte of the answer", async () => {
   let body!: { read(): Promise<Uint8Array | null> };
@@ -324,7 +268,7 @@ for (const kind of ["bytes", "stream"]) {
       {},
       holding(65_536),
     );
-    await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
+    await client.write(wire(LAST));
     let taken = 0;
     for (let chunk = await client.read(); chunk !== null; chunk = await client.read()) {
       taken += chunk.length;
@@ -364,43 +308,24 @@ test("writeTimeoutMs counts for a client that takes no informational response ei
   await expectTimeout(conversing_);
 });
 
-test("closeTimeoutMs limits how long a client may leave its side open behind the last response (RFC 9112 §9.6) [C7]", async () => {
-  for (const { over, open } of transports) {
-    const { client, connection, clock } = conversing(ok, {}, { open });
-    await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
-    assertEquals(await readAll(client), OK.replace("¶¶", "¶connection: close¶¶"), over);
-    await turns();
-    await clock.advance(1999);
-    assertEquals(await isPending(connection.closed), true);
-    await clock.advance(1);
-    assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
-  }
-});
+test(
+  "closeTimeoutMs limits how long a client may leave its side open behind the last response (RFC 9112 §9.6) [C7]",
+  plays([sends(LAST), getsAtLast(LAST_OK), lastsFor(1999), passes(1)], { over: transports, closed: "shutdown" }),
+);
 
-test("closeTimeoutMs leaves the last response to a client that is slow to read it (RFC 9112 §9.6) [C7]", async () => {
-  const { client, connection, clock } = conversing(ok);
-  await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
-  await turns();
-  await clock.advance(59_000);
-  assertEquals(await readAll(client), OK.replace("¶¶", "¶connection: close¶¶"));
-  assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
-});
+test(
+  "closeTimeoutMs leaves the last response to a client that is slow to read it (RFC 9112 §9.6) [C7]",
+  plays([sends(LAST), passes(59_000), getsAtLast(LAST_OK)], { closed: "shutdown" }),
+);
 
-test("a client that never reads the last response does not hold its connection for ever", async () => {
-  const { client, connection, clock } = conversing(ok);
-  await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
-  await turns();
-  await clock.advance(2000);
-  await clock.advance(59_999);
-  assertEquals(await isPending(connection.closed), true);
-  await clock.advance(1);
-  assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
-  await client.close();
-});
+test(
+  "a client that never reads the last response does not hold its connection for ever",
+  plays([sends(LAST), passes(2000), lastsFor(59_999), passes(1)], { closed: "shutdown" }),
+);
 
 test("maxLingerBytes limits what a client may send behind the last response (RFC 9112 §9.6)", async () => {
   const { client, connection, clock } = conversing(ok, { maxLingerBytes: 1_048_576 });
-  await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
+  await client.write(wire(LAST));
   await readAll(client);
   let sent = 0;
   const failed = await (async () => {
@@ -411,20 +336,13 @@ test("maxLingerBytes limits what a client may send behind the last response (RFC
   assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0]);
 });
 
-test("lingerTimeoutMs limits how long a client may go on sending behind the last response (RFC 9112 §9.6)", async () => {
-  for (const { over, open } of transports) {
-    const { client, connection, clock } = conversing(ok, {}, { open });
-    await client.write(wire(GET.replace("¶¶", "¶Connection: close¶¶")));
-    await readAll(client);
-    for (let ms = 0; ms < 30_000; ms += 1500) {
-      assertEquals(await isPending(connection.closed), true, `${over}, ${ms} ms`);
-      await client.write(wire("x"));
-      await turns();
-      await clock.advance(1500);
-    }
-    assertEquals([await connection.closed, clock.pending], [{ reason: "shutdown" }, 0], over);
-  }
-});
+test(
+  "lingerTimeoutMs limits how long a client may go on sending behind the last response (RFC 9112 §9.6)",
+  plays([sends(LAST), getsAtLast(LAST_OK), times(20, lastsFor(0), sends("x"), passes(1500))], {
+    over: transports,
+    closed: "shutdown",
+  }),
+);
 
 test("a request of 32 MB that is refused at once is taken in, and its answer left to the client (RFC 9112 §9.6)", async () => {
   const { client, connection, clock } = conversing(() => ({ status: 413, body: "no" }));
@@ -492,17 +410,14 @@ test("bodyTimeoutMs fails the body at once, and does not wait until the client h
   await expectTimeout({ client, connection, clock });
 });
 
-test("requestTimeoutMs says nothing to handlers in time, and leaves no timer", async () => {
-  const { client, connection, clock } = conversing(() => Promise.resolve(OK_RESPONSE), { requestTimeoutMs: 1000 });
-  for (let i = 0; i < 3; i++) {
-    await client.write(wire(GET));
-    await expectText(client, OK);
-    await clock.advance(900);
-  }
-  await client.closeWrite();
-  assertEquals((await connection.closed).reason, "eof");
-  assertEquals(clock.pending, 0);
-});
+test(
+  "requestTimeoutMs says nothing to handlers in time, and leaves no timer",
+  plays([times(3, sends(GET), gets(OK), passes(900)), leaves], {
+    handler: () => Promise.resolve(OK_RESPONSE),
+    options: { requestTimeoutMs: 1000 },
+    closed: "eof",
+  }),
+);
 
 for (
   const [requestTimeoutMs, upgradeTimeoutMs, limit] of [[500, 1000, 500], [1000, 500, 500], [500, 0, 500], [
