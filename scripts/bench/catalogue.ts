@@ -71,6 +71,11 @@ const proxies: readonly Contender[] = [
   { title: "node:http, pipe()", start: "proxy.nodeHttp", ours: false, preface: "connect" },
 ];
 const wsText: Contender = { title: "ws, text as a string", start: "web_socket.wsText", ours: false };
+const wsArrayBuffer: Contender = {
+  title: "ws, bytes as an ArrayBuffer",
+  start: "web_socket.wsArrayBuffer",
+  ours: false,
+};
 const textBytes: Contender = { title: "read and write, text as bytes", start: "web_socket.channelBytes", ours: true };
 const rawFrames: Contender = { title: "raw socket, frames of the same length", start: "raw.frames", ours: false };
 const rawHello: Contender = { title: "raw socket, fixed answer", start: "raw.fixedAnswer", ours: false };
@@ -203,6 +208,7 @@ function messageEchoes(
     if (!deflate && kind !== "binary") contenders.push(textBytes);
     if (!deflate && kind === "text") contenders.push(rawFrames);
     if (!deflate && kind !== "binary" && isNode(runtime)) contenders.push(wsText);
+    if (!deflate && kind === "binary" && isNode(runtime)) contenders.push(wsArrayBuffer);
     return served(name, `WebSocket echo, ${size} of ${how}`, messages, contenders);
   });
 }

@@ -59,6 +59,8 @@ export async function events(): Promise<number> {
 export const ws = (): Promise<number> => wsServer(false, sendBack);
 /** The same with text as a string, which ours gives. */
 export const wsText = (): Promise<number> => wsServer(false, sendBackText);
+/** The same with bytes as an `ArrayBuffer` of its own for each message, which ours gives. */
+export const wsArrayBuffer = (): Promise<number> => wsServer(false, sendBack, "arraybuffer");
 /** The same as the first one, compressed. */
 export const wsDeflate = (): Promise<number> => wsServer(true, sendBack);
 
@@ -69,6 +71,7 @@ interface Ws {
 }
 
 interface WsSocket {
+  binaryType: "nodebuffer" | "arraybuffer";
   on(event: "message", listener: (data: Uint8Array, isBinary: boolean) => void): void;
   on(event: "error", listener: () => void): void;
   send(data: Uint8Array | string, options?: object): void;
@@ -85,11 +88,16 @@ function sendBackText(socket: WsSocket, data: Uint8Array, binary: boolean): void
   else socket.send(data.toString()); // a Buffer
 }
 
-async function wsServer(perMessageDeflate: boolean, answer: Answer): Promise<number> {
+async function wsServer(
+  perMessageDeflate: boolean,
+  answer: Answer,
+  binaryType: WsSocket["binaryType"] = "nodebuffer",
+): Promise<number> {
   const { WebSocketServer } = await import(peerUrl("ws")) as Ws;
   const server = createServer();
   const sockets = new WebSocketServer({ server, perMessageDeflate, maxPayload: MAX_MESSAGE_BYTES });
   sockets.on("connection", (socket) => {
+    socket.binaryType = binaryType;
     socket.on("message", (data, binary) => answer(socket, data, binary));
     socket.on("error", () => {});
   });

@@ -9,7 +9,16 @@ import { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
 import { WebSocketProtocolError } from "../../errors/web_socket_protocol_error.ts";
 import { readClosePayload } from "./close_frame.ts";
 import type { WebSocketCodec } from "./codec.ts";
-import { CLOSE, CONTINUATION, type FrameHeader, type FrameRules, PONG, readFrameHeader, TEXT } from "./frame.ts";
+import {
+  BINARY,
+  CLOSE,
+  CONTINUATION,
+  type FrameHeader,
+  type FrameRules,
+  PONG,
+  readFrameHeader,
+  TEXT,
+} from "./frame.ts";
 import { maskInto, scratch } from "./mask.ts";
 import { MessageAssembler } from "./message_assembler.ts";
 import { badUtf8 } from "./text_gatherer.ts";
@@ -95,8 +104,10 @@ export class FrameReader implements FrameHeader {
   #data(): WebSocketEvent | null {
     const { fin, compressed, opcode, length, key } = this;
     const { bytes, start, end } = this.in;
-    const short = length <= scratch.length && end - start >= length && this.#textForm === "string";
-    if (short && !this.#under && fin && opcode === TEXT && !compressed) return this.#shortcut();
+    if (fin && end - start >= length && length <= scratch.length && !compressed && !this.#under) {
+      if (opcode === BINARY) return this.#shortBytes();
+      if (this.#textForm === "string") return this.#shortText();
+    }
     const assembler = this.#assembler ??= new MessageAssembler(this.#codec, this.#textForm);
     if (opcode !== CONTINUATION && assembler.kind === null) {
       assembler.begin(opcode === TEXT ? "text" : "binary", compressed);
@@ -111,8 +122,19 @@ export class FrameReader implements FrameHeader {
     return fin ? assembler.finish() : null;
   }
 
-  /** A short text that is here as a whole is read without being kept: the most frequent case. */
-  #shortcut(): WebSocketEvent {
+  /** A short message that is here as a whole is not put together: the most frequent case. */
+  #shortBytes(): WebSocketEvent {
+    const { length, key } = this;
+    const { bytes, start } = this.in;
+    const message = this.#codec.allocate(length);
+    maskInto(message, 0, bytes, start, length, key);
+    this.in.start += length;
+    this.#rest = -1;
+    return { type: "binary", bytes: message };
+  }
+
+  /** The same for text, which is read without being kept. */
+  #shortText(): WebSocketEvent {
     const { length, key } = this;
     const { bytes, start } = this.in;
     this.in.start += length;
