@@ -15,10 +15,11 @@ import { serve } from "../../src/http/server/serve.ts";
 import type { ServeHandler, ServeOptions } from "../../src/http/server/serve_options.ts";
 import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { tunnel } from "../../src/proxy/tunnel.ts";
-import { connect } from "../../src/net/mod.ts";
+import { connect, listen } from "../../src/net/mod.ts";
 import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
 import { WebSocket } from "../../src/websocket/web_socket.ts";
 import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
+import { expectText, OK } from "../support/switching.ts";
 import { readAll, turns, wire } from "../support/wire.ts";
 
 const context: AsyncLocalStorage<string> = new AsyncLocalStorage();
@@ -52,6 +53,26 @@ test("inThisContext() calls back in the context in which it was called, and give
     throw failure;
   });
   assertEquals(await failing("hello").catch((error) => error), failure);
+});
+
+test("the handler of serveConnection() runs in the context of that call, for every request of a socket", async () => {
+  const calls = new Calls();
+  const listener = await listen({ hostname: "127.0.0.1" });
+  const client = connect(listener.address);
+  const socket = (await listener.accept())!;
+  const connection = context.run("connection", () =>
+    serveConnection(socket, () => {
+      calls.note("handler");
+      return { status: 200, body: "ok" };
+    }, { dateHeader: false }));
+  for (let i = 0; i < 3; i++) {
+    await client.write(wire("GET / HTTP/1.1¶Host: a¶¶"));
+    await expectText(client, OK);
+  }
+  await client.close();
+  assertEquals(await connection.closed, { reason: "eof" });
+  await listener.close();
+  assertEquals(calls.seen, Array(3).fill("handler: connection"));
 });
 
 test("the callback of upgradeResponse() runs in the context of the handler, whichever middleware is around it", async () => {

@@ -73,6 +73,20 @@ for (const { over, serve } of [...networks, toWeb]) {
     assertEquals(await connection.closed, { reason: "shutdown" });
   });
 
+  test(`gracefulShutdown() of a connection that waits for a third request ends our side, and takes what the client still sends, over ${over} (RFC 9112 §9.6)`, async () => {
+    const { client, connection } = await serve(ok);
+    for (let i = 0; i < 2; i++) {
+      await client.write(wire(GET));
+      await expectText(client, OK);
+    }
+    const closed = connection.gracefulShutdown();
+    if (over === toWeb.over && toWebHidesEnd) await client.closeWrite();
+    assertEquals(await client.read(), null);
+    if (over !== toWeb.over || !toWebHidesEnd) await client.write(wire("too late"));
+    await client.close();
+    assertEquals(await closed, { reason: "shutdown" });
+  });
+
   test(`serveConnection() loses no byte of a refusal to a client that sends on and reads late, over ${over} (RFC 9112 §9.6) [C7]`, async () => {
     const { client, connection } = await serve(() => ({ status: 413, fields: [["Connection", "close"]], body: "no" }));
     await client.write(wire("POST / HTTP/1.1¶Host: a¶Content-Length: 900000¶¶"));
@@ -224,4 +238,33 @@ async function expectBothWays(client: Socket, io: Duplex): Promise<void> {
   await Promise.all([client.closeWrite(), server.closeWrite()]);
   assertEquals([await client.read(), await server.read()], [null, null]);
   await Promise.all([client.close(), server.close()]);
+}
+
+for (const { over, serve } of networks) {
+  test(`withoutShutdown() gives the transport back while a third request is waited for, and no byte is lost, over ${over}`, async () => {
+    const { client, io, connection } = await serve(ok);
+    for (let i = 0; i < 2; i++) {
+      await client.write(wire(GET));
+      await expectText(client, OK);
+    }
+    const given = connection.withoutShutdown();
+    connection.gracefulShutdown();
+    const parts = await given;
+    assertEquals([parts.io === io, parts.readBuf.length, parts.ended], [true, 0, false]);
+    await client.write(wire("something else"));
+    await expectText(io as Socket, "something else");
+    await client.close();
+    await (io as Socket).close();
+  });
+
+  test(`serveConnection() tells of a client that cuts the connection while a third request is waited for, over ${over}`, async () => {
+    const { client, connection } = await serve(ok);
+    for (let i = 0; i < 2; i++) {
+      await client.write(wire(GET));
+      await expectText(client, OK);
+    }
+    client.abort();
+    // Deno's sockets cannot reset: that is an end.
+    assertEquals((await connection.closed).reason, over === "./net" && runtimeName === "deno" ? "eof" : "error");
+  });
 }
