@@ -109,6 +109,17 @@ export function bytesEqualIgnoringCase(bytes: Uint8Array, start: number, end: nu
   return true;
 }
 
+/** Whether `bytes[start, end)` spells `text`, one byte for each character, but for ASCII case. */
+export function bytesSpell(bytes: Uint8Array, start: number, end: number, text: string): boolean {
+  if (end - start !== text.length) return false;
+  for (let i = 0; i < text.length; i++) {
+    const byte = bytes[start + i]!;
+    const code = text.charCodeAt(i);
+    if (byte !== code && (code > 0x7f || LOWER[byte] !== LOWER[code])) return false;
+  }
+  return true;
+}
+
 /** Whether two texts are equal but for ASCII case. Cheap when their lengths differ. */
 export function equalsIgnoringCase(left: string, right: string): boolean {
   if (left === right) return true;

@@ -22,6 +22,10 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
       bytes[i + 7]!,
     );
   }
+  if (end - i >= 4) {
+    text += String.fromCharCode(bytes[i]!, bytes[i + 1]!, bytes[i + 2]!, bytes[i + 3]!);
+    i += 4;
+  }
   for (; i < end; i++) text += String.fromCharCode(bytes[i]!);
   return text;
 }

@@ -9,7 +9,8 @@ import type { Field, Fields, FieldsInit } from "../semantics/fields.ts";
 import { fieldPairs } from "../semantics/fields.ts";
 import type { RequestHead, ResponseHead, Version } from "../semantics/message.ts";
 import type { Proposal } from "../semantics/switching.ts";
-import type { IncomingBody } from "./incoming_body.ts";
+import { type BodySource, IncomingBody } from "./incoming_body.ts";
+import type { BodyFraming } from "./machine/framing.ts";
 import type { Owned } from "./owned.ts";
 
 /** What a request needs of its exchange. */
@@ -40,9 +41,10 @@ export class IncomingRequest implements RequestHead {
   readonly fields: Fields;
   /** Whether the client proposes a switch, and to what. */
   readonly proposal: Proposal;
-  /** The body; empty where the client announced none. The first read sends the 100 that the client may wait for. */
-  readonly body: IncomingBody;
   readonly #exchange: RequestExchange;
+  readonly #framing: BodyFraming;
+  readonly #source: BodySource | null;
+  #body: IncomingBody | null = null;
   #controller: AbortController | null = null;
 
   /**
@@ -50,17 +52,30 @@ export class IncomingRequest implements RequestHead {
    *
    * @param head The head.
    * @param proposal What it proposes.
-   * @param body The body.
+   * @param framing How its body is delimited.
+   * @param source Where that comes from; `null` if it is empty.
    * @param exchange The exchange that answers it.
    */
-  constructor(head: RequestHead, proposal: Proposal, body: IncomingBody, exchange: RequestExchange) {
+  constructor(
+    head: RequestHead,
+    proposal: Proposal,
+    framing: BodyFraming,
+    source: BodySource | null,
+    exchange: RequestExchange,
+  ) {
     this.method = head.method;
     this.target = head.target;
     this.version = head.version;
     this.fields = head.fields;
     this.proposal = proposal;
-    this.body = body;
+    this.#framing = framing;
+    this.#source = source;
     this.#exchange = exchange;
+  }
+
+  /** The body; empty where the client announced none. The first read sends the 100 that the client may wait for. */
+  get body(): IncomingBody {
+    return this.#body ??= new IncomingBody(this.#framing, this.#source);
   }
 
   /**

@@ -16,7 +16,7 @@ import { BodySender, sendWhole } from "./body_sender.ts";
 import { ClientWatch, type Watched } from "./client_watch.ts";
 import { departed, isDeparture, statusOf } from "./failure.ts";
 import { IncomingRequest, type RequestExchange } from "./incoming.ts";
-import { bodyTruncated, IncomingBody } from "./incoming_body.ts";
+import { bodyTruncated } from "./incoming_body.ts";
 import type { RequestEvent, ResponseOutcome } from "./machine/server_machine.ts";
 import { discardBody, sortBody, type SortedBody } from "./outgoing_body.ts";
 import type { OutgoingResponse } from "./outgoing_response.ts";
@@ -57,8 +57,7 @@ export class ServerExchange implements RequestExchange, Watched {
   constructor(core: ServerCore, { head, framing, proposal, expectsContinue }: RequestEvent) {
     this.#core = core;
     this.#intake = core.machine.requestComplete ? null : new RequestIntake(core, this.#watch, expectsContinue);
-    const body = new IncomingBody(framing, this.#intake);
-    this.request = new IncomingRequest(head, proposal, body, this);
+    this.request = new IncomingRequest(head, proposal, framing, this.#intake, this);
     this.#pending = pendingOf(this.request, proposal);
   }
 
@@ -82,7 +81,7 @@ export class ServerExchange implements RequestExchange, Watched {
     if (this.over && this.#intake === null && !failed) return;
     const { cause } = this.#core;
     this.#pending?.reject(new UpgradeRejected("canceled", { cause }));
-    this.request.body.fail(this.#client?.lostFor?.error ?? bodyTruncated(cause));
+    if (this.#intake !== null) this.request.body.fail(this.#client?.lostFor?.error ?? bodyTruncated(cause));
     if (failed) this.#client?.abort(cause);
     this.#sender?.stop(cause);
   }

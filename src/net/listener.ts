@@ -68,9 +68,9 @@ export class PushListener implements Listener {
 
 /** Accepts until the listener is closed. Leaving the loop does not close it. No generator: that makes five promises a turn. */
 export function acceptAll(listener: Listener): AsyncIterator<Socket> {
-  const next = async (): Promise<IteratorResult<Socket>> => {
-    const socket = await listener.accept();
-    return socket === null ? { done: true, value: undefined } : { done: false, value: socket };
-  };
-  return { next };
+  return { next: () => listener.accept().then(asResult) };
+}
+
+function asResult(socket: Socket | null): IteratorResult<Socket> {
+  return socket === null ? { done: true, value: undefined } : { done: false, value: socket };
 }

@@ -5,8 +5,10 @@
  * @module
  */
 
-import { bytesEqualIgnoringCase } from "../bytes/ascii.ts";
+import { bytesEqualIgnoringCase, bytesSpell } from "../bytes/ascii.ts";
 import { latin1 } from "../bytes/latin1.ts";
+
+const COMMA = 0x2c;
 
 /** The places of field lines, in the order of the lines. All offsets are relative to the same bytes. */
 export class FieldIndex {
@@ -56,6 +58,18 @@ export class FieldIndex {
       if (bytesEqualIgnoringCase(bytes, offsets[o]!, offsets[o + 1]!, lower)) return line;
     }
     return -1;
+  }
+
+  /**
+   * Whether the value of a line is one element, `token` in any case; `undefined` if it is a list, in which it may be. No text is
+   * made of the value.
+   */
+  isOne(bytes: Uint8Array, line: number, token: string): boolean | undefined {
+    const start = this.#offsets[(line << 2) + 2]!;
+    const end = this.#offsets[(line << 2) + 3]!;
+    if (bytesSpell(bytes, start, end, token)) return true;
+    for (let i = start; i < end; i++) if (bytes[i] === COMMA) return undefined;
+    return false;
   }
 
   /** The name of a line, as it is spelled. */

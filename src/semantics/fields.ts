@@ -133,10 +133,10 @@ export class Fields implements Iterable<Field> {
 
   /** The elements of a list-valued field over all its lines, empty ones left out (`#rule`, RFC 9110 §5.6.1). */
   list(name: string): string[] {
-    const elements: string[] = [];
-    for (let at = this.#find(name, 0); at !== -1; at = this.#find(name, at + 1)) {
-      splitList(this.#value(at), elements);
-    }
+    let at = this.#find(name, 0);
+    if (at === -1) return [];
+    const elements = listElements(this.#value(at));
+    while ((at = this.#find(name, at + 1)) !== -1) splitList(this.#value(at), elements);
     return elements;
   }
 
@@ -144,6 +144,9 @@ export class Fields implements Iterable<Field> {
   hasToken(name: string, token: string): boolean {
     checkString(token, "token");
     for (let at = this.#find(name, 0); at !== -1; at = this.#find(name, at + 1)) {
+      const one = this.#pairs === null ? this.#index.isOne(this.#bytes, at, token) : undefined;
+      if (one === true) return true;
+      if (one === false) continue;
       const value = this.#value(at);
       if (equalsIgnoringCase(value, token)) return true;
       if (value.includes(",") && splitList(value, []).some((element) => equalsIgnoringCase(element, token))) {
@@ -242,13 +245,15 @@ export function fieldList(init: FieldsInit | undefined): readonly Field[] {
   return Array.isArray(init) ? init : [...fieldPairs(init)];
 }
 
+/** The elements of a list value, empty ones left out. Most lists have one. */
+export function listElements(value: string): string[] {
+  if (value.includes(",")) return splitList(value, []);
+  const element = trimOws(value);
+  return element === "" ? [] : [element];
+}
+
 /** Splits a list value at commas outside of quoted strings and adds its elements to `into`, empty ones only if wanted. */
 export function splitList(value: string, into: string[], keepEmpty = false): string[] {
-  if (!value.includes(",")) {
-    const element = trimOws(value);
-    if (element !== "" || keepEmpty) into.push(element);
-    return into;
-  }
   let start = 0;
   let quoted = false;
   for (let i = 0; i <= value.length; i++) {

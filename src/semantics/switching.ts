@@ -18,7 +18,7 @@ import { equalsIgnoringCase, isToken } from "../bytes/ascii.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import type { NoProposal } from "../errors/upgrade_rejected.ts";
-import { type Fields, quoted, splitList } from "./fields.ts";
+import { type Fields, listElements, quoted } from "./fields.ts";
 import { checkHead, type RequestHead, type ResponseHead } from "./message.ts";
 import { type Authority, parseAuthority } from "./target.ts";
 
@@ -98,9 +98,11 @@ export function notOffered(proposal: Proposal, protocols: readonly string[]): st
   return protocols.find((protocol) => !isOffered(protocol));
 }
 
+const NONE: readonly string[] = [];
+
 /** The protocols that a value of `Upgrade` names; none where it is missing. */
 export function protocolsIn(upgrade: string | null): readonly string[] {
-  return upgrade === null ? [] : splitList(upgrade, []);
+  return upgrade === null ? NONE : listElements(upgrade);
 }
 
 /**

@@ -103,6 +103,13 @@ test("Fields.hasToken() finds a token in any line, place and case (RFC 9110 §5.
     }
     assertEquals(fields.hasToken("upgrade", "upgrade"), false, how);
   });
+  forBoth("Connection: keep-alive¶Connection: Upgrade¶", (fields, how) => {
+    for (const token of ["UPGRADE", "keep-alive"]) assertEquals(fields.hasToken("connection", token), true, how);
+    // A Kelvin sign becomes a k where more than ASCII is made lower case.
+    for (const token of ["close", "upgrada", "\u212Aeep-alive"]) {
+      assertEquals(fields.hasToken("connection", token), false, how);
+    }
+  });
 });
 
 test("Fields.append() adds at the end", () => {
