@@ -78,6 +78,13 @@ const wsArrayBuffer: Contender = {
 };
 const textBytes: Contender = { title: "read and write, text as bytes", start: "web_socket.channelBytes", ours: true };
 const rawFrames: Contender = { title: "raw socket, frames of the same length", start: "raw.frames", ours: false };
+const rawResponse: Contender = { title: "raw socket that reads a Response", start: "raw.response", ours: false };
+const rawHandshake: Contender = {
+  title: "raw socket, fixed answer",
+  start: "raw.handshake",
+  ours: false,
+  preface: "upgrade",
+};
 const rawHello: Contender = { title: "raw socket, fixed answer", start: "raw.fixedAnswer", ours: false };
 
 /** All that is measured on a runtime. */
@@ -87,6 +94,7 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
     : [];
   const open = quick ? 500 : 5000;
   const node = isNode(runtime);
+  const switches = node ? [...upgrades, rawHandshake] : upgrades;
   const smallEchoes = node ? [...echoes, rawOnread] : echoes;
   return [
     served("hello", "requests, conn level", requests, [
@@ -101,10 +109,10 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
       ...(node ? [replaced] : []),
       { title: "node:http", start: "hello.nodeHttp", ours: false },
       ...platform,
-      ...(node ? nodeServers : []),
+      ...(node ? [...nodeServers, rawResponse] : []),
     ]),
     ...(node ? [served("hono", "requests to a Hono app", requests, honoApps)] : []),
-    served("handshake", "upgrades", handshakes, upgrades),
+    served("handshake", "upgrades", handshakes, switches),
     { ...served("handshake-open", `upgrades while ${open} are open`, handshakes, upgrades), held: open },
     served("round-trips", "round trips of 64 bytes, 32 connections", manyRoundTrips, smallEchoes),
     served("round-trip", "round trips of 64 bytes, one connection", oneRoundTrip, smallEchoes),

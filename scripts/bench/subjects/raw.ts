@@ -5,6 +5,7 @@
  */
 
 import net from "node:net";
+import { hello } from "./hello.ts";
 import { bun, type BunSocket, deno, type DenoConn } from "./platform.ts";
 import { portOf } from "./ports.ts";
 
@@ -40,12 +41,39 @@ export function pipe(): Promise<number> {
  * is short: what the system does not take at once would be overwritten.
  */
 export function onread(): Promise<number> {
+  return listenOnread((socket, bytes) => socket.write(bytes));
+}
+
+/** Answers whatever comes with a 101, with `onread`: the least that a handshake takes. */
+export function handshake(): Promise<number> {
+  return listenOnread((socket) => socket.write(ECHO_SWITCH));
+}
+
+/**
+ * Answers whatever comes with the same 80 bytes, with `onread`, once a `Response` was made, asked for its headers and read
+ * to its end: what nobody can do without who is given one.
+ */
+export function response(): Promise<number> {
+  return listenOnread((socket) => {
+    const { body, headers } = hello();
+    [...headers];
+    const reader = body!.getReader();
+    reader.read();
+    reader.closed.then(() => socket.write(answer));
+  });
+}
+
+/** A server whose sockets read into one buffer. */
+function listenOnread(respond: (socket: net.Socket, bytes: Uint8Array) => void): Promise<number> {
   const buffer = new Uint8Array(64 * 1024);
   const server = net.createServer({ allowHalfOpen: true });
   const started = portOfServer(server, () => {
     const { _handle: handle } = server as unknown as { _handle: { onconnection(error: number, client: object): void } };
     handle.onconnection = (_error, client) => {
-      const callback = (count: number): boolean => socket.write(buffer.subarray(0, count)) || true;
+      const callback = (count: number): true => {
+        respond(socket, buffer.subarray(0, count));
+        return true;
+      };
       const options = { handle: client, allowHalfOpen: true, noDelay: true, onread: { buffer, callback } };
       const socket = new net.Socket(options as net.SocketConstructorOpts).setNoDelay(true);
       socket.on("end", () => socket.end());
@@ -86,6 +114,9 @@ export function frames(): Promise<number> {
   });
 }
 
+const ECHO_SWITCH = new TextEncoder().encode(
+  "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
+);
 const SWITCH = new TextEncoder().encode(
   "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
 );
