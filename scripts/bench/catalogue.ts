@@ -124,6 +124,7 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
     served("proxy-round-trips", "round trips of 64 bytes through a proxy, 32 connections", manyRoundTrips, proxies),
     { ...served("proxy-bulk", "bulk echo through a proxy, one connection", oneBulk, proxies), unit: "bytes" },
     ...webSockets(runtime, quick),
+    ...broadcasts(runtime, quick),
     ...coldStarts(runtime),
     requested("client", "requests sent, conn level", [
       { title: "sender.send", start: "client.sender", ours: true },
@@ -198,6 +199,27 @@ function webSockets(runtime: Runtime, quick: boolean): Benchmark[] {
     ...compressed.flatMap((count) =>
       messageEchoes(runtime, "websocket-deflate", { connections: count, kind: "text", deflate: true })
     ),
+  ];
+}
+
+/** One message for all: what one sends, everybody gets. */
+function broadcasts({ name }: Runtime, quick: boolean): Benchmark[] {
+  const connections = quick ? 200 : 10_000;
+  const plan = (bytes: number, deflate: boolean): LoadPlan => {
+    return { type: "messages", connections, senders: 1, bytes, inFlight: 1, kind: "text", deflate };
+  };
+  const contenders = (suffix: "" | "Deflate"): Contender[] => {
+    const all: Contender[] = [{ title: "Topic", start: `web_socket.topic${suffix}`, ours: true }];
+    if (isNode({ name })) all.push({ title: "ws, a loop", start: `web_socket.wsLoop${suffix}`, ours: false });
+    const theirs = name === "bun" ? "Bun's publish()" : "Deno.upgradeWebSocket, a loop";
+    const has = name === "bun" || (name === "deno" && suffix === "");
+    if (has) all.push({ title: theirs, start: `web_socket.platformTopic${suffix}`, ours: false });
+    return all;
+  };
+  const to = `to ${connections.toLocaleString("en")} receivers`;
+  return [
+    served("broadcast", `one message of 64 B ${to}`, plan(64, false), contenders("")),
+    served("broadcast-deflate", `one message of 1 KiB ${to}, compressed`, plan(1024, true), contenders("Deflate")),
   ];
 }
 

@@ -53,6 +53,24 @@ export class Compression {
     return whole.length > JOIN_BYTES ? whole.slice() : whole;
   }
 
+  /** Says how messages are compressed: the same text, the same way. */
+  get way(): string {
+    return `${this.#direction.windowBits} ${this.#level}`;
+  }
+
+  /** One that compresses the same way and has seen no message. */
+  anew(): Compression {
+    return new Compression(this.#direction, { level: this.#level, thresholdBytes: this.thresholdBytes });
+  }
+
+  /**
+   * The peer has got a message that another compressor has made. What is sent from now on must not refer to what came before
+   * it: the distances would be wrong (RFC 7692 §7.2.1).
+   */
+  forget(): void {
+    if (!this.#direction.noContextTakeover) this.close();
+  }
+
   /** Frees the memory. */
   close(): void {
     this.#codec?.close();

@@ -13,6 +13,14 @@ import type { Message } from "./message_inbox.ts";
 import { readableMessages, writableMessages } from "./message_streams.ts";
 import type { MessageOptions, MessageParts, OutgoingMessage } from "./outgoing_message.ts";
 import type { WebSocketAgreement, WebSocketParts } from "./parts.ts";
+import type { SharedMessage } from "./shared_message.ts";
+
+/**
+ * Sends a message that goes to many; see `write()`. For `Topic`.
+ *
+ * @ignore
+ */
+export let sendShared: (connection: WebSocketConnection, message: SharedMessage) => Promise<void>;
 
 /**
  * An open WebSocket, on either end.
@@ -174,6 +182,14 @@ export class WebSocketConnection implements AsyncDisposable {
   /** Ends both directions at once, without a Close frame. Idempotent. */
   abort(reason: unknown = new TransportError("closed", "The WebSocket was aborted")): void {
     this.#parts.closing.lose(reason);
+  }
+
+  static {
+    sendShared = (connection, message) => {
+      const { role, sender } = connection.#parts;
+      // A client masks each of its frames by a key of its own.
+      return role === "server" ? sender.sendShared(message) : sender.send(message.bytes, message);
+    };
   }
 
   /** `close()`. */

@@ -56,6 +56,20 @@ export class FrameOutlet {
     this.unsentBytes += bytes;
   }
 
+  /**
+   * Sends a whole message that is a frame already, with its `bytes`, behind all others; see `flush()`. Where none wait it is
+   * written as it is: nothing is copied.
+   *
+   * @throws {StateError} See `WebSocketMachine.sendFrame()`.
+   */
+  sendFrame(frame: Uint8Array, bytes: number): Promise<void> {
+    const waits = this.#machine.sendFrame(frame, this.#writing === null);
+    this.added(bytes);
+    if (waits) return this.flush();
+    const written = this.#wire.channel.write(frame);
+    return written === accepted ? this.#allAccepted() : this.#awaitWritten(written);
+  }
+
   /** Sends all frames. Resolves when the transport has room again. A rejection needs no handler. */
   flush(): Promise<void> {
     if (this.#writing !== null) return this.#nextFlush ??= unattended(this.#flushAfter(this.#writing));
@@ -64,6 +78,10 @@ export class FrameOutlet {
     const written = this.#wire.write(parts, null);
     if (written !== accepted) return this.#awaitWritten(written);
     this.#machine.recycle();
+    return this.#allAccepted();
+  }
+
+  #allAccepted(): Promise<void> {
     this.#acceptedBytes += this.unsentBytes;
     this.unsentBytes = 0;
     return accepted;

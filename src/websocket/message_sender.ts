@@ -14,6 +14,7 @@ import type { Compression } from "./compression.ts";
 import type { FrameOutlet } from "./frame_outlet.ts";
 import type { MessageKind } from "./machine/web_socket_event.ts";
 import type { MessagePart, WebSocketMachine } from "./machine/web_socket_machine.ts";
+import type { SharedMessage } from "./shared_message.ts";
 import { kindOf, type MessageOptions, type MessageParts, type OutgoingMessage, plainOf } from "./outgoing_message.ts";
 
 const encoder = new TextEncoder();
@@ -64,6 +65,41 @@ export class MessageSender {
     } catch (error) {
       return unattended(Promise.reject(error));
     }
+  }
+
+  /** Sends a message that goes to many, from a server. Resolves as `send()`. */
+  sendShared(message: SharedMessage): Promise<void> {
+    try {
+      if (this.#tail !== null) return this.#whileBusy(this.#afterTail(() => this.#putShared(message)));
+      const compression = this.#compressionFor(message.bytes);
+      const frame = compression === null ? message.plainFrame : message.compressedFrame(compression);
+      if (frame instanceof Promise) return this.#whileBusy(this.#putShared(message));
+      if (this.#over !== null) throw this.#over.error;
+      compression?.forget();
+      return this.#outlet.sendFrame(frame, message.bytes.length);
+    } catch (error) {
+      return unattended(Promise.reject(error));
+    }
+  }
+
+  async #putShared(message: SharedMessage): Promise<void> {
+    const { length } = message.bytes;
+    this.#unmadeBytes += length;
+    try {
+      const compression = this.#compressionFor(message.bytes);
+      const frame = compression === null ? message.plainFrame : message.compressedFrame(compression);
+      const made = frame instanceof Promise ? await this.#orOver(frame) : frame;
+      if (this.#over !== null) throw this.#over.error;
+      compression?.forget();
+      await this.#outlet.sendFrame(made, length);
+    } finally {
+      this.#unmadeBytes -= length;
+    }
+  }
+
+  #compressionFor(bytes: Uint8Array): Compression | null {
+    const compression = this.#compression;
+    return compression !== null && bytes.length >= compression.thresholdBytes ? compression : null;
   }
 
   /** Sends a message as its parts come. Other messages wait for its end, control frames do not. */

@@ -63,6 +63,7 @@ export type { WebSocketOptions } from "./options.ts";
 export { type OverOptions, webSocketOver } from "./over.ts";
 export type { PendingWebSocket } from "./pending.ts";
 export { TextBytes } from "./text_bytes.ts";
+export { type PublishOptions, Topic, type TopicOptions, type WhenFull } from "./topic.ts";
 export {
   type CheckOrigin,
   type OnOpen,

@@ -122,6 +122,25 @@ export const webSocketTable: Table = {
   ],
   "WebSocketConnection.close": wrongCloses((options) => opened((io) => io.close(wrong(options)))),
   "WebSocketConnection.abort": TAKES_ANYTHING,
+  Topic: [
+    ["null for options", () => new websocket.Topic(wrong(null)), "options"],
+    ["a text for a number", () => new websocket.Topic({ maxWaitingBytes: wrong("1") }), "options.maxWaitingBytes"],
+    ["a size below 0", () => new websocket.Topic({ maxWaitingBytes: -1 }), "options.maxWaitingBytes", "RangeError"],
+    ["another policy", () => new websocket.Topic({ whenFull: wrong("drop") }), "options.whenFull"],
+  ],
+  "Topic.add": [
+    ["nothing", () => new websocket.Topic().add(wrong(undefined)), "connection"],
+    ["another object", () => new websocket.Topic().add(wrong({ write() {} })), "connection"],
+  ],
+  "Topic.has": TAKES_ANYTHING,
+  "Topic.delete": TAKES_ANYTHING,
+  "Topic.publish": [
+    ["a number", () => new websocket.Topic().publish(wrong(1)), "message"],
+    ["nothing", () => new websocket.Topic().publish(wrong(undefined)), "message"],
+    ["null for options", () => new websocket.Topic().publish("x", wrong(null)), "options"],
+    ["another kind", () => new websocket.Topic().publish("x", { kind: wrong("utf8") }), "options.kind"],
+    ["a text for a connection", () => new websocket.Topic().publish("x", { except: wrong("me") }), "options.except"],
+  ],
   webSocketOver: [
     ...wrongDuplexes((io) => webSocketOver(wrong(io), { role: "client" }), "duplex"),
     ["no options", () => webSocketOver(duplexPair()[0], wrong(undefined)), "options"],

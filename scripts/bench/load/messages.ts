@@ -1,5 +1,6 @@
 /**
- * Messages of WebSockets: every connection sends one, or some, and another for each that has come back.
+ * Messages of WebSockets: every connection sends one, or some, and another for each that has come back. Or one of them
+ * sends, and all get what it sends.
  *
  * @module
  */
@@ -18,6 +19,8 @@ export interface MessagesPlan {
   readonly bytes: number;
   /** How many are on their way on each connection. */
   readonly inFlight: number;
+  /** How many connections send; the others only count what comes. All when left out. */
+  readonly senders?: number;
   /** Whether they are text, of ASCII or of other characters as well, or bytes. */
   readonly kind: "text" | "unicode" | "binary";
   /** Whether permessage-deflate is offered and used. */
@@ -37,8 +40,11 @@ const BINARY = 0x2;
 const COMPRESS_FROM = 1024;
 
 /** Begins to send messages. Counts those that have come back. */
-export function messages(port: number, { connections, bytes, inFlight, kind, deflate }: MessagesPlan): Load {
+export function messages(port: number, plan: MessagesPlan): Load {
+  const { connections, bytes, inFlight, kind, deflate, senders = connections } = plan;
   let count = 0;
+  let ready = 0;
+  const listeners: Client[] = [];
   let stopped = false;
   const frame = frameOf(bytes, kind, deflate);
   const frames = new Uint8Array(frame.length * inFlight);
@@ -47,6 +53,13 @@ export function messages(port: number, { connections, bytes, inFlight, kind, def
     const reader = new FrameReader();
     let switched = false;
     let missing = 0;
+    let sends = false;
+    const begin = (client: Client): void => {
+      sends = ready++ >= connections - senders;
+      if (sends) send(client, 0);
+      else if (stopped) client.end();
+      else listeners.push(client);
+    };
     const send = (client: Client, messages: number): void => {
       missing -= messages;
       count += messages;
@@ -65,10 +78,11 @@ export function messages(port: number, { connections, bytes, inFlight, kind, def
         if (!switched) {
           rest = behindHead(chunk, deflate);
           switched = true;
-          send(client, 0);
+          begin(client);
         }
         const complete = reader.frames(rest);
-        if (complete > 0) send(client, complete);
+        if (sends && complete > 0) send(client, complete);
+        else count += complete;
       },
     };
   });
@@ -76,6 +90,7 @@ export function messages(port: number, { connections, bytes, inFlight, kind, def
     count: () => count,
     stop() {
       stopped = true;
+      for (const listener of listeners) listener.end();
       return closed;
     },
   };

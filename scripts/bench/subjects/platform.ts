@@ -19,6 +19,8 @@ interface DenoLike {
     readonly response: Response;
     readonly socket: {
       binaryType: string;
+      onopen: (() => void) | null;
+      onclose: (() => void) | null;
       onmessage: ((event: { readonly data: string | ArrayBuffer }) => void) | null;
       onerror: (() => void) | null;
       send(data: string | ArrayBuffer): void;

@@ -8,6 +8,7 @@ import { createServer } from "node:http";
 import { serve } from "../../../src/http/server/serve.ts";
 import type { WebSocketConnection } from "../../../src/websocket/connection.ts";
 import { upgradeWebSocket } from "../../../src/websocket/upgrade.ts";
+import { Topic } from "../../../src/websocket/topic.ts";
 import { WebSocket } from "../../../src/websocket/web_socket.ts";
 import { peerUrl } from "../peers.ts";
 import { bun, deno } from "./platform.ts";
@@ -43,6 +44,19 @@ async function echo(socket: WebSocketConnection): Promise<void> {
   for (let message = await socket.read(); message !== null; message = await socket.read()) await socket.write(message);
 }
 
+/** Ours: each message goes to everybody. */
+export const topic = (): Promise<number> => ourTopic(false);
+/** The same, compressed. */
+export const topicDeflate = (): Promise<number> => ourTopic(true);
+
+async function ourTopic(deflate: boolean): Promise<number> {
+  const everybody = new Topic();
+  return await ours(deflate, async (socket) => {
+    everybody.add(socket);
+    for (let message = await socket.read(); message !== null; message = await socket.read()) everybody.publish(message);
+  });
+}
+
 /** Ours, with events. */
 export async function events(): Promise<number> {
   const { listening } = serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
@@ -60,9 +74,26 @@ export const ws = (): Promise<number> => wsServer(false, sendBack);
 /** The same with text as a string, which ours gives. */
 export const wsText = (): Promise<number> => wsServer(false, sendBackText);
 /** The same with bytes as an `ArrayBuffer` of its own for each message, which ours gives. */
-export const wsArrayBuffer = (): Promise<number> => wsServer(false, sendBack, "arraybuffer");
+export const wsArrayBuffer = (): Promise<number> =>
+  wsServer(false, sendBack, (socket) => void (socket.binaryType = "arraybuffer"));
 /** The same as the first one, compressed. */
 export const wsDeflate = (): Promise<number> => wsServer(true, sendBack);
+
+/** `ws`: each message goes to everybody, by a loop. */
+export const wsLoop = (): Promise<number> => wsBroadcast(false);
+/** The same, compressed. */
+export const wsLoopDeflate = (): Promise<number> => wsBroadcast(true);
+
+function wsBroadcast(deflate: boolean): Promise<number> {
+  const everybody = new Set<WsSocket>();
+  const join = (socket: WsSocket): void => {
+    everybody.add(socket);
+    socket.on("close", () => everybody.delete(socket));
+  };
+  return wsServer(deflate, (_author, data, binary) => {
+    for (const socket of everybody) socket.send(data, { binary });
+  }, join);
+}
 
 interface Ws {
   readonly WebSocketServer: new (options: object) => {
@@ -73,7 +104,7 @@ interface Ws {
 interface WsSocket {
   binaryType: "nodebuffer" | "arraybuffer";
   on(event: "message", listener: (data: Uint8Array, isBinary: boolean) => void): void;
-  on(event: "error", listener: () => void): void;
+  on(event: "error" | "close", listener: () => void): void;
   send(data: Uint8Array | string, options?: object): void;
 }
 
@@ -91,13 +122,13 @@ function sendBackText(socket: WsSocket, data: Uint8Array, binary: boolean): void
 async function wsServer(
   perMessageDeflate: boolean,
   answer: Answer,
-  binaryType: WsSocket["binaryType"] = "nodebuffer",
+  join: (socket: WsSocket) => void = () => {},
 ): Promise<number> {
   const { WebSocketServer } = await import(peerUrl("ws")) as Ws;
   const server = createServer();
   const sockets = new WebSocketServer({ server, perMessageDeflate, maxPayload: MAX_MESSAGE_BYTES });
   sockets.on("connection", (socket) => {
-    socket.binaryType = binaryType;
+    join(socket);
     socket.on("message", (data, binary) => answer(socket, data, binary));
     socket.on("error", () => {});
   });
@@ -138,4 +169,50 @@ function platformServer(perMessageDeflate: boolean): Promise<number> {
     },
   });
   return Promise.resolve(server.port);
+}
+
+/** Bun's `publish()`; Deno's own by a loop. */
+export const platformTopic = (): Promise<number> => platformBroadcast(false);
+/** Bun's, compressed. */
+export const platformTopicDeflate = (): Promise<number> => platformBroadcast(true);
+
+function platformBroadcast(perMessageDeflate: boolean): Promise<number> {
+  if (deno !== null) return denoBroadcast();
+  interface BunSocket {
+    subscribe(topic: string): void;
+  }
+  const server: {
+    port: number;
+    publish(topic: string, message: string | Uint8Array, compress: boolean): number;
+  } = bun!.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request: Request, self: { upgrade(request: Request): boolean }) =>
+      self.upgrade(request) ? undefined : new Response(null, { status: 400 }),
+    websocket: {
+      perMessageDeflate,
+      open: (socket: BunSocket) => socket.subscribe("everybody"),
+      message: (_socket: BunSocket, message: string | Uint8Array) => {
+        server.publish("everybody", message, perMessageDeflate);
+      },
+    },
+  }) as never;
+  return Promise.resolve(server.port);
+}
+
+function denoBroadcast(): Promise<number> {
+  const { upgradeWebSocket, serve } = deno!;
+  const everybody = new Set<ReturnType<typeof upgradeWebSocket>["socket"]>();
+  const server = serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    const { response, socket } = upgradeWebSocket(request);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => everybody.add(socket);
+    socket.onclose = () => everybody.delete(socket);
+    socket.onmessage = ({ data }) => {
+      for (const each of everybody) each.send(data);
+    };
+    socket.onerror = () => {};
+    return response;
+  });
+  return Promise.resolve(server.addr.port);
 }

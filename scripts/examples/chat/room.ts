@@ -5,6 +5,7 @@
  */
 
 import type { WebSocketConnection } from "../../../mod.ts";
+import { Topic } from "../../../src/websocket/mod.ts";
 
 /** Something that was said. */
 export interface Said {
@@ -41,17 +42,17 @@ export interface RoomLimits {
   readonly maxBacklogBytes: number;
 }
 
-/** What all members are told is encoded once. */
-const encoder = new TextEncoder();
-
 /** See the module. */
 export class Room {
   readonly #limits: RoomLimits;
   readonly #members: Map<string, WebSocketConnection> = new Map();
+  /** Tells all members, and waits for none: those that cannot keep up have to leave. */
+  readonly #all: Topic;
   readonly #history: Said[] = [];
 
   constructor(limits: RoomLimits) {
     this.#limits = limits;
+    this.#all = new Topic({ maxWaitingBytes: limits.maxBacklogBytes, whenFull: "close" });
   }
 
   /** Whether nobody is in it. */
@@ -64,12 +65,13 @@ export class Room {
     const name = this.#freeName(wantedName);
     this.#tell({ type: "joined", name });
     this.#members.set(name, socket);
+    this.#all.add(socket);
     const members = [...this.#members.keys()];
     socket.write(JSON.stringify({ type: "welcome", you: name, members, history: this.#history } satisfies RoomEvent));
     try {
       for await (const message of socket) {
         if (typeof message === "string") this.#say(name, socket, message);
-        else this.#dismiss(name, socket, 1003, "This room understands text");
+        else this.#dismiss(name, socket);
       }
     } catch {
       // The connection was lost, or the peer broke the protocol and was told so.
@@ -86,24 +88,20 @@ export class Room {
     this.#tell(said);
   }
 
-  /** Tells all members, and waits for none: those that cannot keep up have to leave. */
   #tell(event: RoomEvent): void {
-    const message = encoder.encode(JSON.stringify(event));
-    for (const [name, socket] of this.#members) {
-      if (socket.bufferedAmount <= this.#limits.maxBacklogBytes) socket.write(message, { kind: "text" });
-      else this.#dismiss(name, socket, 1013, "Too much to read; come back");
-    }
+    this.#all.publish(JSON.stringify(event));
   }
 
   /** What waits for the member is still sent, if it reads that within the `closeTimeoutMs`. */
-  #dismiss(name: string, socket: WebSocketConnection, closeCode: number, reason: string): void {
-    socket.close({ closeCode, reason });
+  #dismiss(name: string, socket: WebSocketConnection): void {
+    socket.close({ closeCode: 1003, reason: "This room understands text" });
     this.#leave(name, socket);
   }
 
   #leave(name: string, socket: WebSocketConnection): void {
     if (this.#members.get(name) !== socket) return;
     this.#members.delete(name);
+    this.#all.delete(socket);
     this.#tell({ type: "left", name });
   }
 

@@ -24,6 +24,8 @@ export const NO_STATUS_RECEIVED = 1005;
 export const ABNORMAL_CLOSURE = 1006;
 /** This end met a condition that it did not expect. */
 export const INTERNAL_ERROR = 1011;
+/** A server has too much to do for the moment (IANA). */
+export const TRY_AGAIN_LATER = 1013;
 
 /** What a Close frame holds besides the code, in bytes of UTF-8 (RFC 6455 §5.5). */
 export const MAX_REASON_BYTES = 123;

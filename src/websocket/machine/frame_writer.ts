@@ -55,6 +55,16 @@ export class FrameWriter {
     return length;
   }
 
+  /** Whether no frame waits to be taken. */
+  get empty(): boolean {
+    return this.#out.length === 0;
+  }
+
+  /** Adds a frame that was written elsewhere. */
+  writeWhole(frame: Uint8Array): void {
+    this.#out.bytes(frame);
+  }
+
   /** Takes the bytes of all frames, in order. */
   take(): Uint8Array[] {
     return this.#out.take();

@@ -229,6 +229,24 @@ export class WebSocketMachine {
   }
 
   /**
+   * Sends a message that is a frame already, as one goes to many. Servers only: clients mask each frame by a key of its own.
+   *
+   * @param frame A whole message, not masked. Must not change until it was sent.
+   * @param mayPass Whether the caller can give it to the transport itself.
+   * @returns Whether it waits to be taken, behind others. If not, the caller is to do that now.
+   * @throws {StateError} `closed`: a Close frame was sent. `busy`: parts of another message are under way.
+   * @ignore
+   */
+  sendFrame(frame: Uint8Array, mayPass: boolean): boolean {
+    if (this.#closeSent) throw new StateError("closed", "Cannot send: the WebSocket is closing");
+    if (this.#sending !== null) throw new StateError("busy", "Cannot send: another message is not finished");
+    if (mayPass && (this.#pongs?.length ?? 0) === 0 && this.#writer.empty) return false;
+    this.#writePongs();
+    this.#writer.writeWhole(frame);
+    return true;
+  }
+
+  /**
    * Sends a Ping.
    *
    * @param payload At most 125 bytes, which come back in the Pong.
