@@ -47,6 +47,9 @@ const INTERNAL: ReadonlySet<string> = new Set([
   "beginWriting",
   "endWriting",
   "beginCycle",
+  "tellOver",
+  "onOver",
+  "sendFrame",
 ]);
 
 /** What a caller can call of an object: the methods of its class, those with a symbol and accessors left out. */

@@ -157,7 +157,7 @@ test("examples/chat: who does not read is dropped with 1013, and holds up nobody
   const { closeCode, reason, wasClean } = await slow.socket.closed;
   assertEquals({ closeCode, reason, wasClean }, {
     closeCode: 1013,
-    reason: "Too much to read; come back",
+    reason: "Too much waits; come back",
     wasClean: true,
   });
   ada.socket.abort();

@@ -14,6 +14,7 @@ import * as main from "../../mod.ts";
 import * as http1 from "../../src/http1/mod.ts";
 import * as net from "../../src/net/mod.ts";
 import * as proxy from "../../src/proxy/mod.ts";
+import * as websocket from "../../src/websocket/mod.ts";
 import type { Server } from "../../src/http/server/serve_options.ts";
 import { projectFile } from "../support/runtime.ts";
 
@@ -160,6 +161,7 @@ export function play({ code }: Snippet, { replace = {}, names = {} }: Scene = {}
     "@http-upgrade/http-upgrade": { ...main, serve },
     "@http-upgrade/http-upgrade/http1": http1,
     "@http-upgrade/http-upgrade/net": { ...net, listen },
+    "@http-upgrade/http-upgrade/websocket": websocket,
     "@http-upgrade/http-upgrade/proxy": proxy,
   };
   const given = { ...names, modules, console: { log: tell, error: tell } };

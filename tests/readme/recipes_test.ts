@@ -59,6 +59,20 @@ test("manuals: a WebSocket with events", async (t) => {
   assertEquals(await running.told(2), [["hello"], [1000, true]]);
 });
 
+test("manuals: one message for many", async () => {
+  const running = play(examples.take("One message for many"), { replace: anyPort });
+  const port = await running.port;
+  const [author, other] = await Promise.all([1, 2].map(async () => {
+    return await new WebSocketStream(`ws://127.0.0.1:${port}/`).opened;
+  }));
+  await author!.write("hello");
+  assertEquals(await other!.read(), "hello");
+  await other!.write("hello yourself");
+  assertEquals(await author!.read(), "hello yourself");
+  await Promise.all([author!.close(), other!.close()]);
+  await running.stop();
+});
+
 test("manuals: a server one level down", async () => {
   const running = play(examples.take("A server of which you see every byte"), { replace: anyPort });
   const port = await running.port;

@@ -165,6 +165,7 @@ const listed: Readonly<Record<string, readonly [listed: readonly string[], decla
       ...membersOf("src/websocket/connect.ts", "WebSocketStreamOptions"),
       ...membersOf("src/websocket/web_socket.ts", "WebSocketInit"),
       ...membersOf("src/websocket/over.ts", "OverOptions"),
+      ...membersOf("src/websocket/topic.ts", "TopicOptions"),
       ...membersOf("src/websocket/machine/permessage_deflate.ts", "DeflateOptions"),
     ],
   ],

@@ -90,6 +90,7 @@ export class Room {
 
   #tell(event: RoomEvent): void {
     this.#all.publish(JSON.stringify(event));
+    for (const [name, socket] of this.#members) if (!this.#all.has(socket)) this.#leave(name, socket);
   }
 
   /** What waits for the member is still sent, if it reads that within the `closeTimeoutMs`. */
