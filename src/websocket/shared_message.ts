@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Compression } from "./compression.ts";
+import type { Compression } from "./compression.ts";
 import type { MessageKind } from "./machine/web_socket_event.ts";
 import { wholeFrame } from "./machine/whole_frame.ts";
 
