@@ -93,7 +93,8 @@ export class WebSocket extends EventTarget {
 
   readonly #url: string;
   readonly #origin: string;
-  readonly #cancel: AbortController = new AbortController();
+  /** Until it is open. */
+  #cancel: AbortController | null = new AbortController();
   readonly #handlers: EventHandlers = new EventHandlers(this);
   readonly #sender: EventSender = new EventSender();
   #connection: WebSocketConnection | null = null;
@@ -116,10 +117,10 @@ export class WebSocket extends EventTarget {
     const init = typeof protocols === "string" ? { protocols: [protocols] } : protocols;
     const options: WebSocketInit = isList(init) ? { protocols: init } : init;
     if (options.socket !== undefined) checkObject(options.socket, "options.socket");
-    const connecting = connectWebSocket(url, options, this.#cancel, options.socket);
+    const connecting = connectWebSocket(url, options, this.#cancel!, options.socket);
     this.#url = connecting.url.href;
     this.#origin = connecting.url.origin;
-    void this.#run(connecting.opening);
+    connecting.opening.then((connection) => this.#run(connection), (error) => this.#over(neverOpen(error)));
   }
 
   /** Where it is connected to. */
@@ -193,21 +194,26 @@ export class WebSocket extends EventTarget {
     if (this.#readyState >= CLOSING) return;
     const wasOpen = this.#readyState === OPEN;
     this.#readyState = CLOSING;
-    if (!wasOpen) return this.#cancel.abort(new DOMException("Closed before it was open", "AbortError"));
+    if (!wasOpen) return this.#cancel!.abort(new DOMException("Closed before it was open", "AbortError"));
     this.#sender.afterwards(() => void this.#connection!.close({ closeCode, reason: String(reason) }));
   }
 
-  async #run(opening: Promise<WebSocketConnection>): Promise<void> {
-    let outcome: WebSocketClosed;
+  /** One `async` function while it is open: each that waits costs an idle WebSocket 400 bytes. */
+  async #run(connection: WebSocketConnection): Promise<void> {
+    if (this.#readyState === CLOSING) connection.abort(this.#cancel!.signal.reason);
+    else this.#opened(connection);
     try {
-      const connection = await opening;
-      if (this.#readyState === CLOSING) connection.abort(this.#cancel.signal.reason);
-      else this.#opened(connection);
-      await this.#deliverAll(connection);
-      outcome = await connection.closed;
-    } catch (error) {
-      outcome = neverOpen(error);
+      for (let message = await connection.read(); message !== null; message = await connection.read()) {
+        if (this.#readyState === OPEN) this.#deliver(message);
+      }
+    } catch {
+      // `closed` says it.
     }
+    this.#readyState = CLOSING;
+    this.#over(await connection.closed);
+  }
+
+  #over(outcome: WebSocketClosed): void {
     this.#readyState = CLOSED;
     if (!outcome.wasClean) this.dispatchEvent(new LightErrorEvent(outcome.error));
     this.dispatchEvent(closeEvent(outcome, outcome.wasClean));
@@ -215,20 +221,9 @@ export class WebSocket extends EventTarget {
 
   #opened(connection: WebSocketConnection): void {
     this.#connection = connection;
+    this.#cancel = null;
     this.#readyState = OPEN;
     this.dispatchEvent(new Event("open"));
-  }
-
-  async #deliverAll(connection: WebSocketConnection): Promise<void> {
-    try {
-      for (let message = await connection.read(); message !== null; message = await connection.read()) {
-        if (this.#readyState === OPEN) this.#deliver(message);
-      }
-    } catch {
-      return;
-    } finally {
-      this.#readyState = CLOSING;
-    }
   }
 
   #deliver(message: Message): void {
