@@ -1,8 +1,7 @@
 /**
- * The door to the runtime: turns of the event loop, and the async context of callbacks.
+ * The door to the runtime: turns of the event loop.
  *
  * @module
  */
 
-export { contextOfNow, type InContext } from "../platform/async_context.ts";
 export { nextTurn } from "../platform/turns.ts";

@@ -16,7 +16,6 @@ import { headCost, MESSAGE_COST } from "../duplex/turn.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import { HeadReader } from "./head_reader.ts";
 import type { IncomingRequest } from "./incoming.ts";
 import type { RequestEvent } from "./machine/server_machine.ts";
 import { type Closed, type ServerConnectionOptions, type ServerSettings, serverSettings } from "./options.ts";
@@ -72,9 +71,6 @@ export class ServerConnection implements AsyncDisposable {
     if (this.#core.machine.headBegun) this.#core.refuseAndClose(null, 408, error);
     else this.#core.close({ reason: "error", error });
   };
-  readonly #reader: HeadReader;
-  readonly #onFailed = (error: unknown): void => this.#failed(error);
-  #onAnswered: ((next: Next) => void) | null = null;
 
   /**
    * Use {@linkcode serveConnection}.
@@ -86,10 +82,6 @@ export class ServerConnection implements AsyncDisposable {
   constructor(io: DuplexLike, handler: Handler, settings: ServerSettings) {
     this.#core = new ServerCore(io, settings, (why, waited) => this.#close(why, waited));
     this.#handler = handler;
-    this.#reader = new HeadReader(this.#core.wire, (chunk) => {
-      this.#received(chunk);
-      this.#serve();
-    }, this.#onFailed);
     this.#core.deadline.set(settings.headTimeoutMs, this.#onHeadTooSlow);
     this.#serve();
   }
@@ -186,77 +178,37 @@ export class ServerConnection implements AsyncDisposable {
     await this.closed;
   }
 
-  /** Serves until the connection is to end, or something is to be waited for; then this is called again. */
-  #serve(answered: Next | null = null): void {
+  /** Serves until the connection is to end; one function, as each `async` one costs a connection two promises. */
+  async #serve(): Promise<void> {
     const core = this.#core;
+    const { machine, wire, outlet, settings } = core;
     try {
-      if (answered !== null && !this.#mayGoOn(answered)) return;
       while (core.why === null) {
-        const event = core.machine.next();
+        const event = machine.next();
         if (event.type === "need-data") {
-          if (!this.#readMore()) return;
+          // Only responses that were gathered wait here.
+          const written = settings.pipelineFlush ? outlet.flush() : undefined;
+          if (written !== undefined) await written;
+          if (core.why !== null) break;
+          if (!this.#awaitHead()) return core.close(SHUTDOWN);
+          const chunk = await wire.read();
+          if (core.why !== null) break;
+          core.receive(chunk);
+          if (chunk !== null) wire.turn.spend(headCost(chunk.length));
         } else if (event.type === "request") {
           const outcome = this.#answer(event);
-          if (typeof outcome !== "string") {
-            outcome.then(this.#onAnswered ??= (next) => this.#serve(next), this.#onFailed);
-            return;
-          }
-          if (!this.#mayGoOn(outcome)) return;
+          if ((typeof outcome === "string" ? outcome : await outcome) === "last") return core.close(SHUTDOWN);
+          if (core.why !== null) break;
+          this.#exchange = null;
+          if (wire.turn.spend(MESSAGE_COST)) await this.#rest();
         } else {
           return core.close({ reason: "eof" });
         }
       }
-      core.close(core.why);
+      core.close(core.why!);
     } catch (error) {
       this.#failed(error);
     }
-  }
-
-  /** Behind an exchange: whether the next one may begin at once. */
-  #mayGoOn(next: Next): boolean {
-    const core = this.#core;
-    if (next === "last") {
-      core.close(SHUTDOWN);
-      return false;
-    }
-    if (core.why !== null) return true;
-    this.#exchange = null;
-    if (!core.wire.turn.spend(MESSAGE_COST)) return true;
-    this.#rest().then(() => this.#serve(), this.#onFailed);
-    return false;
-  }
-
-  /** Takes what has come, else waits for it. Returns whether something has come, or the connection is to end. */
-  #readMore(): boolean {
-    const { outlet, settings } = this.#core;
-    // Only responses that were gathered wait here.
-    const written = settings.pipelineFlush ? outlet.flush() : undefined;
-    if (written === undefined) return this.#read();
-    written.then(() => {
-      if (this.#core.why !== null || this.#read()) this.#serve();
-    }, this.#onFailed);
-    return false;
-  }
-
-  #read(): boolean {
-    if (!this.#awaitHead()) {
-      this.#core.end(SHUTDOWN);
-      return true;
-    }
-    const chunk = this.#reader.take();
-    if (chunk === undefined) {
-      this.#reader.wait();
-      return false;
-    }
-    this.#received(chunk);
-    return true;
-  }
-
-  #received(chunk: Uint8Array | null): void {
-    const core = this.#core;
-    if (core.why !== null) return;
-    core.receive(chunk);
-    if (chunk !== null) core.wire.turn.spend(headCost(chunk.length));
   }
 
   #answer(event: RequestEvent): Next | Promise<Next> {
@@ -314,7 +266,6 @@ export class ServerConnection implements AsyncDisposable {
       if (!failed && this.#canGiveParts(waited)) return core.giveParts(why);
       parts.refuse(core.cause);
     }
-    this.#reader.stop();
     if (machine.endsByClose && machine.responding) wire.abort(core.cause);
     if (!core.peerEnded) await linger(wire, core.settings);
     else if (!wire.closeAtOnce()) await closeBehindPeer(wire, core.settings);
