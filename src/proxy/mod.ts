@@ -23,12 +23,14 @@
  * @module
  */
 
+export type { Asked, Verdict } from "./forward/asked.ts";
 export type { AuditEvent, EndReason, OpenExchange, Traffic } from "./forward/audit.ts";
 export type { Resolve } from "./forward/destination.ts";
 export { forwardProxy } from "./forward/forward_proxy.ts";
 export type { Identity, ProxyAuth, Recognized } from "./forward/identity.ts";
 export type { ClientHelloRules } from "./forward/inspect.ts";
-export type { Asked, ForwardProxy, ForwardProxyOptions, Verdict } from "./forward/options.ts";
+export type { Certificate, InterceptOptions } from "./forward/intercept_options.ts";
+export type { ForwardProxy, ForwardProxyOptions } from "./forward/options.ts";
 export type { Rule, RuleInit } from "./forward/rule.ts";
 export type { ProxyChain } from "./forward/proxy_chain.ts";
 export { forwardedFields } from "./forwarded_fields.ts";

@@ -180,6 +180,7 @@ const listed: Readonly<Record<string, readonly [listed: readonly string[], decla
       ...membersOf("src/proxy/forward/rule.ts", "RuleInit"),
       ...membersOf("src/proxy/forward/identity.ts", "ProxyAuth"),
       ...membersOf("src/proxy/forward/inspect.ts", "ClientHelloRules"),
+      ...membersOf("src/proxy/forward/intercept_options.ts", "InterceptOptions"),
     ],
   ],
   "reverseProxy()": [

@@ -27,6 +27,8 @@ export interface Pooled {
   readonly key: string;
   /** Sends requests, and can be ended. */
   readonly connection: ClientConnection;
+  /** What it is spoken over. */
+  readonly io: DuplexLike;
   /** When it has waited long enough. */
   readonly idle: Deadline;
   /** What the server said about how long it waits, in milliseconds; `Infinity` if nothing. */
@@ -72,7 +74,7 @@ export class Pool {
   /** Takes a new connection in; it is at work until {@linkcode release}. */
   add(key: string, connection: ClientConnection, io: DuplexLike, leave: Leave): Pooled {
     const idle = new Deadline(this.#settings.clock);
-    const pooled = { key, connection, idle, hintMs: Infinity, reused: false, leave };
+    const pooled = { key, connection, io, idle, hintMs: Infinity, reused: false, leave };
     this.#open.set(pooled, connection.closed.then((closed) => this.#gone(pooled, io, closed.reason === "upgrade")));
     return pooled;
   }

@@ -14,7 +14,14 @@ import { clientAddress } from "./gate.ts";
 import { TunnelCount } from "./limits.ts";
 import type { ForwardProxy, ForwardProxyOptions } from "./options.ts";
 import { readSettings, type Settings } from "./settings.ts";
-import { answerConnect, type TunnelHouse } from "./tunnels.ts";
+import { answerConnect } from "./tunnels.ts";
+import type { TunnelHouse } from "./house.ts";
+import { Origins } from "./origins.ts";
+import { answerRequest, type Source } from "./requests.ts";
+import { TimeLimit } from "../reverse/time_limit.ts";
+import { IncomingRequest } from "../../http1/incoming.ts";
+import { messageOf } from "../../http1/stand_in.ts";
+import { wrongType } from "../../bytes/arguments.ts";
 import { Upstreams } from "./proxy_chain.ts";
 
 /**
@@ -25,7 +32,7 @@ import { Upstreams } from "./proxy_chain.ts";
  * them. A refusal is a text that says which rule it was, with Proxy-Status (RFC 9209).
  *
  * @param rules What may be reached, by whom, and how.
- * @returns `connect` for `serve()`, what is open, and how much went through.
+ * @returns `connect` and `handler` for `serve()`, what is open, and how much went through.
  * @throws {TypeError} An option is of another kind or unknown, or a rule cannot be read.
  * @throws {RangeError} A number is out of range.
  *
@@ -36,7 +43,7 @@ import { Upstreams } from "./proxy_chain.ts";
  * import { assertEquals } from "@std/assert";
  *
  * const proxy = forwardProxy({ allow: ["*.example.com:443"], deny: ["admin.example.com"] });
- * await using server = serve({ port: 0, hostname: "127.0.0.1", connect: proxy.connect }, () => new Response());
+ * await using server = serve({ port: 0, hostname: "127.0.0.1", connect: proxy.connect }, proxy.handler);
  * const [{ port }] = await server.listening;
  *
  * await using client = new Client({ proxy: `http://127.0.0.1:${port}` });
@@ -57,6 +64,8 @@ class RunningForwardProxy implements ForwardProxy {
   readonly #count: TunnelCount = new TunnelCount();
   #settings: Settings;
   #upstreams: Upstreams;
+  #origins: Origins;
+  #firstByte: TimeLimit;
 
   constructor(options: ForwardProxyOptions) {
     this.#settings = readSettings(options);
@@ -65,6 +74,8 @@ class RunningForwardProxy implements ForwardProxy {
     this.#audit = new Audit(this.#clock);
     this.#audit.listener = options.audit;
     this.#upstreams = this.#upstreamsOf(options);
+    this.#origins = new Origins(this.#clock);
+    this.#firstByte = new TimeLimit(this.#settings.responseTimeoutMs, this.#clock);
   }
 
   get open(): readonly OpenExchange[] {
@@ -87,14 +98,47 @@ class RunningForwardProxy implements ForwardProxy {
     return await answerConnect(request, info, exchange, this.#house);
   };
 
+  readonly handler = async (request: Request, info: ServeInfo): Promise<Response> => {
+    return await this.#answer(request, info, { type: "client" }, null);
+  };
+
+  async #answer(request: Request, info: ServeInfo, source: Source, tunnel: number | null): Promise<Response> {
+    const incoming = messageOf(request);
+    if (!(incoming instanceof IncomingRequest)) throw wrongType("request", "one that serve() gave out", request);
+    const exchange = this.#audit.begin({
+      kind: "request",
+      client: clientAddress(info),
+      method: incoming.method,
+      authority: incoming.authority,
+      path: pathOf(incoming),
+      tunnel,
+    });
+    return await answerRequest(incoming, info, source, exchange, this.#house);
+  }
+
   reload(options: ForwardProxyOptions): void {
     this.#settings = readSettings(options);
+    this.#origins.close();
+    this.#origins = new Origins(this.#clock);
+    this.#firstByte = new TimeLimit(this.#settings.responseTimeoutMs, this.#clock);
     this.#audit.listener = options.audit;
     this.#upstreams = this.#upstreamsOf(options);
   }
 
+  async close(): Promise<void> {
+    this.#firstByte.stop();
+    await this.#origins.abort();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
   get #house(): TunnelHouse {
     return {
+      origins: this.#origins,
+      firstByte: this.#firstByte,
+      answerInside: (request, info, source, tunnel) => this.#answer(request, info, source, tunnel),
       name: this.#name,
       settings: this.#settings,
       upstreams: this.#upstreams,
@@ -107,4 +151,10 @@ class RunningForwardProxy implements ForwardProxy {
     const { connectTimeoutMs } = this.#settings;
     return new Upstreams({ dial, connectTimeoutMs, proxyTls: upstreamTls, clock: this.#clock });
   }
+}
+
+/** The path without its query, in which there may be secrets. */
+function pathOf({ target }: IncomingRequest): string {
+  const rest = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?]*/, "");
+  return rest.replace(/[?#].*$/s, "") || "/";
 }

@@ -10,12 +10,12 @@ import type { Clock } from "../../duplex/clock.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
 import { withinTime } from "../../http/client/way/connector.ts";
 import type { RequestHead } from "../../semantics/message.ts";
+import type { Asked } from "./asked.ts";
 import type { Exchange } from "./audit.ts";
-import { type Allowed, allowedBy, denied, deniedBy, place } from "./decide.ts";
+import { type Allowed, allowedBy, decideAddress, denied, deniedBy, place } from "./decide.ts";
 import { dialAddresses, type Dialed, permittedAddresses } from "./destination.ts";
 import { authorityText, canonicalHost, hostText } from "./host.ts";
 import type { Identity } from "./identity.ts";
-import type { Asked } from "./options.ts";
 import { Refusal, refusalBy } from "./refusal.ts";
 import { type Question, readAddresses } from "./rule.ts";
 import type { Settings } from "./settings.ts";
@@ -90,6 +90,10 @@ export async function admit({ question, asked }: Asking, settings: Settings): Pr
   }
   const decision = verdict === undefined ? allowedBy(rules, question) : allowing(verdict);
   if (decision.type === "denied") throw refusalBy(decision);
+  // An address is checked whoever connects to it; the addresses of a name are when it is looked up.
+  const { host } = question;
+  const address = host.type === "name" ? decision : decideAddress(rules, question, decision, host.address);
+  if (address.type === "denied") throw refusalBy(address);
   return { question, asked, allowed: decision, proxies: upstream(asked) };
 }
 
@@ -112,17 +116,16 @@ export interface Ways {
  * @throws {TransportError} There is no connection.
  */
 export async function reach(
-  { question, allowed, proxies }: Admitted,
+  { question, allowed, proxies }: Pick<Admitted, "question" | "allowed" | "proxies">,
   { settings, upstreams, clock }: Ways,
   signal: AbortSignal,
 ): Promise<Dialed> {
   const { rules, resolve, dial } = settings;
   const where = authorityText(question.host, question.port);
-  // An address is checked whoever connects to it; a name is looked up by the last proxy.
-  if (proxies.length > 0 && question.host.type === "name") return await upstreams.dial(proxies, where, signal);
+  // The last proxy looks names up.
+  if (proxies.length > 0) return await upstreams.dial(proxies, where, signal);
   return await withinSignal(where, settings, clock, signal, async (signal) => {
     const addresses = await permittedAddresses(question, rules, allowed, resolve, signal);
-    if (proxies.length > 0) return await upstreams.dial(proxies, where, signal);
     return await dialAddresses(addresses, question.port, dial, clock, signal);
   });
 }

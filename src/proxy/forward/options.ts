@@ -7,42 +7,16 @@
 import type { Clock } from "../../duplex/clock.ts";
 import type { TlsOptions } from "../../duplex/tls_options.ts";
 import type { Dial } from "../../http/client/options.ts";
-import type { ConnectHandler } from "../../http/server/serve_options.ts";
-import type { RequestHead } from "../../semantics/message.ts";
+import type { ConnectHandler, ServeHandler } from "../../http/server/serve_options.ts";
+import type { Asked, Verdict } from "./asked.ts";
 import type { AuditEvent, OpenExchange, Traffic } from "./audit.ts";
 import type { Resolve } from "./destination.ts";
-import type { Identity, ProxyAuth } from "./identity.ts";
+import type { ProxyAuth } from "./identity.ts";
 import type { ClientHelloRules } from "./inspect.ts";
+import type { InterceptOptions } from "./intercept_options.ts";
 import type { Rule } from "./rule.ts";
+import type { Fields } from "../../semantics/fields.ts";
 import type { ProxyChain } from "./proxy_chain.ts";
-
-/** What a client asks for. */
-export interface Asked {
-  /** A tunnel, or a request whose method and path are seen. */
-  readonly kind: "tunnel" | "request";
-  /** `host:port` in its canonical form. */
-  readonly authority: string;
-  /** A name in lower case and without a dot at its end, IDN as `xn--`; or an address, IPv6 without brackets. */
-  readonly hostname: string;
-  /** 1–65535. */
-  readonly port: number;
-  /** `CONNECT` for a tunnel. */
-  readonly method: string;
-  /** Path and query of a request, as they came; `null` for a tunnel. */
-  readonly path: string | null;
-  /** The address of the client. */
-  readonly client: string;
-  /** Who asks, where names are asked for. */
-  readonly identity: Identity | null;
-  /** The head as it came. It has the credentials for this proxy. */
-  readonly head: RequestHead;
-}
-
-/**
- * What a function says of what is asked for: `true` allows it, with public addresses; an object allows it and says which other
- * addresses the name may lead to; `false` or a reason denies it; `undefined` leaves it to the rules that allow.
- */
-export type Verdict = boolean | string | { readonly addresses: readonly string[] } | undefined;
 
 /** What a forward proxy is told. All time limits are in milliseconds; 0 switches one off. */
 export interface ForwardProxyOptions {
@@ -72,6 +46,15 @@ export interface ForwardProxyOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** What a tunnel must begin with: TLS for the name that was asked for. Anything when left out. */
   readonly clientHello?: ClientHelloRules | undefined;
+  /** Which tunnels are looked into. None when left out. */
+  readonly intercept?: InterceptOptions | undefined;
+  /**
+   * Changes the fields of each request that goes on, plain or inside of a tunnel that is looked into: adds credentials, for
+   * example, that the client never sees.
+   */
+  readonly headers?: ((fields: Fields, asked: Asked) => void | Promise<void>) | undefined;
+  /** How long the head of a response may take. 60,000. */
+  readonly responseTimeoutMs?: number | undefined;
   /** Told of each request and tunnel when it is decided, and when it is over. If it throws at first, that is refused. */
   readonly audit?: ((event: AuditEvent) => void) | undefined;
   /** Looks names up. The system's resolver when left out. */
@@ -85,9 +68,11 @@ export interface ForwardProxyOptions {
 }
 
 /** A forward proxy; made by {@linkcode forwardProxy}. */
-export interface ForwardProxy {
+export interface ForwardProxy extends AsyncDisposable {
   /** The option `connect` of `serve()`: answers CONNECT. */
   readonly connect: ConnectHandler;
+  /** The handler of `serve()`: answers requests for `http://host/path`, and refuses all others. */
+  readonly handler: ServeHandler;
   /** What is under way, the oldest first. */
   readonly open: readonly OpenExchange[];
   /** How much there was until now. */
@@ -99,4 +84,9 @@ export interface ForwardProxy {
    * @throws {TypeError} As {@linkcode forwardProxy}; then the rules before stay in force.
    */
   reload(options: ForwardProxyOptions): void;
+  /**
+   * Ends the connections to origins; what is under way over them fails. Tunnels end with the server. Leaving an `await using`
+   * scope calls it.
+   */
+  close(): Promise<void>;
 }

@@ -49,26 +49,28 @@ export class Upstreams {
     return { io, address: null, via: proxies.map((proxy) => proxyServer(proxy).address) };
   }
 
+  /** What a client is told whose requests go to the last of these proxies. */
+  optionsTo(proxies: readonly string[]): ClientOptions {
+    const before = proxies.slice(0, -1);
+    const proxy = proxies.at(-1)!;
+    if (before.length === 0) return { ...this.#options, proxy };
+    const inner = this.#client(before);
+    return {
+      ...this.#options,
+      proxy,
+      dial: ({ hostname, port }, { signal }) =>
+        inner.connect(`${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`, { signal }),
+    };
+  }
+
   /** Nothing is kept open by it: tunnels are those of who asked. */
   #client(proxies: readonly string[]): Client {
     const key = proxies.join(" ");
     let client = this.#chains.get(key);
     if (client === undefined) {
       if (this.#chains.size === MAX_CHAINS) this.#chains.clear();
-      this.#chains.set(key, client = this.#chained(proxies));
+      this.#chains.set(key, client = new Client(this.optionsTo(proxies)));
     }
     return client;
-  }
-
-  #chained(proxies: readonly string[]): Client {
-    const before = proxies.slice(0, -1);
-    if (before.length === 0) return new Client({ ...this.#options, proxy: proxies[0]! });
-    const inner = this.#client(before);
-    return new Client({
-      ...this.#options,
-      proxy: proxies.at(-1)!,
-      dial: ({ hostname, port }, { signal }) =>
-        inner.connect(`${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`, { signal }),
-    });
   }
 }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { TransportError } from "../../errors/transport_error.ts";
 import { UpgradeRejected } from "../../errors/upgrade_rejected.ts";
 import { LightResponse } from "../../http1/light_response.ts";
+import { proxyErrorOf, type ProxyPhase } from "../proxy_failure.ts";
 import { formatProxyStatus, type ProxyError, statusOfProxyError } from "../proxy_status.ts";
 import type { Denied } from "./decide.ts";
 
@@ -17,7 +17,7 @@ interface RefusalDetails {
   /** The rule that has decided. */
   readonly by?: string;
   /** What the next proxy has answered. */
-  readonly receivedStatus?: number;
+  readonly receivedStatus?: number | undefined;
   /** The fields that ask for credentials. */
   readonly challenges?: readonly string[];
   readonly cause?: unknown;
@@ -52,37 +52,38 @@ export function refusalBy({ by, error, message }: Denied): Refusal {
  * What failed on the way to the target, for the client. What the platform said stays in `cause`.
  *
  * @param where The authority that was asked for.
+ * @param phase How far the proxy was.
  */
-export function refusalFor(failure: unknown, where: string): Refusal {
+export function refusalFor(failure: unknown, where: string, phase: ProxyPhase = "connecting"): Refusal {
   if (failure instanceof Refusal) return failure;
-  const [error, why, receivedStatus] = reasonOf(failure);
-  const details = receivedStatus === undefined ? {} : { receivedStatus };
-  return new Refusal(error, `Cannot reach ${where}: ${why}`, { ...details, cause: failure });
+  // A proxy behind this one says its status; what it wants of this one is not the client's to give.
+  if (failure instanceof UpgradeRejected && failure.code === "proxy-refused") {
+    const { status: receivedStatus } = failure;
+    const why = `Cannot reach ${where}: the next proxy has answered ${receivedStatus}`;
+    return new Refusal("http_upgrade_failed", why, { receivedStatus, cause: failure });
+  }
+  const error = proxyErrorOf(failure, phase);
+  return new Refusal(error, `Cannot reach ${where}: ${WHY[error] ?? "it does not speak HTTP as it should"}`, {
+    cause: failure,
+  });
 }
 
-function reasonOf(failure: unknown): readonly [error: ProxyError, why: string, receivedStatus?: number | undefined] {
-  if (failure instanceof UpgradeRejected) {
-    return ["http_upgrade_failed", `the next proxy has answered ${failure.status}`, failure.status];
-  }
-  if (!(failure instanceof TransportError)) return ["proxy_internal_error", "the proxy has failed"];
-  switch (failure.code) {
-    case "refused":
-      return ["connection_refused", "the connection was refused"];
-    case "unreachable":
-      return ["destination_ip_unroutable", "there is no way to it"];
-    case "timeout":
-      return ["connection_timeout", "there was no connection in time"];
-    case "reset":
-    case "closed":
-      return ["connection_terminated", "the connection was cut"];
-    case "tls":
-      return ["tls_protocol_error", "there is no TLS with it that could be trusted"];
-    case "address":
-      return ["proxy_internal_error", "the proxy may not connect"];
-    default:
-      return failure.code satisfies never;
-  }
-}
+/** The reasons for people. */
+const WHY: Readonly<Partial<Record<ProxyError, string>>> = {
+  connection_refused: "the connection was refused",
+  connection_terminated: "the connection was cut",
+  connection_timeout: "there was no connection in time",
+  destination_ip_unroutable: "there is no way to it",
+  destination_unavailable: "the proxy may not connect",
+  dns_error: "its address cannot be found",
+  http_response_timeout: "it did not answer in time",
+  http_response_incomplete: "it left in the midst of its answer",
+  http_upgrade_failed: "it did not switch as it was asked to",
+  proxy_internal_error: "the proxy has failed",
+  tls_alert_received: "it refused TLS",
+  tls_certificate_error: "its certificate is not to be trusted",
+  tls_protocol_error: "there was no TLS with it",
+};
 
 /**
  * The answer that refuses.

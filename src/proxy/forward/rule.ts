@@ -70,6 +70,8 @@ interface PortRange {
 export interface AddressSet {
   readonly classes: ReadonlySet<AddressClass>;
   readonly networks: readonly IpNetwork[];
+  /** The same for the same addresses. */
+  readonly key: string;
 }
 
 /** What a rule is asked about. */
@@ -90,6 +92,11 @@ export interface Question {
 const KEYS: ReadonlySet<string> = new Set(
   ["name", "host", "port", "identity", "methods", "paths", "addresses"] satisfies (keyof RuleInit)[],
 );
+
+/** Refuses what is no list; its rules are checked when they are read. */
+export function checkRules(value: unknown, name: string): void {
+  if (!Array.isArray(value)) throw wrongType(name, "an array of rules", value);
+}
 
 /**
  * Reads a rule.
@@ -130,7 +137,7 @@ export function readAddresses(texts: readonly string[] | undefined, place: strin
     else if ((ADDRESS_CLASSES as readonly string[]).includes(text)) classes.add(text as AddressClass);
     else throw unreadable(place, text, "an address, a network or a class of addresses");
   }
-  return { classes, networks };
+  return { classes, networks, key: (texts ?? []).join(" ") };
 }
 
 function readHostPattern(text: string, given: readonly PortRange[] | null, place: string): HostPattern {

@@ -10,13 +10,15 @@ import { isToken } from "../../bytes/ascii.ts";
 import { checkClock } from "../../duplex/clock.ts";
 import { checkTls } from "../../duplex/check_network.ts";
 import { lookup } from "../platform.ts";
+import type { Asked } from "./asked.ts";
 import type { Rules } from "./decide.ts";
 import type { Resolve } from "./destination.ts";
 import { Doorkeeper } from "./identity.ts";
 import { checkClientHello, type ClientHelloRules } from "./inspect.ts";
+import { checkIntercept, type InterceptOptions } from "./intercept_options.ts";
 import type { TunnelLimits } from "./limits.ts";
-import type { Asked, ForwardProxyOptions } from "./options.ts";
-import { readRule, type Rule } from "./rule.ts";
+import type { ForwardProxyOptions } from "./options.ts";
+import { checkRules, type ReadRule, readRule, type Rule } from "./rule.ts";
 import { readUpstream } from "./proxy_chain.ts";
 
 /** What holds for what is asked, until other options come. */
@@ -31,13 +33,16 @@ export interface Settings extends TunnelLimits {
   readonly tunnelIdleTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly clientHello: ClientHelloRules | undefined;
+  readonly intercept: (Omit<InterceptOptions, "hosts"> & { readonly rules: readonly ReadRule[] }) | null;
+  readonly headers: ForwardProxyOptions["headers"];
+  readonly responseTimeoutMs: number;
   readonly resolve: Resolve;
   readonly dial: ForwardProxyOptions["dial"];
 }
 
 const OPTIONS: Kinds<ForwardProxyOptions> = {
-  allow: checkList,
-  deny: checkList,
+  allow: checkRules,
+  deny: checkRules,
   decide: "function",
   auth: "object",
   upstream: "any",
@@ -49,16 +54,15 @@ const OPTIONS: Kinds<ForwardProxyOptions> = {
   tunnelIdleTimeoutMs: "number",
   connectTimeoutMs: "number",
   clientHello: checkClientHello,
+  intercept: checkIntercept,
+  headers: "function",
+  responseTimeoutMs: "number",
   audit: "function",
   resolve: "function",
   dial: "function",
   name: checkName,
   clock: checkClock,
 };
-
-function checkList(value: unknown, name: string): void {
-  if (!Array.isArray(value)) throw wrongType(name, "an array of rules", value);
-}
 
 function checkName(value: unknown, name: string): void {
   if (typeof value !== "string" || !isToken(value)) throw wrongType(name, "a token", value);
@@ -91,13 +95,20 @@ export function readSettings(options: ForwardProxyOptions): Settings {
     tunnelIdleTimeoutMs: options.tunnelIdleTimeoutMs ?? 300_000,
     connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
     clientHello: options.clientHello,
+    intercept: readIntercept(options.intercept),
+    headers: options.headers,
+    responseTimeoutMs: options.responseTimeoutMs ?? 60_000,
     resolve: options.resolve ?? lookup,
     dial: options.dial,
   };
 }
 
-function readRules(rules: readonly Rule[] | undefined, place: string): ReturnType<typeof readRule>[] {
+function readRules(rules: readonly Rule[] | undefined, place: string): ReadRule[] {
   return (rules ?? []).map((rule, i) => readRule(rule, `${place}[${i}]`));
+}
+
+function readIntercept(options: InterceptOptions | undefined): Settings["intercept"] {
+  return options === undefined ? null : { ...options, rules: readRules(options.hosts, "rules.intercept.hosts") };
 }
 
 function readUpstreams(upstream: ForwardProxyOptions["upstream"]): Settings["upstream"] {

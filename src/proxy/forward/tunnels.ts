@@ -3,35 +3,28 @@
  *
  * ```text
  *  CONNECT ─▶ who asks ─▶ room for one more ─▶ rules ─▶ addresses ─▶ dial ─▶ 200 ─▶ [hello] ─▶ bytes
- *      └────────────────────────── a refusal, and the connection closes (RFC 9931) ──┘
+ *      │                                         └─▶ [200 ─▶ hello ─▶ TLS ─▶ requests, each by the rules]
+ *      └── a refusal, and the connection closes (RFC 9931)
  * ```
  *
  * @module
  */
 
-import { type Clock, Deadline } from "../../duplex/clock.ts";
-import { TransportError } from "../../errors/transport_error.ts";
 import { abandon } from "../../http/client/way/connector.ts";
 import type { ConnectRequest } from "../../http/server/connect_request.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
 import { connectResponse } from "../../http1/switch.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
-import { tunnel } from "../tunnel.ts";
-import type { EndReason, Exchange } from "./audit.ts";
-import { allowedBy, deniedBy } from "./decide.ts";
+import type { Exchange } from "./audit.ts";
+import { copy } from "./copy.ts";
 import type { Dialed } from "./destination.ts";
-import { admit, type Admitted, askedOf, clientAddress, noteRefusal, questionOf, reach, type Ways } from "./gate.ts";
-import { authorityText, type Host } from "./host.ts";
-import { ACCESS_DENIED, inspect, objectionTo } from "./inspect.ts";
-import type { TunnelCount } from "./limits.ts";
+import { admit, type Admitted, askedOf, clientAddress, noteRefusal, questionOf, reach } from "./gate.ts";
+import { begin } from "./hello_gate.ts";
+import { authorityText } from "./host.ts";
+import type { TunnelHouse } from "./house.ts";
+import { intercept } from "./intercept.ts";
 import { refusalFor, refusalResponse } from "./refusal.ts";
-
-/** What tunnels share. */
-export interface TunnelHouse extends Ways {
-  /** What the proxy calls itself. */
-  readonly name: string;
-  readonly count: TunnelCount;
-}
+import { covers } from "./rule.ts";
 
 /** Answers a CONNECT. */
 export async function answerConnect(
@@ -41,28 +34,30 @@ export async function answerConnect(
   house: TunnelHouse,
 ): Promise<Response> {
   let admitted: Admitted;
-  let target: Dialed;
+  let target: Dialed | null = null;
   try {
     admitted = await admitTunnel(request, info, exchange, house);
-    target = await reach(admitted, house, request.signal);
+    if (!admitted.question.intercepted) target = await reach(admitted, house, request.signal);
   } catch (error) {
     return refuse(error, request, exchange, house);
   }
-  const { io, address, via } = target;
-  exchange.note({ address, via, status: 200 });
   const owns = {
     abort(reason: unknown): void {
-      abandon(io, reason);
+      if (target !== null) abandon(target.io, reason);
       exchange.end("client-left");
     },
   };
+  exchange.note({ status: 200, ...(target === null ? {} : { address: target.address, via: target.via }) });
   try {
     exchange.start();
   } catch (error) {
     owns.abort(error);
     throw error;
   }
-  return connectResponse(request, { owns }, (client) => join(client, target, admitted, exchange, house)).response;
+  return connectResponse(request, { owns }, (client) => {
+    if (target === null) return intercept(client, admitted, info, exchange, house);
+    return join(client, target, admitted, exchange, house);
+  }).response;
 }
 
 async function admitTunnel(
@@ -74,7 +69,9 @@ async function admitTunnel(
   const client = clientAddress(info);
   const identity = await settings.doorkeeper.identify(client, info.head.fields);
   const about = { kind: "tunnel", method: "CONNECT", path: null, intercepted: false } as const;
-  const question = questionOf(request, about, identity);
+  const plain = questionOf(request, about, identity);
+  const intercepted = settings.intercept?.rules.some((rule) => covers(rule, plain)) ?? false;
+  const question = { ...plain, intercepted };
   exchange.note({ identity: question.identity, authority: authorityText(question.host, question.port) });
   exchange.onEnd(count.enter(question.identity ?? client, settings));
   const admitted = await admit({ question, asked: askedOf(question, identity, client, info.head) }, settings);
@@ -91,7 +88,7 @@ function refuse(error: unknown, request: ConnectRequest, exchange: Exchange, { n
   return refusalResponse(refusal, name);
 }
 
-/** Copies until it is over. */
+/** Copies until it is over, if the tunnel begins as it may. */
 async function join(
   client: Upgraded,
   { io }: Dialed,
@@ -99,86 +96,16 @@ async function join(
   exchange: Exchange,
   house: TunnelHouse,
 ): Promise<void> {
-  const { settings, clock } = house;
-  const limit = new TunnelLimit(settings.maxTunnelMs, settings.maxTunnelBytes, clock);
+  const { clientHello } = house.settings;
+  if (clientHello === undefined) return await copy(client, io, exchange, house);
   try {
-    const near = await inspected(client, admitted, house);
-    if (near === null) {
-      abandon(io);
-      return exchange.end("client-hello");
-    }
-    await tunnel(near, io, {
-      idleTimeoutMs: settings.tunnelIdleTimeoutMs,
-      signal: limit.signal,
-      clock,
-      onBytes(sent, received) {
-        exchange.count(sent, received);
-        limit.count(sent + received);
-      },
-    });
-    exchange.end("done");
+    const begun = await begin(client, admitted, clientHello, house);
+    if (begun !== null) return await copy(begun.io, io, exchange, house);
+    abandon(io);
+    exchange.end("client-hello");
   } catch (error) {
     client.abort(error);
     abandon(io, error);
-    exchange.end(limit.reason ?? reasonOf(error));
-  } finally {
-    limit.stop();
-  }
-}
-
-/** The client's side, with what it began with in front; `null` if that was not allowed, and the client was told so. */
-async function inspected(
-  client: Upgraded,
-  { question, allowed }: Admitted,
-  house: TunnelHouse,
-): Promise<Upgraded | null> {
-  const { settings: { clientHello, rules }, clock } = house;
-  if (clientHello === undefined) return client;
-  const { hello, io } = await inspect(client, clientHello.timeoutMs ?? 10_000, clock);
-  const named = (host: Host): boolean => {
-    const asked = { ...question, host };
-    return deniedBy(rules, asked) === null && (allowed.by === "decide" || allowedBy(rules, asked).type === "allowed");
-  };
-  if (objectionTo(hello, question.host, clientHello, named) === null) return io;
-  // It may have sent more than was read; what it is told must not be overtaken by a reset.
-  if (hello.type === "hello") await client.write(ACCESS_DENIED);
-  await client.closeWrite();
-  client.close().catch(() => {});
-  return null;
-}
-
-function reasonOf(error: unknown): EndReason {
-  return error instanceof TransportError && error.code === "timeout" ? "idle-timeout" : "cut";
-}
-
-/** How long a tunnel may be, in time and in bytes. */
-class TunnelLimit {
-  /** Aborts when the time is up; `undefined` where there is no limit. */
-  readonly signal: AbortSignal | undefined;
-  /** Which limit was reached. */
-  reason: EndReason | null = null;
-  readonly #maxBytes: number;
-  readonly #deadline: Deadline;
-
-  constructor(maxMs: number, maxBytes: number, clock: Clock) {
-    this.#maxBytes = maxBytes;
-    this.#deadline = new Deadline(clock);
-    if (maxMs === 0 || maxMs === Infinity) return;
-    const controller = new AbortController();
-    this.signal = controller.signal;
-    this.#deadline.set(maxMs, () => {
-      this.reason = "time-limit";
-      controller.abort(new TransportError("closed", `The tunnel was open for ${maxMs} ms`));
-    });
-  }
-
-  count(bytes: number): void {
-    if (bytes <= this.#maxBytes) return;
-    this.reason = "byte-limit";
-    throw new TransportError("closed", `More than ${this.#maxBytes} bytes went through the tunnel`);
-  }
-
-  stop(): void {
-    this.#deadline.stop();
+    exchange.end("cut");
   }
 }

@@ -112,7 +112,7 @@ export class Answers {
  *
  * @throws {ProtocolError} `bad-transfer-encoding`.
  */
-function checkCoding({ fields, body }: IncomingResponse, { version }: IncomingRequest): void {
+export function checkCoding({ fields, body }: IncomingResponse, { version }: IncomingRequest): void {
   if (body.framing.type === "none" || !fields.has("transfer-encoding")) return;
   const codings = fields.list("transfer-encoding");
   const chunks = codings.filter((coding) => coding.toLowerCase() === "chunked").length;

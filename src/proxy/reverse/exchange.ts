@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { DuplexLike } from "../../duplex/duplex.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { UnsentError } from "../../errors/unsent_error.ts";
 import { partsOf } from "../../http/client/client.ts";
@@ -20,6 +21,9 @@ import { responseFields } from "./response_fields.ts";
 import type { TimeLimit, Waiting } from "./time_limit.ts";
 import type { UpstreamServer } from "./upstream.ts";
 
+/** As much of a server as is needed to send to it. */
+export type Origin = Pick<UpstreamServer, "client" | "route" | "host">;
+
 /** The limits of exchanges with servers. */
 export interface ExchangeLimits {
   /** How long the head of a response may take. */
@@ -30,7 +34,7 @@ export interface ExchangeLimits {
 export class UpstreamExchange implements Owned, Waiting {
   /** How far it has come. */
   phase: ProxyPhase = "connecting";
-  readonly #server: UpstreamServer;
+  readonly #server: Origin;
   readonly #incoming: IncomingRequest;
   readonly #limits: ExchangeLimits;
   #response: IncomingResponse | null = null;
@@ -39,10 +43,15 @@ export class UpstreamExchange implements Owned, Waiting {
   #left: { readonly reason: unknown } | null = null;
 
   /** Sends nothing yet. */
-  constructor(server: UpstreamServer, incoming: IncomingRequest, limits: ExchangeLimits) {
+  constructor(server: Origin, incoming: IncomingRequest, limits: ExchangeLimits) {
     this.#server = server;
     this.#incoming = incoming;
     this.#limits = limits;
+  }
+
+  /** What the connection is spoken over; `null` as long as there is none. */
+  get io(): DuplexLike | null {
+    return this.#pooled?.io ?? null;
   }
 
   /** Why it was given up, if it was. */

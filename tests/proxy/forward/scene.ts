@@ -81,7 +81,7 @@ export async function scene(t: Test, { serving = {}, echo = false, ...options }:
   });
   const server = serve(
     { port: 0, hostname: "127.0.0.1", connect: proxy.connect, dateHeader: false, ...serving },
-    () => new Response(null, { status: 404 }),
+    proxy.handler,
   );
   const [{ port = 0 }] = await server.listening;
   const sockets: Socket[] = [];
@@ -123,6 +123,7 @@ export async function scene(t: Test, { serving = {}, echo = false, ...options }:
   };
   t.after(async () => {
     for (const socket of sockets) socket.abort();
+    await proxy.close();
     await server.shutdown({ upgraded: "close" });
     await goal.close();
   });

@@ -1,0 +1,141 @@
+/**
+ * The connections to origins that requests go over, kept for the next request. They are shared only by requests that could
+ * have opened them: of one rule, one identity and one way out.
+ *
+ * @module
+ */
+
+import type { Clock } from "../../duplex/clock.ts";
+import type { DuplexLike } from "../../duplex/duplex.ts";
+import type { TlsOptions } from "../../duplex/tls_options.ts";
+import { Client, partsOf } from "../../http/client/client.ts";
+import { abandon, whenOpen } from "../../http/client/way/connector.ts";
+import { proxyServer } from "../../http/client/way/proxy_rules.ts";
+import type { Route } from "../../http/client/way/route.ts";
+import { startTls } from "../platform.ts";
+import type { Dialed } from "./destination.ts";
+import { type Admitted, reach, type Ways } from "./gate.ts";
+import { authorityText, canonicalHost } from "./host.ts";
+
+/** Where a request goes. */
+export interface Origin {
+  readonly client: Client;
+  readonly route: Route;
+  /** What messages call it. */
+  readonly host: string;
+  /** What was dialed for a connection of it. */
+  dialed(io: DuplexLike): Omit<Dialed, "io">;
+}
+
+/** How an origin is spoken to. */
+export interface Manner {
+  /** TLS with it, and the name that its certificate must have; `null` for plain http. */
+  readonly secure: { readonly serverName: string; readonly tls: TlsOptions } | null;
+  /** Whether the connection is to switch: then a tunnel leads through HTTP proxies. */
+  readonly switches: boolean;
+}
+
+/** How many groups of connections are kept. */
+const MAX_GROUPS = 256;
+/** How many connections wait for a request at each origin, for one group: as browsers. */
+const MAX_IDLE = 6;
+
+/** The connections of one proxy, as long as its rules stay. */
+export class Origins {
+  readonly #clock: Clock;
+  readonly #groups: Map<string, Client> = new Map();
+  readonly #dialed: WeakMap<DuplexLike, Omit<Dialed, "io">> = new WeakMap();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The way to what was admitted. */
+  find(admitted: Admitted, manner: Manner, ways: Ways): Origin {
+    const { question: { host, port }, proxies } = admitted;
+    const authority = authorityText(host, port);
+    const last = proxies.at(-1);
+    const forwards = last !== undefined && proxyServer(last).scheme !== "socks5" && manner.secure === null &&
+      !manner.switches;
+    const client = this.#group(admitted, manner, ways, forwards);
+    const { routes } = partsOf(client);
+    return {
+      client,
+      route: routes.find(new URL(`http://${authority}/`), {}, false),
+      host: port === (manner.secure === null ? 80 : 443) ? authority.slice(0, authority.lastIndexOf(":")) : authority,
+      dialed: (io) =>
+        this.#dialed.get(io) ?? { address: null, via: proxies.map((proxy) => proxyServer(proxy).address) },
+    };
+  }
+
+  /** Takes no more requests. What is under way goes on. */
+  close(): void {
+    for (const client of this.#groups.values()) client.close().catch(() => {});
+    this.#groups.clear();
+  }
+
+  /** Ends all connections. */
+  async abort(): Promise<void> {
+    const clients = [...this.#groups.values()];
+    this.#groups.clear();
+    await Promise.all(clients.map((client) => client.abort()));
+  }
+
+  #group(admitted: Admitted, manner: Manner, ways: Ways, forwards: boolean): Client {
+    const { question, allowed, proxies } = admitted;
+    const { secure } = manner;
+    const key = JSON.stringify([
+      allowed.by,
+      allowed.addresses.key,
+      question.identity,
+      proxies,
+      forwards,
+      secure?.serverName,
+    ]);
+    let client = this.#groups.get(key);
+    if (client === undefined) {
+      if (this.#groups.size === MAX_GROUPS) this.close();
+      client = forwards ? this.#forwarding(admitted, ways) : this.#direct(admitted, secure, ways);
+      this.#groups.set(key, client);
+    }
+    return client;
+  }
+
+  /** Connections to an HTTP proxy that is asked itself. */
+  #forwarding({ proxies }: Admitted, { upstreams, settings }: Ways): Client {
+    return new Client({
+      ...upstreams.optionsTo(proxies),
+      maxIdlePerOrigin: MAX_IDLE,
+      connectTimeoutMs: settings.connectTimeoutMs,
+    });
+  }
+
+  /** Connections to origins, or tunnels to them. TLS is part of dialing, so that what was dialed is known of each. */
+  #direct({ question, allowed, proxies }: Admitted, secure: Manner["secure"], ways: Ways): Client {
+    return new Client({
+      clock: this.#clock,
+      connectTimeoutMs: ways.settings.connectTimeoutMs,
+      maxIdlePerOrigin: MAX_IDLE,
+      dial: async ({ hostname, port }, { signal }) => {
+        const asked = { ...question, host: canonicalHost(hostname)!, port };
+        const { io, ...dialed } = await reach({ question: asked, allowed, proxies }, ways, signal);
+        const opened = secure === null ? io : await secured(io, secure, signal);
+        this.#dialed.set(opened, dialed);
+        return opened;
+      },
+    });
+  }
+}
+
+async function secured(
+  io: DuplexLike,
+  { serverName, tls }: NonNullable<Manner["secure"]>,
+  signal: AbortSignal,
+): Promise<DuplexLike> {
+  try {
+    return await whenOpen(startTls(io, { ...tls, serverName, alpnProtocols: ["http/1.1"], signal }));
+  } catch (error) {
+    abandon(io);
+    throw error;
+  }
+}
