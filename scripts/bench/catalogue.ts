@@ -32,6 +32,8 @@ export interface Benchmark {
   readonly plan: LoadPlan | null;
   /** How many connections that have switched are open besides. */
   readonly held: number;
+  /** Whether a server that answers stands behind the contenders. */
+  readonly behind?: boolean;
   /** How many operations of a new process count, for a cold start; 0 for a process that is warm. */
   readonly cold: number;
   /** Who takes part. */
@@ -69,6 +71,11 @@ const honoApps: readonly Contender[] = [
 const proxies: readonly Contender[] = [
   { title: "tunnel()", start: "proxy.ours", ours: true, preface: "connect" },
   { title: "node:http, pipe()", start: "proxy.nodeHttp", ours: false, preface: "connect" },
+];
+const reverseProxies: readonly Contender[] = [
+  { title: "reverseProxy()", start: "reverse.ours", ours: true },
+  { title: "http-proxy-3, agent", start: "reverse.httpProxy3", ours: false },
+  { title: "httpxy, agent", start: "reverse.httpxy", ours: false },
 ];
 const wsText: Contender = { title: "ws, text as a string", start: "web_socket.wsText", ours: false };
 const wsArrayBuffer: Contender = {
@@ -123,6 +130,9 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
     served("proxy-handshake", "tunnels through a proxy", handshakes, proxies),
     served("proxy-round-trips", "round trips of 64 bytes through a proxy, 32 connections", manyRoundTrips, proxies),
     { ...served("proxy-bulk", "bulk echo through a proxy, one connection", oneBulk, proxies), unit: "bytes" },
+    ...(node
+      ? [{ ...served("reverse", "requests through a reverse proxy", requests, reverseProxies), behind: true }]
+      : []),
     ...webSockets(runtime, quick),
     ...broadcasts(runtime, quick),
     ...coldStarts(runtime),

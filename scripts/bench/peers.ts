@@ -13,7 +13,7 @@ export interface Peer {
 }
 
 /** What it is called here. */
-export type PeerName = "ws" | "hono" | "srvx";
+export type PeerName = "ws" | "hono" | "srvx" | "http-proxy-3" | "httpxy";
 
 /** One folder for each, so that a new one does not install the others again. */
 export const peers: Readonly<Record<PeerName, Peer>> = {
@@ -22,6 +22,8 @@ export const peers: Readonly<Record<PeerName, Peer>> = {
     specifiers: ["hono@4", "@hono/node-server@2"],
     program: "node_modules/@hono/node-server/dist/index.mjs",
   },
+  "http-proxy-3": { specifiers: ["http-proxy-3@2"], program: "node_modules/http-proxy-3/dist/lib/index.js" },
+  httpxy: { specifiers: ["httpxy@0.5"], program: "node_modules/httpxy/dist/index.mjs" },
   srvx: { specifiers: ["srvx@1"], program: "node_modules/srvx/dist/adapters/node.mjs" },
 };
 

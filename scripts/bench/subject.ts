@@ -33,8 +33,10 @@ export async function openSubject(
   runtime: Runtime,
   options: ChildOptions,
 ): Promise<Subject> {
-  const child = new Child(runtime, "scripts/bench/subjects/main.ts", contender.start.split("."), options);
   const say = (command: GeneratorCommand): Promise<unknown> => generator.ask(command);
+  const behind = benchmark.behind === true ? [String(await say({ type: "answer" }))] : [];
+  const args = [...contender.start.split("."), ...behind];
+  const child = new Child(runtime, "scripts/bench/subjects/main.ts", args, options);
   if (benchmark.plan === null) {
     await child.line();
     return new ClientSubject(contender, child, await say({ type: "answer" }) as number);

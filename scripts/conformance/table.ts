@@ -14,7 +14,11 @@ export interface Column {
 }
 
 /** One row for each requirement, aligned as `deno fmt` does it. Empty where there are no columns. */
-export function table(what: string, requirements: readonly Requirement[], columns: readonly Column[]): string {
+export function table(
+  what: string,
+  requirements: readonly Pick<Requirement, "title" | "clause">[],
+  columns: readonly Column[],
+): string {
   if (columns.length === 0) return "";
   const rows = [
     [what, "", ...columns.map(({ title }) => title)],

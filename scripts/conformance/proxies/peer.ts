@@ -201,6 +201,8 @@ export interface Backend {
   next(): Promise<Peer>;
   /** The connection of a request that was answered: it may bring another one. */
   again(peer: Peer): void;
+  /** Cuts the connections that are open and forgets what they have brought. */
+  clear(): Promise<void>;
   /** Takes no more connections and cuts those that are open. */
   close(): Promise<void>;
 }
@@ -250,6 +252,14 @@ export async function listenPeers(): Promise<Backend> {
       });
     },
     again: offer,
+    clear: async () => {
+      const closed = [...sockets].map((socket) =>
+        new Promise<void>((resolve) => socket.once("close", () => resolve()))
+      );
+      for (const socket of sockets) socket.destroy();
+      await Promise.all(closed);
+      ready.length = 0;
+    },
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
