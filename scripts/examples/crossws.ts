@@ -1,7 +1,7 @@
 /**
  * WebSockets of crossws (h3, Nitro, srvx) over this package, on every runtime the same.
  *
- * ```ts
+ * ```text
  * const app = new H3().get("/chat", defineWebSocketHandler({ message: (peer, message) => peer.send(message.text()) }));
  * const sockets = crosswsAdapter(async (request) => (await app.fetch(request) as Upgrading).crossws);
  * serve({ port: 3000 }, (request, info) => wantsUpgrade(request) ? sockets(request, info) : app.fetch(request));

@@ -88,7 +88,7 @@ export class NodeTransport implements Transport, LentReader {
 
   /** The system sends what it has taken, and the FIN behind it; TLS has a last word of its own. */
   get endsOnClose(): boolean {
-    return this.#under === null && this.native.writableLength === 0 && !this.native.writableEnded;
+    return !this.#secure && this.native.writableLength === 0 && !this.native.writableEnded;
   }
 
   resume(): void {
