@@ -408,8 +408,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
       this.#end(new TransportError("closed", "The socket was closed before it was open"), false);
       state.cancel?.();
     } else if (!this.upgraded) {
-      if (this.#endsOnClose) this.#transport!.close();
-      else if (this.#writeEnd === null) this.#beginWriteEnd();
+      if (this.#writeEnd === null) this.#beginWriteEnd();
       else if (this.#writeOver !== "no") this.#transport?.close();
     }
   }

@@ -48,6 +48,7 @@ const INTERNAL: ReadonlySet<string> = new Set([
   "endWriting",
   "beginCycle",
   "tellOver",
+  "closeAtOnce",
   "onOver",
   "sendFrame",
 ]);
