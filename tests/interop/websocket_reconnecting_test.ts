@@ -22,9 +22,16 @@ class Authorized extends WebSocket {
   }
 }
 
+/** Its declarations are those of a CommonJS module. */
+const Reconnect = ReconnectingWebSocket as unknown as new (
+  url: string,
+  protocols: string[],
+  options: object,
+) => Reconnecting;
+
 const packages: Readonly<Record<string, (url: string) => Reconnecting>> = {
   "reconnecting-websocket": (url) =>
-    new ReconnectingWebSocket(url, [], { WebSocket: Authorized, minReconnectionDelay: 1, maxReconnectionDelay: 5 }),
+    new Reconnect(url, [], { WebSocket: Authorized, minReconnectionDelay: 1, maxReconnectionDelay: 5 }),
   "partysocket": (url) =>
     new PartySocket(url, [], {
       WebSocket: Authorized,
