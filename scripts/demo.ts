@@ -15,7 +15,8 @@ import {
   wantsUpgrade,
 } from "../src/http1/mod.ts";
 import { connect, type Duplex, listen, type Listener } from "../src/net/mod.ts";
-import { startProxy } from "./examples/forward_proxy.ts";
+import { serve } from "../mod.ts";
+import { forwardProxy } from "../src/proxy/mod.ts";
 import { headline, type Line, overheard, tell } from "./examples/transcript.ts";
 
 // The first part is an example of its own, which runs when it is imported.
@@ -51,8 +52,15 @@ function everythingTold(): Promise<void> {
 }
 
 const { listener, authority } = await startOrigin();
-const proxy = await startProxy({ log: (line) => tell("proxy", line) });
-const dial = (): Line => overheard(connect({ hostname: "127.0.0.1", port: proxy.port }), "client", true);
+const proxy = forwardProxy({
+  allow: [authority],
+  audit: ({ event, method, authority, reason, sent, received }) => {
+    if (event === "end") tell("proxy", `${method} ${authority} ${reason}, ${sent} bytes sent, ${received} received`);
+  },
+});
+const server = serve({ hostname: "127.0.0.1", port: 0, connect: proxy.connect }, proxy.handler);
+const [{ port = 0 }] = await server.listening;
+const dial = (): Line => overheard(connect({ hostname: "127.0.0.1", port }), "client", true);
 const host: Field = ["Host", authority];
 
 async function openTunnel(): Promise<Duplex> {
@@ -79,6 +87,8 @@ await echo.read();
 await echo.close();
 
 await everythingTold();
+await server.shutdown({ upgraded: "close" });
 await proxy.close();
 await listener.close();
+await everythingTold();
 console.log("\nEverything has ended; nothing is left open.");

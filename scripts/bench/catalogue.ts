@@ -70,6 +70,7 @@ const honoApps: readonly Contender[] = [
 ];
 const proxies: readonly Contender[] = [
   { title: "tunnel()", start: "proxy.ours", ours: true, preface: "connect" },
+  { title: "forwardProxy(), with rules", start: "proxy.forward", ours: true, preface: "connect" },
   { title: "node:http, pipe()", start: "proxy.nodeHttp", ours: false, preface: "connect" },
 ];
 const reverseProxies: readonly Contender[] = [
@@ -77,6 +78,7 @@ const reverseProxies: readonly Contender[] = [
   { title: "http-proxy-3, agent", start: "reverse.httpProxy3", ours: false },
   { title: "httpxy, agent", start: "reverse.httpxy", ours: false },
 ];
+const proxyChain: Contender = { title: "proxy-chain", start: "proxy.proxyChain", ours: false, preface: "connect" };
 const wsText: Contender = { title: "ws, text as a string", start: "web_socket.wsText", ours: false };
 const wsArrayBuffer: Contender = {
   title: "ws, bytes as an ArrayBuffer",
@@ -96,6 +98,7 @@ const rawHello: Contender = { title: "raw socket, fixed answer", start: "raw.fix
 
 /** All that is measured on a runtime. */
 export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
+  const tunnels = isNode(runtime) ? [...proxies, proxyChain] : proxies;
   const platform: Contender[] = runtime.name === "deno" || runtime.name === "bun"
     ? [{ title: runtime.name === "deno" ? "Deno.serve" : "Bun.serve", start: "hello.platform", ours: false }]
     : [];
@@ -127,9 +130,9 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
       ...served("bulk", "bulk echo, one connection", oneBulk, node ? [...echoes, rawPipe] : echoes),
       unit: "bytes",
     },
-    served("proxy-handshake", "tunnels through a proxy", handshakes, proxies),
-    served("proxy-round-trips", "round trips of 64 bytes through a proxy, 32 connections", manyRoundTrips, proxies),
-    { ...served("proxy-bulk", "bulk echo through a proxy, one connection", oneBulk, proxies), unit: "bytes" },
+    served("proxy-handshake", "tunnels through a proxy", handshakes, tunnels),
+    served("proxy-round-trips", "round trips of 64 bytes through a proxy, 32 connections", manyRoundTrips, tunnels),
+    { ...served("proxy-bulk", "bulk echo through a proxy, one connection", oneBulk, tunnels), unit: "bytes" },
     ...(node
       ? [{ ...served("reverse", "requests through a reverse proxy", requests, reverseProxies), behind: true }]
       : []),

@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import { echo } from "../../scripts/examples/client_upgrade.ts";
 import { fetchByHand, fetchThrough } from "../../scripts/examples/client_tunnel.ts";
 import { dockerExec } from "../../scripts/examples/docker_exec.ts";
-import { startProxy } from "../../scripts/examples/forward_proxy.ts";
+import { startProxy } from "../support/forward.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import { upgradeResponse } from "../../src/http1/switch.ts";
 import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
@@ -49,7 +49,7 @@ test("client_tunnel.ts: TLS through a CONNECT proxy, by hand and in one line", a
     hostname: "127.0.0.1",
     tls: { cert: serverCert, key: serverKey },
   });
-  const proxy = await startProxy({ hostname: "127.0.0.1", allow: ["*"] });
+  const proxy = await startProxy({ allow: ["*"] });
   const tls = { caCerts: [authority] };
   for (const fetchIt of [fetchByHand, fetchThrough]) {
     assertEquals(await fetchIt(`http://127.0.0.1:${proxy.port}`, `localhost:${server.port}`, tls), "200 secure /");

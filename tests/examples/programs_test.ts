@@ -1,11 +1,14 @@
 import { spawn as spawnChild } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect, listen } from "../../src/net/mod.ts";
 import { projectFile, runtimeMajor, runtimeName, skipUnless, spawn } from "../support/runtime.ts";
-import { readAll, wire } from "../support/wire.ts";
+import { readUntil, wire } from "../support/wire.ts";
 
 const runsTypeScript = skipUnless(runtimeName !== "node" || runtimeMajor >= 24, "this Node cannot run TypeScript");
 
@@ -42,70 +45,92 @@ test("demo.ts shows the upgrades, the proxy and the tunnel, and ends by itself",
   assertStringIncludes(stdout, "Both sides have ended.");
   assertMatch(stdout, /client +▶ GET http:\/\/127\.0\.0\.1:\d+\/tea HTTP\/1\.1␍␊/);
   assertMatch(stdout, /origin +◀ GET \/tea HTTP\/1\.1␍␊/);
-  assertMatch(stdout, /proxy +CONNECT 127\.0\.0\.1:\d+ ended, 51 bytes sent, \d+ received/);
+  assertMatch(stdout, /proxy +CONNECT 127\.0\.0\.1:\d+ done, 51 bytes sent, \d+ received/);
   assertMatch(stdout, /origin +◀ GET \/secret\/tea HTTP\/1\.1␍␊/);
   assertMatch(stdout, /origin +◀ is anybody there\?␊/);
   assertMatch(stdout, /nothing is left open\.\n$/);
 });
 
-test(
-  "examples/http_proxy.ts listens, obeys --allow, and ends on Ctrl-C with tunnels open",
-  runsTypeScript,
-  async () => {
-    const goal = await listen({ hostname: "127.0.0.1" });
-    const { port } = goal.address as { readonly port: number };
-    const [file, args] = command(
-      "scripts/examples/http_proxy.ts",
-      "--port",
-      "0",
-      "--allow",
-      `a.test,127.0.0.1:${port}`,
-    );
-    const child = spawnChild(file, args, { stdio: ["ignore", "pipe", "inherit"] });
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => output += text);
-    await once(child.stdout, "data");
-    const at = /^A proxy at http:\/\/(127\.0\.0\.1:\d+), leading a\.test, 127\.0\.0\.1:\d+\./.exec(output);
-    assert(at !== null, output);
-
-    const refused = connect(at[1]!);
-    await refused.write(wire("CONNECT 127.0.0.1:1 HTTP/1.1¶Host: 127.0.0.1:1¶¶"));
-    assertMatch(await readAll(refused), /^HTTP\/1\.1 403 Forbidden¶/);
-    await refused.close();
-    const tunneled = connect(at[1]!);
-    await tunneled.write(wire(`CONNECT 127.0.0.1:${port} HTTP/1.1¶Host: 127.0.0.1:${port}¶¶`));
-    const far = (await goal.accept())!;
-    await tunneled.read();
-
-    const ended = once(child, "close");
-    // Not child.kill(): Deno then takes the signal for what ended the process.
-    process.kill(child.pid!, "SIGINT");
-    assertEquals(await ended, [0, null]);
-    assertStringIncludes(output, "CONNECT 127.0.0.1:1 403\n");
-    assertStringIncludes(output, `CONNECT 127.0.0.1:${port} 200\n`);
-    tunneled.abort();
-    far.abort();
-    await goal.close();
-  },
-);
-
-test(
-  "examples/http_proxy.ts refuses to let others in without --allow, and arguments that are none",
-  runsTypeScript,
-  async () => {
-    for (const args of [["--host", "0.0.0.0"], ["--port", "70000"], ["--port", "x"], ["--nonsense"]]) {
-      const { code, stdout, stderr } = await spawn(...command("scripts/examples/http_proxy.ts", ...args));
-      assertEquals({ code, stdout }, { code: 2, stdout: "" });
-      assertStringIncludes(stderr, "Usage: http_proxy.ts");
+/** Starts the gateway with these rules, and gives what it tells, where it listens, and where it tells its status. */
+async function gateway(t: Test, rules: object) {
+  const folder = mkdtempSync(join(tmpdir(), "http-upgrade-gateway-"));
+  const file = join(folder, "rules.json");
+  const write = (rules: unknown) => writeFileSync(file, typeof rules === "string" ? rules : JSON.stringify(rules));
+  write(rules);
+  const [program, args] = command("scripts/examples/egress_gateway.ts", file, "--port", "0", "--status", "0");
+  const child = spawnChild(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(child, "close");
+  let [audit, said] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => audit += text);
+  child.stderr.setEncoding("utf8").on("data", (text: string) => said += text);
+  t.after(async () => {
+    if (child.exitCode === null) process.kill(child.pid!, "SIGKILL");
+    await ended;
+    rmSync(folder, { recursive: true });
+  });
+  const until = async (pattern: RegExp): Promise<RegExpExecArray> => {
+    for (let found = pattern.exec(said);; found = pattern.exec(said)) {
+      if (found !== null) return found;
+      await once(child.stderr, "data");
     }
+  };
+  const [, at] = await until(/^A gateway at http:\/\/(127\.0\.0\.1:\d+)$/m);
+  const [, status] = await until(/^Its status at (http:\S+)$/m);
+  const lines = () => audit.trimEnd().split("\n").map((line) => JSON.parse(line));
+  return { child, ended, write, until, at: at!, status: status!, lines };
+}
+
+interface Test {
+  after(fn: () => Promise<void>): void;
+}
+
+test(
+  "examples/egress_gateway.ts obeys its rules, reads them again on SIGHUP, tells what is open, and ends on Ctrl-C",
+  { ...runsTypeScript, timeout: 60_000 },
+  async (t) => {
+    const goal = await listen({ hostname: "127.0.0.1" });
+    t.after(() => goal.close());
+    const { port } = goal.address as { readonly port: number };
+    const g = await gateway(t, { allow: [`127.0.0.1:${port}`] });
+    const ask = async (authority: string) => {
+      const io = connect(g.at);
+      await io.write(wire(`CONNECT ${authority} HTTP/1.1¶Host: ${authority}¶¶`));
+      return { io, answer: await readUntil(io, (soFar) => soFar.includes("¶¶")) };
+    };
+    const refused = await ask("127.0.0.1:1");
+    assertMatch(refused.answer, /^HTTP\/1\.1 403 Forbidden¶/);
+    await refused.io.close();
+    const tunneled = await ask(`127.0.0.1:${port}`);
+    assertMatch(tunneled.answer, /^HTTP\/1\.1 200 OK¶/);
+    const far = (await goal.accept())!;
+    const { traffic, open } = await (await fetch(g.status)).json();
+    assertEquals([traffic.exchanges, traffic.denied, open.length, open[0].rule], [2, 1, 1, `127.0.0.1:${port}`]);
+
+    g.write({ alow: [] });
+    process.kill(g.child.pid!, "SIGHUP");
+    await g.until(/Cannot use .*there is no option "alow"; the rules before stay in force$/m);
+    const still = await ask(`127.0.0.1:${port}`);
+    assertMatch(still.answer, /^HTTP\/1\.1 200 OK¶/);
+    g.write({ deny: ["*"] });
+    process.kill(g.child.pid!, "SIGHUP");
+    await g.until(/^Read .* again$/m);
+    assertMatch((await ask(`127.0.0.1:${port}`)).answer, /^HTTP\/1\.1 403 Forbidden¶/);
+
+    // Not child.kill(): Deno then takes the signal for what ended the process.
+    process.kill(g.child.pid!, "SIGINT");
+    assertEquals(await g.ended, [0, null]);
+    const decided = g.lines().filter(({ event }) => event === "start").map(({ status, rule }) => `${status} ${rule}`);
+    assertEquals(decided, ["403 default", `200 127.0.0.1:${port}`, `200 127.0.0.1:${port}`, "403 *"]);
+    for (const io of [tunneled.io, still.io, far]) io.abort();
   },
 );
 
-test("examples/http_proxy.ts says that its port is taken", runsTypeScript, async () => {
-  const taken = await listen({ hostname: "127.0.0.1" });
-  const { port } = taken.address as { readonly port: number };
-  const { code, stderr } = await spawn(...command("scripts/examples/http_proxy.ts", "--port", `${port}`));
-  assertEquals(code, 1);
-  assertMatch(stderr, /^Cannot listen at 127\.0\.0\.1:\d+: /);
-  await taken.close();
+test("examples/egress_gateway.ts says what is wrong with its arguments and its rules", runsTypeScript, async () => {
+  for (
+    const args of [[], ["--nonsense"], ["a.json", "b.json"], ["/nonexistent/rules.json"], [projectFile("deno.json")]]
+  ) {
+    const { code, stdout, stderr } = await spawn(...command("scripts/examples/egress_gateway.ts", ...args));
+    assertEquals({ code, stdout }, { code: 2, stdout: "" });
+    assertMatch(stderr, /Usage: egress_gateway\.ts|^Cannot use /);
+  }
 });

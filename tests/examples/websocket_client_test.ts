@@ -6,7 +6,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startProxy } from "../../scripts/examples/forward_proxy.ts";
+import { startProxy } from "../support/forward.ts";
 import { serve } from "../../src/http/server/serve.ts";
 import type { ServeOptions } from "../../src/http/server/serve_options.ts";
 import { tunnel } from "../../src/proxy/mod.ts";

@@ -3,7 +3,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { echoServer } from "../../scripts/examples/echo_server.ts";
-import { startProxy } from "../../scripts/examples/forward_proxy.ts";
+import { startProxy } from "../support/forward.ts";
 import { webSocketEchoServer } from "../../scripts/examples/websocket_echo_server.ts";
 import { bundle } from "../../scripts/testing/bundle.ts";
 import { prepareWorkerd } from "../../scripts/testing/workerd.ts";

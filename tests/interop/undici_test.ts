@@ -5,7 +5,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { Agent, Client, fetch, ProxyAgent, request, upgrade } from "undici";
-import { startProxy } from "../../scripts/examples/forward_proxy.ts";
+import { startProxy } from "../support/forward.ts";
 import { connectResponse as tunnelResponse, upgradeResponse as switchResponse } from "../../src/http1/switch.ts";
 import { type Handler, serveConnection } from "../../src/http1/server_connection.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";

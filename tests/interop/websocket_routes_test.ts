@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { startProxy } from "../../scripts/examples/forward_proxy.ts";
+import { startProxy } from "../support/forward.ts";
 import { connect } from "../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { type Daemon, daemon, freePort } from "../support/daemon.ts";

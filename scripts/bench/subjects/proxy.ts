@@ -9,8 +9,11 @@ import net from "node:net";
 import type { Duplex } from "node:stream";
 import { connectResponse } from "../../../src/http1/switch.ts";
 import { serveConnection } from "../../../src/http1/server_connection.ts";
+import { serve } from "../../../src/http/server/serve.ts";
+import { forwardProxy } from "../../../src/proxy/forward/forward_proxy.ts";
 import { tunnel } from "../../../src/proxy/tunnel.ts";
 import { connect, listen } from "../../../src/net/mod.ts";
+import { peerUrl } from "../peers.ts";
 import { portOf } from "./ports.ts";
 
 /** Ours. */
@@ -29,6 +32,35 @@ export async function ours(): Promise<number> {
   };
   accept();
   return portOf(listener.address);
+}
+
+/** Ours with rules: hosts, networks, a function, and an audit that counts. */
+export async function forward(): Promise<number> {
+  let events = 0;
+  const proxy = forwardProxy({
+    allow: ["*.example.com:443", "registry.npmjs.org:443", "127.0.0.0/8"],
+    deny: ["*:25", "169.254.0.0/16", "*.internal"],
+    decide: ({ port }) => port === 22 ? false : undefined,
+    audit: () => void events++,
+  });
+  const server = serve({ hostname: "127.0.0.1", port: 0, connect: proxy.connect }, proxy.handler);
+  return portOf((await server.listening)[0]);
+}
+
+/** As much of proxy-chain as is used. */
+interface ProxyChain {
+  readonly Server: new (options: { readonly port: number; readonly host: string }) => {
+    readonly port: number;
+    listen(): Promise<void>;
+  };
+}
+
+/** proxy-chain, that lets everything through. */
+export async function proxyChain(): Promise<number> {
+  const { Server } = await import(peerUrl("proxy-chain")) as ProxyChain;
+  const server = new Server({ port: 0, host: "127.0.0.1" });
+  await server.listen();
+  return server.port;
 }
 
 /** `node:http`'s connect event. */

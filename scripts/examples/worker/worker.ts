@@ -3,7 +3,7 @@
  * `cloudflare:sockets`.
  *
  * `POST /?server=host:port` speaks `echo/1` with `echo_server.ts`: the body goes there, what comes back is the answer.
- * `POST /?server=host:port&proxy=host:port` does the same through a CONNECT to `http_proxy.ts`. With `&websocket` the body
+ * `POST /?server=host:port&proxy=host:port` does the same through a CONNECT to a proxy. With `&websocket` the body
  * is one message, and `websocket_echo_server.ts` the server. `config.capnp` is for `workerd`, Cloudflare's own runtime,
  * beside the bundle of this file.
  *

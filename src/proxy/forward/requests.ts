@@ -81,7 +81,7 @@ export async function answerRequest(
     exchange.note({ ...origin.dialed(attempt.io!), status: response.status });
     exchange.start();
     if (response.status === 101) return await switched(incoming, response, exchange, house);
-    return back(response, exchange, count);
+    return back(response, exchange, count, house);
   } catch (error) {
     const clients = (attempt?.left ?? null) !== null || isDeparture(error) || hasFailed(incoming.body);
     if (!clients) return refuse(refusalFor(error, exchange.open.authority, attempt?.phase), exchange, house);
@@ -192,9 +192,14 @@ function countForward(incoming: IncomingRequest, fields: Field[]): void {
 }
 
 /** The response for the client. The exchange is over with its body, whoever reads that or gives it up. */
-function back(response: IncomingResponse, exchange: Exchange, count: (received: number) => void): Response {
+function back(
+  response: IncomingResponse,
+  exchange: Exchange,
+  count: (received: number) => void,
+  house: RequestHouse,
+): Response {
   const { status, reason, body } = response;
-  const fields = responseFields(response);
+  const fields = fieldsBack(response, house);
   if (body.framing.type === "none") return ended(responseSending({ status, reason, fields }, () => null), exchange);
   const counted = new CountedBody(body, () => count(counted.bytes));
   const trailers = body.framing.type === "chunked" ? () => body.trailers : undefined;
@@ -203,6 +208,11 @@ function back(response: IncomingResponse, exchange: Exchange, count: (received: 
     { status, reason, fields, body: counted, trailers, unannouncedTrailers: true },
     () => counted.stream,
   );
+}
+
+/** A proxy tells that it was on the way in both directions; only a gateway may leave that out (RFC 9110 §7.6.3). */
+function fieldsBack(response: IncomingResponse, { name }: RequestHouse): Field[] {
+  return [...responseFields(response), viaField(response.version, name)];
 }
 
 function ended(response: Response, exchange: Exchange): Response {
@@ -234,7 +244,7 @@ async function switched(
   };
   pending.own(owns);
   // It stands for the 101: the platform's class knows none.
-  return responseSending({ status: 426, fields: responseFields(response) }, () => null);
+  return responseSending({ status: 426, fields: fieldsBack(response, house) }, () => null);
 }
 
 function refuse(refusal: Refusal, exchange: Exchange, { name }: RequestHouse): Response {

@@ -19,7 +19,7 @@ function head(io: Socket): Promise<string> {
 
 const get = (url: string, more = "") => `GET ${url} HTTP/1.1¶Host: x¶${more}¶`;
 
-test("a plain request goes on in origin-form, with one Host, without what was meant for the proxy, and comes back", async (t) => {
+test("a plain request goes on in origin-form, with one Host, without what was meant for the proxy, and comes back [A9, E16, H3]", async (t) => {
   const s = await scene(t, { allow: ["public.test"] });
   const io = await sent(
     s,
@@ -33,7 +33,7 @@ test("a plain request goes on in origin-form, with one Host, without what was me
     "POST /a/../b?q=%2e HTTP/1.1¶Host: public.test¶X-Tag: 1¶Content-Length: 4¶Via: 1.1 p¶¶body",
   );
   await target.write(wire("HTTP/1.1 201 Made¶X-Answer: yes¶Content-Length: 6¶Keep-Alive: timeout=5¶¶answer"));
-  assertEquals(await readUntil(io, "answer"), "HTTP/1.1 201 Made¶X-Answer: yes¶Content-Length: 6¶¶answer");
+  assertEquals(await readUntil(io, "answer"), "HTTP/1.1 201 Made¶X-Answer: yes¶Content-Length: 6¶Via: 1.1 p¶¶answer");
   const [end] = await s.ends(1);
   const { kind, authority, path, method, rule, decision, address, status, sent: up, received, reason, tunnel } = end!;
   assertEquals({ kind, authority, path, method, rule, decision, address, status, up, received, reason, tunnel }, {
@@ -170,7 +170,7 @@ test("a function changes the fields that go on, with what the client never sees"
   const target = await s.target();
   assertEquals(await head(target), "GET / HTTP/1.1¶Host: public.test¶Via: 1.1 p¶Authorization: Bearer secret¶¶");
   await target.write(wire("HTTP/1.1 200 OK¶Content-Length: 0¶¶"));
-  assertEquals(await head(io), "HTTP/1.1 200 OK¶Content-Length: 0¶¶");
+  assertEquals(await head(io), "HTTP/1.1 200 OK¶Content-Length: 0¶Via: 1.1 p¶¶");
   assertEquals(JSON.stringify(s.events).includes("secret"), false);
 });
 
