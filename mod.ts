@@ -119,11 +119,16 @@ export type {
 } from "./src/http1/mod.ts";
 export type {
   ByteChannel,
+  DistinguishedName,
   Duplex,
   DuplexLike,
   ListenOptions,
+  NameAttribute,
+  PeerCertificate,
   SocketAddress,
   SocketOptions,
+  SubjectAltName,
+  TlsInfo,
   TlsOptions,
   TlsServerOptions,
 } from "./src/net/mod.ts";

@@ -6,6 +6,7 @@
  */
 
 import type { ByteChannel, Duplex } from "./duplex.ts";
+import type { TlsInfo } from "./tls_info.ts";
 import type { StartTlsOptions } from "./tls_options.ts";
 
 /** Where a socket leads, or where a listener waits. */
@@ -33,6 +34,8 @@ export interface SocketInfo {
   readonly localAddress: string;
   /** The protocol that ALPN agreed on, or `null`. */
   readonly alpn: string | null;
+  /** What is known of its TLS, the peer's certificate among it; `null` without TLS. Asked of the runtime when first looked at. */
+  readonly tls: TlsInfo | null;
 }
 
 /** What {@linkcode Socket.release} gives back. */

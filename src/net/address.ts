@@ -8,6 +8,7 @@ import { checkInteger, wrongType } from "../bytes/arguments.ts";
 import { checkHost, checkPath } from "../duplex/check_network.ts";
 import type { ListenOptions } from "../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
+import type { TlsInfo } from "../duplex/tls_info.ts";
 
 /**
  * Reads `host:port` or `[v6]:port`.
@@ -70,27 +71,42 @@ export function addressText(address: SocketAddress): string {
   return `${host}:${address.port}`;
 }
 
-/** Says everything about a connection that is known of both ends. */
-export function socketInfo(remote: SocketAddress, local: SocketAddress, alpn: string | null): SocketInfo {
-  return new KnownInfo(remote, local, alpn);
+/**
+ * Says everything about a connection that is known of both ends.
+ *
+ * @param describeTls Asks the runtime about its TLS; called once at most.
+ */
+export function socketInfo(
+  remote: SocketAddress,
+  local: SocketAddress,
+  alpn: string | null,
+  describeTls: (() => TlsInfo) | null = null,
+): SocketInfo {
+  return new KnownInfo(remote, local, alpn, describeTls);
 }
 
-/** The texts are made when they are asked for: most connections come and go without. */
+/** The texts, and what TLS tells, are made when they are asked for: most connections come and go without. */
 class KnownInfo implements SocketInfo {
   readonly remote: SocketAddress;
   readonly local: SocketAddress;
   readonly alpn: string | null;
+  #tls: TlsInfo | (() => TlsInfo) | null;
 
   static {
-    for (const name of ["remoteAddress", "localAddress"]) {
+    for (const name of ["remoteAddress", "localAddress", "tls"]) {
       Object.defineProperty(this.prototype, name, { enumerable: true });
     }
   }
 
-  constructor(remote: SocketAddress, local: SocketAddress, alpn: string | null) {
+  constructor(remote: SocketAddress, local: SocketAddress, alpn: string | null, tls: (() => TlsInfo) | null) {
     this.remote = remote;
     this.local = local;
     this.alpn = alpn;
+    this.#tls = tls;
+  }
+
+  get tls(): TlsInfo | null {
+    return typeof this.#tls === "function" ? this.#tls = this.#tls() : this.#tls;
   }
 
   get remoteAddress(): string {

@@ -8,6 +8,7 @@ import { checkObject } from "../bytes/arguments.ts";
 import { inThisContext } from "../duplex/async_context.ts";
 import { ignore, unattended } from "../duplex/deferred.ts";
 import type { SocketAddress } from "../duplex/socket.ts";
+import type { TlsInfo } from "../duplex/tls_info.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import type { ServeInfo } from "../http/server/serve_info.ts";
@@ -17,6 +18,7 @@ import type { Parts } from "../http1/upgraded.ts";
 import { Fields, type FieldsInit } from "../semantics/fields.ts";
 import type { RequestHead } from "../semantics/message.ts";
 import { type IncomingMessage, pairsOf, type ServerResponse } from "./messages.ts";
+import { nodeTlsInfo } from "./platform.ts";
 
 /** The info of one request. */
 export class NodeInfo implements ServeInfo {
@@ -24,6 +26,7 @@ export class NodeInfo implements ServeInfo {
   readonly #res: ServerResponse;
   #trailers: OutgoingTrailers | undefined = undefined;
   #decided = false;
+  #tls: TlsInfo | null = null;
 
   constructor(req: IncomingMessage, res: ServerResponse) {
     this.#req = req;
@@ -46,9 +49,9 @@ export class NodeInfo implements ServeInfo {
     return localAddress === undefined ? { path: "" } : { hostname: localAddress, port: localPort };
   }
 
-  get tls(): { readonly alpn: string | null } | null {
-    const { encrypted = false, alpnProtocol } = this.#req.socket;
-    return encrypted ? { alpn: typeof alpnProtocol === "string" ? alpnProtocol : null } : null;
+  get tls(): TlsInfo | null {
+    if (this.#req.socket.encrypted !== true) return null;
+    return this.#tls ??= nodeTlsInfo(this.#req.socket);
   }
 
   get head(): RequestHead {

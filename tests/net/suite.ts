@@ -13,6 +13,7 @@ import { placeCases } from "./place_cases.ts";
 import { plainCases } from "./plain_cases.ts";
 import { startTlsCases } from "./start_tls_cases.ts";
 import { tlsCases } from "./tls_cases.ts";
+import { tlsInfoCases } from "./tls_info_cases.ts";
 
 /**
  * Adds the whole suite, or one skipped test.
@@ -29,6 +30,7 @@ export function networkSuite(subject: Subject, here: boolean): void {
   flowCases(subject);
   listenCases(subject);
   tlsCases(subject);
+  tlsInfoCases(subject);
   startTlsCases(subject);
   placeCases(subject);
 }

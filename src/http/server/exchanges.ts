@@ -64,8 +64,8 @@ interface Exchange {
 /** The exchanges of one connection. */
 export class Exchanges implements Place, OverListener {
   readonly info: SocketInfo;
-  readonly secure: boolean;
   readonly connection: ServerConnection;
+  readonly #secure: boolean;
   readonly #handling: Handling;
   #requests = 0;
   /** The last `Host`, and the scheme and host that URLs begin with: both seldom change. */
@@ -80,7 +80,7 @@ export class Exchanges implements Place, OverListener {
     options: ServerConnectionOptions,
   ) {
     this.info = info;
-    this.secure = secure;
+    this.#secure = secure;
     this.#handling = handling;
     this.connection = serveConnection(io, this.#answer.bind(this), options);
     this.connection.tellOver(this);
@@ -122,7 +122,7 @@ export class Exchanges implements Place, OverListener {
   /** Whether a URL can begin with `host`. */
   #keepHost(host: string): boolean {
     try {
-      this.#base = new URL(`${this.secure ? "https" : "http"}://${host === "" ? "localhost" : host}/`).origin;
+      this.#base = new URL(`${this.#secure ? "https" : "http"}://${host === "" ? "localhost" : host}/`).origin;
       this.#host = host;
       return true;
     } catch {

@@ -12,6 +12,7 @@ import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.
 import type { ServerConnection } from "../../http1/server_connection.ts";
 import type { Parts } from "../../http1/upgraded.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
+import type { TlsInfo } from "../../duplex/tls_info.ts";
 import { StateError } from "../../errors/state_error.ts";
 import type { FieldsInit } from "../../semantics/fields.ts";
 import type { RequestHead } from "../../semantics/message.ts";
@@ -23,8 +24,8 @@ export interface ServeInfo {
   readonly remote: SocketAddress;
   /** The address that it reached. */
   readonly local: SocketAddress;
-  /** What TLS agreed on, or `null` without TLS. */
-  readonly tls: { readonly alpn: string | null } | null;
+  /** What TLS agreed on, and the client's certificate; `null` without TLS. Asked of the runtime when first looked at. */
+  readonly tls: TlsInfo | null;
   /** The head as it stood on the wire: target, spelling, order and repetitions included. */
   readonly head: RequestHead;
   /**
@@ -65,8 +66,6 @@ export interface ServeInfo {
 export interface Place {
   /** Where it leads. */
   readonly info: SocketInfo;
-  /** Whether it is TLS. */
-  readonly secure: boolean;
   /** The connection. */
   readonly connection: ServerConnection;
 }
@@ -97,8 +96,8 @@ export class ExchangeInfo implements ServeInfo {
     return this.#place.info.local;
   }
 
-  get tls(): { readonly alpn: string | null } | null {
-    return this.#place.secure ? { alpn: this.#place.info.alpn } : null;
+  get tls(): TlsInfo | null {
+    return this.#place.info.tls;
   }
 
   get head(): RequestHead {

@@ -11,6 +11,7 @@ import type { Adapter } from "../adapter.ts";
 import { infoOf, socketInfo } from "../address.ts";
 import { type BunHandlers, type BunSocket, BunTransport, passOn } from "./transport.ts";
 import { NetSocket, type StartTls } from "../net_socket.ts";
+import { tlsInfo } from "../tls_info.ts";
 import { DEFAULT_BACKLOG, PushListener } from "../listener.ts";
 
 interface BunListener {
@@ -78,8 +79,8 @@ async function secure(
   if (socket.over) return native.terminate();
   const { remote, local } = await (transport as NetSocket).opened;
   const opening = (tlsSocket: BunSocket): boolean => !(tlsSocket.data instanceof BunTransport);
-  const isTrusted = ({ authorized }: BunSocket): boolean =>
-    authorized === true || (options.isServer === true && options.requireClientCert !== true);
+  const authorized = options.isServer !== true || options.requireClientCert === true; // else the handshake fails
+  const isTrusted = (tlsSocket: BunSocket): boolean => tlsSocket.authorized === true || !authorized;
   // Bun looks at the name by itself only since 1.4.1.
   const nameError = (tlsSocket: BunSocket): Error | undefined =>
     checkServerIdentity((options as TlsOptions).serverName ?? "", tlsSocket.getPeerCertificate!());
@@ -100,7 +101,9 @@ async function secure(
         if (!success || !isTrusted(tlsSocket)) return fail(tlsSocket, error);
         const wrongName = options.isServer === true ? undefined : nameError(tlsSocket);
         if (wrongName !== undefined) return fail(tlsSocket, wrongName);
-        socket.attach(new BunTransport(tlsSocket, socket), socketInfo(remote, local, tlsSocket.alpnProtocol || null));
+        const alpn = tlsSocket.alpnProtocol || null;
+        const info = socketInfo(remote, local, alpn, () => tlsInfo(tlsSocket, alpn, authorized));
+        socket.attach(new BunTransport(tlsSocket, socket), info);
       },
       error: (tlsSocket: BunSocket, error: unknown) =>
         opening(tlsSocket) ? fail(tlsSocket, error) : passOn.error(tlsSocket, error),
@@ -124,7 +127,7 @@ function tlsOf(options: StartTlsOptions): object {
   const { cert, key, caCerts, alpnProtocols } = options;
   const role = options.isServer === true
     ? { requestCert: options.requireClientCert === true, rejectUnauthorized: options.requireClientCert === true }
-    : { serverName: options.serverName, rejectUnauthorized: true };
+    : { serverName: nameToAskFor(options), rejectUnauthorized: true };
   return {
     ...role,
     ...(cert === undefined ? {} : { cert }),
@@ -132,6 +135,11 @@ function tlsOf(options: StartTlsOptions): object {
     ...(caCerts === undefined ? {} : { ca: [...caCerts] }),
     ...(alpnProtocols === undefined ? {} : { ALPNProtocols: alpnWire(alpnProtocols) }),
   };
+}
+
+/** An address is not a name to ask for (RFC 6066 §3). Without a name Bun asks for the host that it has connected to. */
+function nameToAskFor({ serverName = "" }: TlsOptions): string {
+  return /^[\d.]+$|:/.test(serverName) ? "" : serverName;
 }
 
 /** The protocols as ALPN has them on the wire, each behind its length (RFC 7301 §3.1): Bun takes them so. */

@@ -12,10 +12,11 @@ import { accepted } from "../../duplex/held_channel.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import type { NativeEnds } from "../address.ts";
 import { transportError } from "../errors.ts";
+import type { TlsTeller } from "../tls_info.ts";
 import type { Transport, TransportSink } from "../transport.ts";
 
 /** As much of `Bun.Socket` as is used. */
-export interface BunSocket extends NativeEnds {
+export interface BunSocket extends NativeEnds, TlsTeller {
   data: unknown;
   readonly alpnProtocol?: string | false | null;
   /** TLS: whether the peer showed a certificate that is trusted. */

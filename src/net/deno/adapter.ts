@@ -6,6 +6,7 @@
 
 import type { Listener, ListenOptions, SocketOptions, StartTlsOptions, TlsOptions } from "../../duplex/network.ts";
 import type { SocketAddress } from "../../duplex/socket.ts";
+import type { TlsInfo } from "../../duplex/tls_info.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import type { HeldChannel } from "../../duplex/held_channel.ts";
 import type { Adapter } from "../adapter.ts";
@@ -14,6 +15,7 @@ import { addressOf, closeQuietly, deno, type DenoConn, type DenoTlsConn } from "
 import { PullListener } from "./pull_listener.ts";
 import { DenoTransport } from "./transport.ts";
 import { NetSocket, openInBackground, type StartTls } from "../net_socket.ts";
+import { tlsInfo } from "../tls_info.ts";
 import { DEFAULT_BACKLOG } from "../listener.ts";
 import { isAtLeast } from "../../platform/version.ts";
 
@@ -65,7 +67,7 @@ async function listen(startTls: StartTls, at: SocketAddress, options: ListenOpti
   function acceptTls(conn: DenoConn): NetSocket {
     const socket = new NetSocket(startTls, "on", options);
     socket.opening = { doing: "handshake", place: addressText(addressOf(conn.remoteAddr)) };
-    return openInBackground(socket, undefined, () => handshake(socket, conn as DenoTlsConn, options));
+    return openInBackground(socket, undefined, () => handshake(socket, conn as DenoTlsConn, options, false));
   }
 }
 
@@ -84,7 +86,7 @@ async function secure(
       ...(caCerts === undefined ? {} : { caCerts: [...caCerts] }),
       ...(alpnProtocols === undefined ? {} : { alpnProtocols: [...alpnProtocols] }),
     });
-    await handshake(socket, tlsConn, {});
+    await handshake(socket, tlsConn, {}, true);
   } catch (error) {
     closeQuietly(conn);
     throw error;
@@ -114,20 +116,32 @@ async function takePlainConn(transport: NetSocket, options: StartTlsOptions): Pr
   return conn;
 }
 
-async function handshake(socket: NetSocket, conn: DenoTlsConn, options: SocketOptions): Promise<void> {
+async function handshake(
+  socket: NetSocket,
+  conn: DenoTlsConn,
+  options: SocketOptions,
+  authorized: boolean,
+): Promise<void> {
   socket.cancel = () => closeQuietly(conn);
   try {
     const { alpnProtocol } = await conn.handshake();
-    attachConn(socket, conn, options, alpnProtocol ?? null);
+    const alpn = alpnProtocol ?? null;
+    attachConn(socket, conn, options, alpn, () => tlsInfo({}, alpn, authorized)); // Deno's own TLS tells nothing else
   } catch (error) {
     closeQuietly(conn);
     throw error;
   }
 }
 
-function attachConn(socket: NetSocket, conn: DenoConn, options: SocketOptions, alpn: string | null = null): void {
+function attachConn(
+  socket: NetSocket,
+  conn: DenoConn,
+  options: SocketOptions,
+  alpn: string | null = null,
+  describeTls: (() => TlsInfo) | null = null,
+): void {
   if (options.noDelay !== false) conn.setNoDelay?.(true);
   if (options.keepAlive === true) conn.setKeepAlive?.(true);
-  const info = socketInfo(addressOf(conn.remoteAddr), addressOf(conn.localAddr), alpn);
+  const info = socketInfo(addressOf(conn.remoteAddr), addressOf(conn.localAddr), alpn, describeTls);
   socket.attach(new DenoTransport(conn, socket), info);
 }

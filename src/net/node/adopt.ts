@@ -7,17 +7,20 @@
 
 import type { Socket as NetSocketOfNode } from "node:net";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
+import type { TlsInfo } from "../../duplex/tls_info.ts";
 import { networkOf } from "../adapter.ts";
 import { type NativeEnds, socketInfo } from "../address.ts";
 import { transportError } from "../errors.ts";
 import { NetSocket } from "../net_socket.ts";
+import { tlsInfo, type TlsTeller } from "../tls_info.ts";
 import { nodeAdapter } from "./adapter.ts";
 import { cutNodeSocket, NodeTransport } from "./transport.ts";
 
 /** What `net.Socket` and `tls.TLSSocket` tell of a connection. */
-interface Described extends NativeEnds {
+export interface Described extends NativeEnds, TlsTeller {
   readonly encrypted?: boolean;
   readonly alpnProtocol?: string | false | null;
+  readonly authorized?: boolean;
   readonly server?: { address?(): unknown } | null;
   setTimeout?(ms: number): unknown;
 }
@@ -58,8 +61,16 @@ function closedBefore(): Error {
 function infoOf(socket: Described): SocketInfo {
   const { alpnProtocol, remoteAddress, remotePort = 0, localAddress = "", localPort = 0 } = socket;
   const alpn = typeof alpnProtocol === "string" ? alpnProtocol : null;
-  if (remoteAddress === undefined) return socketInfo(pathOf(socket), pathOf(socket), alpn);
-  return socketInfo({ hostname: remoteAddress, port: remotePort }, { hostname: localAddress, port: localPort }, alpn);
+  const describeTls = socket.encrypted === true ? () => nodeTlsInfo(socket) : null;
+  const path = remoteAddress === undefined ? pathOf(socket) : null;
+  const remote = path ?? { hostname: remoteAddress!, port: remotePort };
+  return socketInfo(remote, path ?? { hostname: localAddress, port: localPort }, alpn, describeTls);
+}
+
+/** What a socket of a server of `node:https` tells of its TLS. */
+export function nodeTlsInfo(socket: Described): TlsInfo {
+  const { alpnProtocol, authorized = null } = socket;
+  return tlsInfo(socket, typeof alpnProtocol === "string" ? alpnProtocol : null, authorized);
 }
 
 /** The path of a unix socket, as far as its server tells; else an empty one. */

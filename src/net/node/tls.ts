@@ -16,6 +16,7 @@ import type { HeldChannel } from "../../duplex/held_channel.ts";
 import { socketInfo } from "../address.ts";
 import { NetSocket } from "../net_socket.ts";
 import { type Below, cutNodeSocket, NodeTransport } from "./transport.ts";
+import { tlsInfo } from "../tls_info.ts";
 import { TlsRecords } from "../tls_records.ts";
 
 /** What the handshake runs over. */
@@ -54,11 +55,14 @@ export async function secureWithNode(
       : clientHandshake(under.stream, options));
     const alpn = typeof native.alpnProtocol === "string" ? native.alpnProtocol : null;
     const { remote, local } = under.info;
+    const authorized = options.isServer !== true || (options.requireClientCert === true && native.authorized);
     const cut = (): void => {
       native.destroy();
       under.cut();
     };
-    socket.attach(new NodeTransport(native, socket, cut, under), socketInfo(remote, local, alpn));
+    const info = socketInfo(remote, local, alpn, () =>
+      tlsInfo(native, alpn, authorized));
+    socket.attach(new NodeTransport(native, socket, cut, under), info);
     under.feeds(native);
   } catch (error) {
     under.stream.destroy(); // and not cut: the alert that tells the peer why must get through
