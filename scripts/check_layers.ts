@@ -3,7 +3,7 @@
  *
  * | ring | rooms | knows | must not know |
  * | --- | --- | --- | --- |
- * | 0 pure | `errors` `bytes` `semantics` `http1/machine` `websocket/machine` | bytes and the protocols: RFC 9110, 9112, 6455, 7692 | promises, timers, streams, `URL`, any runtime |
+ * | 0 pure | `errors` `bytes` `semantics` `http1/machine` `http2/machine` `websocket/machine` | bytes and the protocols: RFC 9110, 9112, 7541, 6455, 7692 | promises, timers, streams, `URL`, any runtime |
  * | 1 waiting | `duplex` `http1` `http` `node_http` `proxy` `websocket` | web streams, `AbortSignal`, one machine and one duplex | `Deno`, `Bun`, `node:` |
  * | 2 platform | `platform` `net` | the runtimes | HTTP |
  *
@@ -18,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "bytes": [],
   "semantics": ["errors", "bytes"],
   "http1/machine": ["errors", "bytes", "semantics"],
+  "http2/machine": ["errors", "bytes", "semantics"],
   "websocket/machine": ["errors", "bytes", "semantics"],
   "duplex": ["errors", "bytes"],
   "http1": ["errors", "bytes", "semantics", "http1/machine", "duplex"],
@@ -42,7 +43,14 @@ const doors: Readonly<Record<string, readonly string[]>> = {
   "src/websocket/platform.ts": ["platform"],
 };
 
-const pureRooms: ReadonlySet<string> = new Set(["errors", "bytes", "semantics", "http1/machine", "websocket/machine"]);
+const pureRooms: ReadonlySet<string> = new Set([
+  "errors",
+  "bytes",
+  "semantics",
+  "http1/machine",
+  "http2/machine",
+  "websocket/machine",
+]);
 const platformRooms: ReadonlySet<string> = new Set(["platform", "net"]);
 
 const platformName = /(?:(?<![.\w$#])|\bglobalThis\s*\.\s*)(?:Deno|Bun|process|Buffer|require)(?![\w$])/;
