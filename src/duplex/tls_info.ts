@@ -5,7 +5,10 @@
  * @module
  */
 
-/** What is known of a connection's TLS, in the same shape on every runtime; `null` stands for what one does not tell. */
+/**
+ * What is known of a connection's TLS, in the same shape on every runtime; `null` stands for what one does not tell. Look
+ * while the connection is open: afterwards runtimes have forgotten the most.
+ */
 export interface TlsInfo {
   /** The protocol that ALPN agreed on, or `null`. */
   readonly alpn: string | null;
@@ -24,7 +27,7 @@ export interface TlsInfo {
   readonly authorized: boolean | null;
   /**
    * The certificate that the peer has shown, the first of its chain. `null` as well when it has shown none. It is read
-   * when this is first looked at, while the connection is open; afterwards runtimes have forgotten it.
+   * when this is first looked at, and kept.
    */
   readonly peerCertificate: PeerCertificate | null;
 }
