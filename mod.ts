@@ -60,6 +60,7 @@ export type {
   ServeOptions,
   Server,
   ServerAddress,
+  ServerStats,
   ShutdownOptions,
 } from "./src/http/server/serve_options.ts";
 export { type ClientHandshake, handshake } from "./src/http1/client_connection.ts";

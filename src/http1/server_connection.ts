@@ -109,13 +109,17 @@ export class ServerConnection implements AsyncDisposable {
   gracefulShutdown(): Promise<Closed> {
     const core = this.#core;
     core.machine.disableKeepAlive();
-    if (this.#idle) core.close(SHUTDOWN);
+    if (this.idle) core.close(SHUTDOWN);
     else if (core.phase === "exchange") core.enter("last");
     return this.closed;
   }
 
-  /** Whether nothing has come of the next request. */
-  get #idle(): boolean {
+  /**
+   * Whether nothing has come of the next request. Internal.
+   *
+   * @ignore
+   */
+  get idle(): boolean {
     const { phase } = this.#core;
     return phase === "new" || phase === "idle";
   }
@@ -173,7 +177,7 @@ export class ServerConnection implements AsyncDisposable {
 
   /** Aborts what is unfinished. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#idle) this.gracefulShutdown();
+    if (this.idle) this.gracefulShutdown();
     else if (this.#core.why === null) this.abort();
     await this.closed;
   }

@@ -204,6 +204,7 @@ const own: Table = {
     ["no function for onResponse", () => main.serve({ onResponse: wrong(1) }, ok), "options.onResponse"],
     ["a signal that is none", () => main.serve({ signal: wrong({}) }, ok), "options.signal"],
   ],
+  "Server.stats": TAKES_NOTHING,
   "Server.shutdown": [
     ["null for options", () => handled((_, __, server) => server.shutdown(wrong(null))), "options"],
     ["another end", () => handled((_, __, server) => server.shutdown({ upgraded: wrong("cut") })), "options.upgraded"],

@@ -36,7 +36,7 @@ export interface Handling {
   /** Where connections go that switch. */
   readonly switched: Switched;
   /** Is told that a connection is over. */
-  readonly over: (connection: ServerConnection) => void;
+  readonly over: (exchanges: Exchanges) => void;
   /** What the handler got for a request; kept for `onResponse` only. */
   readonly requests: WeakMap<IncomingRequest, Request>;
 }
@@ -65,9 +65,10 @@ interface Exchange {
 export class Exchanges implements Place, OverListener {
   readonly info: SocketInfo;
   readonly connection: ServerConnection;
+  /** How many requests have come. Only this class writes it. */
+  requests = 0;
   readonly #secure: boolean;
   readonly #handling: Handling;
-  #requests = 0;
   /** The last `Host`, and the scheme and host that URLs begin with: both seldom change. */
   #host: string | null = null;
   #base = "";
@@ -88,12 +89,12 @@ export class Exchanges implements Place, OverListener {
 
   /** See {@linkcode OverListener}. */
   onOver(): void {
-    this.#handling.over(this.connection);
+    this.#handling.over(this);
   }
 
   #answer(incoming: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
     const { options, handler, requests } = this.#handling;
-    if (++this.#requests >= (options.maxRequestsPerConnection ?? Infinity)) this.connection.gracefulShutdown();
+    if (++this.requests >= (options.maxRequestsPerConnection ?? Infinity)) this.connection.gracefulShutdown();
     const info = new ExchangeInfo(incoming, this);
     if (incoming.method === "CONNECT") return this.#answerConnect(incoming, info);
     const host = incoming.fields.get("host") ?? "";

@@ -73,6 +73,22 @@ export interface ShutdownOptions {
 /** Where a server listens; `port` is there for TCP. */
 export type ServerAddress = SocketAddress & { readonly port?: number };
 
+/** What a server is doing: `open` is the sum of `opening`, `idle`, `active` and `upgraded`. */
+export interface ServerStats {
+  /** Connections that are open, upgraded ones included. */
+  readonly open: number;
+  /** Those that wait for the end of their TLS handshake. */
+  readonly opening: number;
+  /** Those that wait for a request of which nothing has come. */
+  readonly idle: number;
+  /** Those in the middle of a request, of its answer, or of their end. */
+  readonly active: number;
+  /** Those that have switched protocols and are not over, or have a callback that still runs. */
+  readonly upgraded: number;
+  /** Requests so far, CONNECT and upgrades included, of all connections. Those with a head that could not be read are not. */
+  readonly requests: number;
+}
+
 /** A server; made by {@linkcode serve}. */
 export interface Server extends AsyncDisposable {
   /** Resolves with the addresses once connections are taken. Rejects if that fails; needs no handler. */
@@ -81,6 +97,12 @@ export interface Server extends AsyncDisposable {
   readonly finished: Promise<void>;
   /** How many connections are open, upgraded ones included. */
   readonly connections: number;
+
+  /**
+   * Counts what the server is doing now. It looks at each connection when it is asked, and nothing is counted for it
+   * meanwhile. Bytes are not in it: not every runtime counts them.
+   */
+  stats(): ServerStats;
 
   /**
    * Stops listening, lets each connection finish the exchange at hand, and closes; idle ones close at once.

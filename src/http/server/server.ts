@@ -10,7 +10,6 @@ import { onAbort } from "../../duplex/abort.ts";
 import { Deferred } from "../../duplex/deferred.ts";
 import type { Socket, SocketInfo } from "../../duplex/socket.ts";
 import { type ServerConnectionOptions, serverSettings } from "../../http1/options.ts";
-import type { ServerConnection } from "../../http1/server_connection.ts";
 import { connectionOptions, Exchanges, type Handling } from "./exchanges.ts";
 import { Listeners } from "./listeners.ts";
 import { replaceGlobalResponse } from "./global_response.ts";
@@ -20,6 +19,7 @@ import {
   type ServeOptions,
   type Server,
   type ServerAddress,
+  type ServerStats,
   SHUTDOWN,
   type ShutdownOptions,
 } from "./serve_options.ts";
@@ -33,16 +33,20 @@ export class RunningServer implements Server {
   readonly #connectionOptions: ServerConnectionOptions;
   readonly #listeners: Listeners;
   readonly #switched: Switched;
-  readonly #connections: Set<ServerConnection> = new Set();
+  /** Those that speak HTTP. */
+  readonly #open: Set<Exchanges> = new Set();
   readonly #finished: Deferred<void> = new Deferred<void>();
+  /** The requests of connections that are over. */
+  #requestsBefore = 0;
   #ending: "wait" | "close" | "ignore" | null = null;
 
   constructor(options: ServeOptions, handler: ServeHandler) {
     const reports = new Reports(options.onError);
     this.#maxConnections = options.maxConnections ?? Infinity;
     this.#switched = new Switched(reports, () => this.#free());
-    const over = (connection: ServerConnection): void => {
-      this.#connections.delete(connection);
+    const over = (exchanges: Exchanges): void => {
+      this.#open.delete(exchanges);
+      this.#requestsBefore += exchanges.requests;
       this.#free();
     };
     this.#handling = { options, handler, reports, switched: this.#switched, over, requests: new WeakMap() };
@@ -69,14 +73,31 @@ export class RunningServer implements Server {
   }
 
   get connections(): number {
-    return this.#connections.size + this.#listeners.opening + this.#switched.size;
+    return this.#open.size + this.#listeners.opening + this.#switched.size;
+  }
+
+  stats(): ServerStats {
+    let idle = 0;
+    let requests = this.#requestsBefore;
+    for (const exchanges of this.#open) {
+      requests += exchanges.requests;
+      if (exchanges.connection.idle) idle++;
+    }
+    return {
+      open: this.connections,
+      opening: this.#listeners.opening,
+      idle,
+      active: this.#open.size - idle,
+      upgraded: this.#switched.size,
+      requests,
+    };
   }
 
   shutdown(options: ShutdownOptions = {}): Promise<void> {
     checkOptions(options, SHUTDOWN);
     this.#ending = options.upgraded ?? "wait";
     this.#listeners.stop();
-    for (const connection of this.#connections) connection.gracefulShutdown();
+    for (const { connection } of this.#open) connection.gracefulShutdown();
     if (this.#ending === "close") this.#switched.close();
     const { signal } = options;
     this.#onAbort(signal, () => this.#cut(signal!.reason));
@@ -89,9 +110,9 @@ export class RunningServer implements Server {
   }
 
   #enter(socket: Socket, info: SocketInfo, secure: boolean): void {
-    const { connection } = new Exchanges(socket, info, secure, this.#handling, this.#connectionOptions);
-    this.#connections.add(connection);
-    if (this.#ending !== null) connection.gracefulShutdown();
+    const exchanges = new Exchanges(socket, info, secure, this.#handling, this.#connectionOptions);
+    this.#open.add(exchanges);
+    if (this.#ending !== null) exchanges.connection.gracefulShutdown();
   }
 
   /** A connection is over. */
@@ -107,12 +128,12 @@ export class RunningServer implements Server {
   }
 
   #cut(reason: unknown): void {
-    for (const connection of this.#connections) connection.abort(reason);
+    for (const { connection } of this.#open) connection.abort(reason);
     this.#switched.cut(reason);
   }
 
   #checkFinished(): void {
-    if (this.#ending === null || this.#connections.size > 0 || this.#listeners.opening > 0) return;
+    if (this.#ending === null || this.#open.size > 0 || this.#listeners.opening > 0) return;
     if (this.#ending !== "ignore" && this.#switched.size > 0) return;
     this.listening.then(() => this.#listeners.stop()).then(() => this.#finished.resolve(), () => {});
   }
