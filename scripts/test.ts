@@ -31,6 +31,7 @@ import { isLeast, prepare, type Runtime, type RuntimeName } from "./testing/runt
 import { Progress, say } from "./testing/progress.ts";
 import { Slowest } from "./testing/slowest.ts";
 import { smokeFiles } from "./testing/smoke.ts";
+import { standBeside } from "./testing/unbundled.ts";
 
 const leastNames: readonly RuntimeName[] = ["least-deno", "least-bun", "least-node"];
 
@@ -192,6 +193,7 @@ async function bundlesFor(
   for (const { name } of runtimes) {
     const files = isLeast(name) ? smoke : suite;
     if (name === "deno" || name === "doc" || name === "npm" || files.length === 0) continue;
+    if (made.size === 0) await standBeside(suite, directory);
     const imports = isLeast(name) ? least : name === "node20" ? offline : usual;
     const making = made.get(imports) ?? bundle(files, `${directory}/bundle-${made.size}`, imports);
     made.set(imports, making);

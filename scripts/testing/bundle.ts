@@ -9,6 +9,7 @@
  */
 
 import { run } from "./process.ts";
+import { unbundled } from "./unbundled.ts";
 
 /** A bundle, or why there is none. */
 export type Bundle = { readonly entry: string } | { readonly error: string };
@@ -47,7 +48,8 @@ async function bundleInto(
   files: readonly string[],
   importArguments: readonly string[],
 ): Promise<string | undefined> {
-  const options = ["--code-splitting", "--sourcemap=linked", "--platform=deno", `--outdir=${directory}`];
+  const external = unbundled.map((name) => `--external=${name}`);
+  const options = ["--code-splitting", "--sourcemap=linked", "--platform=deno", `--outdir=${directory}`, ...external];
   const args = ["bundle", "--quiet", ...importArguments, ...options, ...files];
   const { code, output } = await run(Deno.execPath(), args, bundleTimeoutMs);
   return code === 0 ? undefined : output;
