@@ -6,6 +6,7 @@
  */
 
 import { checkOptions, checkString, type Kinds, wrongType } from "../../bytes/arguments.ts";
+import type { PeerCertificate, TlsInfo } from "../../duplex/tls_info.ts";
 import type { Fields } from "../../semantics/fields.ts";
 import { inNetwork, type IpNetwork, parseIp, parseNetwork } from "../../semantics/ip_address.ts";
 import { Refusal } from "./refusal.ts";
@@ -15,13 +16,13 @@ export interface Identity {
   /** What rules, limits and the audit call them. */
   readonly name: string;
   /** How that is known. */
-  readonly by: "basic" | "bearer";
+  readonly by: "basic" | "bearer" | "certificate";
 }
 
 /** What a function of yours says of credentials: a name, `true` for the name that was given, else they are refused. */
 export type Recognized = string | boolean | null | undefined;
 
-/** Who may ask. Without `basic` and `bearer` they stay nameless. */
+/** Who may ask. Without `basic`, `bearer` and `certificate` they stay nameless. */
 export interface ProxyAuth {
   /** What the proxy is called in the challenge of a 407. `proxy` when left out. */
   readonly realm?: string | undefined;
@@ -32,11 +33,24 @@ export interface ProxyAuth {
     | undefined;
   /** Recognizes the token of `Proxy-Authorization: Bearer`, and gives the name of whose it is. */
   readonly bearer?: ((token: string, client: string) => Recognized | Promise<Recognized>) | undefined;
+  /**
+   * Gives the name of whose certificate it is that a client has shown, with `tls: { requireClientCert: true }` of `serve()`.
+   * Others are asked for credentials, if there are any that would do.
+   */
+  readonly certificate?:
+    | ((certificate: PeerCertificate, client: string) => Recognized | Promise<Recognized>)
+    | undefined;
   /** Addresses and networks that may ask at all. All when left out. */
   readonly sources?: readonly string[] | undefined;
 }
 
-const AUTH: Kinds<ProxyAuth> = { realm: "string", basic: checkBasic, bearer: "function", sources: "strings" };
+const AUTH: Kinds<ProxyAuth> = {
+  realm: "string",
+  basic: checkBasic,
+  bearer: "function",
+  certificate: "function",
+  sources: "strings",
+};
 
 function checkBasic(value: unknown, name: string): void {
   if (typeof value === "function") return;
@@ -77,14 +91,28 @@ export class Doorkeeper {
    * @returns `null` where names are not asked for.
    * @throws {Refusal} They may not: 403, or 407 where credentials could help.
    */
-  async identify(client: string, fields: Fields): Promise<Identity | null> {
+  async identify(client: string, fields: Fields, tls: TlsInfo | null): Promise<Identity | null> {
     this.#checkSource(client);
-    if (this.#challenges.length === 0) return null;
+    const owner = await this.#owner(tls, client);
+    if (owner !== null) return owner;
+    if (this.#challenges.length === 0) {
+      if (this.#auth.certificate === undefined) return null;
+      const message = "This proxy does not know the certificate of who asks";
+      throw new Refusal("http_request_denied", message, { by: "auth" });
+    }
     const [given, more] = fields.getAll("proxy-authorization");
     if (given === undefined) throw this.#challenge("This proxy wants to know who asks");
     const identity = more === undefined ? await this.#recognize(given, client) : null;
     if (identity === null) throw this.#challenge("This proxy does not know these credentials");
     return identity;
+  }
+
+  async #owner(tls: TlsInfo | null, client: string): Promise<Identity | null> {
+    const { certificate: recognize } = this.#auth;
+    // One that comes from no authority that is trusted was not checked, and says nothing.
+    if (recognize === undefined || tls === null || tls.authorized !== true || tls.peerCertificate === null) return null;
+    const name = tls.peerCertificate.subject.find(({ type }) => type === "CN")?.value ?? "";
+    return named(await recognize(tls.peerCertificate, client), name, "certificate");
   }
 
   #checkSource(client: string): void {
@@ -116,7 +144,7 @@ export class Doorkeeper {
 }
 
 function named(known: Recognized, given: string, by: Identity["by"]): Identity | null {
-  if (known === true) return { name: given, by };
+  if (known === true) return given === "" ? null : { name: given, by };
   return typeof known === "string" && known !== "" ? { name: known, by } : null;
 }
 

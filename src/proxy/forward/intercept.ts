@@ -102,8 +102,8 @@ async function serveInside(
     over: ignore,
     requests: new WeakMap(),
   };
-  const { alpn } = await socket.opened;
-  const place = { ...await socket.opened, remote: info.remote, local: info.local, alpn };
+  const { remoteAddress, localAddress, alpn, tls } = await socket.opened;
+  const place = { remote: info.remote, local: info.local, remoteAddress, localAddress, alpn, tls };
   const { connection } = new Exchanges(socket, place, true, handling, connectionOptions(handling));
   await connection.closed;
   if (switched.size > 0) await over.promise;

@@ -99,7 +99,7 @@ async function admitRequest(
 ): Promise<Admitted> {
   const client = clientAddress(info);
   const inside = source.type === "tunnel";
-  const identity = inside ? source.identity : await settings.doorkeeper.identify(client, incoming.fields);
+  const identity = inside ? source.identity : await settings.doorkeeper.identify(client, incoming.fields, info.tls);
   exchange.note({ identity: identity?.name ?? null });
   if (hasPassed(incoming.fields, name)) {
     throw new Refusal("proxy_loop_detected", "The request came back to the proxy that sent it");

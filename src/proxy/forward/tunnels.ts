@@ -67,7 +67,7 @@ async function admitTunnel(
   { settings, count }: TunnelHouse,
 ): Promise<Admitted> {
   const client = clientAddress(info);
-  const identity = await settings.doorkeeper.identify(client, info.head.fields);
+  const identity = await settings.doorkeeper.identify(client, info.head.fields, info.tls);
   const about = { kind: "tunnel", method: "CONNECT", path: null, intercepted: false } as const;
   const plain = questionOf(request, about, identity);
   const intercepted = settings.intercept?.rules.some((rule) => covers(rule, plain)) ?? false;

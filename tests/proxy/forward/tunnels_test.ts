@@ -5,6 +5,8 @@ import type { Socket } from "../../../src/duplex/socket.ts";
 import { forwardProxy } from "../../../src/proxy/forward/forward_proxy.ts";
 import type { Rule } from "../../../src/proxy/forward/rule.ts";
 import { text, wire } from "../../support/bytes.ts";
+import { authority, clientCert, clientKey, serverCert, serverKey } from "../../support/certificates.ts";
+import { unlessTlsIsRefused } from "../../support/runtime.ts";
 import { readAll, readUntil } from "../../support/wire.ts";
 import { helloFor, helloMessage, records } from "./hello.ts";
 import { NAMES, type Scene, scene, statusOf } from "./scene.ts";
@@ -312,6 +314,33 @@ test("who does not say who they are gets 407 with the realm, and no one else in"
   ]);
   for (const event of s.events) assert(!/ssword|t0k|dGhl/.test(JSON.stringify(event)), JSON.stringify(event));
 });
+
+test(
+  "a certificate says who asks, where the server asks for one; and another one gets nobody in",
+  unlessTlsIsRefused,
+  async (t) => {
+    const known: string[] = [];
+    const s = await scene(t, {
+      allow: [{ host: "public.test", identity: "robot" }],
+      auth: {
+        certificate: ({ subject, subjectAltNames, raw }, client) => {
+          known.push(`${subject[0]?.value} ${subjectAltNames[0]?.value} ${raw.length} ${client}`);
+          return known.length === 1 ? "robot" : null;
+        },
+      },
+      serving: { tls: { cert: serverCert, key: serverKey, caCerts: [authority], requireClientCert: true } },
+    });
+    const tls = { serverName: "localhost", caCerts: [authority], cert: clientCert, key: clientKey };
+    for (const status of [200, 403]) {
+      const io = connect({ hostname: "127.0.0.1", port: s.port }, { tls });
+      t.after(async () => io.abort());
+      await io.write(wire("CONNECT public.test:1 HTTP/1.1¶Host: a¶¶"));
+      assertEquals(statusOf(await readUntil(io, (soFar) => soFar.includes("¶¶"))), status);
+    }
+    assertEquals(known, Array(2).fill("test client client.test 669 127.0.0.1"));
+    assertEquals(s.events.filter(({ event }) => event === "start").map(({ identity }) => identity), ["robot", null]);
+  },
+);
 
 test("a function recognizes users, by a name of its choice; addresses that may not ask are not asked who they are", async (t) => {
   const seen: string[] = [];
