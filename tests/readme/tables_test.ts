@@ -1,13 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DEFAULT_LIMITS, HYPER_LENIENCY, type Leniency } from "../../src/http1/machine/limits.ts";
 import { clientSettings, serverSettings } from "../../src/http1/options.ts";
 import { DEFAULT_BACKLOG } from "../../src/net/listener.ts";
 import { webSocketSettings } from "../../src/websocket/options.ts";
 import { clientProbes } from "../../scripts/conformance/client_probes/mod.ts";
 import { clients, servers } from "../../scripts/conformance/implementations.ts";
+import { exchanges } from "../../scripts/conformance/proxies/exchanges.ts";
+import { flows } from "../../scripts/conformance/proxies/flows.ts";
 import { serverProbes } from "../../scripts/conformance/server_probes/mod.ts";
 import type { Surface } from "../../scripts/surface.ts";
 import { leastVersions } from "../../scripts/testing/least_versions.ts";
@@ -280,6 +282,18 @@ test("manuals: the leniencies are those of the sources, and so is what hyper acc
       HYPER_LENIENCY[name] === true ? "yes" : "no",
     ]),
   );
+});
+
+test("manuals: the table of reverse proxies has a row for each exchange, and ours passes all that its runtimes can do", () => {
+  const { head, rows } = tablesOf(manual("scripts/conformance/README.md").text)[2]!;
+  const titles = [...exchanges, ...flows].map(({ title }) => title);
+  assertEquals(rows.map(([title]) => title), titles);
+  const harmed = rows.filter((cells) => cells[2] !== "✓");
+  assertEquals([head[2], harmed.map(([title, , ours]) => [title, ours])], [
+    `http-upgrade (${rows.length - 1}/${rows.length})`,
+    [["behind a switch a reset is a reset", harmed[0]![2]!]],
+  ]);
+  assertMatch(harmed[0]![2]!, /^✗ \(deno [\d.]+\)$/);
 });
 
 test("manuals: the tables of conformance have a row for each probe, and a column for each implementation", () => {
