@@ -37,6 +37,7 @@ export {
 } from "./src/errors/upgrade_rejected.ts";
 export { type WebSocketErrorCode, WebSocketProtocolError } from "./src/errors/web_socket_protocol_error.ts";
 export { Client } from "./src/http/client/client.ts";
+export type { Interceptor, InterceptorContext, Next, OriginRequest } from "./src/http/client/interceptor.ts";
 export type {
   ClientBody,
   ClientOptions,
@@ -49,6 +50,7 @@ export type {
   UpgradeInit,
 } from "./src/http/client/options.ts";
 export type { ClientResponse } from "./src/http/client/response.ts";
+export { retry, type RetryOptions } from "./src/http/client/retry.ts";
 export { type ProxyEnvironment, proxyFromEnv } from "./src/http/client/way/proxy_env.ts";
 export { ConnectRequest } from "./src/http/server/connect_request.ts";
 export { serve } from "./src/http/server/serve.ts";

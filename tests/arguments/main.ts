@@ -35,6 +35,21 @@ async function handled(act: (request: Request, info: main.ServeInfo, server: mai
   if (outcome !== null) throw outcome;
 }
 
+/** A request that goes through an interceptor. */
+function intercepting(interceptor: main.Interceptor): Promise<unknown> {
+  return new main.Client({ dial: () => Promise.reject(new Error("dialed")) }).use(interceptor).fetch(url);
+}
+
+const answering = (answer: unknown) => intercepting(() => wrong(answer));
+const handingOn = (change: object) => intercepting((request, next) => next(wrong({ ...request, ...change })));
+
+function waiting(ms: unknown, signal?: unknown): Promise<unknown> {
+  return intercepting(async (_, __, context) => {
+    await context.wait(wrong(ms), wrong(signal));
+    return new Response();
+  });
+}
+
 function wrongRoutes(call: (init: unknown) => unknown, name: string): readonly Wrong[] {
   return [
     ["a number for a proxy", () => call({ proxy: 3128 }), `${name}.proxy`],
@@ -106,6 +121,21 @@ const own: Table = {
       () => new main.Client({ dial: wrong(() => undefined) }).fetch(url),
       "what dial returns",
     ],
+  ],
+  "Client.use": [
+    ["nothing", () => client.use(wrong(undefined)), "interceptor"],
+    ["an object of undici's", () => client.use(wrong({ dispatch: ok })), "interceptor"],
+    ["an answer that is none", () => answering(undefined), "what the interceptor returns"],
+    ["a text for an answer", () => answering("200"), "what the interceptor returns"],
+    ["no request for the next", () => intercepting((_, next) => next(wrong(undefined))), "request"],
+    ["a Request for the next", () => intercepting((_, next) => next(wrong(new Request(url)))), "request.fields"],
+    ["a text for a URL", () => handingOn({ url }), "request.url"],
+    ["a number for a method", () => handingOn({ method: 1 }), "request.method"],
+    ["headers for fields", () => handingOn({ fields: new Headers() }), "request.fields"],
+    ["a signal that is none", () => handingOn({ signal: 1000 }), "request.signal"],
+    ["a text for a time", () => waiting("1"), "ms"],
+    ["a time below 0", () => waiting(-1), "ms", "RangeError"],
+    ["a signal that is none to wait with", () => waiting(1, {}), "signal"],
   ],
   "Client.upgrade": [
     ["nothing but a URL", () => client.upgrade(url, wrong(undefined)), "init"],
@@ -179,6 +209,22 @@ const own: Table = {
     ["text", () => main.proxyFromEnv(wrong("http://proxy")), "env"],
     ["null", () => main.proxyFromEnv(wrong(null)), "env"],
     ["a number for a proxy", () => main.proxyFromEnv({ http_proxy: wrong(3128) }), "env.http_proxy"],
+  ],
+  retry: [
+    ["null", () => main.retry(wrong(null)), "options"],
+    ["a number", () => main.retry(wrong(3)), "options"],
+    ["a text for a number", () => main.retry({ maxAttempts: wrong("3") }), "options.maxAttempts"],
+    ["no attempt", () => main.retry({ maxAttempts: 0 }), "options.maxAttempts", "RangeError"],
+    ["half an attempt", () => main.retry({ maxAttempts: 1.5 }), "options.maxAttempts", "RangeError"],
+    ["a time below 0", () => main.retry({ baseDelayMs: -1 }), "options.baseDelayMs", "RangeError"],
+    ["NaN for a time", () => main.retry({ maxDelayMs: NaN }), "options.maxDelayMs", "RangeError"],
+    ["a text for a time", () => main.retry({ maxTotalMs: wrong("1 s") }), "options.maxTotalMs"],
+    ["a text for methods", () => main.retry({ methods: wrong("GET") }), "options.methods"],
+    ["a number among methods", () => main.retry({ methods: ["GET", wrong(1)] }), "options.methods[1]"],
+    ["a number for statuses", () => main.retry({ statuses: wrong(503) }), "options.statuses"],
+    ["a text among statuses", () => main.retry({ statuses: [wrong("503")] }), "options.statuses[0]"],
+    ["no status of an answer", () => main.retry({ statuses: [503, 99] }), "options.statuses[1]", "RangeError"],
+    ["a number for a random source", () => main.retry({ random: wrong(0.5) }), "options.random"],
   ],
   serve: [
     ["a handler alone", () => main.serve(wrong(ok), wrong(undefined)), "options"],

@@ -23,6 +23,19 @@ test("manuals: through a proxy, TLS inside", unlessNoTlsOverStreams, async (t) =
   assertEquals(await running.told(2), [[200, `localhost:${port}`], [200, "api.example.com"]]);
 });
 
+test("manuals: interceptors of a client", async (t) => {
+  let asked = 0;
+  const { server, port } = await serving(({ headers }) => {
+    return asked++ === 0 ? new Response(null, { status: 503 }) : new Response(headers.get("authorization"));
+  });
+  t.after(() => server.shutdown());
+  const running = play(examples.take("Interceptors"), {
+    replace: { "127.0.0.1:8080": `127.0.0.1:${port}`, "maxAttempts: 3": "maxAttempts: 3, baseDelayMs: 1" },
+  });
+  await running.ended;
+  assertEquals(await running.told(3), [["GET", "/tea", 503], ["GET", "/tea", 200], ["Bearer t"]]);
+});
+
 test("manuals: Docker's hijacked connections, over a unix socket", async (t) => {
   const path = join(tmpdir(), `http-upgrade-readme-${process.pid}.sock`);
   const asked: unknown[] = [];

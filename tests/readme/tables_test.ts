@@ -154,6 +154,10 @@ const listed: Readonly<Record<string, readonly [listed: readonly string[], decla
     optionsIn(sectionOf(manual("src/http/client/README.md"), "## Options of a client")).flatMap(({ names }) => names),
     [...route, ...membersOf(clientOptions, "ClientOptions")],
   ],
+  "retry()": [
+    optionsIn(sectionOf(manual("src/http/client/README.md"), "### retry(options)")).flatMap(({ names }) => names),
+    membersOf("src/http/client/retry.ts", "RetryOptions"),
+  ],
   "client.fetch()": [callOptions("fetch"), membersOf(clientOptions, "FetchInit")],
   "client.upgrade()": [callOptions("upgrade"), membersOf(clientOptions, "UpgradeInit")],
   "client.connect()": [callOptions("connect"), membersOf(clientOptions, "ConnectInit")],

@@ -5,24 +5,31 @@
  * @module
  */
 
-import { checkGiven, checkOptions, checkString, wrongType } from "../../bytes/arguments.ts";
-import type { IncomingResponse } from "../../http1/incoming.ts";
+import { checkFunction, checkGiven, checkOptions, checkString, wrongType } from "../../bytes/arguments.ts";
+import { systemClock } from "../../duplex/clock.ts";
+import { IncomingResponse } from "../../http1/incoming.ts";
 import { type ClientConnectionOptions, clientSettings } from "../../http1/options.ts";
-import { attachUpgrade, onUpgrade, upgradeOf } from "../../http1/upgrade.ts";
+import { onUpgrade } from "../../http1/upgrade.ts";
 import { UpgradeRejected } from "../../errors/upgrade_rejected.ts";
 import { Upgraded } from "../../http1/upgraded.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { type Field, hasField } from "../../semantics/fields.ts";
-import { checkHeaders, checkProtocol, CLIENT, CONNECT, FETCH, UPGRADE } from "./check_options.ts";
-import { codingsOf } from "./codings.ts";
+import { responseTo } from "./answer.ts";
+import { checkProtocol, CLIENT, CONNECT, FETCH, UPGRADE } from "./check_options.ts";
 import { Connections } from "./connections.ts";
-import { Exchange, type ExchangeInit } from "./exchange.ts";
-import type { ClientOptions, ConnectInit, FetchInit, UpgradeInit } from "./options.ts";
-import { isRedirect, redirected } from "./redirect.ts";
-import { type ClientRequest, clientRequest, pairsOf, withDefaults } from "./request.ts";
-import { type ClientResponse, clientResponse } from "./response.ts";
+import { Exchange, type ExchangeInit, exchangeInit } from "./exchange.ts";
+import type { Interceptor } from "./interceptor.ts";
+import { Interceptors, type Passed } from "./interceptors.ts";
+import type { ClientOptions, ConnectInit, FetchInit, RouteOptions, UpgradeInit } from "./options.ts";
+import { OwnFields } from "./own_fields.ts";
+import { follow, isRedirect, locationsOf } from "./redirect.ts";
+import { type ClientRequest, clientRequest, pairsOf } from "./request.ts";
+import type { ClientResponse } from "./response.ts";
 import { protocolId } from "./way/protocol_id.ts";
 import { Routes, tunnelRoute } from "./way/route.ts";
+
+/** No switch: the server gave another answer, or an interceptor did, which knows of no switch. */
+const REFUSALS: ReadonlySet<string> = new Set(["refused", "not-requested"]);
 
 /** What a client sends over, for those who send requests of their own making. */
 export interface ClientParts {
@@ -68,8 +75,9 @@ export class Client implements AsyncDisposable {
   readonly #options: ClientOptions;
   readonly #connections: Connections;
   readonly #routes: Routes;
-  /** The fields of requests that lack them, unless a function chooses them for each URL. */
-  readonly #defaults: readonly Field[];
+  readonly #own: OwnFields;
+  /** `null` as long as there are none: requests cost nothing for them then. */
+  #interceptors: Interceptors | null = null;
   #closed = false;
 
   /**
@@ -83,17 +91,51 @@ export class Client implements AsyncDisposable {
     clientSettings(options);
     checkOptions<Omit<ClientOptions, keyof ClientConnectionOptions>>(options, CLIENT);
     this.#options = options;
-    this.#defaults = this.#completed(typeof options.headers === "function" ? undefined : options.headers);
-    this.#connections = new Connections(
-      options,
-      this.#defaults.filter(([name]) => name.toLowerCase() === "user-agent"),
-    );
+    this.#own = new OwnFields(options);
+    this.#connections = new Connections(options, this.#own.userAgent);
     this.#routes = new Routes(options);
   }
 
   /** How many connections are open, idle ones among them; those that were upgraded do not count. */
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /**
+   * Adds an interceptor: a function that sees each request of {@linkcode fetch} and {@linkcode upgrade} that goes to an
+   * origin, and its response. The one that was added first is the first to see a request and the last to see its response.
+   *
+   * Each request of a redirect is seen, and the redirect as a response; it is made of the caller's request, so that fields
+   * that an interceptor has added do not follow by themselves. {@linkcode connect} goes to no origin and is not seen. Requests
+   * that are on their way do not meet what is added.
+   *
+   * @param interceptor Gets the request and hands it on by `next(request)`: changed, again, or not at all.
+   * @returns The client itself.
+   * @throws {TypeError} It is no function.
+   *
+   * @example
+   * ```ts
+   * import { Client, duplexPair, retry, serveConnection } from "@http-upgrade/http-upgrade";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const dial = () => {
+   *   const [near, far] = duplexPair();
+   *   serveConnection(far, ({ fields }) => ({ status: 200, body: `hello ${fields.get("authorization")}` }));
+   *   return near;
+   * };
+   * await using client = new Client({ dial });
+   * client.use(retry()).use((request, next) => {
+   *   request.fields.set("Authorization", "Bearer t");
+   *   return next(request);
+   * });
+   * assertEquals(await (await client.fetch("http://example.com/")).text(), "hello Bearer t");
+   * ```
+   */
+  use(interceptor: Interceptor): this {
+    checkFunction(interceptor, "interceptor");
+    this.#interceptors ??= new Interceptors(this.#options.clock ?? systemClock);
+    this.#interceptors.add(interceptor);
+    return this;
   }
 
   /**
@@ -120,32 +162,29 @@ export class Client implements AsyncDisposable {
     const given = typeof input === "object" && input !== null && "redirect" in input ? input.redirect : "follow";
     const mode = init.redirect ?? given;
     const prepared = clientRequest(input, init);
-    let request = this.#withFixed(prepared instanceof Promise ? await prepared : prepared);
+    let request = this.#own.withFixed(prepared instanceof Promise ? await prepared : prepared);
     if (init.expectContinueTimeoutMs !== undefined && request.body !== null && !hasField(request.fields, "expect")) {
       request = { ...request, fields: [...request.fields, ["expect", "100-continue"]] };
     }
-    const sending = this.#exchangeInit(init, request.signal, init.decompress ?? this.#options.decompress);
+    const { decompress, onProxyChallenge, maxRedirects = 20 } = this.#options;
+    const sending = exchangeInit(init, request.signal, init.decompress ?? decompress, onProxyChallenge);
     for (let redirects = 0;; redirects++) {
-      const route = this.#routes.find(request.url, init, false);
-      const exchange = new Exchange(this.#connections, this.#withChosen(request), route, sending);
+      const sent = this.#own.withChosen(request);
+      if (this.#interceptors !== null) {
+        const { response, discard } = await this.#pass(this.#interceptors, sent, init, sending, false, redirects > 0);
+        if (!isRedirect(response.status) || mode === "manual" || !response.headers.has("location")) return response;
+        const leading = { locations: locationsOf(response), from: new URL(response.url) };
+        request = follow(request, response, { ...leading, mode, redirects, maxRedirects });
+        await discard();
+        continue;
+      }
+      const exchange = new Exchange(this.#connections, sent, this.#routes.find(request.url, init, false), sending);
       const response = await exchange.send();
       const leads = isRedirect(response.status) && mode !== "manual" && response.fields.has("location");
       if (!leads) return responseTo(request, response, redirects > 0, sending.decompress);
-      request = this.#follow(request, response, mode, redirects);
+      const locations = response.fields.getAll("location");
+      request = follow(request, response, { locations, mode, redirects, maxRedirects });
       await exchange.discard(response);
-    }
-  }
-
-  #follow(request: ClientRequest, response: IncomingResponse, mode: string, redirects: number): ClientRequest {
-    try {
-      if (mode === "error") throw new TypeError("Cannot fetch: the answer is a redirect");
-      if (redirects === (this.#options.maxRedirects ?? 20)) {
-        throw new TypeError(`Cannot fetch: more than ${redirects} redirects`);
-      }
-      return redirected(request, response.status, response.fields.getAll("location"));
-    } catch (error) {
-      response.body.cancel(error);
-      throw error;
     }
   }
 
@@ -168,16 +207,24 @@ export class Client implements AsyncDisposable {
     const prepared = await clientRequest(input, init);
     const kept = prepared.fields.filter(([name]) => !/^(?:connection|upgrade)$/i.test(name));
     const fields: Field[] = [["connection", "Upgrade"], ["upgrade", protocols.join(", ")], ...kept];
-    const request = this.#withChosen(this.#withFixed({ ...prepared, fields }));
-    const sending = this.#exchangeInit(init, request.signal, this.#options.decompress);
-    const route = this.#routes.find(request.url, init, true);
-    const response = await new Exchange(this.#connections, request, route, sending).send();
+    const request = this.#own.withChosen(this.#own.withFixed({ ...prepared, fields }));
+    const { decompress, onProxyChallenge } = this.#options;
+    const sending = exchangeInit(init, request.signal, decompress, onProxyChallenge);
+    let message: IncomingResponse | ClientResponse;
+    if (this.#interceptors === null) {
+      const route = this.#routes.find(request.url, init, true);
+      message = await new Exchange(this.#connections, request, route, sending).send();
+    } else {
+      message = (await this.#pass(this.#interceptors, request, init, sending, true, false)).response;
+    }
     try {
-      return await onUpgrade(response);
+      return await onUpgrade(message);
     } catch (error) {
-      if (!(error instanceof UpgradeRejected) || error.reason !== "refused") throw error;
-      const answer = responseTo(request, response, false, sending.decompress);
-      throw new UpgradeRejected("refused", { status: response.status, response: answer });
+      if (!(error instanceof UpgradeRejected) || !REFUSALS.has(error.reason)) throw error;
+      const response = message instanceof IncomingResponse
+        ? responseTo(request, message, false, sending.decompress)
+        : message;
+      throw new UpgradeRejected("refused", { status: message.status, response });
     }
   }
 
@@ -214,6 +261,7 @@ export class Client implements AsyncDisposable {
   async close(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     checkOptions(options, { signal: "signal" });
     this.#closed = true;
+    this.#interceptors?.close(new StateError("closed", "Cannot wait: the client was closed"));
     await this.#connections.close(options.signal);
   }
 
@@ -224,6 +272,7 @@ export class Client implements AsyncDisposable {
    */
   async abort(reason: unknown = new StateError("closed", "The client was closed")): Promise<void> {
     this.#closed = true;
+    this.#interceptors?.close(reason);
     await this.#connections.abort(reason);
   }
 
@@ -240,58 +289,27 @@ export class Client implements AsyncDisposable {
     };
   }
 
+  /** Sends one request through the interceptors. */
+  #pass(
+    interceptors: Interceptors,
+    request: ClientRequest,
+    init: RouteOptions,
+    sending: ExchangeInit,
+    tunnel: boolean,
+    redirected: boolean,
+  ): Promise<Passed> {
+    return interceptors.pass(request, {
+      redirected,
+      begin: (request) => {
+        this.#checkOpen();
+        const route = this.#routes.find(request.url, init, tunnel);
+        return new Exchange(this.#connections, request, route, { ...sending, signal: request.signal });
+      },
+      respond: (request, incoming) => responseTo(request, incoming, redirected, sending.decompress),
+    });
+  }
+
   #checkOpen(): void {
     if (this.#closed) throw new StateError("closed", "Cannot send: the client is closed");
   }
-
-  /** The client's own fields that are the same for every URL go where the request's own go, and no farther. */
-  #withFixed(request: ClientRequest): ClientRequest {
-    return typeof this.#options.headers === "function" ? request : withDefaults(request, this.#defaults);
-  }
-
-  /** Those that a function chooses are for this URL. */
-  #withChosen(request: ClientRequest): ClientRequest {
-    const { headers } = this.#options;
-    if (typeof headers !== "function") return request;
-    const chosen = headers(new URL(request.url));
-    checkHeaders(chosen, "what headers() returns");
-    return withDefaults(request, this.#completed(chosen));
-  }
-
-  #completed(headers: HeadersInit | undefined): Field[] {
-    const fields = pairsOf(headers);
-    if (!hasField(fields, "accept")) fields.push(["accept", "*/*"]);
-    if (!hasField(fields, "user-agent")) fields.push(["user-agent", "http-upgrade"]);
-    if (this.#options.keepAlive === false && !hasField(fields, "connection")) fields.push(["connection", "close"]);
-    return fields;
-  }
-
-  #exchangeInit(
-    { onInformational, expectContinueTimeoutMs, trailers, hijack }: FetchInit & Pick<UpgradeInit, "hijack">,
-    signal: AbortSignal | undefined,
-    decompress: boolean | undefined,
-  ): ExchangeInit {
-    return {
-      signal,
-      onInformational,
-      continueTimeoutMs: expectContinueTimeoutMs,
-      trailers,
-      hijack,
-      decompress: decompress ?? true,
-      onProxyChallenge: this.#options.onProxyChallenge,
-    };
-  }
-}
-
-function responseTo(
-  { url, method, signal }: ClientRequest,
-  incoming: IncomingResponse,
-  redirected: boolean,
-  decode: boolean,
-): ClientResponse {
-  const codings = decode ? codingsOf(incoming) : [];
-  const response = clientResponse(incoming, { url, redirected, bodiless: method === "HEAD", codings, signal });
-  const pending = upgradeOf(incoming);
-  if (pending !== undefined) attachUpgrade(response, pending);
-  return response;
 }

@@ -15,7 +15,7 @@ import { type Field, hasField } from "../../semantics/fields.ts";
 import { socketsPolled } from "../platform.ts";
 import { acceptedCodings } from "./codings.ts";
 import type { Connections } from "./connections.ts";
-import type { ClientOptions } from "./options.ts";
+import type { ClientOptions, FetchInit, UpgradeInit } from "./options.ts";
 import type { Pooled } from "./pool.ts";
 import { type ClientRequest, withoutField } from "./request.ts";
 import { isReplayable } from "./request_body.ts";
@@ -34,6 +34,24 @@ export interface ExchangeInit extends SendOptions {
   readonly onProxyChallenge: ClientOptions["onProxyChallenge"];
 }
 
+/** How a request is sent, of what its caller and the client say. */
+export function exchangeInit(
+  { onInformational, expectContinueTimeoutMs, trailers, hijack }: FetchInit & Pick<UpgradeInit, "hijack">,
+  signal: AbortSignal | undefined,
+  decompress: boolean | undefined,
+  onProxyChallenge: ClientOptions["onProxyChallenge"],
+): ExchangeInit {
+  return {
+    signal,
+    onInformational,
+    continueTimeoutMs: expectContinueTimeoutMs,
+    trailers,
+    hijack,
+    decompress: decompress ?? true,
+    onProxyChallenge,
+  };
+}
+
 /** RFC 9110 §9.2.2: what may be sent twice without harm. */
 export const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
@@ -45,6 +63,7 @@ export class Exchange {
   #request: ClientRequest;
   #proxyAuthorization: string | null;
   #challenged = false;
+  #sent = false;
   #pooled: Pooled | null = null;
 
   /** Sends nothing yet. The request goes to its URL as it is, with the fields that the way asks for. */
@@ -54,6 +73,11 @@ export class Exchange {
     this.#route = route;
     this.#init = init;
     this.#proxyAuthorization = route.forward ? route.proxy!.authorization : null;
+  }
+
+  /** Whether something of the request may have reached a server although {@linkcode send} has failed. */
+  get sent(): boolean {
+    return this.#sent;
   }
 
   /** Sends the request. Resolves with the head of the answer that is the caller's. */
@@ -70,6 +94,7 @@ export class Exchange {
         response = await pooled.connection.send(this.#message(), this.#init);
         noteKeepAlive(pooled, response);
       } catch (error) {
+        if (!(error instanceof UnsentError)) this.#sent = true;
         if (signal?.aborted === true) throw error;
         fresh = mustBeFresh(pooled, error, this.#repeatable);
         continue;
@@ -108,6 +133,7 @@ export class Exchange {
 
   /** Whether the request is sent again because of its answer. It has been changed then, and the connection is free. */
   async #amends(response: IncomingResponse): Promise<boolean> {
+    this.#sent = true;
     const { body, fields } = this.#request;
     if (!isReplayable(body)) return false;
     if (response.status === 417) {

@@ -6,8 +6,10 @@
  */
 
 import type { Field } from "../../semantics/fields.ts";
+import { giveUp } from "./answer.ts";
 import { checkUrl, type ClientRequest } from "./request.ts";
 import { isReplayable } from "./request_body.ts";
+import type { ClientResponse } from "./response.ts";
 
 const BODY_FIELDS: ReadonlySet<string> = new Set([
   "content-encoding",
@@ -27,20 +29,67 @@ export function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 }
 
+/** What decides on a redirect besides the request and the status. */
+export interface Leading {
+  /** The values of `Location`. */
+  readonly locations: readonly string[];
+  /** Where the response came from; the URL of the request if left out. */
+  readonly from?: URL;
+  /** The caller's way with redirects. */
+  readonly mode: string;
+  /** How many were followed. */
+  readonly redirects: number;
+  /** How many may be. */
+  readonly maxRedirects: number;
+}
+
+/**
+ * The request that follows. The response is given up if there is none.
+ *
+ * @throws {TypeError} Redirects are not to be followed, or not so many, or not this one.
+ */
+export function follow(
+  request: ClientRequest,
+  response: { readonly status: number; readonly body: { cancel(reason: unknown): unknown } | null },
+  { locations, from, mode, redirects, maxRedirects }: Leading,
+): ClientRequest {
+  try {
+    if (mode === "error") throw new TypeError("Cannot fetch: the answer is a redirect");
+    if (redirects === maxRedirects) throw new TypeError(`Cannot fetch: more than ${redirects} redirects`);
+    return redirected(request, response.status, locations, from);
+  } catch (error) {
+    giveUp(response, error);
+    throw error;
+  }
+}
+
+/** The values of `Location`: line by line, unless an interceptor has changed them. */
+export function locationsOf({ head, headers }: ClientResponse): readonly string[] {
+  const received = head.fields.getAll("location");
+  const now = headers.get("location")!;
+  return received.join(", ") === now ? received : [now];
+}
+
 /**
  * The request that follows. Credentials that are gone once stay so, also where the redirects lead back.
  *
  * @param locations The values of `Location`. Some servers send the same one twice.
+ * @param from Where the response came from, if an interceptor has sent the request elsewhere.
  * @throws {TypeError} It leads to no URL of HTTP, or to several, or the body would have to be sent again and cannot.
  */
-export function redirected(request: ClientRequest, status: number, locations: readonly string[]): ClientRequest {
+export function redirected(
+  request: ClientRequest,
+  status: number,
+  locations: readonly string[],
+  from: URL = request.url,
+): ClientRequest {
   const [location = ""] = locations;
   if (locations.some((other) => other !== location)) {
     throw new TypeError("Cannot follow the redirect: it leads to several places");
   }
   let url: URL;
   try {
-    url = checkUrl(new URL(utf8(location), request.url));
+    url = checkUrl(new URL(utf8(location), from));
   } catch (cause) {
     throw new TypeError(`Cannot follow the redirect: it leads nowhere`, { cause });
   }

@@ -70,7 +70,7 @@ export function clientRequest(
   const signal = init.signal === undefined ? given?.signal : init.signal ?? undefined;
   const source = init.body === undefined ? given?.body ?? null : init.body;
   if (source === null) return { url, method, fields, body: null, signal };
-  if (method === "GET" || method === "HEAD") throw new TypeError(`Cannot send a body with ${method}`);
+  checkMayHaveBody(method);
   if (given !== null && init.body === undefined && given.bodyUsed) {
     throw new TypeError("Cannot send the request: its body was used");
   }
@@ -108,6 +108,21 @@ export function checkUrl(url: URL): URL {
 }
 
 const NORMALIZED: ReadonlySet<string> = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
+
+/**
+ * The method in its usual case.
+ *
+ * @throws {TypeError} It is none of a client's, or one that has no body and got one.
+ */
+export function checkMethod(method: string, body: OutgoingBody | null): string {
+  const normal = normalMethod(method);
+  if (body !== null) checkMayHaveBody(normal);
+  return normal;
+}
+
+function checkMayHaveBody(method: string): void {
+  if (method === "GET" || method === "HEAD") throw new TypeError(`Cannot send a body with ${method}`);
+}
 
 function normalMethod(method: string): string {
   const upper = method.toUpperCase();

@@ -52,6 +52,12 @@ export function clientResponse(incoming: IncomingResponse, context: ResponseCont
   return new LightClientResponse(incoming, context) as unknown as ClientResponse;
 }
 
+/** A URL as responses tell it. */
+export function withoutFragment({ href }: URL): string {
+  const fragment = href.indexOf("#");
+  return fragment === -1 ? href : href.slice(0, fragment);
+}
+
 /** Frees the connection of a body, once the response that would give it out was let go of without being read. */
 export function cancelWhenForgotten(response: object, body: IncomingBody): void {
   forgotten.register(response, body);
@@ -109,9 +115,7 @@ class LightClientResponse {
   }
 
   get url(): string {
-    const { href } = this.#context.url;
-    const fragment = href.indexOf("#");
-    return fragment === -1 ? href : href.slice(0, fragment);
+    return withoutFragment(this.#context.url);
   }
 
   get headers(): Headers {

@@ -25,7 +25,7 @@ export interface UpstreamInit {
   readonly unix?: string | undefined;
   /** TLS with the server, for `https:`; that of the options when left out. */
   readonly tls?: TlsOptions | undefined;
-  /** Whose connections are used; those of the options when left out. It stays yours to close. */
+  /** Whose connections are used, without its interceptors; those of the options when left out. It stays yours to close. */
   readonly client?: Client | undefined;
 }
 
@@ -109,7 +109,10 @@ export interface ReverseProxyOptions {
   readonly rewrite?: RewriteOptions | undefined;
   /** TLS with `https:` servers. */
   readonly tls?: TlsOptions | undefined;
-  /** Whose connections are used; the proxy has a client of its own when left out. It stays yours to close. */
+  /**
+   * Whose connections are used, without its interceptors; the proxy has a client of its own when left out. It stays yours to
+   * close.
+   */
   readonly client?: Client | undefined;
   /** How long connecting may take, TLS included. 10,000. Not with a client of yours. */
   readonly connectTimeoutMs?: number | undefined;
