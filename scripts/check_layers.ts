@@ -3,7 +3,7 @@
  *
  * | ring | rooms | knows | must not know |
  * | --- | --- | --- | --- |
- * | 0 pure | `errors` `bytes` `semantics` `http1/machine` `http2/machine` `websocket/machine` | bytes and the protocols: RFC 9110, 9112, 7541, 6455, 7692 | promises, timers, streams, `URL`, any runtime |
+ * | 0 pure | `errors` `bytes` `semantics` `http1/machine` `http2/machine` `websocket/machine` | bytes and the protocols: RFC 9110, 9112, 9113, 7541, 6455, 7692 | promises, timers, streams, `URL`, any runtime |
  * | 1 waiting | `duplex` `http1` `http` `node_http` `proxy` `websocket` | web streams, `AbortSignal`, one machine and one duplex | `Deno`, `Bun`, `node:` |
  * | 2 platform | `platform` `net` | the runtimes | HTTP |
  *

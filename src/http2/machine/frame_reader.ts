@@ -1,0 +1,157 @@
+/**
+ * From bytes to frames. The connection's machine gives it what comes and takes frames until there are none.
+ *
+ * @module
+ */
+
+import { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
+import { Http2Error, type Http2ErrorCode } from "../../errors/http2_error.ts";
+import {
+  ACK,
+  END_HEADERS,
+  END_STREAM,
+  type Frame,
+  FRAME_HEADER_BYTES,
+  FRAME_TYPES,
+  type FrameType,
+  PADDED,
+  PRIORITY,
+  RULES,
+} from "./frame.ts";
+
+const TYPE_OF: ReadonlyMap<number, FrameType> = new Map(
+  Object.entries(FRAME_TYPES).map(([type, number]) => [number, type as FrameType]),
+);
+
+/** Reads frames. */
+export class FrameReader {
+  /** What was received and not yet read. */
+  readonly in: ReceiveBuffer = new ReceiveBuffer();
+  #maxFrameBytes: number;
+
+  /**
+   * Has read nothing.
+   *
+   * @param maxFrameBytes What our SETTINGS_MAX_FRAME_SIZE says.
+   */
+  constructor(maxFrameBytes: number) {
+    this.#maxFrameBytes = maxFrameBytes;
+  }
+
+  /** The peer has acknowledged another SETTINGS_MAX_FRAME_SIZE. */
+  setMaxFrameBytes(bytes: number): void {
+    this.#maxFrameBytes = bytes;
+  }
+
+  /**
+   * The next frame; `null` if it is not complete. What is wrong with its header is found as soon as that is there.
+   *
+   * @throws {Http2Error} `frame-size` or `protocol`. Behind one of a stream the next frame can be read.
+   */
+  next(): Frame | null {
+    const { bytes, start, end } = this.in;
+    if (end - start < FRAME_HEADER_BYTES) return null;
+    const length = bytes[start]! << 16 | bytes[start + 1]! << 8 | bytes[start + 2]!;
+    if (length > this.#maxFrameBytes) throw new Http2Error("frame-size", "A frame is too long", "RFC 9113 §4.2");
+    const type = TYPE_OF.get(bytes[start + 3]!);
+    const flags = bytes[start + 4]!;
+    const streamId = word(bytes, start + 5) & 0x7fffffff;
+    const wrong = type === undefined ? null : wrongHeader(type, flags, length, streamId);
+    if (wrong !== null && wrong.streamId === 0) throw wrong;
+    if (end - start < FRAME_HEADER_BYTES + length) return null;
+    this.in.take(FRAME_HEADER_BYTES);
+    const payload = this.in.take(length);
+    if (wrong !== null) throw wrong; // of a stream: the next frame can be read
+    return type === undefined ? { type: "unknown", streamId } : read(type, flags, streamId, payload);
+  }
+}
+
+function wrongHeader(type: FrameType, flags: number, length: number, streamId: number): Http2Error | null {
+  const rules = RULES[type];
+  if (rules.on !== "both" && (streamId === 0) !== (rules.on === "connection")) {
+    return broken("protocol", `A frame of type ${type} is on stream ${streamId}`, rules.section);
+  }
+  if (type === "settings" ? length % 6 !== 0 : rules.fixed ? length !== rules.length : length < rules.length) {
+    const message = `A frame of type ${type} has ${length} bytes`;
+    return broken("frame-size", message, rules.section, rules.streamError ? streamId : 0);
+  }
+  if (type === "settings" && (flags & ACK) !== 0 && length > 0) {
+    return broken("frame-size", "An acknowledgement has settings", "§6.5");
+  }
+  return null;
+}
+
+function read(type: FrameType, flags: number, streamId: number, payload: Uint8Array): Frame {
+  switch (type) {
+    case "data": {
+      const { length } = payload;
+      return {
+        type,
+        streamId,
+        payload: withoutPadding(payload, flags, "§6.1"),
+        flowBytes: length,
+        endStream: (flags & END_STREAM) !== 0,
+      };
+    }
+    case "headers":
+      return readHeaders(flags, streamId, payload);
+    case "priority":
+      return { type, streamId, dependsOn: word(payload, 0) & 0x7fffffff };
+    case "rst-stream":
+      return { type, streamId, errorCode: word(payload, 0) };
+    case "settings":
+      return (flags & ACK) !== 0 ? { type: "settings-ack" } : { type, settings: readSettings(payload) };
+    case "push-promise":
+      return { type, streamId };
+    case "ping":
+      return { type, payload, ack: (flags & ACK) !== 0 };
+    case "goaway": {
+      const lastStreamId = word(payload, 0) & 0x7fffffff;
+      return { type, lastStreamId, errorCode: word(payload, 4), debug: payload.subarray(8) };
+    }
+    case "window-update":
+      return { type, streamId, increment: word(payload, 0) & 0x7fffffff };
+    case "continuation":
+      return { type, streamId, fragment: payload, endHeaders: (flags & END_HEADERS) !== 0 };
+    case "priority-update":
+      return { type, streamId: word(payload, 0) & 0x7fffffff, value: payload.subarray(4) };
+    default:
+      return type satisfies never;
+  }
+}
+
+function readHeaders(flags: number, streamId: number, payload: Uint8Array): Frame {
+  let fragment = withoutPadding(payload, flags, "§6.2");
+  let dependsOn: number | null = null;
+  if ((flags & PRIORITY) !== 0) {
+    if (fragment.length < 5) throw broken("frame-size", "A frame of type headers ends within its priority", "§6.2");
+    dependsOn = word(fragment, 0) & 0x7fffffff;
+    fragment = fragment.subarray(5);
+  }
+  const endStream = (flags & END_STREAM) !== 0;
+  return { type: "headers", streamId, fragment, endStream, endHeaders: (flags & END_HEADERS) !== 0, dependsOn };
+}
+
+function withoutPadding(payload: Uint8Array, flags: number, section: string): Uint8Array {
+  if ((flags & PADDED) === 0) return payload;
+  if (payload.length === 0) throw broken("frame-size", "A frame ends before the length of its padding", section);
+  const padding = payload[0]!;
+  if (padding >= payload.length) throw broken("protocol", "A frame has more padding than payload", section);
+  return payload.subarray(1, payload.length - padding);
+}
+
+function readSettings(payload: Uint8Array): [id: number, value: number][] {
+  const settings: [number, number][] = [];
+  for (let at = 0; at < payload.length; at += 6) {
+    settings.push([payload[at]! << 8 | payload[at + 1]!, word(payload, at + 2)]);
+  }
+  return settings;
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!) >>> 0;
+}
+
+function broken(code: Http2ErrorCode, message: string, section: string, streamId = 0): Http2Error {
+  return new Http2Error(code, message, `RFC 9113 ${section}`, streamId);
+}
