@@ -22,7 +22,7 @@ import { projectFile } from "../support/runtime.ts";
 export interface Snippet {
   /** The heading above it, without the number signs. */
   readonly heading: string;
-  /** `ts`, `sh` or `text`. */
+  /** `ts`, `js`, `sh` or `text`. */
   readonly language: string;
   readonly code: string;
 }
@@ -120,6 +120,8 @@ export interface Scene {
   readonly replace?: Readonly<Record<string, string>>;
   /** Further names that the replacements use. */
   readonly names?: Readonly<Record<string, unknown>>;
+  /** The packages of others that the example imports. */
+  readonly packages?: Readonly<Record<string, unknown>>;
 }
 
 /** An example that runs. */
@@ -137,7 +139,7 @@ export interface Running {
 type Listening = { readonly address: Promise<unknown>; stop(): Promise<void> };
 
 /** Runs an example. */
-export function play({ code }: Snippet, { replace = {}, names = {} }: Scene = {}): Running {
+export function play({ code }: Snippet, { replace = {}, names = {}, packages = {} }: Scene = {}): Running {
   const listening = signal<Listening>();
   const lines: unknown[][] = [];
   let heard = signal<void>();
@@ -163,6 +165,7 @@ export function play({ code }: Snippet, { replace = {}, names = {} }: Scene = {}
     "@http-upgrade/http-upgrade/net": { ...net, listen },
     "@http-upgrade/http-upgrade/websocket": websocket,
     "@http-upgrade/http-upgrade/proxy": proxy,
+    ...packages,
   };
   const given = { ...names, modules, console: { log: tell, error: tell } };
   const body = Object.entries(replace).reduce((text, [from, to]) => {

@@ -25,17 +25,24 @@ export class Examples {
   /** Those that no test has asked for. */
   readonly left: Set<Snippet>;
   readonly #manuals: readonly Manual[];
+  readonly #language: "ts" | "js";
 
-  /** Of these documents. */
-  constructor(manuals: readonly Manual[]) {
+  /**
+   * Of these documents.
+   *
+   * @param language `js` for those that need packages of others: their types are not there when those of the npm package are
+   * checked.
+   */
+  constructor(manuals: readonly Manual[], language: "ts" | "js" = "ts") {
     this.#manuals = manuals;
-    this.left = new Set(manuals.flatMap(({ snippets }) => snippets).filter(({ language }) => language === "ts"));
+    this.#language = language;
+    this.left = new Set(manuals.flatMap(({ snippets }) => snippets).filter((snippet) => snippet.language === language));
   }
 
   /** The example below a heading; `nth` where there are several. */
   take(heading: string, nth = 0): Snippet {
     const below = this.#manuals.flatMap(({ snippets }) => snippets).filter((snippet) =>
-      snippet.language === "ts" && snippet.heading === heading
+      snippet.language === this.#language && snippet.heading === heading
     );
     const snippet = below[nth];
     assert(snippet !== undefined, `there is no example below ${heading}`);

@@ -1,0 +1,63 @@
+import { test } from "node:test";
+import { assertEquals } from "@std/assert";
+import * as nats from "@nats-io/transport-node";
+import * as redis from "redis";
+import { WebSocketStream } from "../../mod.ts";
+import { daemon } from "../support/daemon.ts";
+import { skipUnless, which } from "../support/runtime.ts";
+import { manuals, play, type Scene, type Snippet } from "./manuals.ts";
+import { Examples, stopped } from "./scene.ts";
+
+/** Those that need packages of others. */
+const examples = new Examples(manuals, "js");
+
+/** Two processes as far as it matters: the example twice, each with a topic and a connection to the broker of its own. */
+async function checkBroker(example: Snippet, scene: Scene): Promise<void> {
+  const processes = [play(example, scene), play(example, scene)];
+  const [near, far] = await Promise.all(processes.map(async (running) => {
+    return await new WebSocketStream(`ws://127.0.0.1:${await running.port}/`).opened;
+  }));
+  await near!.write("hello");
+  assertEquals([await near!.read(), await far!.read()], ["hello", "hello"]);
+  await far!.write("hello yourself: \u00e9");
+  assertEquals([await near!.read(), await far!.read()], ["hello yourself: \u00e9", "hello yourself: \u00e9"]);
+  await Promise.all([near!.close(), far!.close()]);
+  await Promise.all(processes.map(stopped));
+}
+
+const anyPortOfItsOwn = { "port: 8080, reusePort: true": 'hostname: "127.0.0.1", port: 0' };
+const [redisServer, natsServer] = [which("redis-server"), which("nats-server")];
+const redisExample = examples.take("Topics across processes", 0);
+const natsExample = examples.take("Topics across processes", 1);
+
+test(
+  "manuals: topics across processes, over Redis",
+  skipUnless(redisServer !== undefined, "redis-server is not installed"),
+  async (t) => {
+    const broker = await daemon({
+      command: redisServer!,
+      args: (folder, port) => ["--port", `${port}`, "--bind", "127.0.0.1", "--save", "", "--dir", folder],
+    });
+    t.after(() => broker[Symbol.asyncDispose]());
+    const replace = { ...anyPortOfItsOwn, "127.0.0.1:6379": `127.0.0.1:${broker.port}` };
+    await checkBroker(redisExample, { replace, packages: { redis } });
+  },
+);
+
+test(
+  "manuals: topics across processes, over NATS",
+  skipUnless(natsServer !== undefined, "nats-server is not installed"),
+  async (t) => {
+    const broker = await daemon({
+      command: natsServer!,
+      args: (_folder, port) => ["--addr", "127.0.0.1", "--port", `${port}`],
+    });
+    t.after(() => broker[Symbol.asyncDispose]());
+    const replace = { ...anyPortOfItsOwn, "127.0.0.1:4222": `127.0.0.1:${broker.port}` };
+    await checkBroker(natsExample, { replace, packages: { "@nats-io/transport-node": nats } });
+  },
+);
+
+test("manuals: every example with packages of others is played above", () => {
+  assertEquals([...examples.left], []);
+});
