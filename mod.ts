@@ -52,6 +52,12 @@ export type {
 export type { ClientResponse } from "./src/http/client/response.ts";
 export { retry, type RetryOptions } from "./src/http/client/retry.ts";
 export { type ProxyEnvironment, proxyFromEnv } from "./src/http/client/way/proxy_env.ts";
+export type {
+  ClientTrace,
+  ClientTraceEvents,
+  TracedClientConnection,
+  TracedClientExchange,
+} from "./src/http/client/client_trace.ts";
 export { ConnectRequest } from "./src/http/server/connect_request.ts";
 export { serve } from "./src/http/server/serve.ts";
 export type { ServeInfo } from "./src/http/server/serve_info.ts";
@@ -65,6 +71,13 @@ export type {
   ServerStats,
   ShutdownOptions,
 } from "./src/http/server/serve_options.ts";
+export type {
+  ServerTrace,
+  ServerTraceEvents,
+  TracedServerConnection,
+  TracedServerExchange,
+} from "./src/http/server/server_trace.ts";
+export type { Hooks } from "./src/http/trace.ts";
 export { type ClientHandshake, handshake } from "./src/http1/client_connection.ts";
 export { IncomingRequest, IncomingResponse } from "./src/http1/incoming.ts";
 export { LightResponse } from "./src/http1/light_response.ts";

@@ -15,6 +15,7 @@ import { UnsentError } from "../errors/unsent_error.ts";
 import { fieldList } from "../semantics/fields.ts";
 import { type ClientCore, ClientExchange } from "./client_exchange.ts";
 import { ConnectionCore } from "./connection_core.ts";
+import type { ExchangeOverListener } from "./exchange_listener.ts";
 import type { IncomingResponse } from "./incoming.ts";
 import { ClientMachine } from "./machine/client_machine.ts";
 import { type ClientConnectionOptions, type ClientSettings, clientSettings, type Closed } from "./options.ts";
@@ -62,6 +63,8 @@ export function handshake(io: DuplexLike, options: ClientConnectionOptions = {})
 export class ClientConnection implements AsyncDisposable {
   readonly #core: ClientCore;
   #exchange: ClientExchange | null = null;
+  /** Who is told when that is over. */
+  #listener: ExchangeOverListener | null = null;
   #readiness: Deferred<void> | null = null;
   readonly #onSettled = (exchange: ClientExchange): void => this.#settle(exchange);
 
@@ -115,6 +118,15 @@ export class ClientConnection implements AsyncDisposable {
   }
 
   /**
+   * Tells once when the next exchange is over, or the connection before that. Internal.
+   *
+   * @ignore
+   */
+  tellExchangeOver(listener: ExchangeOverListener | null): void {
+    this.#listener = listener;
+  }
+
+  /**
    * Sends a request and waits for the head of its response. The body of the request may go on after that.
    *
    * @param request Goes on the wire as it is.
@@ -163,7 +175,15 @@ export class ClientConnection implements AsyncDisposable {
     const exchange = this.#exchange;
     this.#exchange = null;
     exchange?.leave();
+    if (this.#listener !== null) this.#tellExchangeOver(exchange);
     return exchange;
+  }
+
+  #tellExchangeOver(exchange: ClientExchange | null): void {
+    const listener = this.#listener!;
+    const failure = exchange?.failure ?? null;
+    this.#listener = null;
+    listener.onExchangeOver(failure === null ? this.#core.why : { reason: "error", error: failure.error });
   }
 
   /**

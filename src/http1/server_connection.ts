@@ -16,6 +16,7 @@ import { headCost, MESSAGE_COST } from "../duplex/turn.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
+import type { ExchangeListener } from "./exchange_listener.ts";
 import type { IncomingRequest } from "./incoming.ts";
 import type { RequestEvent } from "./machine/server_machine.ts";
 import { type Closed, type ServerConnectionOptions, type ServerSettings, serverSettings } from "./options.ts";
@@ -98,6 +99,24 @@ export class ServerConnection implements AsyncDisposable {
    */
   tellOver(listener: OverListener): void {
     this.#core.tellOver(listener);
+  }
+
+  /**
+   * Tells how exchanges go from now on. Internal.
+   *
+   * @ignore
+   */
+  tellExchanges(listener: ExchangeListener): void {
+    this.#core.listener = listener;
+  }
+
+  /**
+   * Why it ends, once that is decided. Internal.
+   *
+   * @ignore
+   */
+  get why(): Closed | null {
+    return this.#core.why;
   }
 
   /**
@@ -204,6 +223,7 @@ export class ServerConnection implements AsyncDisposable {
           if ((typeof outcome === "string" ? outcome : await outcome) === "last") return core.close(SHUTDOWN);
           if (core.why !== null) break;
           this.#exchange = null;
+          if (core.listener !== null) core.listener.onExchangeOver(null);
           if (wire.turn.spend(MESSAGE_COST)) await this.#rest();
         } else {
           return core.close({ reason: "eof" });
@@ -266,6 +286,7 @@ export class ServerConnection implements AsyncDisposable {
     const failed = why.reason === "error";
     core.stop();
     this.#exchange?.stop(failed);
+    if (core.listener !== null) core.listener.onExchangeOver(why);
     if (parts.wanted) {
       if (!failed && this.#canGiveParts(waited)) return core.giveParts(why);
       parts.refuse(core.cause);

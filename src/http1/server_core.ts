@@ -10,6 +10,7 @@ import type { DuplexLike } from "../duplex/duplex.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { fieldList } from "../semantics/fields.ts";
 import { ConnectionCore } from "./connection_core.ts";
+import type { ExchangeListener } from "./exchange_listener.ts";
 import type { IncomingRequest } from "./incoming.ts";
 import { type ResponseOutcome, ServerMachine, type SwitchPlan } from "./machine/server_machine.ts";
 import type { OutgoingResponseHead } from "./machine/write_response.ts";
@@ -22,6 +23,8 @@ import { Vigil } from "./vigil.ts";
 export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
   /** Limits the wait for a head, and then the wait for the handler. */
   readonly deadline: Deadline;
+  /** Who is told how exchanges go. */
+  listener: ExchangeListener | null = null;
   #bodyDeadline: Deadline | null = null;
   #stopped = false;
   #vigil: Vigil | null = null;
@@ -59,6 +62,7 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
   sendHead(request: IncomingRequest | null, response: OutgoingResponse, body: SortedBody): ResponseOutcome {
     const outcome = this.machine.sendResponse(headOf(response), bodySize(body), this.#date);
     if (this.settings.onResponse !== undefined) this.#tellResponse(request, response.status);
+    if (this.listener !== null) this.listener.onHead(request, response.status);
     return outcome;
   }
 
@@ -66,6 +70,7 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
   sendSwitch(request: IncomingRequest, plan: SwitchPlan): void {
     this.machine.sendSwitch(plan, this.#date);
     if (this.settings.onResponse !== undefined) this.#tellResponse(request, plan.head.status);
+    if (this.listener !== null) this.listener.onHead(request, plan.head.status);
   }
 
   get #date(): string | null {

@@ -45,6 +45,11 @@ export class PendingUpgrade {
   #early: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected } | null = null;
   #owned: Owned[] | null = null;
 
+  /** The connection, once the switch has happened. */
+  get upgraded(): Upgraded | null {
+    return this.#early !== null && "upgraded" in this.#early ? this.#early.upgraded : null;
+  }
+
   /** The promise; the same one at every call. Its rejection needs no handler. */
   claim(): Promise<Upgraded> {
     this.claimed = true;

@@ -133,6 +133,7 @@ function handlingOf(handler: ServeHandler, options: AcceptOptions & Pick<ServeOp
     handler,
     reports,
     switched: new Switched(reports, ignore),
+    tracing: null,
     over: ignore,
     requests: new WeakMap(),
   };

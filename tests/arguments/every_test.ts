@@ -48,6 +48,8 @@ const INTERNAL: ReadonlySet<string> = new Set([
   "endWriting",
   "beginCycle",
   "tellOver",
+  "tellExchanges",
+  "tellExchangeOver",
   "closeAtOnce",
   "onOver",
   "sendFrame",

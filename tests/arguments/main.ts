@@ -102,6 +102,8 @@ const own: Table = {
     ],
     ["NaN for a time", () => new main.Client({ connectTimeoutMs: NaN }), "options.connectTimeoutMs", "RangeError"],
     ["another way to tunnel", () => new main.Client({ proxyTunnel: wrong("never") }), "options.proxyTunnel"],
+    ["a function for trace", () => new main.Client({ trace: wrong(() => {}) }), "options.trace"],
+    ["no function in trace", () => new main.Client({ trace: { retried: wrong(1) } }), "options.trace.retried"],
     ["no function", () => new main.Client({ onProxyChallenge: wrong("Basic") }), "options.onProxyChallenge"],
   ],
   "Client.fetch": [
@@ -247,6 +249,8 @@ const own: Table = {
     ],
     ["no function for CONNECT", () => main.serve({ connect: wrong(true) }, ok), "options.connect"],
     ["a text for a number", () => main.serve({ maxConnections: wrong("1") }, ok), "options.maxConnections"],
+    ["a function for trace", () => main.serve({ trace: wrong(() => {}) }, ok), "options.trace"],
+    ["no function in trace", () => main.serve({ trace: { switched: wrong(1) } }, ok), "options.trace.switched"],
     ["no function for onResponse", () => main.serve({ onResponse: wrong(1) }, ok), "options.onResponse"],
     ["a signal that is none", () => main.serve({ signal: wrong({}) }, ok), "options.signal"],
   ],

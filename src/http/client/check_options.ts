@@ -10,6 +10,7 @@ import { checkTls } from "../../duplex/check_network.ts";
 import type { ClientConnectionOptions } from "../../http1/options.ts";
 import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.ts";
 import { protocolList } from "../../http1/switch.ts";
+import { clientChannels } from "./client_trace.ts";
 import type { ClientOptions, ConnectInit, FetchInit, RouteOptions, UpgradeInit } from "./options.ts";
 
 /** What a way is checked for, wherever it is described. */
@@ -29,6 +30,7 @@ export const CLIENT: Kinds<Omit<ClientOptions, keyof ClientConnectionOptions>> =
   connectTimeoutMs: "number",
   decompress: "boolean",
   maxRedirects: "number",
+  trace: (value, name) => clientChannels.check(value, name),
 };
 
 /** What `fetch()` takes. */

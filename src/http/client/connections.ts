@@ -11,6 +11,9 @@ import { clientSettings } from "../../http1/options.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { type Field, hasField } from "../../semantics/fields.ts";
+import { Tracing } from "../trace.ts";
+import { clientChannels, type ClientTraceEvents } from "./client_trace.ts";
+import { type ExchangeTrace, tracedConnection } from "./exchange_trace.ts";
 import type { ClientOptions } from "./options.ts";
 import { Pool, type Pooled } from "./pool.ts";
 import { type Leave, noPlace, Turnstile } from "./turnstile.ts";
@@ -20,6 +23,8 @@ import { placeOf, type Route } from "./way/route.ts";
 
 /** Opens, lends and closes the connections of one client. */
 export class Connections {
+  /** Who is told of what happens. */
+  readonly tracing: Tracing<ClientTraceEvents>;
   readonly #options: ClientOptions;
   readonly #settings: Omit<ConnectorSettings, "openTunnel">;
   readonly #userAgent: readonly Field[];
@@ -33,6 +38,7 @@ export class Connections {
   constructor(options: ClientOptions, userAgent: readonly Field[]) {
     const { clock } = clientSettings(options);
     this.#options = options;
+    this.tracing = new Tracing(clientChannels, options.trace, (error) => console.error(error));
     this.#settings = { proxyTls: options.proxyTls, connectTimeoutMs: options.connectTimeoutMs ?? 10_000, clock };
     this.#userAgent = userAgent;
     this.#pool = new Pool({
@@ -52,11 +58,23 @@ export class Connections {
    * Gives a connection of this route that can send. Give it back by {@linkcode release}.
    *
    * @param fresh Whether it must be a new one.
+   * @param trace Is told if it waits for a place.
    * @returns A promise where it must be waited for.
    */
-  take(route: Route, fresh: boolean, signal: AbortSignal | undefined): Pooled | Promise<Pooled> {
+  take(
+    route: Route,
+    fresh: boolean,
+    signal: AbortSignal | undefined,
+    trace: ExchangeTrace | null = null,
+  ): Pooled | Promise<Pooled> {
     const leave = this.#turnstile.enter(route.key, signal);
-    if (typeof leave !== "function") return leave.then((leave) => this.#takeOrOpen(route, fresh, signal, leave));
+    if (typeof leave !== "function") {
+      trace?.wait();
+      return leave.then((leave) => {
+        trace?.endWait();
+        return this.#takeOrOpen(route, fresh, signal, leave);
+      });
+    }
     return this.#takeOrOpen(route, fresh, signal, leave);
   }
 
@@ -86,11 +104,22 @@ export class Connections {
 
   async #open(route: Route, signal: AbortSignal | undefined, leave: Leave): Promise<Pooled> {
     try {
-      return await this.#dial(route, signal, [], (io) => this.#add(route.key, io, leave));
+      return await this.#dial(route, signal, [], (io) => this.#opened(route, io, leave));
     } catch (error) {
       leave();
       throw error;
     }
+  }
+
+  #opened(route: Route, io: DuplexLike, leave: Leave): Pooled {
+    const pooled = this.#add(route.key, io, leave);
+    const tracing = this.tracing.active;
+    if (tracing !== null) {
+      const connection = pooled.traced = tracedConnection(route);
+      tracing.tell("connectionOpened", { connection });
+      pooled.connection.closed.then((why) => tracing.tell("connectionClosed", { connection, why }));
+    }
+    return pooled;
   }
 
   #add(key: string, io: DuplexLike, leave: Leave): Pooled {

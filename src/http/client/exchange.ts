@@ -15,6 +15,7 @@ import { type Field, hasField } from "../../semantics/fields.ts";
 import { socketsPolled } from "../platform.ts";
 import { acceptedCodings } from "./codings.ts";
 import type { Connections } from "./connections.ts";
+import { ExchangeTrace } from "./exchange_trace.ts";
 import type { ClientOptions, FetchInit, UpgradeInit } from "./options.ts";
 import type { Pooled } from "./pool.ts";
 import { type ClientRequest, withoutField } from "./request.ts";
@@ -60,6 +61,8 @@ export class Exchange {
   readonly #connections: Connections;
   readonly #route: Route;
   readonly #init: ExchangeInit;
+  /** Tells how it goes; `null` if nobody listens. */
+  readonly #trace: ExchangeTrace | null;
   #request: ClientRequest;
   #proxyAuthorization: string | null;
   #challenged = false;
@@ -72,6 +75,8 @@ export class Exchange {
     this.#request = request;
     this.#route = route;
     this.#init = init;
+    const tracing = connections.tracing.active;
+    this.#trace = tracing === null ? null : new ExchangeTrace(tracing, request);
     this.#proxyAuthorization = route.forward ? route.proxy!.authorization : null;
   }
 
@@ -81,12 +86,21 @@ export class Exchange {
   }
 
   /** Sends the request. Resolves with the head of the answer that is the caller's. */
-  async send(): Promise<IncomingResponse> {
+  send(): Promise<IncomingResponse> {
+    const trace = this.#trace;
+    if (trace === null) return this.#send();
+    this.#request = trace.begin(this.#request);
+    return trace.follow(this.#send());
+  }
+
+  async #send(): Promise<IncomingResponse> {
+    const trace = this.#trace;
     const { signal } = this.#init;
     for (let fresh = false;;) {
       signal?.throwIfAborted();
-      const taken = this.#connections.take(this.#route, fresh, signal);
+      const taken = this.#connections.take(this.#route, fresh, signal, trace);
       const pooled = this.#pooled = taken instanceof Promise ? await taken : taken;
+      if (trace !== null) trace.take(pooled, this.#route);
       let response: IncomingResponse;
       try {
         // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
@@ -95,14 +109,17 @@ export class Exchange {
         noteKeepAlive(pooled, response);
       } catch (error) {
         if (!(error instanceof UnsentError)) this.#sent = true;
+        if (trace !== null) pooled.connection.tellExchangeOver(null);
         if (signal?.aborted === true) throw error;
         fresh = mustBeFresh(pooled, error, this.#repeatable);
+        if (trace !== null) this.#request = trace.retry(this.#request, { error });
         continue;
       } finally {
         this.#connections.release(pooled);
       }
       const { status } = response;
       if ((status !== 407 && status !== 417) || !await this.#amends(response)) return response;
+      if (trace !== null) this.#request = trace.retry(this.#request, { status });
       fresh = false;
     }
   }

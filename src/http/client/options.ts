@@ -8,6 +8,7 @@ import type { ClientConnectionOptions } from "../../http1/options.ts";
 import type { OutgoingTrailers } from "../../http1/outgoing_body.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { TlsOptions } from "../../duplex/tls_options.ts";
+import type { ClientTrace } from "./client_trace.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 
 /** Where a connection is to lead: the server itself, or the proxy in front of it. */
@@ -88,6 +89,8 @@ export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** Whether bodies in gzip, deflate and br are asked for and decoded. True. */
   readonly decompress?: boolean | undefined;
+  /** Told of connections, requests, heads, switches, ends, waits and retries, when they happen, for telemetry. */
+  readonly trace?: ClientTrace | undefined;
   /** How many redirects are followed. 20 (Fetch standard). */
   readonly maxRedirects?: number | undefined;
 }

@@ -9,6 +9,7 @@ import type { ClientConnection } from "../../http1/client_connection.ts";
 import { type Clock, Deadline } from "../../duplex/clock.ts";
 import { quietly } from "../../duplex/deferred.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
+import type { TracedClientConnection } from "./client_trace.ts";
 import type { Leave } from "./turnstile.ts";
 
 /** The limits of a pool. */
@@ -35,6 +36,8 @@ export interface Pooled {
   hintMs: number;
   /** Whether it has waited in the pool: the server may have closed it meanwhile. */
   reused: boolean;
+  /** What those who trace know it as; `null` if nobody has asked. */
+  traced: TracedClientConnection | null;
   /** Gives up its place among the connections of its route. */
   leave: Leave;
 }
@@ -74,7 +77,7 @@ export class Pool {
   /** Takes a new connection in; it is at work until {@linkcode release}. */
   add(key: string, connection: ClientConnection, io: DuplexLike, leave: Leave): Pooled {
     const idle = new Deadline(this.#settings.clock);
-    const pooled = { key, connection, io, idle, hintMs: Infinity, reused: false, leave };
+    const pooled = { key, connection, io, idle, hintMs: Infinity, reused: false, traced: null, leave };
     this.#open.set(pooled, connection.closed.then((closed) => this.#gone(pooled, io, closed.reason === "upgrade")));
     return pooled;
   }

@@ -17,12 +17,15 @@ import type { ServerConnectionOptions } from "../../http1/options.ts";
 import type { OutgoingResponse } from "../../http1/outgoing_response.ts";
 import { serveConnection, type ServerConnection } from "../../http1/server_connection.ts";
 import { upgradeOf } from "../../http1/upgrade.ts";
+import type { Tracing } from "../trace.ts";
 import { ConnectRequest } from "./connect_request.ts";
+import { ConnectionTrace } from "./connection_trace.ts";
 import { LightRequest } from "./light_request.ts";
 import type { Reports } from "./reports.ts";
 import { outgoing, withTrailers } from "./response_writer.ts";
 import { ExchangeInfo, type Place } from "./serve_info.ts";
 import type { ServeHandler, ServeOptions } from "./serve_options.ts";
+import type { ServerTraceEvents } from "./server_trace.ts";
 import type { Switched } from "./switched.ts";
 
 /** What the exchanges of all connections of a server share. */
@@ -35,6 +38,8 @@ export interface Handling {
   readonly reports: Reports;
   /** Where connections go that switch. */
   readonly switched: Switched;
+  /** Who is told of what happens; `null` where that is not told. */
+  readonly tracing: Tracing<ServerTraceEvents> | null;
   /** Is told that a connection is over. */
   readonly over: (exchanges: Exchanges) => void;
   /** What the handler got for a request; kept for `onResponse` only. */
@@ -69,6 +74,8 @@ export class Exchanges implements Place, OverListener {
   requests = 0;
   readonly #secure: boolean;
   readonly #handling: Handling;
+  /** Tells what happens here; `null` if nobody listened when the connection was opened. */
+  readonly #trace: ConnectionTrace | null;
   /** The last `Host`, and the scheme and host that URLs begin with: both seldom change. */
   #host: string | null = null;
   #base = "";
@@ -85,10 +92,14 @@ export class Exchanges implements Place, OverListener {
     this.#handling = handling;
     this.connection = serveConnection(io, this.#answer.bind(this), options);
     this.connection.tellOver(this);
+    const tracing = handling.tracing?.active ?? null;
+    this.#trace = tracing === null ? null : new ConnectionTrace(tracing, info);
+    if (this.#trace !== null) this.connection.tellExchanges(this.#trace);
   }
 
   /** See {@linkcode OverListener}. */
   onOver(): void {
+    if (this.#trace !== null) this.#trace.over(this.connection.why!);
     this.#handling.over(this);
   }
 
@@ -98,9 +109,13 @@ export class Exchanges implements Place, OverListener {
     const info = new ExchangeInfo(incoming, this);
     if (incoming.method === "CONNECT") return this.#answerConnect(incoming, info);
     const host = incoming.fields.get("host") ?? "";
-    if (host !== this.#host && !this.#keepHost(host)) return { status: 400, fields: [["connection", "close"]] };
+    if (host !== this.#host && !this.#keepHost(host)) {
+      if (this.#trace !== null) this.#trace.begin(incoming, null);
+      return { status: 400, fields: [["connection", "close"]] };
+    }
     const request = new LightRequest(incoming, this.#base) as unknown as Request;
     if (options.onResponse !== undefined) requests.set(incoming, request);
+    if (this.#trace !== null) this.#trace.begin(incoming, request);
     const exchange = { incoming, info, request };
     try {
       return this.#written(exchange, handler(request, info));
@@ -111,6 +126,7 @@ export class Exchanges implements Place, OverListener {
 
   #answerConnect(incoming: IncomingRequest, info: ExchangeInfo): OutgoingResponse | Promise<OutgoingResponse> {
     const { connect } = this.#handling.options;
+    if (this.#trace !== null) this.#trace.begin(incoming, null);
     if (connect === undefined || incoming.proposal.type !== "connect") return { status: 405 };
     const exchange = { incoming, info, request: null };
     try {
@@ -160,7 +176,7 @@ export class Exchanges implements Place, OverListener {
     const pending = upgradeOf(incoming);
     const acceptance = pending?.acceptance ?? null;
     if (acceptance === null || !standsFor((given ?? response).status, acceptance.status)) return null;
-    this.#handling.switched.await(pending!, acceptance);
+    this.#handling.switched.await(pending!, acceptance, this.#trace);
     const { status, reason } = acceptance;
     if (given !== null) return { status, reason, fields: given.fields, body: given.body };
     return { status, reason, fields: headerLines(response.headers), body: response.body };
@@ -168,6 +184,7 @@ export class Exchanges implements Place, OverListener {
 
   async #failed(exchange: Exchange, error: unknown): Promise<OutgoingResponse> {
     const { reports } = this.#handling;
+    if (this.#trace !== null) this.#trace.fail(error);
     if (error instanceof ProtocolError) throw error;
     const response = await reports.ask(error, exchange.request);
     if (response instanceof Response) return await this.#written(exchange, response);

@@ -10,6 +10,7 @@ import type { ServerConnectionOptions } from "../../http1/options.ts";
 import type { ListenOptions } from "../../duplex/network.ts";
 import type { SocketAddress } from "../../duplex/socket.ts";
 import type { ConnectRequest } from "./connect_request.ts";
+import { serverChannels, type ServerTrace } from "./server_trace.ts";
 import type { ServeInfo } from "./serve_info.ts";
 
 /** Answers a request; `app.fetch` of the usual frameworks fits. What it throws goes to `onError`. */
@@ -45,6 +46,11 @@ export interface ServeOptions
     | undefined;
   /** Told of each final response head; the request is `null` where none could be read. */
   readonly onResponse?: ((request: Request | null, response: SentResponse) => void) | undefined;
+  /**
+   * Told of connections, requests, heads, switches and ends, when they happen, for telemetry; of those connections that are
+   * opened while somebody listens.
+   */
+  readonly trace?: ServerTrace | undefined;
   /**
    * Whether the global `Response` of the process makes light responses, as `LightResponse` is one, until this server has
    * finished. False by default.
@@ -134,6 +140,7 @@ const SERVE: Kinds<ServersOwn> = {
   maxRequestsPerConnection: "number",
   onError: "function",
   onResponse: "function",
+  trace: (value, name) => serverChannels.check(value, name),
   replaceGlobalResponse: "boolean",
   signal: "signal",
 };

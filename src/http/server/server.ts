@@ -10,6 +10,7 @@ import { onAbort } from "../../duplex/abort.ts";
 import { Deferred } from "../../duplex/deferred.ts";
 import type { Socket, SocketInfo } from "../../duplex/socket.ts";
 import { type ServerConnectionOptions, serverSettings } from "../../http1/options.ts";
+import { Tracing } from "../trace.ts";
 import { connectionOptions, Exchanges, type Handling } from "./exchanges.ts";
 import { Listeners } from "./listeners.ts";
 import { replaceGlobalResponse } from "./global_response.ts";
@@ -23,6 +24,7 @@ import {
   SHUTDOWN,
   type ShutdownOptions,
 } from "./serve_options.ts";
+import { serverChannels } from "./server_trace.ts";
 import { Switched } from "./switched.ts";
 
 /** A server that runs. */
@@ -49,7 +51,8 @@ export class RunningServer implements Server {
       this.#requestsBefore += exchanges.requests;
       this.#free();
     };
-    this.#handling = { options, handler, reports, switched: this.#switched, over, requests: new WeakMap() };
+    const tracing = new Tracing(serverChannels, options.trace, (error) => void reports.tell(error));
+    this.#handling = { options, handler, reports, switched: this.#switched, tracing, over, requests: new WeakMap() };
     this.#connectionOptions = connectionOptions(this.#handling);
     const { headTimeoutMs, clock } = serverSettings(this.#connectionOptions);
     this.#listeners = new Listeners(options, {

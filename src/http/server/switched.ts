@@ -12,11 +12,13 @@ import { cancelOwned } from "../../http1/owned.ts";
 import type { Acceptance, PendingUpgrade } from "../../http1/upgrade.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
 import { TransportError } from "../../errors/transport_error.ts";
+import type { ConnectionTrace } from "./connection_trace.ts";
 import type { Reports } from "./reports.ts";
 
 /** The switched connections of one server. */
 export class Switched implements OverListener {
-  readonly #open: Set<Upgraded> = new Set();
+  /** With what tells of each, if anything does. */
+  readonly #open: Map<Upgraded, ConnectionTrace | null> = new Map();
   readonly #reports: Reports;
   readonly #onEnd: () => void;
   #closing = false;
@@ -34,24 +36,27 @@ export class Switched implements OverListener {
   }
 
   /** Waits for the switch. It keeps no request: what has switched may stay for days. */
-  await(pending: PendingUpgrade, acceptance: Acceptance): void {
-    pending.onSwitched = (upgraded) => this.#add(upgraded, pending, acceptance);
+  await(pending: PendingUpgrade, acceptance: Acceptance, trace: ConnectionTrace | null): void {
+    pending.onSwitched = (upgraded) => {
+      this.#open.set(upgraded, trace);
+      if (trace !== null) trace.switched(upgraded.protocol);
+      this.#begin(upgraded, pending, acceptance);
+    };
   }
 
   /** Closes those that are open and those that come; WebSockets with 1001. */
   close(): void {
     this.#closing = true;
-    for (const upgraded of this.#open) closePolitely(upgraded);
+    for (const upgraded of this.#open.keys()) closePolitely(upgraded);
   }
 
   /** Cuts those that are open. */
   cut(reason: unknown): void {
     this.#cutFor = { reason };
-    for (const upgraded of this.#open) upgraded.abort(reason);
+    for (const upgraded of this.#open.keys()) upgraded.abort(reason);
   }
 
-  #add(upgraded: Upgraded, pending: PendingUpgrade, acceptance: Acceptance): void {
-    this.#open.add(upgraded);
+  #begin(upgraded: Upgraded, pending: PendingUpgrade, acceptance: Acceptance): void {
     if (this.#closing) closePolitely(upgraded);
     if (acceptance.onSwitched === undefined) upgraded.tellOver(this);
     else this.#call(upgraded, pending, acceptance).then(() => upgraded.tellOver(this));
@@ -75,7 +80,9 @@ export class Switched implements OverListener {
 
   /** See {@linkcode OverListener}: one has ended, and its callback as well. */
   onOver(upgraded: object): void {
+    const trace = this.#open.get(upgraded as Upgraded) ?? null;
     this.#open.delete(upgraded as Upgraded);
+    if (trace !== null) trace.upgradedOver();
     this.#onEnd();
   }
 }

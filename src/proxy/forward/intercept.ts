@@ -99,6 +99,7 @@ async function serveInside(
     handler: (request, inside) => house.answerInside(request, inside, source, exchange.open.id),
     reports,
     switched,
+    tracing: null,
     over: ignore,
     requests: new WeakMap(),
   };

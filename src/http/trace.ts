@@ -1,0 +1,84 @@
+/**
+ * Who is told of what a server or a client does: the functions of its option `trace`, and the subscribers of channels of
+ * `node:diagnostics_channel`. Connections and exchanges ask once, when they begin, whether anybody listens.
+ *
+ * @module
+ */
+
+import { checkOptions, type Kinds } from "../bytes/arguments.ts";
+import { type DiagnosticsChannel, diagnosticsChannel } from "./platform.ts";
+
+/** The option `trace`: a function for each event that is wanted. */
+export type Hooks<Events> = { readonly [Name in keyof Events]?: ((event: Events[Name]) => void) | undefined };
+
+/** The channels of one role, by the names of the events. Looked up once for all servers, or all clients. */
+export class TraceChannels<Events extends object> {
+  /** What the option `trace` may have. */
+  readonly kinds: Kinds<Hooks<Events>>;
+  readonly #prefix: string;
+  #byName: ReadonlyMap<string, DiagnosticsChannel> | null = null;
+  #all: readonly DiagnosticsChannel[] = [];
+
+  /** The name of each channel is `prefix` and that of the event. */
+  constructor(prefix: string, kinds: Kinds<Hooks<Events>>) {
+    this.kinds = kinds;
+    this.#prefix = prefix;
+  }
+
+  /** Refuses what is no `trace`. */
+  check(value: unknown, name: string): void {
+    checkOptions(value as Hooks<Events>, this.kinds, name);
+  }
+
+  /** Whether anybody listens. */
+  get heard(): boolean {
+    if (this.#byName === null) this.#find();
+    for (const channel of this.#all) if (channel.hasSubscribers) return true;
+    return false;
+  }
+
+  /** Publishes an event, if anybody listens to it. */
+  publish(name: string, event: unknown): void {
+    const channel = (this.#byName ?? this.#find()).get(name);
+    if (channel?.hasSubscribers === true) channel.publish(event);
+  }
+
+  #find(): ReadonlyMap<string, DiagnosticsChannel> {
+    const found = new Map<string, DiagnosticsChannel>();
+    for (const name of Object.keys(this.kinds)) {
+      const channel = diagnosticsChannel(this.#prefix + name);
+      if (channel !== null) found.set(name, channel);
+    }
+    this.#all = [...found.values()];
+    return this.#byName = found;
+  }
+}
+
+/** Tells events of one server or client. */
+export class Tracing<Events extends object> {
+  readonly #channels: TraceChannels<Events>;
+  readonly #hooks: Hooks<Events> | undefined;
+  readonly #report: (error: unknown) => void;
+
+  /** `report` gets what a function of `hooks` throws. */
+  constructor(channels: TraceChannels<Events>, hooks: Hooks<Events> | undefined, report: (error: unknown) => void) {
+    this.#channels = channels;
+    this.#hooks = hooks;
+    this.#report = report;
+  }
+
+  /** This, if anybody listens now; else `null`, and there is nothing to tell. */
+  get active(): Tracing<Events> | null {
+    return this.#hooks !== undefined || this.#channels.heard ? this : null;
+  }
+
+  /** Tells an event, here and now. */
+  tell<Name extends keyof Events & string>(name: Name, event: Events[Name]): void {
+    try {
+      this.#hooks?.[name]?.(event);
+    } catch (error) {
+      this.#report(error);
+    }
+    this.#channels.publish(name, event);
+  }
+}
