@@ -7,7 +7,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect, listen } from "../../src/net/mod.ts";
-import { projectFile, runtimeMajor, runtimeName, skipUnless, spawn } from "../support/runtime.ts";
+import { fewProcesses, projectFile, runtimeMajor, runtimeName, skipUnless, spawn } from "../support/runtime.ts";
 import { readUntil, wire } from "../support/wire.ts";
 
 const runsTypeScript = skipUnless(runtimeName !== "node" || runtimeMajor >= 24, "this Node cannot run TypeScript");
@@ -126,9 +126,8 @@ test(
 );
 
 test("examples/egress_gateway.ts says what is wrong with its arguments and its rules", runsTypeScript, async () => {
-  for (
-    const args of [[], ["--nonsense"], ["a.json", "b.json"], ["/nonexistent/rules.json"], [projectFile("deno.json")]]
-  ) {
+  const wrong = [[], ["--nonsense"], ["a.json", "b.json"], ["/nonexistent/rules.json"], [projectFile("deno.json")]];
+  for (const args of fewProcesses(wrong)) {
     const { code, stdout, stderr } = await spawn(...command("scripts/examples/egress_gateway.ts", ...args));
     assertEquals({ code, stdout }, { code: 2, stdout: "" });
     assertMatch(stderr, /Usage: egress_gateway\.ts|^Cannot use /);

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Client } from "../../src/http/client/client.ts";
 import { serve } from "../../src/http/server/serve.ts";
-import { projectFile, runtimeMajor, runtimeName, skipUnless, spawn } from "../support/runtime.ts";
+import { fewProcesses, projectFile, runtimeMajor, runtimeName, skipUnless, spawn } from "../support/runtime.ts";
 
 const runsTypeScript = skipUnless(runtimeName !== "node" || runtimeMajor >= 24, "this Node cannot run TypeScript");
 const program = [
@@ -40,7 +40,7 @@ test("examples/reverse_proxy.ts leads by path and in turn, and ends on Ctrl-C", 
 });
 
 test("examples/reverse_proxy.ts refuses arguments that are none", runsTypeScript, async () => {
-  for (const args of [[], ["--to", "nowhere"], ["--nonsense"]]) {
+  for (const args of fewProcesses([[], ["--to", "nowhere"], ["--nonsense"]])) {
     const { code, stdout, stderr } = await spawn(process.execPath, [...program, ...args]);
     assertEquals({ code, stdout }, { code: 2, stdout: "" });
     assertStringIncludes(stderr, "Usage: reverse_proxy.ts");

@@ -13,7 +13,15 @@ import { tunnel } from "../../src/proxy/mod.ts";
 import { connect, listen } from "../../src/net/mod.ts";
 import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
-import { type Finished, projectFile, runtimeMajor, runtimeName, skipUnless, spawn } from "../support/runtime.ts";
+import {
+  fewProcesses,
+  type Finished,
+  projectFile,
+  runtimeMajor,
+  runtimeName,
+  skipUnless,
+  spawn,
+} from "../support/runtime.ts";
 
 const runsTypeScript = skipUnless(runtimeName !== "node" || runtimeMajor >= 24, "this Node cannot run TypeScript");
 
@@ -187,7 +195,8 @@ test(
 );
 
 test("examples/websocket_client.ts explains itself to arguments that are none", runsTypeScript, async () => {
-  for (const args of [[], ["--nonsense", "ws://a/"], ["ws://a/", "ws://b/"], ["--header", "no field", "ws://a/"]]) {
+  const wrong = [[], ["--nonsense", "ws://a/"], ["ws://a/", "ws://b/"], ["--header", "no field", "ws://a/"]];
+  for (const args of fewProcesses(wrong)) {
     const { code, stdout, stderr } = await run(args, "");
     assertEquals({ code, stdout }, { code: 2, stdout: "" });
     assertStringIncludes(stderr, "Usage: websocket_client.ts");

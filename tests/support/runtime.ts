@@ -75,6 +75,14 @@ export const unlessNoTlsOverStreams: { skip: string | false } = unlessTlsIsRefus
 export const deflates: boolean = runtimeName === "deno" ||
   isAtLeast(runtimeName === "bun" ? "1.2.6" : runtimeMajor < 22 ? "20.16.0" : "22.3.0");
 
+/**
+ * For what costs a process each and is the same JavaScript everywhere, as the reading of arguments: all on Bun, where a
+ * process starts in a tenth of the time, the first one on the others.
+ */
+export function fewProcesses<Case>(cases: readonly Case[]): readonly Case[] {
+  return runtimeName === "bun" ? cases : cases.slice(0, 1);
+}
+
 /** Skips what expects compression. */
 export const unlessNoDeflate: { skip: string | false } = skipUnless(
   deflates,
