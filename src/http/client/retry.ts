@@ -89,7 +89,7 @@ export function retry(options: RetryOptions = {}): Interceptor {
 
   /** How long to wait before the next attempt; `null` if there is none. */
   function pauseMs(request: OriginRequest, outcome: Outcome, attempt: number, context: InterceptorContext) {
-    if (attempt === maxAttempts || request.signal?.aborted === true || !calls(outcome, statuses)) return null;
+    if (attempt === maxAttempts || !calls(outcome, statuses)) return null;
     const repeatable = methods.has(request.method) && isReplayable(request.body);
     return repeatable || !context.sent ? delayOf(outcome, attempt, context.clock.now()) : null;
   }

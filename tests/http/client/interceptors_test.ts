@@ -210,6 +210,29 @@ test("context.sent says that a request may have come to a server although it has
   await client.close();
 });
 
+test("context.sent says so too where a server refused an expectation, and was gone then", async () => {
+  const [near, far] = duplexPair();
+  let dials = 0;
+  const client = new Client({
+    dial: () => {
+      if (dials++ === 0) return near;
+      throw new TransportError("refused", "no");
+    },
+  });
+  const sent: boolean[] = [];
+  client.use(async (request, next, context) => {
+    const error = await rejection(next(request));
+    sent.push(context.sent);
+    throw error;
+  });
+  const fetching = rejection(client.fetch("http://a/", { method: "POST", body: "x", expectContinueTimeoutMs: 60_000 }));
+  await readUntil(far, "¶¶");
+  await far.write(wire("HTTP/1.1 417 No¶Connection: close¶Content-Length: 0¶¶"));
+  assertInstanceOf(await fetching, TransportError);
+  assertEquals([dials, sent], [2, [true]]);
+  await client.close();
+});
+
 test("each request of a redirect is seen, and the redirect; what interceptors add does not follow by itself", async () => {
   const { client, dialed } = dialingServed(async (request) => {
     const location = { "/1": "/2", "/2": "http://b/3" }[request.target];
