@@ -37,5 +37,6 @@ export interface ResponseHead {
 /** Refuses what has no fields of ours. */
 export function checkHead(head: { readonly fields: Fields }, name = "head"): void {
   checkObject(head, name);
-  if (typeof head.fields?.getAll !== "function") throw wrongType(`${name}.fields`, "Fields", head.fields);
+  // Not by `getAll`, which Bun's `Headers` have as well (seen on 1.4.5).
+  if (typeof head.fields?.hasToken !== "function") throw wrongType(`${name}.fields`, "Fields", head.fields);
 }

@@ -239,6 +239,7 @@ export const webSocketTable: Table = {
   ],
   checkWebSocketResponse: [
     ["a record for fields", () => websocket.checkWebSocketResponse(wrong({}), key, []), "fields"],
+    ["headers for fields", () => websocket.checkWebSocketResponse(wrong(new Headers()), key, []), "fields"],
     ["no key", () => websocket.checkWebSocketResponse(fields, wrong(undefined), []), "key"],
     ["a text for subprotocols", () => websocket.checkWebSocketResponse(fields, key, wrong("chat")), "protocols"],
   ],

@@ -108,7 +108,7 @@ export function keyOf(random: Uint8Array): string {
  * @throws {WebSocketProtocolError} `handshake-upgrade`, `handshake-accept` or `handshake-protocol`.
  */
 export function checkWebSocketResponse(fields: Fields, key: string, protocols: readonly string[]): string {
-  if (typeof fields?.getAll !== "function") throw wrongType("fields", "Fields", fields);
+  if (typeof fields?.hasToken !== "function") throw wrongType("fields", "Fields", fields);
   checkString(key, "key");
   checkStrings(protocols, "protocols");
   const upgrade = fields.list("upgrade");
