@@ -9,25 +9,25 @@ import { checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { type DiagnosticsChannel, diagnosticsChannel } from "./platform.ts";
 
 /** The option `trace`: a function for each event that is wanted. */
-export type Hooks<Events> = { readonly [Name in keyof Events]?: ((event: Events[Name]) => void) | undefined };
+export type TraceHooks<Events> = { readonly [Name in keyof Events]?: ((event: Events[Name]) => void) | undefined };
 
 /** The channels of one role, by the names of the events. Looked up once for all servers, or all clients. */
 export class TraceChannels<Events extends object> {
   /** What the option `trace` may have. */
-  readonly kinds: Kinds<Hooks<Events>>;
+  readonly kinds: Kinds<TraceHooks<Events>>;
   readonly #prefix: string;
   #byName: ReadonlyMap<string, DiagnosticsChannel> | null = null;
   #all: readonly DiagnosticsChannel[] = [];
 
   /** The name of each channel is `prefix` and that of the event. */
-  constructor(prefix: string, kinds: Kinds<Hooks<Events>>) {
+  constructor(prefix: string, kinds: Kinds<TraceHooks<Events>>) {
     this.kinds = kinds;
     this.#prefix = prefix;
   }
 
   /** Refuses what is no `trace`. */
   check(value: unknown, name: string): void {
-    checkOptions(value as Hooks<Events>, this.kinds, name);
+    checkOptions(value as TraceHooks<Events>, this.kinds, name);
   }
 
   /** Whether anybody listens. */
@@ -57,11 +57,15 @@ export class TraceChannels<Events extends object> {
 /** Tells events of one server or client. */
 export class Tracing<Events extends object> {
   readonly #channels: TraceChannels<Events>;
-  readonly #hooks: Hooks<Events> | undefined;
+  readonly #hooks: TraceHooks<Events> | undefined;
   readonly #report: (error: unknown) => void;
 
   /** `report` gets what a function of `hooks` throws. */
-  constructor(channels: TraceChannels<Events>, hooks: Hooks<Events> | undefined, report: (error: unknown) => void) {
+  constructor(
+    channels: TraceChannels<Events>,
+    hooks: TraceHooks<Events> | undefined,
+    report: (error: unknown) => void,
+  ) {
     this.#channels = channels;
     this.#hooks = hooks;
     this.#report = report;

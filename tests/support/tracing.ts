@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Hooks } from "../../src/http/trace.ts";
+import type { TraceHooks } from "../../src/http/trace.ts";
 import { turns } from "./wire.ts";
 
 /** An event by name, with what it came with. */
@@ -15,7 +15,7 @@ export type Told<Events> = {
 /** A record. */
 export interface Traced<Events> {
   /** The option `trace` that fills it. */
-  readonly trace: Hooks<Events>;
+  readonly trace: TraceHooks<Events>;
   /** What was told so far. */
   readonly told: Told<Events>[];
   /** The names of it. */
@@ -29,7 +29,7 @@ export function tracing<Events extends object>(names: readonly (keyof Events & s
   const told: Told<Events>[] = [];
   const hooks = names.map((name) => [name, (event: never) => told.push([name, event])]);
   return {
-    trace: Object.fromEntries(hooks) as Hooks<Events>,
+    trace: Object.fromEntries(hooks) as TraceHooks<Events>,
     told,
     names: () => told.map(([name]) => name),
     async until(name, times = 1) {

@@ -8,7 +8,7 @@
 import type { Closed } from "../../http1/options.ts";
 import type { Field } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
-import { type Hooks, TraceChannels } from "../trace.ts";
+import { TraceChannels, type TraceHooks } from "../trace.ts";
 
 /** A connection of a client: the same object in each event of it. */
 export interface TracedClientConnection {
@@ -22,7 +22,7 @@ export interface TracedClientConnection {
   readonly proxy: string | null;
 }
 
-/** One request and its answer, on a client: the same object in each event of it. A redirect begins another one. */
+/** One request and its answer, on a client: the same object in each event of it. A redirect begins another one, as an interceptor does. */
 export interface TracedClientExchange {
   /** The method. */
   readonly method: string;
@@ -60,7 +60,7 @@ export interface ClientTraceEvents {
  * The option `trace` of a client: functions that are told what happens, when it happens. What they throw is printed. The same
  * events are published on channels of `node:diagnostics_channel`, `http-upgrade:client:requestBegun` for example.
  */
-export interface ClientTrace extends Hooks<ClientTraceEvents> {}
+export interface ClientTrace extends TraceHooks<ClientTraceEvents> {}
 
 /** The channels of clients. */
 export const clientChannels: TraceChannels<ClientTraceEvents> = new TraceChannels("http-upgrade:client:", {

@@ -8,7 +8,7 @@
 import type { SocketInfo } from "../../duplex/socket.ts";
 import type { Closed } from "../../http1/options.ts";
 import type { RequestHead } from "../../semantics/message.ts";
-import { type Hooks, TraceChannels } from "../trace.ts";
+import { TraceChannels, type TraceHooks } from "../trace.ts";
 
 /** A connection of a server: the same object in each event of it. */
 export type TracedServerConnection = SocketInfo;
@@ -49,7 +49,7 @@ export interface ServerTraceEvents {
  * The option `trace` of `serve`: functions that are told what happens, when it happens. What they throw goes to `onError`.
  * The same events are published on channels of `node:diagnostics_channel`, `http-upgrade:server:requestBegun` for example.
  */
-export interface ServerTrace extends Hooks<ServerTraceEvents> {}
+export interface ServerTrace extends TraceHooks<ServerTraceEvents> {}
 
 /** The channels of servers. */
 export const serverChannels: TraceChannels<ServerTraceEvents> = new TraceChannels("http-upgrade:server:", {
