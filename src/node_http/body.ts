@@ -4,31 +4,84 @@
  * @module
  */
 
+import { Deferred } from "../duplex/deferred.ts";
+import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import type { IncomingMessage } from "./messages.ts";
+import type { BodySource } from "../http1/incoming_body.ts";
+import { departed } from "../http1/failure.ts";
+import { Fields } from "../semantics/fields.ts";
+import { type IncomingMessage, pairsOf } from "./messages.ts";
 
 const EVENTS = ["readable", "end", "close", "error"];
 
 /**
- * The chunks of a body, each in memory of its own. Not by the stream's own iterator: left early, that would destroy the
- * socket.
- *
- * @throws {TransportError} `closed`: the client has left before the end.
+ * Where the body comes from: chunks, each in memory of its own, and the trailers. Not read by the stream's own iterator:
+ * left early, that would destroy the socket.
  */
-export async function* bodyOf(req: IncomingMessage): AsyncGenerator<Uint8Array, void> {
-  let go = (): void => {};
-  const wake = (): void => go();
-  for (const event of EVENTS) req.on(event, wake);
-  try {
-    while (!req.readableEnded) {
-      const chunk = req.read();
-      if (chunk !== null) yield new Uint8Array(chunk);
-      else if (req.destroyed && !req.complete) throw new TransportError("closed", "The client has left within a body");
-      else if (req.destroyed) return;
-      else await new Promise<void>((resolve) => go = resolve);
-    }
-  } finally {
-    for (const event of EVENTS) req.off(event, wake);
-    req.on("error", () => {});
+export class NodeBodySource implements BodySource {
+  readonly #req: IncomingMessage;
+  #waiting: Deferred<void> | null = null;
+  #listens = false;
+
+  /** Reads nothing yet. */
+  constructor(req: IncomingMessage) {
+    this.#req = req;
   }
+
+  next(): Uint8Array | Fields | null {
+    const req = this.#req;
+    const chunk = req.readableEnded ? null : req.read();
+    if (chunk !== null) return new Uint8Array(chunk);
+    if (!req.readableEnded && !req.destroyed) return null;
+    this.#stop();
+    if (req.readableEnded || req.complete) return new Fields(pairsOf(req.rawTrailers));
+    throw departed(new TransportError("closed", "The client has left within a body"));
+  }
+
+  more(): Promise<void> {
+    this.#listen();
+    this.#waiting = new Deferred<void>();
+    return this.#waiting.promise;
+  }
+
+  failed(error: unknown): unknown {
+    this.#stop();
+    return error;
+  }
+
+  canceled(): void {
+    this.#stop();
+  }
+
+  #listen(): void {
+    if (this.#listens) return;
+    this.#listens = true;
+    for (const event of EVENTS) this.#req.on(event, this.#wake);
+  }
+
+  #stop(): void {
+    if (!this.#listens) return;
+    this.#listens = false;
+    for (const event of EVENTS) this.#req.off(event, this.#wake);
+    this.#req.on("error", () => {});
+  }
+
+  readonly #wake = (): void => this.#waiting?.resolve();
+}
+
+/** Stands for a body that other middleware has read: only what needs it as it came is told so. */
+export class TakenBody implements BodySource {
+  next(): never {
+    throw new StateError("body-used", "Cannot pass on the body: other middleware has read it");
+  }
+
+  more(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  failed(error: unknown): unknown {
+    return error;
+  }
+
+  canceled(): void {}
 }

@@ -61,7 +61,7 @@ export interface ServerResponse extends NodeResponse {
   writeContinue(): void;
   writeEarlyHints(hints: Record<string, string[]>): void;
   writeProcessing(): void;
-  write(chunk: Uint8Array): boolean;
+  write(chunk: string | Uint8Array): boolean;
   end(chunk?: string | Uint8Array): unknown;
   destroy(): unknown;
   on(event: string, listener: () => void): unknown;

@@ -72,8 +72,8 @@ async function answer(
 ): Promise<void> {
   const received = receive(req, res);
   if (received === null) return send(res, new Response(null, { status: 400 }), undefined);
-  const { request, hasLeft } = received;
-  const info = new NodeInfo(req, res);
+  const { request, head, hasLeft } = received;
+  const info = new NodeInfo(req, res, head);
   try {
     const response = await responseOf(handler, request, info, reports);
     if (hasLeft()) return void response.body?.cancel().catch(() => {});

@@ -15,20 +15,23 @@ import type { ServeInfo } from "../http/server/serve_info.ts";
 import { headerLines } from "../http1/header_lines.ts";
 import { checkTrailers, type OutgoingTrailers } from "../http1/outgoing_body.ts";
 import type { Parts } from "../http1/upgraded.ts";
-import { Fields, type FieldsInit } from "../semantics/fields.ts";
+import type { FieldsInit } from "../semantics/fields.ts";
 import type { RequestHead } from "../semantics/message.ts";
+import { sendInformational } from "./informational.ts";
 import { type IncomingMessage, pairsOf, type ServerResponse } from "./messages.ts";
 import { nodeTlsInfo } from "./platform.ts";
 
 /** The info of one request. */
 export class NodeInfo implements ServeInfo {
+  readonly head: RequestHead;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   #trailers: OutgoingTrailers | undefined = undefined;
   #decided = false;
   #tls: TlsInfo | null = null;
 
-  constructor(req: IncomingMessage, res: ServerResponse) {
+  constructor(req: IncomingMessage, res: ServerResponse, head: RequestHead) {
+    this.head = head;
     this.#req = req;
     this.#res = res;
   }
@@ -54,12 +57,6 @@ export class NodeInfo implements ServeInfo {
     return this.#tls ??= nodeTlsInfo(this.#req.socket);
   }
 
-  get head(): RequestHead {
-    const { method = "GET", url: target = "/", httpVersion, rawHeaders } = this.#req;
-    const version = httpVersion === "1.0" ? "1.0" : "1.1";
-    return { method, target, version, fields: new Fields(pairsOf(rawHeaders)) };
-  }
-
   get trailers(): Promise<Headers> {
     const req = this.#req;
     return unattended(
@@ -75,16 +72,11 @@ export class NodeInfo implements ServeInfo {
 
   sendInformational(status: number, headers: HeadersInit = []): Promise<void> {
     checkObject(headers, "headers");
-    const res = this.#res;
     if (this.#decided) return Promise.reject(new StateError("head-sent", "Cannot send 1xx: the response was decided"));
     if (this.#req.httpVersion === "1.0") {
       return Promise.reject(new StateError("http10", "Cannot send 1xx: the client speaks HTTP/1.0"));
     }
-    if (status === 100) res.writeContinue();
-    else if (status === 102) res.writeProcessing();
-    else if (status === 103) res.writeEarlyHints(grouped(headers));
-    else return Promise.reject(new StateError("bad-status", `Cannot send ${status}: node:http knows 100, 102 and 103`));
-    return Promise.resolve();
+    return sendInformational(this.#res, status, headerLines(headers));
   }
 
   setTrailers(trailers: OutgoingTrailers): void {
@@ -99,11 +91,4 @@ export class NodeInfo implements ServeInfo {
       "Cannot take over: node:http reads this connection; proposals come as `upgrade` events",
     );
   }
-}
-
-/** Node writes 103 only where there is a `link`. */
-function grouped(headers: HeadersInit): Record<string, string[]> {
-  const hints: Record<string, string[]> = {};
-  for (const [name, value] of headerLines(headers)) (hints[name.toLowerCase()] ??= []).push(value);
-  return hints;
 }

@@ -10,7 +10,8 @@ import { writeLatin1 } from "../bytes/latin1.ts";
 import { NO_BYTES } from "../bytes/no_bytes.ts";
 import type { ByteChannel, DuplexLike } from "../duplex/duplex.ts";
 import type { Socket, SocketInfo } from "../duplex/socket.ts";
-import { bodyOf } from "./body.ts";
+import { IncomingBody } from "../http1/incoming_body.ts";
+import { NodeBodySource } from "./body.ts";
 import { type IncomingMessage, type NodeSocket, pairsOf } from "./messages.ts";
 import { adoptNodeSocket } from "./platform.ts";
 
@@ -73,7 +74,8 @@ async function* wholeRequest(
 ): AsyncGenerator<Uint8Array> {
   yield head;
   const chunked = pairsOf(request.rawHeaders).some(([name]) => name.toLowerCase() === "transfer-encoding");
-  for await (const chunk of bodyOf(request)) yield chunked ? framed(chunk) : chunk;
+  const body = new IncomingBody({ type: "chunked" }, new NodeBodySource(request));
+  for await (const chunk of body) yield chunked ? framed(chunk) : chunk;
   if (chunked && request.complete) yield lastChunk(request);
   if (behind.byteLength > 0) yield new Uint8Array(behind);
 }

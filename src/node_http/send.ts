@@ -5,17 +5,19 @@
  */
 
 import { isBytes } from "../bytes/arguments.ts";
+import { quietly } from "../duplex/deferred.ts";
 import { soon } from "../duplex/soon.ts";
 import { LightResponse } from "../http1/light_response.ts";
 import { headerLines } from "../http1/header_lines.ts";
-import type { OutgoingTrailers } from "../http1/outgoing_body.ts";
+import type { ByteSource, OutgoingTrailers } from "../http1/outgoing_body.ts";
+import type { OutgoingResponse } from "../http1/outgoing_response.ts";
 import { fieldPairs, type FieldsInit } from "../semantics/fields.ts";
 import type { ServerResponse } from "./messages.ts";
 
 /**
  * Sends a response.
  *
- * @param trailers What comes behind the body; `undefined` for none.
+ * @param trailers What comes behind the body; `undefined` for that of the response itself, if it has one.
  * @returns Resolves when the body was given to Node, or the client has left.
  * @throws {unknown} What the body has failed with.
  */
@@ -24,13 +26,19 @@ export async function send(
   response: Response,
   trailers: OutgoingTrailers | undefined,
 ): Promise<void> {
-  const given = trailers === undefined ? LightResponse.given(response) : null;
-  writeHead(res, response);
-  const body = given?.body ?? undefined;
-  if (given !== null && (body === undefined || typeof body === "string" || isBytes(body))) return void res.end(body);
-  const stream = LightResponse.real(response).body;
-  if (stream !== null) await sendBody(res, stream);
-  if (trailers !== undefined) res.addTrailers([...fieldPairs(await made(trailers))]);
+  const given = LightResponse.given(response);
+  const behind = trailers ?? given?.trailers;
+  writeHead(
+    res,
+    given ?? { status: response.status, reason: response.statusText, fields: headerLines(response.headers) },
+  );
+  const body = given === null ? LightResponse.real(response).body : given.body ?? null;
+  if (behind === undefined && (body === null || typeof body === "string" || isBytes(body))) {
+    return void res.end(body ?? undefined);
+  }
+  if (typeof body === "string" || isBytes(body)) res.write(body);
+  else if (body !== null) await sendBody(res, body);
+  if (behind !== undefined) res.addTrailers([...fieldPairs(await made(behind))]);
   res.end();
 }
 
@@ -38,34 +46,55 @@ function made(trailers: OutgoingTrailers): FieldsInit | Promise<FieldsInit> {
   return typeof trailers === "function" ? trailers() : trailers;
 }
 
-/** What other middleware has set stays, unless the response says otherwise. */
-function writeHead(res: ServerResponse, response: Response): void {
-  res.statusCode = response.status;
-  if (response.statusText !== "") res.statusMessage = response.statusText;
-  const cookies: string[] = [];
-  for (const [name, value] of headerLines(response.headers)) {
-    if (name === "set-cookie") cookies.push(value);
-    else res.setHeader(name, value);
+/**
+ * Fields in their order and spelling, those of one name together. What other middleware has set stays, unless the response
+ * says otherwise. How the body is framed is up to Node.
+ */
+function writeHead(res: ServerResponse, { status, reason = "", fields = [] }: OutgoingResponse): void {
+  res.statusCode = status;
+  if (reason !== "") res.statusMessage = reason;
+  const lines: Map<string, { readonly name: string; readonly values: string[] }> = new Map();
+  for (const [name, value] of fieldPairs(fields)) {
+    const key = name.toLowerCase();
+    const line = lines.get(key);
+    if (line !== undefined) line.values.push(value);
+    else if (key !== "transfer-encoding") lines.set(key, { name, values: [value] });
   }
-  if (cookies.length > 0) res.setHeader("set-cookie", cookies);
+  for (const { name, values } of lines.values()) res.setHeader(name, values.length === 1 ? values[0]! : values);
 }
 
-async function sendBody(res: ServerResponse, body: ReadableStream<Uint8Array>): Promise<void> {
-  const reader = body.getReader();
+/** What gives the chunks of a body one by one. */
+interface Chunks {
+  next(): Promise<{ readonly done?: boolean | undefined; readonly value?: Uint8Array | undefined }>;
+  cancel(reason: unknown): unknown;
+}
+
+function chunksOf(body: ByteSource): Chunks {
+  if (body instanceof ReadableStream) {
+    const reader = body.getReader();
+    return { next: () => reader.read(), cancel: (reason) => reader.cancel(reason) };
+  }
+  const chunks = body[Symbol.asyncIterator]();
+  const { cancel } = body as { readonly cancel?: (reason: unknown) => unknown };
+  return { next: () => chunks.next(), cancel: (reason) => cancel?.call(body, reason) };
+}
+
+async function sendBody(res: ServerResponse, body: ByteSource): Promise<void> {
+  const chunks = chunksOf(body);
   let go = (): void => {};
   const wake = (): void => go();
   const leave = (): void => {
     go();
-    reader.cancel(new DOMException("The client has left", "AbortError")).catch(() => {});
+    quietly(() => chunks.cancel(new DOMException("The client has left", "AbortError")));
   };
   res.on("drain", wake);
   res.on("close", leave);
   try {
-    const first = reader.read();
+    const first = chunks.next();
     if (await soon(first) === "later") res.flushHeaders(); // the head waits for nothing that is yet to come
-    for (let chunk = await first; !chunk.done; chunk = await reader.read()) {
+    for (let chunk = await first; chunk.done !== true; chunk = await chunks.next()) {
       if (res.destroyed) return;
-      if (!res.write(chunk.value)) await new Promise<void>((resolve) => go = resolve);
+      if (!res.write(chunk.value!)) await new Promise<void>((resolve) => go = resolve);
     }
   } finally {
     res.off("drain", wake);

@@ -10,8 +10,11 @@ import { WebSocket } from "ws";
 import { acceptUpgrade } from "../../src/node_http/accept.ts";
 import { toNodeHandler } from "../../src/node_http/node_handler.ts";
 import type { WebSocketConnection } from "../../src/websocket/connection.ts";
+import { reverseProxy } from "../../src/proxy/reverse/reverse_proxy.ts";
 import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
-import { say } from "../support/http_server.ts";
+import { serve } from "../../src/http/server/serve.ts";
+import { dial, say } from "../support/http_server.ts";
+import { readUntil, wire } from "../support/wire.ts";
 
 async function echo(io: WebSocketConnection): Promise<void> {
   for await (const message of io) await io.write(message);
@@ -30,6 +33,12 @@ async function checkChat(server: Server): Promise<void> {
   const refused = await say(port, "GET /other HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: websocket¶¶");
   assertStringIncludes(refused, "404 Not Found");
   assertStringIncludes(refused, "nothing to upgrade here");
+  await checkSocket(port);
+  await close(server);
+}
+
+/** Messages of both lengths to a WebSocket that says them back, and its end. */
+async function checkSocket(port: number): Promise<void> {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/chat`);
   const messages: string[] = [];
   const closed = await new Promise((resolve, reject) => {
@@ -43,7 +52,10 @@ async function checkChat(server: Server): Promise<void> {
     socket.on("error", reject);
   });
   assertEquals([messages[0], messages[1]?.length, closed], ["one", 100_000, 1000]);
-  await new Promise<void>((resolve) => {
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise<void>((resolve) => {
     server.close(() => resolve());
     server.closeAllConnections?.();
   });
@@ -88,4 +100,33 @@ test("toNodeHandler() puts a Hono app with upgrades beside Express routes", asyn
   const { port } = server.address() as AddressInfo;
   assertStringIncludes(await say(port, "GET /express HTTP/1.1¶Host: a¶Connection: close¶¶"), "express");
   await checkChat(server);
+});
+
+test("toNodeHandler(reverseProxy()) beside Express routes: requests, uploads and WebSockets", async () => {
+  const backend = serve({ port: 0, hostname: "127.0.0.1" }, async (request) => {
+    const { pathname } = new URL(request.url);
+    if (request.method === "POST") return new Response(`${(await request.bytes()).length} bytes to ${pathname}`);
+    return request.url.endsWith("/hello") ? new Response("hello from behind") : chat(request);
+  });
+  const proxy = reverseProxy(`http://127.0.0.1:${(await backend.listening)[0].port}`);
+  const handler = toNodeHandler(proxy);
+  const app = express();
+  app.get("/express", (_req: unknown, res: { send(text: string): void }) => void res.send("express"));
+  app.use("/api", handler); // the server gets the whole target
+  app.use(handler);
+  const server = createServer(app).on("upgrade", handler.upgrade);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  assertStringIncludes(await say(port, "GET /express HTTP/1.1¶Host: a¶Connection: close¶¶"), "express");
+  const upload = { method: "POST", body: new Uint8Array(3_000_000) };
+  assertEquals(await (await fetch(`http://127.0.0.1:${port}/api/up`, upload)).text(), "3000000 bytes to /api/up");
+  assertEquals(await (await fetch(`http://127.0.0.1:${port}/hello`)).text(), "hello from behind");
+  const raw = dial(port);
+  await raw.write(wire("GET /other HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: websocket¶¶"));
+  assertStringIncludes(await readUntil(raw, "nothing to upgrade here"), "404 Not Found");
+  await raw.close();
+  await checkSocket(port);
+  await close(server);
+  await proxy[Symbol.asyncDispose]();
+  await backend[Symbol.asyncDispose]();
 });

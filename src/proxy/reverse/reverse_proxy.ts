@@ -39,10 +39,10 @@ export interface ReverseProxy extends AsyncDisposable {
   /**
    * Answers a request with what a server says.
    *
-   * @param request As `serve()` gave it.
+   * @param request As `serve()` or `toNodeHandler()` gave it.
    * @param info Likewise.
    * @returns The server's response, or one of the proxy's own with `Proxy-Status` (RFC 9209).
-   * @throws {TypeError} The request is none of `serve()`, or a copy of one.
+   * @throws {TypeError} The request is none of `serve()` or `toNodeHandler()`, or a copy of one.
    * @throws {unknown} What a function of the options throws.
    */
   (request: Request, info: ServeInfo): Promise<Response>;
@@ -142,7 +142,9 @@ class Proxying {
 
   async handle(request: Request, info: ServeInfo): Promise<Response> {
     const incoming = messageOf(request);
-    if (!(incoming instanceof IncomingRequest)) throw wrongType("request", "one that serve() gave out", request);
+    if (!(incoming instanceof IncomingRequest)) {
+      throw wrongType("request", "one that serve() or toNodeHandler() gave out", request);
+    }
     return this.#withoutServer(incoming) ?? await this.#forward(incoming, { request, info });
   }
 
