@@ -6,7 +6,7 @@
  */
 
 import { wrongType } from "../bytes/arguments.ts";
-import { Deferred, unattended } from "../duplex/deferred.ts";
+import { unattended } from "../duplex/deferred.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
@@ -109,11 +109,12 @@ export class ServerExchange implements RequestExchange, Watched {
 
   #inTime(answer: Promise<OutgoingResponse>, limitMs: number): Promise<OutgoingResponse | typeof EXPIRED> {
     const { deadline, machine } = this.#core;
-    const expired = new Deferred<typeof EXPIRED>();
-    deadline.set(limitMs, () => {
-      if (machine.canRespond) expired.resolve(EXPIRED);
+    return new Promise((resolve, reject) => {
+      deadline.set(limitMs, () => {
+        if (machine.canRespond) resolve(EXPIRED);
+      });
+      answer.then(resolve, reject);
     });
-    return Promise.race([answer, expired.promise]);
   }
 
   /** The handler did not answer in time. What it answers later is discarded. */

@@ -79,9 +79,10 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
       const secure = tls && withServerName({ ...tls, ...(signal === undefined ? {} : { signal }) }, host);
       const socket = new NetSocket(startTls, "starttls", options, host);
       socket.opening = { doing: "connect", place: addressText(to) };
-      openInBackground(socket, signal, async () => {
-        const adapter = await load();
-        if (!socket.over) await adapter.connect(socket, to, options);
+      openInBackground(socket, signal, () => {
+        const adapter = load();
+        if (!(adapter instanceof Promise)) return adapter.connect(socket, to, options);
+        return adapter.then((adapter) => socket.over ? undefined : adapter.connect(socket, to, options));
       });
       return secure === undefined ? socket : startTls(socket, secure, options);
     },

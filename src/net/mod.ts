@@ -26,13 +26,14 @@ import type { Network } from "./vocabulary.ts";
 
 export * from "./vocabulary.ts";
 
-let adapter: Promise<Adapter> | null = null;
+let adapter: Adapter | Promise<Adapter> | null = null;
 const network: Network = networkOf(() => adapter ??= loadAdapter());
 
 async function loadAdapter(): Promise<Adapter> {
   if ("Deno" in globalThis) return (await import("./deno/adapter.ts")).denoAdapter;
   if ("Bun" in globalThis) return (await import("./bun/adapter.ts")).bunAdapter;
-  return (await import("./node/adapter.ts")).nodeAdapter;
+  // Once it is there, a connection is begun without waiting.
+  return adapter = (await import("./node/adapter.ts")).nodeAdapter;
 }
 
 /** Connects: {@linkcode Network.connect}. */

@@ -463,7 +463,7 @@ function closedError(): TransportError {
 export function openInBackground(
   socket: NetSocket,
   signal: AbortSignal | undefined,
-  open: () => Promise<unknown>,
+  open: () => void | Promise<void>,
 ): NetSocket {
   if (signal?.aborted) {
     socket.abort(signal.reason);
@@ -473,6 +473,10 @@ export function openInBackground(
     const unlisten = onAbort(signal, () => socket.cut(signal.reason));
     socket.opened.then(unlisten, unlisten);
   }
-  open().catch((error) => socket.cannotOpen(error));
+  try {
+    open()?.catch((error) => socket.cannotOpen(error));
+  } catch (error) {
+    socket.cannotOpen(error);
+  }
   return socket;
 }

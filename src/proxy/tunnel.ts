@@ -6,7 +6,7 @@
  *  a ◀─ write ◀─ read ─ b    received    goes on. A failure ends both directions and cuts both connections.
  * ```
  *
- * It reads and writes the channels of both sides, and knows neither HTTP nor what the bytes mean.
+ * It reads and writes the channels of both sides, and knows nothing of what the bytes mean.
  *
  * @module
  */
@@ -15,11 +15,12 @@ import { checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { giveMemory } from "../bytes/memory_pool.ts";
 import { onAbort } from "../duplex/abort.ts";
 import { checkClock, type Clock, Deadline, systemClock } from "../duplex/clock.ts";
-import { Deferred } from "../duplex/deferred.ts";
+import { Deferred, ignore } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { accepted, type ChunkTaker, type HeldChannel } from "../duplex/held_channel.ts";
 import { holdChannel } from "../duplex/hold_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
+import { Upgraded } from "../http1/upgraded.ts";
 
 /** What {@linkcode tunnel} can be told. */
 export interface TunnelOptions {
@@ -114,8 +115,11 @@ class Tunnel {
   readonly #options: TunnelOptions;
   readonly #idleTimeoutMs: number;
   readonly #deadline: Deadline;
-  readonly #end: Deferred<void> = new Deferred<void>();
+  readonly #end: Deferred<TunnelBytes> = new Deferred<TunnelBytes>();
   #closing = false;
+  /** How many sides are not closed yet. */
+  #unclosed = 2;
+  #unlisten: () => void = ignore;
 
   constructor(near: HeldChannel, far: HeldChannel, options: TunnelOptions) {
     this.#there = new Way(this, near, far);
@@ -125,23 +129,16 @@ class Tunnel {
     this.#deadline = new Deadline(options.clock ?? systemClock);
   }
 
-  async run(a: DuplexLike, b: DuplexLike): Promise<TunnelBytes> {
+  run(a: DuplexLike, b: DuplexLike): Promise<TunnelBytes> {
     // A side may tell its failure by itself: that counts also while nothing is read from it or written to it.
     failureOf(a)?.catch((error) => this.#gone(this.#there, error));
     failureOf(b)?.catch((error) => this.#gone(this.#back, error));
     const { signal } = this.#options;
-    const unlisten = onAbort(signal, () => this.fail(signal!.reason));
+    this.#unlisten = onAbort(signal, () => this.fail(signal!.reason));
     this.moved();
     this.#there.goOn();
     this.#back.goOn();
-    try {
-      await this.#end.promise;
-      return { sent: this.#there.bytes, received: this.#back.bytes };
-    } finally {
-      this.over = true;
-      this.#deadline.stop();
-      unlisten();
-    }
+    return this.#end.promise;
   }
 
   /** Something has been read or written. */
@@ -164,8 +161,24 @@ class Tunnel {
   /** A direction has ended. */
   ended(): void {
     if (this.over || !this.#there.ended || !this.#back.ended) return;
-    Promise.all([this.#there.from.close(), this.#back.from.close()])
-      .then(() => this.#end.resolve(), (error) => this.#end.reject(error));
+    const closed = (): void => {
+      if (--this.#unclosed > 0) return;
+      this.#end.resolve({ sent: this.#there.bytes, received: this.#back.bytes });
+      this.#stop();
+    };
+    const failed = (error: unknown): void => {
+      this.#end.reject(error);
+      this.#stop();
+    };
+    this.#there.from.close().then(closed, failed);
+    this.#back.from.close().then(closed, failed);
+  }
+
+  /** Nothing is copied any more, and nothing is left that could end it. */
+  #stop(): void {
+    this.over = true;
+    this.#deadline.stop();
+    this.#unlisten();
   }
 
   /** A direction has failed. What its source still sends is dropped by now. */
@@ -176,8 +189,8 @@ class Tunnel {
   /** Cuts both sides. */
   fail(error: unknown): void {
     if (this.over) return;
-    this.over = true;
     this.#end.reject(error);
+    this.#stop();
     this.#there.from.abort(error);
     this.#back.from.abort(error);
   }
@@ -311,15 +324,21 @@ class Way implements ChunkTaker {
     this.#tunnel.passed();
   }
 
-  async #passEnd(): Promise<void> {
+  #passEnd(): void {
     try {
-      await this.to.closeWrite();
-      this.ended = true;
-      this.#tunnel.ended();
+      // A channel of another maker may give anything.
+      Promise.resolve(this.to.closeWrite()).then(() => {
+        this.ended = true;
+        this.#tunnel.ended();
+      }, (error) => this.#endRefused(error));
     } catch (error) {
-      this.#broken(error);
-      this.#tunnel.fail(error);
+      this.#endRefused(error);
     }
+  }
+
+  #endRefused(error: unknown): void {
+    this.#broken(error);
+    this.#tunnel.fail(error);
   }
 
   /** From now on what the source still sends is read and dropped, until it ends or the tunnel is over. */
@@ -332,5 +351,7 @@ class Way implements ChunkTaker {
 
 /** The promise of sockets, of `duplexPair()` and of others that rejects when they fail (WinterTC). */
 function failureOf(side: DuplexLike & { readonly closed?: unknown }): Promise<unknown> | null {
-  return side.closed instanceof Promise ? side.closed : null;
+  if (side instanceof Upgraded) return null; // its own never rejects, and would be made in vain
+  const { closed } = side;
+  return closed instanceof Promise ? closed : null;
 }

@@ -43,7 +43,7 @@ function connect(sockets: SocketMaker, socket: NetSocket, to: SocketAddress, opt
   native.once("connect", () => {
     const transport = new NodeTransport(native, socket, cutNodeSocket);
     native.off("error", onError);
-    socket.attach(transport, infoOf(native, to));
+    socket.attach(transport, connectedInfo(native, to));
   });
 }
 
@@ -79,6 +79,13 @@ function listen(
 function boundAddress(server: net.Server): SocketAddress {
   const { address, port } = server.address() as net.AddressInfo;
   return { hostname: address, port };
+}
+
+/** An IPv4 address that was connected to is the peer's, which is not asked then; but 0.0.0.0 leads to this host. */
+function connectedInfo(native: net.Socket, to: SocketAddress): SocketInfo {
+  if ("path" in to || !net.isIPv4(to.hostname) || to.hostname === "0.0.0.0") return infoOf(native, to);
+  const { localAddress = "", localPort = 0 } = native;
+  return socketInfo(to, { hostname: localAddress, port: localPort }, null);
 }
 
 /** Asking the system costs as much as parsing a request: what the listener's own address tells is not asked. */
