@@ -124,7 +124,7 @@ export class Exchange {
 
   /** It is decided. */
   start(): void {
-    this.#audit.tell({ event: "start", ...this.open, reason: null });
+    if (this.#audit.listening) this.#audit.tell(this.#event("start", null));
   }
 
   /** It is over. Counts once. */
@@ -132,7 +132,13 @@ export class Exchange {
     if (this.#ended) return;
     this.#ended = true;
     this.#onEnd?.();
-    this.#audit.over(this, { event: "end", ...this.open, reason });
+    this.#audit.over(this, this.#known);
+    if (this.#audit.listening) this.#audit.tell(this.#event("end", reason));
+  }
+
+  #event(event: AuditEvent["event"], reason: EndReason | null): AuditEvent {
+    const { now } = this.#audit;
+    return { event, ...this.#known, time: now, durationMs: now - this.#began, reason };
   }
 }
 
@@ -153,6 +159,11 @@ export class Audit {
   /** Who is told from now on. */
   set listener(listener: ((event: AuditEvent) => void) | undefined) {
     this.#listener = listener;
+  }
+
+  /** Whether anybody is. */
+  get listening(): boolean {
+    return this.#listener !== undefined;
   }
 
   get now(): number {
@@ -201,11 +212,10 @@ export class Audit {
   }
 
   /** Something is over. */
-  over(exchange: Exchange, event: AuditEvent): void {
+  over(exchange: Exchange, { sent, received, decision }: Pick<Known, "sent" | "received" | "decision">): void {
     this.#open.delete(exchange);
-    this.#sent += event.sent;
-    this.#received += event.received;
-    if (event.decision === "denied") this.#denied++;
-    this.tell(event);
+    this.#sent += sent;
+    this.#received += received;
+    if (decision === "denied") this.#denied++;
   }
 }

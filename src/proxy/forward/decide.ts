@@ -73,16 +73,21 @@ export function allowedBy({ allow }: Rules, question: Question): Decision {
  * @param allowed By what.
  */
 export function decideAddress(rules: Rules, question: Question, allowed: Allowed, address: IpAddress): Decision {
-  const text = formatIp(address);
-  const at = question.host.type === "address" ? place(question) : `${place(question)} at ${text}`;
   const denying = rules.deny.find((rule) => namesAddress(rule, address, question) && concernsAll(rule));
   if (denying !== undefined) {
-    return denied(denying.name, at, `the rule ${JSON.stringify(denying.name)} denies it`, "destination_ip_prohibited");
+    const why = `the rule ${JSON.stringify(denying.name)} denies it`;
+    return denied(denying.name, placeAt(question, address), why, "destination_ip_prohibited");
   }
   const kind = addressClass(address);
   if (kind === "public" || includesAddress(allowed.addresses, address)) return allowed;
   if (rules.allow.some((rule) => namesAddress(rule, address, question))) return allowed;
-  return denied(kind, at, `no rule names this address, which is ${kind}`, "destination_ip_prohibited");
+  const why = `no rule names this address, which is ${kind}`;
+  return denied(kind, placeAt(question, address), why, "destination_ip_prohibited");
+}
+
+/** Where a question leads by one of its addresses, for people. */
+function placeAt(question: Question, address: IpAddress): string {
+  return question.host.type === "address" ? place(question) : `${place(question)} at ${formatIp(address)}`;
 }
 
 /** A rule that looks at methods and paths has been asked before, with those. */

@@ -5,11 +5,11 @@
  * @module
  */
 
-import { unlessAborted } from "../../duplex/abort.ts";
-import type { Clock } from "../../duplex/clock.ts";
+import { onAbort, unlessAborted } from "../../duplex/abort.ts";
+import { type Clock, Deadline } from "../../duplex/clock.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { Dial } from "../../http/client/options.ts";
-import { abandon, dialed, whenOpen } from "../../http/client/way/connector.ts";
+import { abandon, type ConnectLimits, dialed, tooLate, whenOpen } from "../../http/client/way/connector.ts";
 import { alternate, race } from "../../http/client/way/happy_eyeballs.ts";
 import { formatIp, type IpAddress, parseIp } from "../../semantics/ip_address.ts";
 import { connect } from "../platform.ts";
@@ -21,6 +21,7 @@ import type { Question } from "./rule.ts";
 /** Looks a name up: its addresses as text, IPv4 or IPv6, the preferred one first. */
 export type Resolve = (name: string, options: { readonly signal: AbortSignal }) => Promise<readonly string[]>;
 
+const NO_PROXIES: readonly string[] = [];
 /** RFC 8305 §8: the recommended delay. */
 const STAGGER_MS = 250;
 
@@ -74,6 +75,37 @@ export interface Dialed {
   readonly via: readonly string[];
 }
 
+/**
+ * Dials one address, until the signal aborts or time is up.
+ *
+ * @throws {TransportError} `timeout`, or what connecting fails with.
+ * @throws {unknown} The reason of the signal.
+ */
+export async function dialAddress(
+  address: IpAddress,
+  port: number,
+  limits: ConnectLimits,
+  signal: AbortSignal,
+): Promise<Dialed> {
+  signal.throwIfAborted();
+  const hostname = formatIp(address);
+  const socket = connect({ hostname, port });
+  const { connectTimeoutMs, clock } = limits;
+  const deadline = new Deadline(clock);
+  deadline.set(
+    connectTimeoutMs,
+    () => socket.abort(tooLate(authorityText({ type: "address", address }, port), limits)),
+  );
+  const unlisten = onAbort(signal, () => socket.abort(signal.reason));
+  try {
+    await socket.opened;
+    return { io: socket, address: hostname, via: NO_PROXIES };
+  } finally {
+    deadline.stop();
+    unlisten();
+  }
+}
+
 /** Dials the first of these addresses that answers (happy eyeballs), and no other one. */
 export async function dialAddresses(
   addresses: readonly IpAddress[],
@@ -82,8 +114,12 @@ export async function dialAddresses(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Dialed> {
+  const attempt = async (address: string, signal: AbortSignal): Promise<Dialed> => {
+    return { io: await opened(address, port, dial, signal), address, via: NO_PROXIES };
+  };
+  if (addresses.length === 1) return await attempt(formatIp(addresses[0]!), signal);
   return await race<Dialed>(alternate(addresses.map(formatIp)), {
-    attempt: async (address, signal) => ({ io: await opened(address, port, dial, signal), address, via: [] }),
+    attempt,
     discard: ({ io }) => abandon(io),
     staggerMs: STAGGER_MS,
     clock,

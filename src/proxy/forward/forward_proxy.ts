@@ -86,7 +86,7 @@ class RunningForwardProxy implements ForwardProxy {
     return this.#audit.traffic;
   }
 
-  readonly connect = async (request: ConnectRequest, info: ServeInfo): Promise<Response> => {
+  readonly connect = (request: ConnectRequest, info: ServeInfo): Promise<Response> => {
     const exchange = this.#audit.begin({
       kind: "tunnel",
       client: clientAddress(info),
@@ -95,7 +95,7 @@ class RunningForwardProxy implements ForwardProxy {
       path: null,
       tunnel: null,
     });
-    return await answerConnect(request, info, exchange, this.#house);
+    return answerConnect(request, info, exchange, this.#house);
   };
 
   readonly handler = async (request: Request, info: ServeInfo): Promise<Response> => {

@@ -13,7 +13,7 @@ import type { RequestHead } from "../../semantics/message.ts";
 import type { Asked } from "./asked.ts";
 import type { Exchange } from "./audit.ts";
 import { type Allowed, allowedBy, decideAddress, denied, deniedBy, place } from "./decide.ts";
-import { dialAddresses, type Dialed, permittedAddresses } from "./destination.ts";
+import { dialAddress, dialAddresses, type Dialed, permittedAddresses } from "./destination.ts";
 import { authorityText, canonicalHost, hostText } from "./host.ts";
 import type { Identity } from "./identity.ts";
 import { Refusal, refusalBy } from "./refusal.ts";
@@ -84,7 +84,9 @@ export async function admit({ question, asked }: Asking, settings: Settings): Pr
   const { rules, decide, upstream } = settings;
   const denial = deniedBy(rules, question);
   if (denial !== null) throw refusalBy(denial);
-  const verdict = decide === undefined ? undefined : await decide(asked);
+  const answer = decide?.(asked);
+  // Most functions know at once.
+  const verdict = typeof answer === "object" && "then" in answer ? await answer : answer;
   if (verdict === false || typeof verdict === "string") {
     throw refusalBy(denied("decide", place(question), verdict || "it is denied"));
   }
@@ -124,6 +126,14 @@ export async function reach(
   const where = authorityText(question.host, question.port);
   // The last proxy looks names up.
   if (proxies.length > 0) return await upstreams.dial(proxies, where, signal);
+  // Nothing is looked up, and nothing races.
+  if (question.host.type === "address" && dial === undefined) {
+    const { address } = question.host;
+    const decision = decideAddress(rules, question, allowed, address);
+    if (decision.type === "denied") throw refusalBy(decision);
+    const { connectTimeoutMs } = settings;
+    return await dialAddress(address, question.port, { connectTimeoutMs, clock }, signal);
+  }
   return await withinSignal(where, settings, clock, signal, async (signal) => {
     const addresses = await permittedAddresses(question, rules, allowed, resolve, signal);
     return await dialAddresses(addresses, question.port, dial, clock, signal);

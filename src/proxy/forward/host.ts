@@ -19,6 +19,8 @@ export type Host =
 /** What a name may be made of. RFC 952 has no underscore, and the DNS has. */
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 const MAX_NAME_LENGTH = 253;
+/** A name that is in its one form already: no IDN, and a letter begins its last label, so it is no number. */
+const PLAIN_NAME = /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 /**
  * Reads a host as browsers do, so that every spelling of an address is that address: decimal, octal and hexadecimal numbers,
@@ -30,6 +32,12 @@ const MAX_NAME_LENGTH = 253;
 export function canonicalHost(text: string): Host | null {
   const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
   if (bare !== text || bare.includes(":")) return addressOf(bare);
+  // What most clients write needs no URL to be read.
+  const address = addressOf(text);
+  if (address !== null) return address;
+  if (text.length <= MAX_NAME_LENGTH && PLAIN_NAME.test(text) && !text.includes("xn--")) {
+    return { type: "name", name: text };
+  }
   // A URL loses tabs and line ends, and what is behind any of the others is not its host.
   if (/[\0-\x20\x7f/?#@\\]/.test(text) || !URL.canParse(`http://${text}/`)) return null;
   const { hostname } = new URL(`http://${text}/`);

@@ -93,8 +93,10 @@ export class Doorkeeper {
    */
   async identify(client: string, fields: Fields, tls: TlsInfo | null): Promise<Identity | null> {
     this.#checkSource(client);
-    const owner = await this.#owner(tls, client);
-    if (owner !== null) return owner;
+    if (this.#auth.certificate !== undefined) {
+      const owner = await this.#owner(this.#auth.certificate, tls, client);
+      if (owner !== null) return owner;
+    }
     if (this.#challenges.length === 0) {
       if (this.#auth.certificate === undefined) return null;
       const message = "This proxy does not know the certificate of who asks";
@@ -107,10 +109,13 @@ export class Doorkeeper {
     return identity;
   }
 
-  async #owner(tls: TlsInfo | null, client: string): Promise<Identity | null> {
-    const { certificate: recognize } = this.#auth;
+  async #owner(
+    recognize: NonNullable<ProxyAuth["certificate"]>,
+    tls: TlsInfo | null,
+    client: string,
+  ): Promise<Identity | null> {
     // One that comes from no authority that is trusted was not checked, and says nothing.
-    if (recognize === undefined || tls === null || tls.authorized !== true || tls.peerCertificate === null) return null;
+    if (tls === null || tls.authorized !== true || tls.peerCertificate === null) return null;
     const name = tls.peerCertificate.subject.find(({ type }) => type === "CN")?.value ?? "";
     return named(await recognize(tls.peerCertificate, client), name, "certificate");
   }

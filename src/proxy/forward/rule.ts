@@ -205,7 +205,7 @@ export function coversAny(rule: ReadRule, question: Question): boolean {
 
 function holds(rule: ReadRule, question: Question, readings: "all" | "any"): boolean {
   const { kind, host, port, method, path } = question;
-  if (!rule.hosts.some((pattern) => coversPort(pattern, port) && coversHost(pattern, host))) return false;
+  if (!coversPlace(rule, host, port)) return false;
   if (!coversIdentity(rule, question)) return false;
   if (kind === "tunnel") {
     // Whether the requests inside may pass is asked for each of them.
@@ -215,12 +215,23 @@ function holds(rule: ReadRule, question: Question, readings: "all" | "any"): boo
   return rule.paths === null || coversPath(rule.paths, path ?? "/", readings);
 }
 
+// Loops, as each tunnel is asked about at each rule several times, and each time a function would be made.
+
+function coversPlace({ hosts }: ReadRule, host: Host, port: number): boolean {
+  for (const pattern of hosts) {
+    if (includesPort(pattern.ports, port) && coversHost(pattern, host)) return true;
+  }
+  return false;
+}
+
 /** Whether a rule names an address at this port, by itself or in a network; `*` does not. */
 export function namesAddress(rule: ReadRule, address: IpAddress, question: Question): boolean {
-  return coversIdentity(rule, question) &&
-    rule.hosts.some((pattern) =>
-      pattern.host.type === "network" && coversPort(pattern, question.port) && inNetwork(address, pattern.host.network)
-    );
+  if (!coversIdentity(rule, question)) return false;
+  for (const { host, ports } of rule.hosts) {
+    if (host.type !== "network" || !inNetwork(address, host.network)) continue;
+    if (includesPort(ports, question.port)) return true;
+  }
+  return false;
 }
 
 /** Whether a rule lets hosts lead to this address. */
@@ -232,8 +243,12 @@ function coversIdentity({ identities }: ReadRule, { identity }: Question): boole
   return identities === null || (identity !== null && identities.has(identity));
 }
 
-function coversPort({ ports }: HostPattern, port: number): boolean {
-  return ports === null || ports.some(({ from, to }) => from <= port && port <= to);
+function includesPort(ports: HostPattern["ports"], port: number): boolean {
+  if (ports === null) return true;
+  for (const { from, to } of ports) {
+    if (from <= port && port <= to) return true;
+  }
+  return false;
 }
 
 function coversHost({ host: pattern }: HostPattern, host: Host): boolean {

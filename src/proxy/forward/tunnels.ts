@@ -25,6 +25,7 @@ import type { TunnelHouse } from "./house.ts";
 import { intercept } from "./intercept.ts";
 import { refusalFor, refusalResponse } from "./refusal.ts";
 import { covers } from "./rule.ts";
+import type { Settings } from "./settings.ts";
 
 /** Answers a CONNECT. */
 export async function answerConnect(
@@ -88,8 +89,8 @@ function refuse(error: unknown, request: ConnectRequest, exchange: Exchange, { n
   return refusalResponse(refusal, name);
 }
 
-/** Copies until it is over, if the tunnel begins as it may. */
-async function join(
+/** Copies until it is over. */
+function join(
   client: Upgraded,
   { io }: Dialed,
   admitted: Admitted,
@@ -97,9 +98,20 @@ async function join(
   house: TunnelHouse,
 ): Promise<void> {
   const { clientHello } = house.settings;
-  if (clientHello === undefined) return await copy(client, io, exchange, house);
+  if (clientHello === undefined) return copy(client, io, exchange, house);
+  return joinBehindHello(client, io, admitted, exchange, { ...house, clientHello });
+}
+
+/** The same, if the tunnel begins as it may. */
+async function joinBehindHello(
+  client: Upgraded,
+  io: Dialed["io"],
+  admitted: Admitted,
+  exchange: Exchange,
+  house: TunnelHouse & { readonly clientHello: NonNullable<Settings["clientHello"]> },
+): Promise<void> {
   try {
-    const begun = await begin(client, admitted, clientHello, house);
+    const begun = await begin(client, admitted, house.clientHello, house);
     if (begun !== null) return await copy(begun.io, io, exchange, house);
     abandon(io);
     exchange.end("client-hello");

@@ -42,6 +42,9 @@ export interface ConnectorSettings {
   ): Promise<DuplexLike>;
 }
 
+/** How long connecting may take. */
+export type ConnectLimits = Pick<ConnectorSettings, "connectTimeoutMs" | "clock">;
+
 /** RFC 8305 §8: the recommended delay. */
 const STAGGER_MS = 250;
 
@@ -55,16 +58,12 @@ const STAGGER_MS = 250;
  */
 export async function withinTime<T>(
   place: string,
-  { connectTimeoutMs, clock }: Pick<ConnectorSettings, "connectTimeoutMs" | "clock">,
+  limits: ConnectLimits,
   controller: AbortController,
   open: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const deadline = new Deadline(clock);
-  deadline.set(connectTimeoutMs, () => {
-    controller.abort(
-      new TransportError("timeout", `Cannot connect to ${place}: no connection within ${connectTimeoutMs} ms`),
-    );
-  });
+  const deadline = new Deadline(limits.clock);
+  deadline.set(limits.connectTimeoutMs, () => controller.abort(tooLate(place, limits)));
   try {
     return await open(controller.signal);
   } catch (error) {
@@ -72,6 +71,11 @@ export async function withinTime<T>(
   } finally {
     deadline.stop();
   }
+}
+
+/** The error of a connection that did not come in time. */
+export function tooLate(place: string, { connectTimeoutMs }: ConnectLimits): TransportError {
+  return new TransportError("timeout", `Cannot connect to ${place}: no connection within ${connectTimeoutMs} ms`);
 }
 
 /** Opens the way to an origin. `signal` gives up at any moment. */
