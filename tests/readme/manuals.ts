@@ -189,7 +189,9 @@ export function play({ code }: Snippet, { replace = {}, names = {}, packages = {
 const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
 
 function withoutImports(code: string): string {
-  const body = code.replaceAll(/^import (\{[^}]+\}) from ("[^"]+");$/gm, "const $1 = modules[$2];");
+  const body = code
+    .replaceAll(/^import (\{[^}]+\}) from ("[^"]+");$/gm, "const $1 = modules[$2];")
+    .replaceAll(/^import (\w+) from ("[^"]+");$/gm, "const $1 = modules[$2].default;");
   assert(!/^import\b/m.test(body), `an import that is not understood:\n${body}`);
   return body;
 }

@@ -1,12 +1,13 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import * as nats from "@nats-io/transport-node";
+import * as streams from "@std/streams";
 import * as redis from "redis";
-import { WebSocketStream } from "../../mod.ts";
+import { Client, WebSocketStream } from "../../mod.ts";
 import { daemon } from "../support/daemon.ts";
 import { skipUnless, which } from "../support/runtime.ts";
 import { manuals, play, type Scene, type Snippet } from "./manuals.ts";
-import { Examples, stopped } from "./scene.ts";
+import { anyPort, Examples, stopped } from "./scene.ts";
 
 /** Those that need packages of others. */
 const examples = new Examples(manuals, "js");
@@ -57,6 +58,22 @@ test(
     await checkBroker(natsExample, { replace, packages: { "@nats-io/transport-node": nats } });
   },
 );
+
+test("manuals: JSON-RPC in lines, over an upgrade of one's own", async () => {
+  const heading = "JSON-RPC in lines, over an upgrade of your own";
+  const server = play(examples.take(heading, 0), { replace: anyPort, packages: { "@std/streams": streams } });
+  const port = await server.port;
+  const client = play(examples.take(heading, 1), {
+    replace: { "127.0.0.1:8080": `127.0.0.1:${port}` },
+    packages: { "@std/streams": streams },
+  });
+  await client.ended;
+  assertEquals(await client.told(3), [[0, 3], [1, "hello ann"], [2, "There is no such method"]]);
+  const endless = await new Client().upgrade(`http://127.0.0.1:${port}/`, { protocol: "json-rpc/2.0" });
+  await endless.write(new Uint8Array(70_000)).catch(() => {});
+  assertEquals(await endless.read().catch(() => null), null); // it is cut
+  await stopped(server);
+});
 
 test("manuals: every example with packages of others is played above", () => {
   assertEquals([...examples.left], []);

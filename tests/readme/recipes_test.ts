@@ -7,7 +7,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Client, serve, UpgradeRejected, upgradeResponse, upgradeWebSocket, WebSocketStream } from "../../mod.ts";
 import { listen } from "../../src/net/mod.ts";
 import { serverCert, serverKey } from "../support/certificates.ts";
-import { unlessNoTlsOverStreams } from "../support/runtime.ts";
+import { chromium, startChromium } from "../support/chromium.ts";
+import { skipUnless, unlessNoTlsOverStreams } from "../support/runtime.ts";
 import { manuals, play, readme } from "./manuals.ts";
 import { anyPort, echoed, Examples, fetched, proxied, serving, stopped } from "./scene.ts";
 
@@ -85,6 +86,118 @@ test("manuals: one message for many", async () => {
   await Promise.all([author!.close(), other!.close()]);
   await running.stop();
 });
+
+test("manuals: a chat with cookies, limits for each user and graceful shutdown", async () => {
+  let terminate = (): Promise<void> => Promise.reject();
+  const once = (signal: string, listener: () => Promise<void>): void => {
+    assertEquals(signal, "SIGTERM");
+    terminate = listener;
+  };
+  const running = play(examples.take("A chat: cookies, limits for each user, graceful shutdown"), {
+    replace: anyPort,
+    packages: { "node:process": { default: { once } } },
+  });
+  const here = `127.0.0.1:${await running.port}`;
+  const joining = (headers: Record<string, string>) => new WebSocketStream(`ws://${here}/`, { headers }).opened;
+  const refused = async (headers: Record<string, string>): Promise<unknown> => {
+    const error: unknown = await joining(headers).catch((error: unknown) => error);
+    assert(error instanceof UpgradeRejected);
+    await error.response?.text();
+    return error.status;
+  };
+  const cookie = "theme=dark; session=s3cret";
+  assertEquals([await refused({}), await refused({ cookie: "xsession=s3cret" })], [401, 401]);
+  assertEquals(await refused({ cookie, origin: "https://evil.example" }), 403);
+  const [first, second, third] = await Promise.all([1, 2, 3].map(() => joining({ cookie })));
+  assertEquals(await refused({ cookie }), 429);
+  await first!.write("hello");
+  assertEquals([await first!.read(), await second!.read()], ["ann: hello", "ann: hello"]);
+  const kicked = third!.closed;
+  for (let sent = 0; sent < 20; sent++) await third!.write("spam").catch(() => {}); // refused once it is closed
+  while (await third!.read().catch(() => null) !== null);
+  assertEquals((await kicked).closeCode, 1008);
+  const over = terminate();
+  for (const io of [first!, second!]) {
+    while (await io.read() !== null);
+    assertEquals((await io.closed).closeCode, 1001);
+  }
+  await over;
+  await running.ended;
+});
+
+test("manuals: a client that connects again, through a proxy with TLS inside", unlessNoTlsOverStreams, async (t) => {
+  let connections = 0;
+  const { server, port } = await serving((request) => {
+    if (++connections === 2) return new Response("later", { status: 503 });
+    return upgradeWebSocket(request, {}, async (io) => {
+      await io.write(`connection ${connections}`);
+      if (connections === 1) io.abort();
+      else await io.close({ closeCode: connections === 3 ? 1001 : 1000 });
+    }).response;
+  }, { tls: { cert: serverCert, key: serverKey } });
+  t.after(() => server.shutdown({ upgraded: "close" }));
+  const { replace = {}, names = {} } = await proxied(t, port);
+  const proxy = '"http://user:pw@proxy.example:3128"';
+  const running = play(examples.take("A client that connects again, through a corporate proxy with TLS inside"), {
+    replace: {
+      [proxy]: replace[proxy]!,
+      "wss://api.example.com/": `wss://localhost:${port}/`,
+      "1000 * 2 ** failures": "1",
+    },
+    names,
+  });
+  await running.ended;
+  const told = await running.told(4);
+  const isLost = (line: readonly unknown[]): boolean => line[0] instanceof Error;
+  assertEquals(told.filter(isLost).length, 1);
+  // An abort may overtake what was written before it.
+  assertEquals(told.filter((line) => !isLost(line) && line[0] !== "connection 1"), [
+    [503, "later"],
+    ["connection 3"],
+    ["connection 4"],
+  ]);
+});
+
+test(
+  "manuals: a client that connects again gives up where the answer stays the same",
+  unlessNoTlsOverStreams,
+  async (t) => {
+    const { server, port } = await serving(() => new Response("who are you?", { status: 401 }), {
+      tls: { cert: serverCert, key: serverKey },
+    });
+    t.after(() => server.shutdown());
+    const { replace = {}, names = {} } = await proxied(t, port);
+    const proxy = '"http://user:pw@proxy.example:3128"';
+    const running = play(examples.take("A client that connects again, through a corporate proxy with TLS inside"), {
+      replace: { [proxy]: replace[proxy]!, "wss://api.example.com/": `wss://localhost:${port}/` },
+      names,
+    });
+    const error: unknown = await running.ended.catch((error: unknown) => error);
+    assert(error instanceof UpgradeRejected);
+    assertEquals(await running.told(1), [[401, "who are you?"]]);
+  },
+);
+
+const devTools = examples.take("Chromium's DevTools protocol");
+
+test(
+  "manuals: Chromium's DevTools protocol",
+  skipUnless(chromium !== undefined, "Chromium is not installed"),
+  async (t) => {
+    const page = "<!doctype html><title>hello from here</title>";
+    const { server, port } = await serving(() => new Response(page, { headers: { "content-type": "text/html" } }));
+    const browser = await startChromium();
+    t.after(async () => {
+      await browser[Symbol.asyncDispose](); // it has connections to spare, for which shutdown() would wait
+      await server.shutdown();
+    });
+    const running = play(devTools, {
+      replace: { "127.0.0.1:9222": browser.devTools, "https://example.com/": `http://127.0.0.1:${port}/` },
+    });
+    await running.ended;
+    assertEquals(await running.told(1), [["hello from here"]]);
+  },
+);
 
 test("manuals: a server one level down", async () => {
   const running = play(examples.take("A server of which you see every byte"), { replace: anyPort });

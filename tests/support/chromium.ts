@@ -31,6 +31,8 @@ export interface Page {
 export interface Browser extends AsyncDisposable {
   /** Opens a tab; resolves when the page has loaded. */
   open(url: string): Promise<Page>;
+  /** Where its DevTools listen: `127.0.0.1:9222`. */
+  readonly devTools: string;
 }
 
 /** Starts a browser with a profile of its own, that believes every certificate. */
@@ -55,10 +57,12 @@ export async function startChromium(): Promise<Browser> {
     await removeFolder(folder);
   };
   try {
-    const socket = new WebSocketStream(await endpointOf(child));
+    const endpoint = await endpointOf(child);
+    const socket = new WebSocketStream(endpoint);
     const tools = new DevTools(await socket.opened);
     return {
       open: (url) => open(tools, url),
+      devTools: new URL(endpoint).host,
       async [Symbol.asyncDispose]() {
         socket.close();
         await end();
