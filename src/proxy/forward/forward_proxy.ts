@@ -9,6 +9,7 @@ import { systemClock } from "../../duplex/clock.ts";
 import type { Clock } from "../../duplex/clock.ts";
 import type { ConnectRequest } from "../../http/server/connect_request.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
+import { pseudonym } from "../via.ts";
 import { Audit, type OpenExchange, type Traffic } from "./audit.ts";
 import { clientAddress } from "./gate.ts";
 import { TunnelCount } from "./limits.ts";
@@ -70,7 +71,7 @@ class RunningForwardProxy implements ForwardProxy {
   constructor(options: ForwardProxyOptions) {
     this.#settings = readSettings(options);
     this.#clock = options.clock ?? systemClock;
-    this.#name = options.name ?? `http-upgrade-${crypto.randomUUID().slice(0, 8)}`;
+    this.#name = options.name ?? pseudonym();
     this.#audit = new Audit(this.#clock);
     this.#audit.listener = options.audit;
     this.#upstreams = this.#upstreamsOf(options);

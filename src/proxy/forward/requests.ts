@@ -14,6 +14,7 @@ import { responseSending } from "../../http1/light_response.ts";
 import type { OutgoingRequest } from "../../http1/outgoing_request.ts";
 import { onUpgrade, upgradeOf } from "../../http1/upgrade.ts";
 import { type Field, Fields } from "../../semantics/fields.ts";
+import type { ResponseHead } from "../../semantics/message.ts";
 import { forwardsLeft } from "../max_forwards.ts";
 import { checkCoding } from "../reverse/answer.ts";
 import { UpstreamExchange } from "../reverse/exchange.ts";
@@ -71,7 +72,10 @@ export async function answerRequest(
     const secure = source.type === "tunnel" ? source.secure : null;
     const manner = { secure, switches: offeredOnward(incoming.proposal).length > 0 };
     const origin = house.origins.find(admitted, manner, house);
-    attempt = new UpstreamExchange(origin, incoming, house);
+    attempt = new UpstreamExchange(origin, incoming, {
+      firstByte: house.firstByte,
+      fieldsBack: (head) => fieldsBack(head, house),
+    });
     const body = incoming.body.framing.type === "none" ? null : new CountedBody(incoming.body, () => count());
     const count = (received = 0): void => exchange.count(body?.bytes ?? 0, received);
     const message = await onward(incoming, admitted, origin, body, house);
@@ -211,7 +215,7 @@ function back(
 }
 
 /** A proxy tells that it was on the way in both directions; only a gateway may leave that out (RFC 9110 §7.6.3). */
-function fieldsBack(response: IncomingResponse, { name }: RequestHouse): Field[] {
+function fieldsBack(response: ResponseHead, { name }: RequestHouse): Field[] {
   return [...responseFields(response), viaField(response.version, name)];
 }
 

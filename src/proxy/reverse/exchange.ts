@@ -15,19 +15,21 @@ import { socketsPolled } from "../../http/platform.ts";
 import type { IncomingRequest, IncomingResponse } from "../../http1/incoming.ts";
 import type { OutgoingRequest } from "../../http1/outgoing_request.ts";
 import type { Owned } from "../../http1/owned.ts";
+import type { Field } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 import type { ProxyPhase } from "../proxy_failure.ts";
-import { responseFields } from "./response_fields.ts";
 import type { TimeLimit, Waiting } from "./time_limit.ts";
 import type { UpstreamServer } from "./upstream.ts";
 
 /** As much of a server as is needed to send to it. */
 export type Origin = Pick<UpstreamServer, "client" | "route" | "host">;
 
-/** The limits of exchanges with servers. */
-export interface ExchangeLimits {
+/** What holds for all exchanges with servers. */
+export interface ExchangeManner {
   /** How long the head of a response may take. */
   readonly firstByte: TimeLimit;
+  /** The fields of a 1xx that go on. */
+  readonly fieldsBack: (head: ResponseHead) => Field[];
 }
 
 /** One attempt. */
@@ -36,17 +38,17 @@ export class UpstreamExchange implements Owned, Waiting {
   phase: ProxyPhase = "connecting";
   readonly #server: Origin;
   readonly #incoming: IncomingRequest;
-  readonly #limits: ExchangeLimits;
+  readonly #manner: ExchangeManner;
   #response: IncomingResponse | null = null;
   #pooled: Pooled | null = null;
   #connecting: AbortController | null = null;
   #left: { readonly reason: unknown } | null = null;
 
   /** Sends nothing yet. */
-  constructor(server: Origin, incoming: IncomingRequest, limits: ExchangeLimits) {
+  constructor(server: Origin, incoming: IncomingRequest, manner: ExchangeManner) {
     this.#server = server;
     this.#incoming = incoming;
-    this.#limits = limits;
+    this.#manner = manner;
   }
 
   /** What the connection is spoken over; `null` as long as there is none. */
@@ -77,7 +79,7 @@ export class UpstreamExchange implements Owned, Waiting {
         if (this.#left !== null) throw this.#left.reason;
         fresh = mustBeFresh(this.#pooled, error, repeatable);
       } finally {
-        this.#limits.firstByte.end(this);
+        this.#manner.firstByte.end(this);
         connections.release(this.#pooled);
       }
     }
@@ -98,7 +100,7 @@ export class UpstreamExchange implements Owned, Waiting {
     if (pooled.reused && !repeatable) await socketsPolled();
     if (this.#left !== null) throw this.#left.reason;
     this.phase = "waiting";
-    this.#limits.firstByte.begin(this);
+    this.#manner.firstByte.begin(this);
     const response = await pooled.connection.send(message, { onInformational: this.#onInformational });
     noteKeepAlive(pooled, response);
     return this.#response = response;
@@ -107,7 +109,7 @@ export class UpstreamExchange implements Owned, Waiting {
   /** A 1xx goes on, but to clients that do not know it (RFC 9110 §15.2). */
   readonly #onInformational = (head: ResponseHead): void => {
     const { version } = this.#incoming;
-    if (version !== "1.0") this.#incoming.sendInformational(head.status, responseFields(head));
+    if (version !== "1.0") this.#incoming.sendInformational(head.status, this.#manner.fieldsBack(head));
   };
 
   /** The client has left: what is under way for it ends. */
@@ -119,7 +121,7 @@ export class UpstreamExchange implements Owned, Waiting {
 
   /** See {@linkcode Waiting}. While the client still sends, it is not the server that is waited for. */
   expired(): void {
-    if (this.#response === null && !this.#incoming.body.over) return this.#limits.firstByte.begin(this);
+    if (this.#response === null && !this.#incoming.body.over) return this.#manner.firstByte.begin(this);
     const what = this.#response === null ? "answer" : "go on";
     this.#cut(new TransportError("timeout", `${this.#server.host} did not ${what} in time`));
   }

@@ -23,13 +23,14 @@ import { messageOf } from "../../http1/stand_in.ts";
 import { wrongType } from "../../bytes/arguments.ts";
 import { forwardsLeft } from "../max_forwards.ts";
 import { proxyErrorOf, type ProxyPhase } from "../proxy_failure.ts";
-import { hasPassed } from "../via.ts";
+import { hasPassed, pseudonym } from "../via.ts";
 import { Answers } from "./answer.ts";
 import { mayTryAnother, UpstreamExchange } from "./exchange.ts";
 import { Onward } from "./onward.ts";
 import { checkReverseProxyOptions, checkTarget, type ReverseProxyOptions, type ReverseProxyTarget } from "./options.ts";
 import { lastHop, refusal } from "./refusal.ts";
 import { BodyTooLong } from "./relay.ts";
+import { responseFields } from "./response_fields.ts";
 import { TimeLimit } from "./time_limit.ts";
 import { UpstreamServer } from "./upstream.ts";
 import { type Asking, ChosenUpstreams, UpstreamList, type Upstreams } from "./upstreams.ts";
@@ -162,7 +163,10 @@ class Proxying {
     for (let next = this.#upstreams.choose(asking, tried);;) {
       const server = (next instanceof Promise ? await next : next)!;
       tried.push(server);
-      const exchange = new UpstreamExchange(server, incoming, { firstByte: this.#firstByte });
+      const exchange = new UpstreamExchange(server, incoming, {
+        firstByte: this.#firstByte,
+        fieldsBack: responseFields,
+      });
       try {
         return await this.#attempt(server, exchange, incoming, asking);
       } catch (error) {
@@ -247,12 +251,6 @@ function ownClient(options: ReverseProxyOptions): Client {
     maxIdlePerOrigin: MAX_IDLE,
     clock,
   });
-}
-
-/** Two proxies of this package in a row are no loop: each has a name of its own. */
-function pseudonym(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(4));
-  return `http-upgrade-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
 /** A server that speaks HTTP/1.0 gets no body whose length is not known before (RFC 9112 §6.1). */

@@ -183,7 +183,7 @@ test("bodies stream both ways, trailers and 1xx among them, and end the exchange
   const target = await s.target();
   await readUntil(target, "3¶abc¶");
   await target.write(wire("HTTP/1.1 103 Early Hints¶Link: </a>¶¶"));
-  assertEquals(await head(io), "HTTP/1.1 103 Early Hints¶Link: </a>¶¶");
+  assertEquals(await head(io), "HTTP/1.1 103 Early Hints¶Link: </a>¶Via: 1.1 p¶¶");
   await io.write(wire("2¶de¶0¶T: 1¶¶"));
   await readUntil(target, "2¶de¶0¶T: 1¶¶");
   await target.write(wire("HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶Trailer: D¶¶1¶x¶"));
@@ -228,4 +228,15 @@ test("a client that leaves ends its request at the origin", async (t) => {
   assertEquals(await readAll(target).catch(() => ""), "");
   const [end] = await s.ends(1);
   assertEquals(end!.reason, "client-left");
+});
+
+test("forwardProxy() adds Via to 1xx as well: to each message that it forwards (RFC 9110 §7.6.3)", async (t) => {
+  const s = await scene(t, { allow: [{ host: "public.test" }] });
+  const io = s.client();
+  await io.write(wire("GET http://public.test/ HTTP/1.1¶Host: public.test¶¶"));
+  const target = await s.target();
+  await readUntil(target, "¶¶");
+  await target.write(wire("HTTP/1.1 103 Early Hints¶Link: </a>¶¶HTTP/1.0 204 None¶¶"));
+  const answer = await readUntil(io, "Via: 1.0 p¶¶");
+  assertEquals(answer, "HTTP/1.1 103 Early Hints¶Link: </a>¶Via: 1.1 p¶¶HTTP/1.1 204 None¶Via: 1.0 p¶¶");
 });
