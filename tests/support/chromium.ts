@@ -35,8 +35,8 @@ export interface Browser extends AsyncDisposable {
   readonly devTools: string;
 }
 
-/** Starts a browser with a profile of its own, that believes every certificate. */
-export async function startChromium(): Promise<Browser> {
+/** Starts a browser with a profile of its own, that believes every certificate. `more` are arguments of the program. */
+export async function startChromium(more: readonly string[] = []): Promise<Browser> {
   const folder = mkdtempSync(join(tmpdir(), "http-upgrade-chromium-"));
   const child = spawn(chromium!, [
     "--headless",
@@ -48,6 +48,7 @@ export async function startChromium(): Promise<Browser> {
     "--ignore-certificate-errors",
     "--remote-debugging-port=0",
     `--user-data-dir=${folder}`,
+    ...more,
     "about:blank",
   ], { stdio: ["ignore", "ignore", "pipe"] });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
