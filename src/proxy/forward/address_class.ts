@@ -83,7 +83,13 @@ function kinds(rows: readonly (readonly [network: string, kind: AddressClass])[]
 
 /** What kind of address this is; one that leads to an IPv4 address is what that is. */
 export function addressClass(address: IpAddress): AddressClass {
-  const embedded = EMBEDDED.find(([network]) => inNetwork(address, network));
-  if (embedded !== undefined) return addressClass(address.slice(embedded[1], embedded[1] + 4));
-  return (address.length === 4 ? V4 : V6).find(([network]) => inNetwork(address, network))![1];
+  const { length } = address;
+  if (length === 16) {
+    const embedded = EMBEDDED.find(([network]) => inNetwork(address, network));
+    if (embedded !== undefined) return addressClass(address.slice(embedded[1], embedded[1] + 4));
+  }
+  for (const kind of length === 4 ? V4 : V6) {
+    if (inNetwork(address, kind[0])) return kind[1];
+  }
+  return "reserved"; // never: each table ends with a network of all addresses
 }

@@ -58,12 +58,12 @@ export class TunnelLimit {
   /** Which limit was reached. */
   reason: EndReason | null = null;
   readonly #maxBytes: number;
-  readonly #deadline: Deadline;
+  readonly #deadline: Deadline | null = null;
 
   constructor(maxMs: number, maxBytes: number, clock: Clock) {
     this.#maxBytes = maxBytes;
-    this.#deadline = new Deadline(clock);
     if (maxMs === 0 || maxMs === Infinity) return;
+    this.#deadline = new Deadline(clock);
     const controller = new AbortController();
     this.signal = controller.signal;
     this.#deadline.set(maxMs, () => {
@@ -81,6 +81,6 @@ export class TunnelLimit {
 
   /** No timer is left. */
   stop(): void {
-    this.#deadline.stop();
+    this.#deadline?.stop();
   }
 }

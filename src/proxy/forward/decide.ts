@@ -73,14 +73,16 @@ export function allowedBy({ allow }: Rules, question: Question): Decision {
  * @param allowed By what.
  */
 export function decideAddress(rules: Rules, question: Question, allowed: Allowed, address: IpAddress): Decision {
-  const denying = rules.deny.find((rule) => namesAddress(rule, address, question) && concernsAll(rule));
-  if (denying !== undefined) {
-    const why = `the rule ${JSON.stringify(denying.name)} denies it`;
-    return denied(denying.name, placeAt(question, address), why, "destination_ip_prohibited");
+  for (const rule of rules.deny) {
+    if (!namesAddress(rule, address, question) || !concernsAll(rule)) continue;
+    const why = `the rule ${JSON.stringify(rule.name)} denies it`;
+    return denied(rule.name, placeAt(question, address), why, "destination_ip_prohibited");
   }
   const kind = addressClass(address);
   if (kind === "public" || includesAddress(allowed.addresses, address)) return allowed;
-  if (rules.allow.some((rule) => namesAddress(rule, address, question))) return allowed;
+  for (const rule of rules.allow) {
+    if (namesAddress(rule, address, question)) return allowed;
+  }
   const why = `no rule names this address, which is ${kind}`;
   return denied(kind, placeAt(question, address), why, "destination_ip_prohibited");
 }
