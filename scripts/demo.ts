@@ -60,6 +60,7 @@ const proxy = forwardProxy({
 });
 const server = serve({ hostname: "127.0.0.1", port: 0, connect: proxy.connect }, proxy.handler);
 const [{ port = 0 }] = await server.listening;
+console.log(`\nserve() listens on 127.0.0.1:${port}; without a hostname it would on every IPv4 interface.`);
 const dial = (): Line => overheard(connect({ hostname: "127.0.0.1", port }), "client", true);
 const host: Field = ["Host", authority];
 

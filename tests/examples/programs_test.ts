@@ -43,6 +43,7 @@ test("demo.ts shows the upgrades, the proxy and the tunnel, and ends by itself",
   const { code, stdout, stderr } = await spawn(...command("scripts/demo.ts"));
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
   assertStringIncludes(stdout, "Both sides have ended.");
+  assertMatch(stdout, /^serve\(\) listens on 127\.0\.0\.1:\d+;/m);
   assertMatch(stdout, /client +▶ GET http:\/\/127\.0\.0\.1:\d+\/tea HTTP\/1\.1␍␊/);
   assertMatch(stdout, /origin +◀ GET \/tea HTTP\/1\.1␍␊/);
   assertMatch(stdout, /proxy +CONNECT 127\.0\.0\.1:\d+ done, 51 bytes sent, \d+ received/);
