@@ -5,7 +5,7 @@
  */
 
 import type { Runtime } from "../testing/runtimes.ts";
-import type { LoadPlan } from "./load/main.ts";
+import type { BehindCommand, LoadPlan } from "./load/main.ts";
 import type { MessagesPlan } from "./load/messages.ts";
 
 /** One whose speed is measured. */
@@ -32,8 +32,8 @@ export interface Benchmark {
   readonly plan: LoadPlan | null;
   /** How many connections that have switched are open besides. */
   readonly held: number;
-  /** Whether a server that answers stands behind the contenders. */
-  readonly behind?: boolean;
+  /** What stands behind the contenders: a server of the load generator, by the command that starts it. */
+  readonly behind?: BehindCommand["type"];
   /** How many operations of a new process count, for a cold start; 0 for a process that is warm. */
   readonly cold: number;
   /** Who takes part. */
@@ -96,6 +96,25 @@ const rawHandshake: Contender = {
 };
 const rawHello: Contender = { title: "raw socket, fixed answer", start: "raw.fixedAnswer", ours: false };
 
+const reverses: readonly Benchmark[] = [
+  { ...served("reverse", "requests through a reverse proxy", requests, reverseProxies), behind: "answer" },
+  {
+    ...served("reverse-bulk", "responses of 1 MiB through a reverse proxy", requests, reverseProxies),
+    behind: "answer-large",
+  },
+  {
+    ...served("reverse-websocket", "WebSocket echo of 64 B through a reverse proxy, 32 connections", {
+      type: "messages",
+      connections: 32,
+      bytes: 64,
+      inFlight: 1,
+      kind: "text",
+      deflate: false,
+    }, reverseProxies),
+    behind: "answer-frames",
+  },
+];
+
 /** All that is measured on a runtime. */
 export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
   const tunnels = isNode(runtime) ? [...proxies, proxyChain] : proxies;
@@ -133,9 +152,7 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
     served("proxy-handshake", "tunnels through a proxy", handshakes, tunnels),
     served("proxy-round-trips", "round trips of 64 bytes through a proxy, 32 connections", manyRoundTrips, tunnels),
     { ...served("proxy-bulk", "bulk echo through a proxy, one connection", oneBulk, tunnels), unit: "bytes" },
-    ...(node
-      ? [{ ...served("reverse", "requests through a reverse proxy", requests, reverseProxies), behind: true }]
-      : []),
+    ...(node ? reverses : []),
     ...webSockets(runtime, quick),
     ...broadcasts(runtime, quick),
     ...coldStarts(runtime),

@@ -34,7 +34,7 @@ export async function openSubject(
   options: ChildOptions,
 ): Promise<Subject> {
   const say = (command: GeneratorCommand): Promise<unknown> => generator.ask(command);
-  const behind = benchmark.behind === true ? [String(await say({ type: "answer" }))] : [];
+  const behind = benchmark.behind === undefined ? [] : [String(await say({ type: benchmark.behind }))];
   const args = [...contender.start.split("."), ...behind];
   const child = new Child(runtime, "scripts/bench/subjects/main.ts", args, options);
   if (benchmark.plan === null) {

@@ -7,7 +7,7 @@
 
 import process from "node:process";
 import { answerLines } from "../lines.ts";
-import { echo, fixedAnswer } from "../subjects/raw.ts";
+import { echo, fixedAnswer, frames, largeAnswer } from "../subjects/raw.ts";
 import { bulk, roundTrips } from "./echoes.ts";
 import { handshakes, hold } from "./handshakes.ts";
 import type { Load } from "./load.ts";
@@ -23,10 +23,16 @@ export type LoadPlan =
   | { readonly type: "bulk"; readonly connections: number }
   | MessagesPlan;
 
-/** What the main script says; `echo` and `answer` start a server, and are answered with its port. */
-export type GeneratorCommand =
+/** Starts a server, and is answered with its port. */
+export type BehindCommand =
   | { readonly type: "echo" }
   | { readonly type: "answer" }
+  | { readonly type: "answer-large" }
+  | { readonly type: "answer-frames" };
+
+/** What the main script says. */
+export type GeneratorCommand =
+  | BehindCommand
   | { readonly type: "start"; readonly port: number; readonly preface: Preface; readonly plan: LoadPlan }
   | { readonly type: "hold"; readonly port: number; readonly preface: Preface; readonly connections: number }
   | { readonly type: "hold-requests"; readonly port: number; readonly connections: number; readonly partial: boolean }
@@ -70,6 +76,10 @@ async function obey(command: GeneratorCommand): Promise<unknown> {
       return await echo();
     case "answer":
       return await fixedAnswer();
+    case "answer-large":
+      return await largeAnswer();
+    case "answer-frames":
+      return await frames();
     case "start":
       load = begin(command.port, command.preface, command.plan);
       return;

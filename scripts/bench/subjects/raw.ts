@@ -22,6 +22,16 @@ export function fixedAnswer(): Promise<number> {
   return listen(() => () => answer);
 }
 
+/** Answers whatever comes with a body of 1 MiB. */
+export function largeAnswer(): Promise<number> {
+  const head = new TextEncoder().encode(
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 1048576\r\n\r\n",
+  );
+  const large = new Uint8Array(head.length + 1_048_576);
+  large.set(head);
+  return listen(() => () => large);
+}
+
 /** Sends back whatever comes. */
 export function echo(): Promise<number> {
   return listen(() => (bytes) => bytes);
