@@ -53,11 +53,10 @@ const OWN: Kinds<OwnOptions> = { onError: "function", onResponse: "function" };
  *
  * const server = createServer((req, res) => res.end("hello"));
  * server.on("upgrade", (req, socket, head) => {
- *   acceptUpgrade(req, socket, head, (request) => {
- *     const { response, socket } = upgradeWebSocket(request);
- *     socket?.addEventListener("message", ({ data }) => socket.send(data));
- *     return response;
- *   });
+ *   acceptUpgrade(req, socket, head, (request) =>
+ *     upgradeWebSocket(request, {}, async (io) => {
+ *       for await (const message of io) await io.write(message);
+ *     }).response);
  * });
  * server.listen(8080);
  * ```
