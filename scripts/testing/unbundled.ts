@@ -17,6 +17,8 @@ export const unbundled: readonly string[] = [
   "@nestjs/platform-express",
   "@nestjs/websockets",
   "rxjs",
+  "socket.io",
+  "socket.io-client",
   "vite",
 ];
 
@@ -43,7 +45,9 @@ export async function standBeside(files: readonly string[], directory: string): 
 
 async function areImported(files: readonly string[]): Promise<boolean> {
   const texts = await Promise.all(files.map((file) => Deno.readTextFile(new URL(file, projectRoot))));
-  return texts.some((text) => unbundled.some((name) => text.includes(` from "${name}";`)));
+  return texts.some((text) =>
+    unbundled.some((name) => text.includes(` from "${name}";`) || text.includes(` = "${name}";`))
+  );
 }
 
 /** `npm:vite@^7` is `vite@^7` to npm. */
