@@ -37,6 +37,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const doors: Readonly<Record<string, readonly string[]>> = {
   "src/duplex/platform.ts": ["platform"],
   "src/http/platform.ts": ["platform", "net/mod.ts"],
+  "src/http/trace_platform.ts": ["platform"],
   "src/node_http/platform.ts": ["net/node/adopt.ts"],
   "src/net/node/mod.ts": ["node_http"],
   "src/proxy/platform.ts": ["platform", "net/mod.ts"],

@@ -6,7 +6,7 @@
  */
 
 import { checkOptions, type Kinds } from "../bytes/arguments.ts";
-import { type DiagnosticsChannel, diagnosticsChannel } from "./platform.ts";
+import { type DiagnosticsChannel, diagnosticsChannel } from "./trace_platform.ts";
 
 /** The option `trace`: a function for each event that is wanted. */
 export type TraceHooks<Events> = { readonly [Name in keyof Events]?: ((event: Events[Name]) => void) | undefined };

@@ -1,15 +1,15 @@
 import { test } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import * as nats from "@nats-io/transport-node";
 import * as streams from "@std/streams";
 import * as redis from "redis";
-import { Client, WebSocketStream } from "../../mod.ts";
+import { Client, UpgradeRejected, WebSocketStream } from "../../mod.ts";
 import { daemon } from "../support/daemon.ts";
 import { skipUnless, which } from "../support/runtime.ts";
 import { manuals, play, type Scene, type Snippet } from "./manuals.ts";
 import { anyPort, Examples, stopped } from "./scene.ts";
 
-/** Those that need packages of others. */
+/** Those that need packages of others, or modules of the runtime. */
 const examples = new Examples(manuals, "js");
 
 /** Two processes as far as it matters: the example twice, each with a topic and a connection to the broker of its own. */
@@ -25,6 +25,44 @@ async function checkBroker(example: Snippet, scene: Scene): Promise<void> {
   await Promise.all([near!.close(), far!.close()]);
   await Promise.all(processes.map(stopped));
 }
+
+test("manuals: a chat with cookies, limits for each user and graceful shutdown", async () => {
+  let terminate = (): Promise<void> => Promise.reject();
+  const once = (signal: string, listener: () => Promise<void>): void => {
+    assertEquals(signal, "SIGTERM");
+    terminate = listener;
+  };
+  const running = play(examples.take("A chat: cookies, limits for each user, graceful shutdown"), {
+    replace: anyPort,
+    packages: { "node:process": { default: { once } } },
+  });
+  const here = `127.0.0.1:${await running.port}`;
+  const joining = (headers: Record<string, string>) => new WebSocketStream(`ws://${here}/`, { headers }).opened;
+  const refused = async (headers: Record<string, string>): Promise<unknown> => {
+    const error: unknown = await joining(headers).catch((error: unknown) => error);
+    assert(error instanceof UpgradeRejected);
+    await error.response?.text();
+    return error.status;
+  };
+  const cookie = "theme=dark; session=s3cret";
+  assertEquals([await refused({}), await refused({ cookie: "xsession=s3cret" })], [401, 401]);
+  assertEquals(await refused({ cookie, origin: "https://evil.example" }), 403);
+  const [first, second, third] = await Promise.all([1, 2, 3].map(() => joining({ cookie })));
+  assertEquals(await refused({ cookie }), 429);
+  await first!.write("hello");
+  assertEquals([await first!.read(), await second!.read()], ["ann: hello", "ann: hello"]);
+  const kicked = third!.closed;
+  for (let sent = 0; sent < 20; sent++) await third!.write("spam").catch(() => {}); // refused once it is closed
+  while (await third!.read().catch(() => null) !== null);
+  assertEquals((await kicked).closeCode, 1008);
+  const over = terminate();
+  for (const io of [first!, second!]) {
+    while (await io.read() !== null);
+    assertEquals((await io.closed).closeCode, 1001);
+  }
+  await over;
+  await running.ended;
+});
 
 const anyPortOfItsOwn = { "port: 8080, reusePort: true": 'hostname: "127.0.0.1", port: 0' };
 const [redisServer, natsServer] = [which("redis-server"), which("nats-server")];

@@ -8,7 +8,7 @@ import { Client, serve, UpgradeRejected, upgradeResponse, upgradeWebSocket, WebS
 import { listen } from "../../src/net/mod.ts";
 import { serverCert, serverKey } from "../support/certificates.ts";
 import { chromium, startChromium } from "../support/chromium.ts";
-import { skipUnless, unlessNoTlsOverStreams } from "../support/runtime.ts";
+import { runtimeMajor, runtimeName, skipUnless, unlessNoTlsOverStreams } from "../support/runtime.ts";
 import { manuals, play, readme } from "./manuals.ts";
 import { anyPort, echoed, Examples, fetched, proxied, serving, stopped } from "./scene.ts";
 
@@ -87,44 +87,6 @@ test("manuals: one message for many", async () => {
   await running.stop();
 });
 
-test("manuals: a chat with cookies, limits for each user and graceful shutdown", async () => {
-  let terminate = (): Promise<void> => Promise.reject();
-  const once = (signal: string, listener: () => Promise<void>): void => {
-    assertEquals(signal, "SIGTERM");
-    terminate = listener;
-  };
-  const running = play(examples.take("A chat: cookies, limits for each user, graceful shutdown"), {
-    replace: anyPort,
-    packages: { "node:process": { default: { once } } },
-  });
-  const here = `127.0.0.1:${await running.port}`;
-  const joining = (headers: Record<string, string>) => new WebSocketStream(`ws://${here}/`, { headers }).opened;
-  const refused = async (headers: Record<string, string>): Promise<unknown> => {
-    const error: unknown = await joining(headers).catch((error: unknown) => error);
-    assert(error instanceof UpgradeRejected);
-    await error.response?.text();
-    return error.status;
-  };
-  const cookie = "theme=dark; session=s3cret";
-  assertEquals([await refused({}), await refused({ cookie: "xsession=s3cret" })], [401, 401]);
-  assertEquals(await refused({ cookie, origin: "https://evil.example" }), 403);
-  const [first, second, third] = await Promise.all([1, 2, 3].map(() => joining({ cookie })));
-  assertEquals(await refused({ cookie }), 429);
-  await first!.write("hello");
-  assertEquals([await first!.read(), await second!.read()], ["ann: hello", "ann: hello"]);
-  const kicked = third!.closed;
-  for (let sent = 0; sent < 20; sent++) await third!.write("spam").catch(() => {}); // refused once it is closed
-  while (await third!.read().catch(() => null) !== null);
-  assertEquals((await kicked).closeCode, 1008);
-  const over = terminate();
-  for (const io of [first!, second!]) {
-    while (await io.read() !== null);
-    assertEquals((await io.closed).closeCode, 1001);
-  }
-  await over;
-  await running.ended;
-});
-
 test("manuals: a client that connects again, through a proxy with TLS inside", unlessNoTlsOverStreams, async (t) => {
   let connections = 0;
   const { server, port } = await serving((request) => {
@@ -182,7 +144,10 @@ const devTools = examples.take("Chromium's DevTools protocol");
 
 test(
   "manuals: Chromium's DevTools protocol",
-  skipUnless(chromium !== undefined, "Chromium is not installed"),
+  skipUnless(
+    chromium !== undefined && (runtimeName !== "node" || runtimeMajor >= 26),
+    "Chromium is not installed, or an older Node plays this, which leaves out the peers",
+  ),
   async (t) => {
     const page = "<!doctype html><title>hello from here</title>";
     const { server, port } = await serving(() => new Response(page, { headers: { "content-type": "text/html" } }));
