@@ -70,31 +70,37 @@ export class MessageSender {
   /** Sends a message that goes to many, from a server. Resolves as `send()`. */
   sendShared(message: SharedMessage): Promise<void> {
     try {
-      if (this.#tail !== null) return this.#whileBusy(this.#afterTail(() => this.#putShared(message)));
-      const compression = this.#compressionFor(message.bytes);
-      const frame = compression === null ? message.plainFrame : message.compressedFrame(compression);
-      if (frame instanceof Promise) return this.#whileBusy(this.#putShared(message));
-      if (this.#over !== null) throw this.#over.error;
-      compression?.forget();
-      return this.#outlet.sendFrame(frame, message.bytes.length);
+      const frame = this.#tail === null ? this.#frameOf(message) : null;
+      return frame instanceof Uint8Array ? this.#sendFrame(frame, message) : this.#sharedInTurn(message);
     } catch (error) {
       return unattended(Promise.reject(error));
     }
   }
 
-  async #putShared(message: SharedMessage): Promise<void> {
-    const { length } = message.bytes;
-    this.#unmadeBytes += length;
-    try {
-      const compression = this.#compressionFor(message.bytes);
-      const frame = compression === null ? message.plainFrame : message.compressedFrame(compression);
-      const made = frame instanceof Promise ? await this.#orOver(frame) : frame;
-      if (this.#over !== null) throw this.#over.error;
-      compression?.forget();
-      await this.#outlet.sendFrame(made, length);
-    } finally {
-      this.#unmadeBytes -= length;
-    }
+  /** Behind the messages under way, or once it is compressed. Until then its bytes wait. */
+  #sharedInTurn(message: SharedMessage): Promise<void> {
+    this.#unmadeBytes += message.length;
+    return this.#whileBusy(this.#afterTail(async () => {
+      let frame: Uint8Array;
+      try {
+        const made = this.#frameOf(message);
+        frame = made instanceof Promise ? await this.#orOver(made) : made;
+      } finally {
+        this.#unmadeBytes -= message.length;
+      }
+      await this.#sendFrame(frame, message);
+    }));
+  }
+
+  #frameOf(message: SharedMessage): Uint8Array | Promise<Uint8Array> {
+    const compression = this.#compressionFor(message.bytes);
+    return compression === null ? message.plainFrame : message.compressedFrame(compression);
+  }
+
+  #sendFrame(frame: Uint8Array, message: SharedMessage): Promise<void> {
+    if (this.#over !== null) throw this.#over.error;
+    this.#compressionFor(message.bytes)?.forget();
+    return this.#outlet.sendFrame(frame, message.length);
   }
 
   #compressionFor(bytes: Uint8Array): Compression | null {

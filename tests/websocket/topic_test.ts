@@ -96,6 +96,21 @@ test("a published message waits for the parts of one that is under way", async (
   client.abort();
 });
 
+test("what is published behind parts that do not end counts as waiting, and is bounded", async () => {
+  const [client, server] = pair();
+  const topic = new Topic({ maxWaitingBytes: 10_000 }).add(server);
+  async function* parts(): AsyncGenerator<string> {
+    yield "one ";
+    await client.closed;
+  }
+  const sent = server.writeParts(parts()).catch(() => {});
+  for (let i = 0; i < 100; i++) topic.publish("x".repeat(1000));
+  assert(server.bufferedAmount > 10_000 && server.bufferedAmount <= 12_000, String(server.bufferedAmount));
+  assertEquals(topic.dropped, 100 - Math.floor(server.bufferedAmount / 1000));
+  client.abort();
+  await sent;
+});
+
 const AGREEMENTS = [
   "permessage-deflate",
   "permessage-deflate; server_no_context_takeover",
