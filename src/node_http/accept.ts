@@ -7,13 +7,10 @@
  */
 
 import { checkFunction, checkObject, checkOptions, isBytes, type Kinds, wrongType } from "../bytes/arguments.ts";
-import { ignore } from "../duplex/deferred.ts";
 import { type ServerConnectionOptions, serverSettings } from "../http1/options.ts";
 import type { ServerConnection } from "../http1/server_connection.ts";
-import { connectionOptions, Exchanges, type Handling } from "../http/server/exchanges.ts";
-import { Reports } from "../http/server/reports.ts";
+import { connectionOptions, Exchanges, uncounted } from "../http/server/exchanges.ts";
 import type { ConnectHandler, ServeHandler, ServeOptions } from "../http/server/serve_options.ts";
-import { Switched } from "../http/server/switched.ts";
 import { checkNodeSocket, incomingMessage, type NodeRequest, type NodeSocket } from "./messages.ts";
 import { replay } from "./replay.ts";
 
@@ -113,37 +110,29 @@ function accept(
   handler: ServeHandler,
   options: AcceptOptions & Pick<ServeOptions, "connect">,
 ): ServerConnection {
-  const request = incomingMessage(req);
-  checkNodeSocket(native);
-  if (!isBytes(head)) throw wrongType("head", "a Buffer or another Uint8Array", head);
-  const handling = handlingOf(handler, options);
-  const settings = connectionOptions(handling);
-  serverSettings(settings); // checks them before the socket is touched
-  const { socket, info, io } = replay(request, native, head);
-  return new Exchanges(io, info, socket.secureTransport === "on", handling, settings).connection;
+  return prepared(handler, options)(req, native, head);
 }
 
-/** One request, whatever it proposes: behind another answer node:http could not go on with the socket. */
-function handlingOf(handler: ServeHandler, options: AcceptOptions & Pick<ServeOptions, "connect">): Handling {
-  checkOptions<OwnOptions>(options, OWN);
-  const reports = new Reports(options.onError);
-  return {
-    options: { ...options, maxRequestsPerConnection: 1 },
-    handler,
-    reports,
-    switched: new Switched(reports, ignore),
-    tracing: null,
-    over: ignore,
-    requests: new WeakMap(),
-  };
-}
+/** Takes what an event hands out. */
+export type Accept = (req: NodeRequest, socket: NodeSocket, head: Uint8Array) => ServerConnection;
 
 /**
- * Checks options ahead of the first request.
+ * Checks options once for all requests.
  *
  * @throws {TypeError} One of them is of another kind.
  * @throws {RangeError} A number is below 0 or NaN.
  */
-export function checkAcceptOptions(handler: ServeHandler, options: AcceptOptions): void {
-  serverSettings(connectionOptions(handlingOf(handler, options)));
+export function prepared(handler: ServeHandler, options: AcceptOptions & Pick<ServeOptions, "connect">): Accept {
+  checkOptions<OwnOptions>(options, OWN);
+  // One request, whatever it proposes: behind another answer node:http could not go on with the socket.
+  const handling = uncounted({ ...options, maxRequestsPerConnection: 1 }, handler);
+  const settings = connectionOptions(handling);
+  serverSettings(settings);
+  return (req, native, head) => {
+    const request = incomingMessage(req);
+    checkNodeSocket(native);
+    if (!isBytes(head)) throw wrongType("head", "a Buffer or another Uint8Array", head);
+    const { socket, info, io } = replay(request, native, head);
+    return new Exchanges(io, info, socket.secureTransport === "on", handling, settings).connection;
+  };
 }

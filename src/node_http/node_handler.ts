@@ -10,7 +10,7 @@ import type { ServerConnection } from "../http1/server_connection.ts";
 import { Reports } from "../http/server/reports.ts";
 import type { ServeHandler } from "../http/server/serve_options.ts";
 import { statusOf } from "../http1/failure.ts";
-import { type AcceptOptions, acceptUpgrade, checkAcceptOptions } from "./accept.ts";
+import { type AcceptOptions, prepared } from "./accept.ts";
 import {
   type IncomingMessage,
   incomingMessage,
@@ -54,12 +54,11 @@ export interface NodeHandler {
  */
 export function toNodeHandler(handler: ServeHandler, options: AcceptOptions = {}): NodeHandler {
   checkFunction(handler, "handler");
-  checkAcceptOptions(handler, options);
+  const upgrade = prepared(handler, options);
   const reports = new Reports(options.onError);
   const handle = (req: NodeRequest, res: NodeResponse): void => {
     answer(incomingMessage(req), serverResponse(res), handler, reports, options.onResponse);
   };
-  const upgrade: NodeHandler["upgrade"] = (req, socket, head) => acceptUpgrade(req, socket, head, handler, options);
   return Object.assign(handle, { upgrade });
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ignore } from "../../duplex/deferred.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { OverListener } from "../../duplex/held_channel.ts";
 import type { SocketInfo } from "../../duplex/socket.ts";
@@ -21,12 +22,12 @@ import type { Tracing } from "../trace.ts";
 import { ConnectRequest } from "./connect_request.ts";
 import { ConnectionTrace } from "./connection_trace.ts";
 import { LightRequest } from "./light_request.ts";
-import type { Reports } from "./reports.ts";
+import { Reports } from "./reports.ts";
 import { outgoing, withTrailers } from "./response_writer.ts";
 import { ExchangeInfo, type Place } from "./serve_info.ts";
 import type { ServeHandler, ServeOptions } from "./serve_options.ts";
 import type { ServerTraceEvents } from "./server_trace.ts";
-import type { Switched } from "./switched.ts";
+import { Switched } from "./switched.ts";
 
 /** What the exchanges of all connections of a server share. */
 export interface Handling {
@@ -44,6 +45,17 @@ export interface Handling {
   readonly over: (exchanges: Exchanges) => void;
   /** What the handler got for a request; kept for `onResponse` only. */
   readonly requests: WeakMap<IncomingRequest, Request>;
+}
+
+/**
+ * What holds for connections that no server counts: those of a `node:http` server, and what runs inside of a tunnel.
+ *
+ * @param onSwitchedEnd Called when one that has switched has ended.
+ */
+export function uncounted(options: ServeOptions, handler: ServeHandler, onSwitchedEnd: () => void = ignore): Handling {
+  const reports = new Reports(options.onError);
+  const switched = new Switched(reports, onSwitchedEnd);
+  return { options, handler, reports, switched, tracing: null, over: ignore, requests: new WeakMap() };
 }
 
 /** What `serveConnection()` is told for each connection of a server. */
@@ -74,7 +86,7 @@ export class Exchanges implements Place, OverListener {
   requests = 0;
   readonly #secure: boolean;
   readonly #handling: Handling;
-  /** Tells what happens here; `null` if nobody listened when the connection was opened. */
+  /** Tells what happens here; `null` if there was no listener when the connection was opened. */
   readonly #trace: ConnectionTrace | null;
   /** The last `Host`, and the scheme and host that URLs begin with: both seldom change. */
   #host: string | null = null;

@@ -7,13 +7,11 @@
 
 import { onAbort } from "../../duplex/abort.ts";
 import { Deadline } from "../../duplex/clock.ts";
-import { Deferred, ignore } from "../../duplex/deferred.ts";
+import { Deferred } from "../../duplex/deferred.ts";
 import type { Socket } from "../../duplex/socket.ts";
 import { TransportError } from "../../errors/transport_error.ts";
-import { connectionOptions, Exchanges, type Handling } from "../../http/server/exchanges.ts";
-import { Reports } from "../../http/server/reports.ts";
+import { connectionOptions, Exchanges, uncounted } from "../../http/server/exchanges.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
-import { Switched } from "../../http/server/switched.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
 import { startTls } from "../platform.ts";
 import type { Exchange } from "./audit.ts";
@@ -92,20 +90,14 @@ async function serveInside(
     secure: { serverName: name, tls: house.settings.intercept!.tls ?? {} },
   };
   const over = new Deferred<void>();
-  const reports = new Reports(undefined);
-  const switched = new Switched(reports, () => over.resolve());
-  const handling: Handling = {
-    options: { clock: house.clock },
-    handler: (request, inside) => house.answerInside(request, inside, source, exchange.open.id),
-    reports,
-    switched,
-    tracing: null,
-    over: ignore,
-    requests: new WeakMap(),
-  };
+  const handling = uncounted(
+    { clock: house.clock },
+    (request, inside) => house.answerInside(request, inside, source, exchange.open.id),
+    () => over.resolve(),
+  );
   const { remoteAddress, localAddress, alpn, tls } = await socket.opened;
   const place = { remote: info.remote, local: info.local, remoteAddress, localAddress, alpn, tls };
   const { connection } = new Exchanges(socket, place, true, handling, connectionOptions(handling));
   await connection.closed;
-  if (switched.size > 0) await over.promise;
+  if (handling.switched.size > 0) await over.promise;
 }
