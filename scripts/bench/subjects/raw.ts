@@ -61,7 +61,7 @@ export function handshake(): Promise<number> {
 
 /**
  * Answers whatever comes with the same 80 bytes, with `onread`, once a `Response` was made, asked for its headers and read
- * to its end: what nobody can do without who is given one.
+ * to its end: the least that a server can do with one.
  */
 export function response(): Promise<number> {
   return listenOnread((socket) => {

@@ -61,7 +61,7 @@ export class Exchange {
   readonly #connections: Connections;
   readonly #route: Route;
   readonly #init: ExchangeInit;
-  /** Tells how it goes; `null` if nobody listens. */
+  /** Tells how it goes; `null` without a listener. */
   readonly #trace: ExchangeTrace | null;
   #request: ClientRequest;
   #proxyAuthorization: string | null;

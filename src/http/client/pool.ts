@@ -36,7 +36,7 @@ export interface Pooled {
   hintMs: number;
   /** Whether it has waited in the pool: the server may have closed it meanwhile. */
   reused: boolean;
-  /** What those who trace know it as; `null` if nobody has asked. */
+  /** What traces know it as; `null` before the first one of it. */
   traced: TracedClientConnection | null;
   /** Gives up its place among the connections of its route. */
   leave: Leave;

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** A field that is remembered, and where it stands among all that ever were. */
+/** A field that is remembered. */
 export interface Entry {
   readonly name: string;
   readonly value: string;
