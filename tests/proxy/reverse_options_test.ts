@@ -209,7 +209,8 @@ test("reverseProxy() asks the same server for the same text of balance()", () =>
   proxied(
     { backends: 3, target: every, options: { balance: (request) => new URL(request.url).pathname } },
     async (all) => {
-      const paths = Array.from({ length: 12 }, (_, i) => `/${i}`);
+      // The ports are the system's: of so many texts all fall to two of three servers once in four million runs.
+      const paths = Array.from({ length: 40 }, (_, i) => `/${i}`);
       const first = await asked(all, paths);
       assertEquals(await asked(all, paths), first);
       assertEquals(new Set(first).size, 3);
