@@ -39,10 +39,14 @@ export class PushListener implements Listener {
   }
 
   accept(): Promise<Socket | null> {
+    return new Promise((resolve) => this.#awaitSocket(resolve));
+  }
+
+  #awaitSocket(take: (socket: Socket | null) => void): void {
     const socket = this.#unaccepted.shift();
-    if (socket !== undefined) return Promise.resolve(this.#handOut(socket));
-    if (this.#closed !== null) return Promise.resolve(null);
-    return new Promise((resolve) => this.#acceptors.push(resolve));
+    if (socket !== undefined) take(this.#handOut(socket));
+    else if (this.#closed !== null) take(null);
+    else this.#acceptors.push(take);
   }
 
   close(): Promise<void> {
@@ -53,8 +57,9 @@ export class PushListener implements Listener {
     return this.close();
   }
 
+  /** Leaving the loop does not close the listener. No generator: that makes five promises a turn. */
   [Symbol.asyncIterator](): AsyncIterator<Socket> {
-    return acceptAll(this);
+    return { next: () => new Promise((resolve) => this.#awaitSocket((socket) => resolve(asResult(socket)))) };
   }
 
   #close(): Promise<void> {

@@ -54,6 +54,9 @@ type State =
 const OPEN: State = { is: "open" };
 const ENDED: Extract<State, { is: "over" }> = { is: "over", reason: undefined, failed: false };
 const CONNECTING: OpeningStep = { doing: "connect" };
+/** The end of our side where nothing has to be waited for. */
+const AT_ONCE = new Deferred<void>();
+AT_ONCE.resolve();
 
 /** The socket of this package. */
 export class NetSocket implements Socket, HeldChannel, TransportSink {
@@ -191,7 +194,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   closeWrite(): Promise<void> {
     if (this.#writeEnd === null) {
       if (this.over || this.upgraded) return Promise.reject(this.#refusal);
-      this.#beginWriteEnd();
+      if (!this.closeAtOnce()) this.#beginWriteEnd();
     }
     return this.#writeEnd!.promise;
   }
@@ -221,6 +224,9 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
 
   closeAtOnce(): boolean {
     if (!this.#endsOnClose) return false;
+    this.#writeEnd = AT_ONCE;
+    this.#writeOver = "ended";
+    this.#writer = null;
     this.#transport!.close();
     return true;
   }
@@ -408,8 +414,11 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
       this.#end(new TransportError("closed", "The socket was closed before it was open"), false);
       state.cancel?.();
     } else if (!this.upgraded) {
-      if (this.#writeEnd === null) this.#beginWriteEnd();
-      else if (this.#writeOver !== "no") this.#transport?.close();
+      if (this.#writeEnd !== null) {
+        if (this.#writeOver !== "no") this.#transport?.close();
+      } else if (!this.closeAtOnce()) {
+        this.#beginWriteEnd();
+      }
     }
   }
 

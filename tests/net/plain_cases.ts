@@ -204,6 +204,24 @@ function halfCloseCases(net: Subject): void {
     }, { connect: { allowHalfOpen: false } });
   });
 
+  test("closeWrite() behind the peer's end loses nothing of a megabyte, and what is written later rejects", async () => {
+    for (const end of ["closeWrite", "close"] as const) {
+      await withPair(net, async ({ client, server }) => {
+        await server.closeWrite();
+        assertEquals(await client.read(), null);
+        const written = client.write(new Uint8Array(1 << 20).fill(97));
+        const received = readAll(server);
+        await written;
+        const ending = client[end]();
+        await assertFails(client.write(bytes("x")), "TransportError", "closed");
+        assertEquals((await received).length, 1 << 20);
+        await ending;
+        await Promise.all([client.closed, server.closed]);
+        if (end === "closeWrite") await client.close();
+      });
+    }
+  });
+
   test("a write after closeWrite() rejects, and closeWrite() again does not", async () => {
     await withPair(net, async ({ client }) => {
       await client.closeWrite();

@@ -39,6 +39,8 @@ export class NodeTransport implements Transport, LentReader {
   readonly #cut: (native: NetSocketOfNode) => void;
   readonly #under: Below | null;
   readonly #secure: boolean;
+  /** Whether the socket lends what it reads; else it comes as `data`. */
+  readonly #lends: boolean;
   #flowing = false;
   #over = false;
   #closing = false;
@@ -68,7 +70,8 @@ export class NodeTransport implements Transport, LentReader {
     this.#secure = (native as { readonly encrypted?: boolean }).encrypted === true;
     native.pause();
     (native as Carrier)[TRANSPORT] = this;
-    if (!lendReads(native, this)) native.on("data", onData);
+    this.#lends = lendReads(native, this);
+    if (!this.#lends) native.on("data", onData);
     native.on("end", onEnd);
     native.on("error", onError);
     native.on("close", onClose);
@@ -88,13 +91,16 @@ export class NodeTransport implements Transport, LentReader {
 
   /** The system sends what it has taken, and the FIN behind it; TLS has a last word of its own. */
   get endsOnClose(): boolean {
-    return !this.#secure && this.native.writableLength === 0 && !this.native.writableEnded;
+    const { writableLength, writableEnded, destroyed } = this.native;
+    return !this.#secure && writableLength === 0 && !writableEnded && !destroyed;
   }
 
   resume(): void {
     if (this.#flowing) return;
     this.#flowing = true;
-    this.native.resume();
+    // A socket that lends has nothing in its stream: it need not flow, which takes a turn of `nextTick()`.
+    if (this.#lends) this.native.read(0);
+    else this.native.resume();
   }
 
   pause(): void {
