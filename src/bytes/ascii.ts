@@ -14,6 +14,8 @@ export const TARGET = 4;
 /** The bit of `CLASSES` for `0`–`9`. */
 export const DIGIT = 8;
 const REASON = 16;
+/** The bit of `CLASSES` for a `tchar` that is no capital letter: a field name of HTTP/2 is made of them. */
+export const LOWER_TOKEN = 32;
 
 /** Carriage return. */
 export const CR = 0x0d;
@@ -38,6 +40,7 @@ function classTable(): Uint8Array {
   };
   const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
   mark(alphanumeric + "!#$%&'*+-.^_`|~", TOKEN);
+  mark("0123456789abcdefghijklmnopqrstuvwxyz!#$%&'*+-.^_`|~", LOWER_TOKEN);
   mark("0123456789", DIGIT);
   for (let byte = 0x21; byte <= 0x7e; byte++) table[byte]! |= FIELD_CONTENT | TARGET | REASON;
   for (let byte = 0x80; byte <= 0xff; byte++) table[byte]! |= FIELD_CONTENT | REASON;

@@ -65,6 +65,8 @@ export class PackedFields {
 export class Fields implements Iterable<Field> {
   /** The lines as pairs; `null` as long as they are only bytes. */
   #pairs: Field[] | null = NO_PAIRS;
+  /** Whether others hold these pairs too, so that they must not be given out. */
+  #shared = false;
   #bytes: Uint8Array = NO_BYTES;
   #index: FieldIndex = NO_LINES;
 
@@ -93,6 +95,20 @@ export class Fields implements Iterable<Field> {
     fields.#pairs = null;
     fields.#bytes = bytes;
     fields.#index = index;
+    return fields;
+  }
+
+  /**
+   * Takes a list over whose names and values were checked as the constructor does. Others may hold its pairs, but not change
+   * them.
+   *
+   * @ignore
+   */
+  static ofChecked(pairs: Field[]): Fields {
+    const fields = new Fields();
+    if (pairs.length === 0) return fields;
+    fields.#pairs = pairs;
+    fields.#shared = true;
     return fields;
   }
 
@@ -212,6 +228,10 @@ export class Fields implements Iterable<Field> {
 
   #own(): Field[] {
     if (this.#pairs === NO_PAIRS) return this.#pairs = [];
+    if (this.#shared) {
+      this.#shared = false;
+      return this.#pairs = this.#pairs!.map(([name, value]): Field => [name, value]);
+    }
     if (this.#pairs !== null) return this.#pairs;
     const pairs: Field[] = [];
     for (let line = 0; line < this.#index.size; line++) {

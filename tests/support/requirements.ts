@@ -12,6 +12,7 @@
  * | H            | smuggling and splitting                                                       |
  * | W K L        | WebSocket, permessage-deflate, WebSocketStream                                |
  * | P Q          | the ALPN field, sockets                                                       |
+ * | M N Z        | HTTP/2: messages; HPACK; extended CONNECT and priorities                      |
  *
  * @module
  */
@@ -369,5 +370,41 @@ export const requirements: Readonly<Record<string, readonly [source: string, dem
   Q4: [
     "WinterTC Sockets API",
     "`startTls()` gives a new socket on the same connection, and the old one is no longer to be used.",
+  ],
+  // HTTP/2: messages
+  M1: ["RFC 9113 §8.2.1", "A field name that is no token, or has a capital letter, makes a message malformed."],
+  M2: [
+    "RFC 9113 §8.2.1",
+    "So does a value with NUL, CR, LF or another control character, or with white space around it.",
+  ],
+  M3: [
+    "RFC 9113 §8.2.2",
+    "Fields about connections of HTTP/1.1, and `TE` but for `trailers`, make a message malformed and are never sent.",
+  ],
+  M4: ["RFC 9113 §8.2.3", "Several `Cookie` lines are joined by `; ` before anything else sees them."],
+  M5: [
+    "RFC 9113 §8.3",
+    "Pseudo-fields come before the others, once each, only known ones, only in their kind of message, and never in trailers.",
+  ],
+  M6: ["RFC 9113 §8.3.1", "A request but CONNECT has one valid `:method`, `:scheme` and `:path`."],
+  M7: ["RFC 9113 §8.3.1", "A path of http or https is not empty and begins with a slash, or is `*` with OPTIONS."],
+  M8: [
+    "RFC 9113 §8.3.1",
+    "An authority of http or https is a host without a user; `Host` may stand for it and does not differ from it.",
+  ],
+  M9: ["RFC 9113 §8.3.2", "A response has one `:status` of three digits."],
+  M10: ["RFC 9113 §8.5", "CONNECT has `:method` and `:authority`, a host and a port, and no other pseudo-field."],
+  M11: ["RFC 9113 §8.6", "A 101 is malformed, and never sent."],
+  M12: ["RFC 9113 §8.1.1", "`Content-Length` is one number, and that of the bytes of DATA."],
+  M17: ["RFC 9113 §8.2", "Names are sent in lower case, and what is malformed is not sent but throws."],
+  // HTTP/2: HPACK
+  N8: ["RFC 7541 §6.2.3", "Which fields came as never indexed is told, and such fields are sent as never indexed."],
+  N9: ["RFC 7541 §2.3.2", "What becomes of one message changes nothing in the table from which the next is read."],
+  // HTTP/2: extended CONNECT and priorities
+  Z1: ["RFC 8441 §3", "`:protocol` is malformed unless SETTINGS_ENABLE_CONNECT_PROTOCOL said that it may come."],
+  Z2: ["RFC 8441 §4", "An extended CONNECT has `:scheme`, `:path` and `:authority`; no other method has `:protocol`."],
+  Z4: [
+    "RFC 9218 §4",
+    "A priority is a dictionary of `u` and `i`; what is unknown, of another type or out of range counts as not said.",
   ],
 };

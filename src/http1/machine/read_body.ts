@@ -12,6 +12,7 @@ import type { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
 import { ChunkLine } from "./chunk_line.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { Fields } from "../../semantics/fields.ts";
+import { isAllowedTrailer } from "../../semantics/trailers.ts";
 import { FieldLines } from "./field_lines.ts";
 import type { BodyFraming } from "./framing.ts";
 import type { Http1Limits, Leniency } from "./limits.ts";
@@ -148,44 +149,6 @@ class ChunkedDecoder implements BodyDecoder {
     this.#step = "end";
     return true;
   }
-}
-
-const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
-  "age",
-  "authorization",
-  "cache-control",
-  "connection",
-  "content-encoding",
-  "content-length",
-  "content-range",
-  "content-type",
-  "cookie",
-  "date",
-  "expect",
-  "expires",
-  "host",
-  "keep-alive",
-  "location",
-  "max-forwards",
-  "pragma",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "proxy-connection",
-  "range",
-  "retry-after",
-  "set-cookie",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "vary",
-  "warning",
-  "www-authenticate",
-]);
-
-/** Whether a trailer with this name may be sent or believed: none for framing, routing or access (RFC 9110 §6.5.1). */
-export function isAllowedTrailer(name: string): boolean {
-  return !FORBIDDEN_TRAILERS.has(name.toLowerCase());
 }
 
 function allowedTrailers(trailers: Fields): Fields {

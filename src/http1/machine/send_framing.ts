@@ -11,7 +11,7 @@ import { StateError } from "../../errors/state_error.ts";
 import { type Field, Fields, quoted, splitList } from "../../semantics/fields.ts";
 import { type BodyFraming, CHUNKED, NO_BODY, parseLength, statusHasBody, UNTIL_CLOSE } from "./framing.ts";
 import type { Version } from "../../semantics/message.ts";
-import { isAllowedTrailer } from "./read_body.ts";
+import { isAllowedTrailer } from "../../semantics/trailers.ts";
 import { transferCodings } from "./transfer_coding.ts";
 import { type NameCase, type SentFields, writeField } from "./write_head.ts";
 

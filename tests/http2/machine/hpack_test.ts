@@ -8,7 +8,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { Http2Error } from "../../../src/errors/http2_error.ts";
 import { HpackDecoder } from "../../../src/http2/machine/hpack/decoder.ts";
-import { HpackEncoder } from "../../../src/http2/machine/hpack/encoder.ts";
+import { type FieldToSend, HpackEncoder } from "../../../src/http2/machine/hpack/encoder.ts";
 import { huffmanLength, readHuffman, writeHuffman } from "../../../src/http2/machine/hpack/huffman.ts";
 import { readInteger, writeInteger } from "../../../src/http2/machine/hpack/integer.ts";
 import { hex, unhex } from "../../support/frames.ts";
@@ -20,9 +20,7 @@ type Pairs = readonly (readonly [string, string])[];
 const LIMITS = { maxFieldBytes: 65_536, maxFields: 1000 };
 
 function pairs(decoder: HpackDecoder, block: string | Uint8Array): Pairs {
-  return decoder.decode(typeof block === "string" ? unhex(block) : block).fields.map(({ name, value }) =>
-    [name, value] as const
-  );
+  return decoder.decode(typeof block === "string" ? unhex(block) : block).lines.map(({ field }) => field);
 }
 
 /** One block of appendix C: what it says, and how large the table is behind it. */
@@ -129,17 +127,17 @@ for (const [name, { table, blocks }] of Object.entries(appendixC)) {
 test("HpackDecoder reads the literals of RFC 7541 C.2, and tells which must never be indexed", () => {
   const read = (digits: string) => {
     const decoder = new HpackDecoder(LIMITS);
-    const { fields } = decoder.decode(unhex(digits));
-    return [fields[0], decoder.tableSize];
+    const { lines, neverIndexed } = decoder.decode(unhex(digits));
+    return [lines[0]!.field, neverIndexed, decoder.tableSize];
   };
-  const field = (name: string, value: string, neverIndexed = false) => ({ name, value, neverIndexed });
   assertEquals(read("400a 6375 7374 6f6d 2d6b 6579 0d63 7573 746f 6d2d 6865 6164 6572"), [
-    field("custom-key", "custom-header"),
+    ["custom-key", "custom-header"],
+    [],
     55,
   ]);
-  assertEquals(read("040c 2f73 616d 706c 652f 7061 7468"), [field(":path", "/sample/path"), 0]);
-  assertEquals(read("1008 7061 7373 776f 7264 0673 6563 7265 74"), [field("password", "secret", true), 0]);
-  assertEquals(read("82"), [field(":method", "GET"), 0]);
+  assertEquals(read("040c 2f73 616d 706c 652f 7061 7468"), [[":path", "/sample/path"], [], 0]);
+  assertEquals(read("1008 7061 7373 776f 7264 0673 6563 7265 74"), [["password", "secret"], ["password"], 0]);
+  assertEquals(read("82"), [[":method", "GET"], [], 0]);
 });
 
 test("integers are those of RFC 7541 C.1, and come back whatever they are", () => {
@@ -192,7 +190,7 @@ test("what HpackEncoder writes is what HpackDecoder reads, in fewer bytes than n
       for (const [i, block] of headers.entries()) {
         decoder.setMaxTableSize(sizes[i % sizes.length]!);
         encoder.setMaxTableSize(sizes[i % sizes.length]!);
-        const written = encoder.encode(block.map(([name, value]) => ({ name, value })));
+        const written = encoder.encode(block);
         if (sizes.length === 1) ours += written.length;
         assertEquals(pairs(decoder, written), block);
         assertEquals(decoder.tableSize, encoder.tableSize);
@@ -206,36 +204,36 @@ test("what HpackEncoder writes is what HpackDecoder reads, in fewer bytes than n
 test("HpackEncoder never indexes credentials, short cookies and what it is told to keep", () => {
   const encoder = new HpackEncoder();
   const decoder = new HpackDecoder(LIMITS);
-  const fields = [
-    { name: "authorization", value: "Basic abcd" },
-    { name: "proxy-authorization", value: "Basic abcd" },
-    { name: "cookie", value: "id=1" },
-    { name: "x-secret", value: "s", neverIndexed: true },
-    { name: "x-open", value: "o" },
+  const fields: FieldToSend[] = [
+    ["authorization", "Basic abcd"],
+    ["proxy-authorization", "Basic abcd"],
+    ["cookie", "id=1"],
+    ["x-secret", "s", true],
+    ["x-open", "o"],
   ];
   const read = decoder.decode(encoder.encode(fields));
-  assertEquals(read.fields.map(({ neverIndexed }) => neverIndexed), [true, true, true, true, false]);
+  assertEquals(read.neverIndexed, ["authorization", "proxy-authorization", "cookie", "x-secret"]);
   assertEquals(decoder.tableSize, "x-open".length + 1 + 32);
 });
 
 test("HpackDecoder keeps no more than its limits, and goes on behind what was too much", () => {
   const encoder = new HpackEncoder();
   const decoder = new HpackDecoder({ maxFieldBytes: 200, maxFields: 3 });
-  const many = Array.from({ length: 10 }, (_, i) => ({ name: `x-${i}`, value: "v" }));
+  const many = Array.from({ length: 10 }, (_, i) => [`x-${i}`, "v"] as const);
   const cut = decoder.decode(encoder.encode(many));
-  assertEquals([cut.fields.length, cut.tooLarge], [3, true]);
-  const large = decoder.decode(encoder.encode([{ name: "x", value: "v".repeat(200) }]));
-  assertEquals([large.fields.length, large.tooLarge], [0, true]);
+  assertEquals([cut.lines.length, cut.tooLarge], [3, true]);
+  const large = decoder.decode(encoder.encode([["x", "v".repeat(200)]]));
+  assertEquals([large.lines.length, large.tooLarge], [0, true]);
   const again = decoder.decode(encoder.encode([many[9]!]));
-  assertEquals(again, { fields: [{ name: "x-9", value: "v", neverIndexed: false }], tooLarge: false });
+  assertEquals([again.lines.map(({ field }) => field), again.tooLarge], [[["x-9", "v"]], false]);
 });
 
 test("a block that names one large entry again and again costs no more than its limits allow", () => {
   const encoder = new HpackEncoder();
   const decoder = new HpackDecoder({ maxFieldBytes: 16_384, maxFields: 100 });
-  decoder.decode(encoder.encode([{ name: "x", value: "v".repeat(3000) }]));
+  decoder.decode(encoder.encode([["x", "v".repeat(3000)]]));
   const bomb = decoder.decode(new Uint8Array(16_384).fill(0x80 | 62));
-  assertEquals([bomb.fields.length, bomb.tooLarge], [5, true]);
+  assertEquals([bomb.lines.length, bomb.tooLarge], [5, true]);
 });
 
 const broken: Readonly<Record<string, string>> = {
@@ -271,7 +269,7 @@ test("a table that must become smaller is told so at the beginning of the next b
   const encoder = new HpackEncoder();
   encoder.setMaxTableSize(100);
   encoder.setMaxTableSize(2000);
-  assertEquals(hex(encoder.encode([{ name: ":method", value: "GET" }])), "3f453fb10f82");
+  assertEquals(hex(encoder.encode([[":method", "GET"]])), "3f453fb10f82");
 });
 
 test("any text comes back from its Huffman code", () => {

@@ -7,25 +7,18 @@
 
 import { latin1 } from "../../../bytes/latin1.ts";
 import { Http2Error } from "../../../errors/http2_error.ts";
-import { DynamicTable, type Entry, fieldSize } from "./dynamic_table.ts";
+import { DynamicTable, fieldSize } from "./dynamic_table.ts";
+import { FieldLine } from "./field_line.ts";
 import { readHuffman } from "./huffman.ts";
 import { type Cursor, readInteger } from "./integer.ts";
 import { STATIC_ENTRIES, STATIC_TABLE } from "./static_table.ts";
 
-/** A field line of a block. */
-export interface HeaderField {
-  /** Its name, as it was sent. */
-  readonly name: string;
-  /** Its value. */
-  readonly value: string;
-  /** Whether it must never be remembered, by the next hop neither (RFC 7541 §6.2.3). */
-  readonly neverIndexed: boolean;
-}
-
 /** The lines of a block. */
 export interface FieldBlock {
-  /** As far as they were within the limits. */
-  readonly fields: readonly HeaderField[];
+  /** In order, as far as they were within the limits. `read_message.ts` makes a head of them. */
+  readonly lines: readonly FieldLine[];
+  /** The names of those that must never be remembered, by the next hop neither (RFC 7541 §6.2.3). */
+  readonly neverIndexed: readonly string[];
   /** Whether there were more, which were read and not kept. */
   readonly tooLarge: boolean;
 }
@@ -44,6 +37,10 @@ const SIZE_UPDATE = 0x20;
 const NEVER_INDEXED = 0x10;
 const HUFFMAN = 0x80;
 
+const STATIC_LINES: readonly FieldLine[] = STATIC_TABLE.map((field) => new FieldLine(field));
+/** Stands for an empty list; never added to. */
+const NO_NAMES: string[] = [];
+
 /** Reads blocks. */
 export class HpackDecoder {
   readonly #limits: FieldBlockLimits;
@@ -52,7 +49,8 @@ export class HpackDecoder {
   #maxTableSize: number;
   /** Whether the next block must begin with a size update, since they allow less than before (RFC 7541 §4.2). */
   #owesUpdate = false;
-  #fields: HeaderField[] = [];
+  #lines: FieldLine[] = [];
+  #neverIndexed: string[] = NO_NAMES;
   #bytes = 0;
   #tooLarge = false;
 
@@ -85,15 +83,15 @@ export class HpackDecoder {
    * @throws {Http2Error} `compression`; the connection cannot go on (RFC 9113 §4.3).
    */
   decode(block: Uint8Array): FieldBlock {
-    this.#fields = [];
+    const lines: FieldLine[] = this.#lines = [];
+    this.#neverIndexed = NO_NAMES;
     this.#bytes = 0;
     this.#tooLarge = false;
     const cursor: Cursor = { bytes: block, at: 0 };
     this.#readUpdates(cursor);
     while (cursor.at < block.length) this.#readField(cursor);
-    const fields = this.#fields;
-    this.#fields = [];
-    return { fields, tooLarge: this.#tooLarge };
+    this.#lines = [];
+    return { lines, neverIndexed: this.#neverIndexed, tooLarge: this.#tooLarge };
   }
 
   #readUpdates(cursor: Cursor): void {
@@ -108,35 +106,28 @@ export class HpackDecoder {
 
   #readField(cursor: Cursor): void {
     const first = cursor.bytes[cursor.at]!;
-    if (first >= INDEXED) {
-      const { name, value } = this.#entry(this.#integer(cursor, 7));
-      return this.#keep(name, value, false);
-    }
+    if (first >= INDEXED) return this.#keep(this.#entry(this.#integer(cursor, 7)), false);
     if (first >= LITERAL_INDEXED) {
-      const { name, value } = this.#literal(cursor, 6);
-      this.#table.add(name, value);
-      return this.#keep(name, value, false);
+      const line = this.#literal(cursor, 6);
+      this.#table.add(line);
+      return this.#keep(line, false);
     }
     if (first >= SIZE_UPDATE) throw broken("A table changes its size within a block", "§4.2");
-    const { name, value } = this.#literal(cursor, 4);
-    this.#keep(name, value, (first & NEVER_INDEXED) !== 0);
+    this.#keep(this.#literal(cursor, 4), (first & NEVER_INDEXED) !== 0);
   }
 
-  #literal(cursor: Cursor, bits: number): Entry {
+  #literal(cursor: Cursor, bits: number): FieldLine {
     const index = this.#integer(cursor, bits);
-    const name = index === 0 ? this.#text(cursor) : this.#entry(index).name;
-    return { name, value: this.#text(cursor) };
+    const name = index === 0 ? this.#text(cursor) : this.#entry(index).field[0];
+    return new FieldLine([name, this.#text(cursor)]);
   }
 
-  #entry(index: number): Entry {
+  #entry(index: number): FieldLine {
     if (index === 0) throw broken("A field has the index 0", "§6.1");
-    if (index <= STATIC_ENTRIES) {
-      const [name, value] = STATIC_TABLE[index - 1]!;
-      return { name, value };
-    }
-    const entry = this.#table.at(index - STATIC_ENTRIES - 1);
-    if (entry === undefined) throw broken("A field has an index that no entry has", "§2.3.3");
-    return entry;
+    if (index <= STATIC_ENTRIES) return STATIC_LINES[index - 1]!;
+    const line = this.#table.at(index - STATIC_ENTRIES - 1);
+    if (line === undefined) throw broken("A field has an index that no entry has", "§2.3.3");
+    return line;
   }
 
   #text(cursor: Cursor): string {
@@ -156,11 +147,18 @@ export class HpackDecoder {
     return value;
   }
 
-  #keep(name: string, value: string, neverIndexed: boolean): void {
-    this.#bytes += fieldSize(name, value);
+  #keep(line: FieldLine, neverIndexed: boolean): void {
+    const { field } = line;
+    this.#bytes += fieldSize(field[0], field[1]);
     const { maxFieldBytes, maxFields } = this.#limits;
-    if (this.#bytes > maxFieldBytes || this.#fields.length >= maxFields) this.#tooLarge = true;
-    else this.#fields.push({ name, value, neverIndexed });
+    if (this.#bytes > maxFieldBytes || this.#lines.length >= maxFields) {
+      this.#tooLarge = true;
+      return;
+    }
+    this.#lines.push(line);
+    if (!neverIndexed) return;
+    if (this.#neverIndexed === NO_NAMES) this.#neverIndexed = [];
+    this.#neverIndexed.push(field[0]);
   }
 }
 

@@ -4,11 +4,7 @@
  * @module
  */
 
-/** A field that is remembered. */
-export interface Entry {
-  readonly name: string;
-  readonly value: string;
-}
+import type { FieldLine } from "./field_line.ts";
 
 /** What an entry counts for beside its characters (RFC 7541 §4.1). */
 const ENTRY_BYTES = 32;
@@ -20,14 +16,18 @@ export function fieldSize(name: string, value: string): number {
   return name.length + value.length + ENTRY_BYTES;
 }
 
+function lineSize({ field }: FieldLine): number {
+  return fieldSize(field[0], field[1]);
+}
+
 /** Entries, of which the oldest go when there is no room. */
 export class DynamicTable {
-  #entries: Entry[] = [];
+  #entries: FieldLine[] = [];
   #first = 0;
   #added = 0;
   #size = 0;
   #maxSize: number;
-  readonly #onGone: ((entry: Entry, number: number) => void) | null;
+  readonly #onGone: ((line: FieldLine, number: number) => void) | null;
 
   /**
    * Makes an empty table.
@@ -35,7 +35,7 @@ export class DynamicTable {
    * @param maxSize In bytes as RFC 7541 §4.1 counts them.
    * @param onGone Told of each entry that goes, and of its number.
    */
-  constructor(maxSize: number, onGone: ((entry: Entry, number: number) => void) | null = null) {
+  constructor(maxSize: number, onGone: ((line: FieldLine, number: number) => void) | null = null) {
     this.#maxSize = maxSize;
     this.#onGone = onGone;
   }
@@ -67,7 +67,7 @@ export class DynamicTable {
   }
 
   /** The entry at `index`, 0 for the newest; `undefined` where there is none. */
-  at(index: number): Entry | undefined {
+  at(index: number): FieldLine | undefined {
     return index < this.length ? this.#entries[this.#entries.length - 1 - index] : undefined;
   }
 
@@ -76,11 +76,11 @@ export class DynamicTable {
    *
    * @returns Whether it is in the table now.
    */
-  add(name: string, value: string): boolean {
-    const size = fieldSize(name, value);
+  add(line: FieldLine): boolean {
+    const size = lineSize(line);
     this.#shrinkTo(Math.max(0, this.#maxSize - size));
     if (size > this.#maxSize) return false;
-    this.#entries.push({ name, value });
+    this.#entries.push(line);
     this.#size += size;
     this.#added++;
     return true;
@@ -89,7 +89,7 @@ export class DynamicTable {
   #shrinkTo(size: number): void {
     while (this.#size > size) {
       const gone = this.#entries[this.#first++]!;
-      this.#size -= fieldSize(gone.name, gone.value);
+      this.#size -= lineSize(gone);
       this.#onGone?.(gone, this.#added - this.length);
     }
     if (this.#first > GONE && this.#first * 2 > this.#entries.length) {

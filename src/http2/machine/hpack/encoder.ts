@@ -7,19 +7,13 @@
 
 import { writeLatin1 } from "../../../bytes/latin1.ts";
 import { DynamicTable, fieldSize } from "./dynamic_table.ts";
+import { FieldLine } from "./field_line.ts";
 import { huffmanLength, writeHuffman } from "./huffman.ts";
 import { MAX_INTEGER_BYTES, writeInteger } from "./integer.ts";
 import { STATIC_ENTRIES, STATIC_TABLE } from "./static_table.ts";
 
-/** A field line to be sent. */
-export interface FieldToSend {
-  /** In lower case. */
-  readonly name: string;
-  /** Its value. */
-  readonly value: string;
-  /** Whether no hop may remember it. Credentials are never remembered. */
-  readonly neverIndexed?: boolean | undefined;
-}
+/** A field line to be sent: a name in lower case, a value, and whether no hop may remember it. Credentials are never remembered. */
+export type FieldToSend = readonly [name: string, value: string, neverIndexed?: boolean];
 
 const INDEXED = 0x80;
 const LITERAL_INDEXED = 0x40;
@@ -67,10 +61,10 @@ export class HpackEncoder {
    */
   constructor(most = 4096) {
     this.#most = most;
-    this.#table = new DynamicTable(Math.min(4096, most), (entry, number) => {
-      const field = `${entry.name}\0${entry.value}`;
-      if (this.#fields.get(field) === number) this.#fields.delete(field);
-      if (this.#names.get(entry.name) === number) this.#names.delete(entry.name);
+    this.#table = new DynamicTable(Math.min(4096, most), ({ field: [name, value] }, number) => {
+      const key = `${name}\0${value}`;
+      if (this.#fields.get(key) === number) this.#fields.delete(key);
+      if (this.#names.get(name) === number) this.#names.delete(name);
     });
     if (most < 4096) this.#update = { least: most };
   }
@@ -97,7 +91,7 @@ export class HpackEncoder {
   encode(fields: Iterable<FieldToSend>): Uint8Array {
     this.#at = 0;
     this.#writeUpdates();
-    for (const { name, value, neverIndexed = false } of fields) this.#writeField(name, value, neverIndexed);
+    for (const field of fields) this.#writeField(field[0], field[1], field[2] === true);
     return this.#target.subarray(0, this.#at);
   }
 
@@ -120,7 +114,7 @@ export class HpackEncoder {
     const once = SELDOM_AGAIN.has(name) || fieldSize(name, value) > this.#table.maxSize * LARGE_PART;
     if (once) return this.#literal(NOT_INDEXED, 4, name, value);
     this.#literal(LITERAL_INDEXED, 6, name, value);
-    if (!this.#table.add(name, value)) return;
+    if (!this.#table.add(new FieldLine([name, value]))) return;
     this.#fields.set(key, this.#table.added);
     this.#names.set(name, this.#table.added);
   }
