@@ -38,7 +38,7 @@ export const PADDED = 0x8;
 /** HEADERS: five bytes of priority come first, which mean nothing any more (RFC 9113 §5.3.2). */
 export const PRIORITY = 0x20;
 
-/** The settings of RFC 9113 §6.5.2 and RFC 8441 §3, as numbers of the wire. */
+/** The settings of RFC 9113 §6.5.2, RFC 8441 §3 and RFC 9218 §2.1, as numbers of the wire. */
 export const SETTINGS = {
   headerTableSize: 0x1,
   enablePush: 0x2,
@@ -47,6 +47,7 @@ export const SETTINGS = {
   maxFrameSize: 0x5,
   maxHeaderListSize: 0x6,
   enableConnectProtocol: 0x8,
+  noRfc7540Priorities: 0x9,
 } as const;
 
 /** What a type may carry. */

@@ -1,0 +1,122 @@
+/**
+ * Messages go out: heads and ends at once, data as the windows allow and in the order that `scheduler.ts` says.
+ *
+ * @module
+ */
+
+import { StateError } from "../../errors/state_error.ts";
+import type { Connection } from "./connection.ts";
+import type { FieldToSend } from "./hpack/encoder.ts";
+import type { MessageEnd, Stream } from "./stream.ts";
+import { trailerFields } from "./write_message.ts";
+
+/** 128 KiB: what is written before it is taken. More would go before what becomes urgent meanwhile. */
+const MOST_UNSENT_BYTES = 131_072;
+/** 64 KiB: longer frames, if the peer takes them, would keep others waiting. */
+const LONGEST_FRAME_BYTES = 65_536;
+
+/** The length that a head announces, if it does. */
+export function announcedLength(lines: readonly FieldToSend[]): number | null {
+  for (const [name, value] of lines) if (name === "content-length" && /^[0-9]{1,15}$/.test(value)) return Number(value);
+  return null;
+}
+
+/** Writes the block of a head or of trailers; with `endStream`, it is the last of the message. */
+export function sendBlock(
+  connection: Connection,
+  stream: Stream,
+  fields: Iterable<FieldToSend>,
+  endStream: boolean,
+): void {
+  const block = connection.encoder.encode(fields);
+  connection.writer.headers(stream.id, block, endStream, connection.peer.maxFrameBytes);
+  if (!endStream) return;
+  stream.sending = "done";
+  connection.end(stream, "we-end");
+}
+
+/**
+ * Sends data, or lets it wait.
+ *
+ * @returns Whether it is on its way. If not, `drained` follows, and the bytes must not change until then.
+ * @throws {StateError} `body-length`: it is more than was announced.
+ */
+export function sendData(connection: Connection, stream: Stream, bytes: Uint8Array): boolean {
+  if (bytes.length === 0) return stream.queuedBytes === 0;
+  if (stream.owedBytes !== null) {
+    if (bytes.length > stream.owedBytes) {
+      throw new StateError("body-length", "Cannot send data: it is more than was announced");
+    }
+    stream.owedBytes -= bytes.length;
+  }
+  const idle = stream.queuedBytes === 0 && connection.scheduler.empty;
+  if (idle && bytes.length <= roomFor(connection, stream) && connection.writer.length < MOST_UNSENT_BYTES) {
+    writeData(connection, stream, bytes, false);
+    return true;
+  }
+  stream.queue(bytes);
+  if (stream.sendWindow.bytes > 0) connection.scheduler.add(stream);
+  flush(connection);
+  return false;
+}
+
+/**
+ * Ends the message behind what waits.
+ *
+ * @throws {StateError} `body-length`: it is less than was announced.
+ */
+export function sendEnd(connection: Connection, stream: Stream, end: MessageEnd): void {
+  if (stream.owedBytes !== null && stream.owedBytes > 0) {
+    throw new StateError("body-length", "Cannot end the message: its body is shorter than was announced");
+  }
+  stream.sending = "done";
+  if (stream.queuedBytes > 0) stream.queueEnd(end);
+  else if (end.trailers === null || end.trailers.size === 0) writeData(connection, stream, NO_DATA, true);
+  else sendBlock(connection, stream, trailerFields(end.trailers), true);
+}
+
+const NO_DATA: Uint8Array = new Uint8Array(0);
+
+/** Writes what waits, as far as the windows are open and as long as what was written is not too much. */
+export function flush(connection: Connection): void {
+  const { scheduler, writer, sendWindow } = connection;
+  while (!scheduler.empty && sendWindow.bytes > 0 && writer.length < MOST_UNSENT_BYTES) {
+    const stream = scheduler.next()!;
+    const piece = stream.takeQueued(roomFor(connection, stream));
+    if (stream.queuedBytes > 0) {
+      writeData(connection, stream, piece, false);
+      if (stream.sendWindow.bytes <= 0) scheduler.remove(stream);
+    } else {
+      scheduler.remove(stream);
+      writeLast(connection, stream, piece);
+    }
+  }
+}
+
+/** Writes a piece behind which nothing waits, and the end of the message, if that was said. */
+function writeLast(connection: Connection, stream: Stream, piece: Uint8Array): void {
+  const end = stream.takeEnd();
+  if (end === null) {
+    writeData(connection, stream, piece, false);
+    connection.events.push({ type: "drained", streamId: stream.id });
+  } else if (end.trailers === null || end.trailers.size === 0) {
+    writeData(connection, stream, piece, true);
+  } else {
+    writeData(connection, stream, piece, false);
+    sendBlock(connection, stream, trailerFields(end.trailers), true);
+  }
+}
+
+/** How much may go in a frame of the stream. */
+function roomFor(connection: Connection, stream: Stream): number {
+  const frame = Math.min(connection.peer.maxFrameBytes, LONGEST_FRAME_BYTES);
+  return Math.min(frame, connection.sendWindow.bytes, stream.sendWindow.bytes);
+}
+
+function writeData(connection: Connection, stream: Stream, bytes: Uint8Array, endStream: boolean): void {
+  connection.writer.data(stream.id, bytes, endStream);
+  connection.sendWindow.bytes -= bytes.length;
+  stream.sendWindow.bytes -= bytes.length;
+  connection.idleFrames.earn(2); // the peer answers by opening its windows
+  if (endStream) connection.end(stream, "we-end");
+}
