@@ -123,12 +123,17 @@ async function admitRequest(
 /** Where a request in absolute-form leads. */
 function destinationOf(incoming: IncomingRequest): { hostname: string; port: number; path: string } {
   const { target: path, authority } = onwardTarget(incoming, "");
-  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(incoming.target)?.[1];
-  if (authority === null || scheme === undefined || !equalsIgnoringCase(scheme, "http")) {
+  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(incoming.target)?.[1]?.toLowerCase();
+  if (authority === null || !(scheme === "http" || (scheme === "ws" && asksForWebSocket(incoming)))) {
     const message = "This is a proxy: ask for http://host/path, or CONNECT host:port";
     throw new Refusal("http_request_error", message, { by: "target" });
   }
   return { ...splitAuthority(authority, 80), path };
+}
+
+/** Python's aiohttp asks a proxy for `ws://host/path` (seen on 3.8 and 3.14); others open a tunnel (RFC 6455 §4.1). */
+function asksForWebSocket({ proposal }: IncomingRequest): boolean {
+  return offeredOnward(proposal).some((protocol) => equalsIgnoringCase(protocol, "websocket"));
 }
 
 /** Where a request inside of a tunnel leads: where the tunnel does. One for another host is none of its business. */

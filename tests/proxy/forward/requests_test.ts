@@ -111,6 +111,9 @@ test("what is no request for a proxy is refused, with a text that says what woul
       get("/"),
       get("https://public.test/"),
       get("ftp://public.test/"),
+      get("ws://public.test/"),
+      get("ws://public.test/", "Connection: upgrade¶Upgrade: echo¶"),
+      get("wss://public.test/", "Connection: upgrade¶Upgrade: websocket¶"),
       "OPTIONS * HTTP/1.1¶Host: a¶¶",
     ]
   ) {
@@ -125,6 +128,17 @@ test("what is no request for a proxy is refused, with a text that says what woul
     assertEquals(statusOf(await head(await sent(s, get(url)))), 403, url);
   }
   assertEquals(s.dialed, []);
+});
+
+test("a WebSocket may be asked for with its own scheme, ws://host/path: the origin gets the path", async (t) => {
+  const s = await scene(t, { allow: ["public.test:80"] });
+  const fields = "Connection: Upgrade¶Upgrade: WebSocket¶Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==¶";
+  await sent(s, get("WS://public.test/chat?room=1", fields));
+  assertEquals(
+    await head(await s.target()),
+    `GET /chat?room=1 HTTP/1.1¶Host: public.test¶${fields}Via: 1.1 p¶¶`,
+  );
+  assertEquals(s.dialed, ["192.88.98.7:80"]);
 });
 
 test("a request that comes back is refused, and one that may go no farther is answered here (RFC 9110 §7.6)", async (t) => {
