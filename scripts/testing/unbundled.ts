@@ -16,6 +16,7 @@ export const unbundled: readonly string[] = [
   "@nestjs/core",
   "@nestjs/platform-express",
   "@nestjs/websockets",
+  "playwright-core",
   "rxjs",
   "socket.io",
   "socket.io-client",

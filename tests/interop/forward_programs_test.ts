@@ -1,86 +1,27 @@
-/**
- * Programs that people put behind a forward proxy, through `forwardProxy()` with rules. Their servers have names that only the
- * proxy can look up, so that nothing can go around it.
- */
+/** Programs that people put behind a forward proxy, through `forwardProxy()` with rules. */
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { serve } from "../../src/http/server/serve.ts";
-import type { ServeHandler } from "../../src/http/server/serve_options.ts";
-import type { AuditEvent } from "../../src/proxy/forward/audit.ts";
-import { forwardProxy } from "../../src/proxy/forward/forward_proxy.ts";
 import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
 import { chromium, startChromium } from "../support/chromium.ts";
 import { curl, scratch, withCurl } from "../support/curl.ts";
+import { pythonWith } from "../support/peers.ts";
+import { decisions, programScene } from "../support/program_scene.ts";
 import { skipUnless, spawn, which } from "../support/runtime.ts";
 
-const python = which("python3");
+const python = pythonWith("requests");
 const timeout = 120_000;
 const withGit = { ...skipUnless(which("git") !== undefined, "git is not installed"), timeout };
 const withNpm = { ...skipUnless(which("npm") !== undefined, "npm is not installed"), timeout };
-const withRequests = { ...skipUnless(hasRequests(), "Python's requests is not installed"), timeout };
+const withRequests = { ...skipUnless(python !== undefined, "Python's requests is not installed"), timeout };
 const withChromium = { ...skipUnless(chromium !== undefined, "chromium is not installed"), timeout };
 
-function hasRequests(): boolean {
-  try {
-    execFileSync(python!, ["-c", "import requests"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-interface Scene {
-  /** `allowed.test` and the server's port. */
-  readonly host: string;
-  /** The same server by a name that no rule allows. */
-  readonly deniedHost: string;
-  /** The URL of the proxy. */
-  readonly proxy: string;
-  /** The same in the environment, and nothing that leads around it. */
-  readonly env: Readonly<Record<string, string>>;
-  readonly events: readonly AuditEvent[];
-}
-
-/** A server behind a proxy that allows it by one of its two names. */
-async function scene(t: TestContext, handler: ServeHandler): Promise<Scene> {
-  const origin = serve({ port: 0, hostname: "127.0.0.1" }, handler);
-  const events: AuditEvent[] = [];
-  const gate = forwardProxy({
-    allow: [{ host: "allowed.test", addresses: ["loopback"] }],
-    resolve: () => Promise.resolve(["127.0.0.1"]),
-    audit: (event) => void events.push(event),
-  });
-  const front = serve({ port: 0, hostname: "127.0.0.1", connect: gate.connect }, gate.handler);
-  const [[{ port }], [{ port: proxyPort }]] = await Promise.all([origin.listening, front.listening]);
-  t.after(async () => {
-    await gate.close();
-    await front[Symbol.asyncDispose]();
-    await origin[Symbol.asyncDispose]();
-  });
-  const proxy = `http://127.0.0.1:${proxyPort}`;
-  const env = {
-    http_proxy: proxy,
-    https_proxy: proxy,
-    HTTP_PROXY: proxy,
-    HTTPS_PROXY: proxy,
-    no_proxy: "",
-    NO_PROXY: "",
-  };
-  return { host: `allowed.test:${port}`, deniedHost: `denied.test:${port}`, proxy, env, events };
-}
-
-/** What was allowed and what was not, in a few words. */
-function decisions(events: readonly AuditEvent[]): string[] {
-  return [...new Set(events.map(({ decision, authority }) => `${decision} ${authority.split(":")[0]}`))].sort();
-}
-
 test("curl through forwardProxy(): what a rule allows, and nothing else", withCurl, async (t) => {
-  const { host, deniedHost, proxy, events } = await scene(t, () => new Response("hello"));
+  const { host, deniedHost, proxy, events } = await programScene(t, () => new Response("hello"));
   const allowed = await curl(["-x", proxy, `http://${host}/`]);
   assertEquals(allowed.stdout, "hello");
   const tunneled = await curl(["-x", proxy, "-p", `http://${host}/`]);
@@ -107,7 +48,7 @@ test("git clone through forwardProxy(), from a repository of plain files", withG
   assertEquals(await git({}, ...author, "-C", work, "commit", "-q", "-m", "first"), "");
   assertEquals(await git({}, "clone", "-q", "--bare", work, bare), "");
   assertEquals(await git({}, "-C", bare, "update-server-info"), "");
-  const { host, deniedHost, env, events } = await scene(t, (request) => {
+  const { host, deniedHost, env, events } = await programScene(t, (request) => {
     try {
       return new Response(readFileSync(join(bare, new URL(request.url).pathname.replace("/repo.git", ""))));
     } catch {
@@ -131,7 +72,7 @@ test("npm install through forwardProxy(), from a small registry", withNpm, async
   execFileSync("tar", ["-czf", folder.file("tiny.tgz"), "-C", folder.file("package/.."), "package"]);
   const tarball = readFileSync(folder.file("tiny.tgz"));
   const integrity = `sha512-${createHash("sha512").update(tarball).digest("base64")}`;
-  const { host, proxy, env, events } = await scene(t, (request) => {
+  const { host, proxy, env, events } = await programScene(t, (request) => {
     if (request.url.endsWith(".tgz")) return new Response(tarball);
     const dist = { tarball: `http://${host}/tiny/-/tiny-1.0.0.tgz`, integrity };
     const versions = { "1.0.0": { name: "tiny", version: "1.0.0", dist } };
@@ -150,7 +91,7 @@ test("npm install through forwardProxy(), from a small registry", withNpm, async
 });
 
 test("Python's requests through forwardProxy(): requests, an upload, and a refusal", withRequests, async (t) => {
-  const { host, deniedHost, env, events } = await scene(t, async (request) => {
+  const { host, deniedHost, env, events } = await programScene(t, async (request) => {
     return new Response(`${request.method} ${(await request.bytes()).length}`);
   });
   const program = `
@@ -167,7 +108,7 @@ with requests.Session() as s:
 });
 
 test("Chromium through forwardProxy(): a page, and its WebSocket through a tunnel", withChromium, async (t) => {
-  const { host, deniedHost, proxy, events } = await scene(t, (request) => {
+  const { host, deniedHost, proxy, events } = await programScene(t, (request) => {
     if (!request.headers.has("upgrade")) {
       return new Response("<!doctype html><title>allowed</title>", { headers: { "content-type": "text/html" } });
     }

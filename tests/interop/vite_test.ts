@@ -2,10 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { createServer } from "vite";
+import { createServer, type ViteDevServer } from "vite";
+import { Client } from "../../src/http/client/client.ts";
+import { serve } from "../../src/http/server/serve.ts";
 import { acceptUpgrade } from "../../src/node_http/accept.ts";
+import { reverseProxy } from "../../src/proxy/reverse/reverse_proxy.ts";
 import type { WebSocketConnection } from "../../src/websocket/connection.ts";
 import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
 import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
@@ -19,9 +22,11 @@ async function told(hmr: WebSocketConnection): Promise<Readonly<Record<string, u
   return JSON.parse(String(await hmr.read()));
 }
 
-test("Vite's dev server keeps its hot updates beside acceptUpgrade() on its httpServer", async (t) => {
+/** A dev server that is asked for `main.js`. */
+async function startVite(t: TestContext): Promise<{ readonly vite: ViteDevServer; readonly port: number }> {
   const root = mkdtempSync(join(tmpdir(), "http-upgrade-vite-"));
   t.after(() => rmSync(root, { recursive: true }));
+  writeFileSync(join(root, "index.html"), '<script type="module" src="/main.js"></script>');
   writeFileSync(join(root, "main.js"), 'export const text = "one"; import.meta.hot.accept();');
   const vite = await createServer({
     root,
@@ -31,12 +36,16 @@ test("Vite's dev server keeps its hot updates beside acceptUpgrade() on its http
     optimizeDeps: { noDiscovery: true },
   });
   t.after(() => vite.close());
+  await vite.listen();
+  return { vite, port: (vite.httpServer!.address() as AddressInfo).port };
+}
+
+test("Vite's dev server keeps its hot updates beside acceptUpgrade() on its httpServer", async (t) => {
+  const { vite, port } = await startVite(t);
   vite.httpServer!.on("upgrade", (...[req, socket, head]: Parameters<typeof acceptUpgrade>) => {
     if (req.url !== "/chat") return; // Vite's own
     acceptUpgrade(req, socket, head, (request) => upgradeWebSocket(request, { protocols: ["v1"] }, echo).response);
   });
-  await vite.listen();
-  const { port } = vite.httpServer!.address() as AddressInfo;
   const here = `ws://127.0.0.1:${port}`;
   const hmr = await new WebSocketStream(`${here}/`, { protocols: ["vite-hmr"] }).opened;
   assertEquals(await told(hmr), { type: "connected" });
@@ -53,4 +62,40 @@ test("Vite's dev server keeps its hot updates beside acceptUpgrade() on its http
   await chat.write("still there");
   assertEquals(await chat.read(), "still there");
   await Promise.all([chat.close(), hmr.close()]);
+});
+
+test("Vite's dev server behind reverseProxy(): its client, its modules and hot updates", async (t) => {
+  const { vite, port: own } = await startVite(t);
+  const proxy = reverseProxy(`http://127.0.0.1:${own}`);
+  const front = serve({ port: 0, hostname: "127.0.0.1" }, proxy);
+  t.after(async () => {
+    await front[Symbol.asyncDispose]();
+    await proxy[Symbol.asyncDispose]();
+  });
+  const [{ port }] = await front.listening;
+  const here = `http://127.0.0.1:${port}`;
+  await using client = new Client();
+  const text = async (path: string): Promise<string> => await (await client.fetch(here + path)).text();
+  assertStringIncludes(await text("/"), "/@vite/client");
+  const [, token] = /wsToken = "([^"]+)"/.exec(await text("/@vite/client"))!;
+  assertStringIncludes(await text("/main.js"), '"one"');
+
+  // As a page does it that came through the proxy: with its origin and the token.
+  const hmr = await new WebSocketStream(`${here.replace("http", "ws")}/?token=${token}`, {
+    protocols: ["vite-hmr"],
+    headers: { Origin: here },
+  }).opened;
+  assertEquals(await told(hmr), { type: "connected" });
+  writeFileSync(join(vite.config.root, "main.js"), 'export const text = "two"; import.meta.hot.accept();');
+  await vite.reloadModule((await vite.moduleGraph.getModuleByUrl("/main.js"))!);
+  const { type, updates } = await told(hmr) as { type: string; updates: { path: string; timestamp: number }[] };
+  assertEquals([type, updates.map(({ path }) => path)], ["update", ["/main.js"]]);
+  assertStringIncludes(await text(`/main.js?t=${updates[0]!.timestamp}`), '"two"');
+
+  const stranger = await new WebSocketStream(`${here.replace("http", "ws")}/?token=wrong`, {
+    protocols: ["vite-hmr"],
+    headers: { Origin: "http://evil.test" },
+  }).opened.then(() => "let in", () => "turned away");
+  assertEquals(stranger, "turned away");
+  await hmr.close();
 });

@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import type { UpgradeWebSocketOptions } from "../../src/websocket/upgrade.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { listening } from "../support/http_server.ts";
-import { pythonWithWebSockets } from "../support/peers.ts";
+import { pythonWith } from "../support/peers.ts";
 import { projectFile, skipUnless, spawn } from "../support/runtime.ts";
 import { expectSame, noise, PARTS, SIZES, talking, textOf, zeros } from "../support/websocket_talk.ts";
 import { WsClient, type WsDeflate, type WsSocket } from "../support/ws.ts";
@@ -138,7 +138,7 @@ test("the client of ws gets a 401 with its body, and leaves without a word", tim
   await server.shutdown();
 });
 
-const python = pythonWithWebSockets();
+const python = pythonWith("websockets");
 
 const pythonKinds: readonly [string, UpgradeWebSocketOptions["deflate"]][] = [
   ["plain", false],

@@ -9,7 +9,7 @@ import { assertEquals } from "@std/assert";
 import { WebSocket as OurWebSocket } from "../../src/websocket/web_socket.ts";
 import type { DeflateOptions } from "../../src/websocket/machine/permessage_deflate.ts";
 import { daemon } from "../support/daemon.ts";
-import { pythonWithWebSockets, runtimeCommand } from "../support/peers.ts";
+import { pythonWith, runtimeCommand } from "../support/peers.ts";
 import { projectFile, skipUnless } from "../support/runtime.ts";
 import { expectedEvents, playEvents, type WebSocketConstructor } from "../support/websocket_events.ts";
 import { expectTalk, PARTS } from "../support/websocket_talk.ts";
@@ -121,7 +121,7 @@ test("our WebSocket and a server of ws: messages, parts, closes, cuts, a 401", t
   });
 });
 
-const python = pythonWithWebSockets();
+const python = pythonWith("websockets");
 
 for (const mode of ["plain", "deflate", "no-context", "small-windows"]) {
   test(

@@ -1,5 +1,5 @@
 /**
- * Programs that the interop tests need: other runtimes, and Python with its websockets.
+ * Programs that the interop tests need: other runtimes, and Python with its packages.
  *
  * @module
  */
@@ -25,9 +25,9 @@ function installed(name: string): string | undefined {
   }
 }
 
-/** A Python that has websockets; Debian's does not look at what other Pythons on the `PATH` have. */
-export function pythonWithWebSockets(): string | undefined {
+/** A Python that has a package; Debian's does not look at what other Pythons on the `PATH` have. */
+export function pythonWith(name: string): string | undefined {
   return ["/usr/bin/python3", which("python3")].find((python) =>
-    python !== undefined && spawnSync(python, ["-c", "import websockets"]).status === 0
+    python !== undefined && spawnSync(python, ["-c", `import ${name}`]).status === 0
   );
 }
