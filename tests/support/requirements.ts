@@ -398,6 +398,16 @@ export const requirements: Readonly<Record<string, readonly [source: string, dem
   M12: ["RFC 9113 §8.1.1", "`Content-Length` is one number, and that of the bytes of DATA."],
   M17: ["RFC 9113 §8.2", "Names are sent in lower case, and what is malformed is not sent but throws."],
   // HTTP/2: HPACK
+  N1: ["RFC 7541 appendix C", "The examples are read as they say, and leave tables as large as they say."],
+  N2: ["RFC 7541 §5.1", "Integers of every prefix are read, and one beyond the limits is an error."],
+  N3: ["RFC 7541 §5.2", "EOS in a text, and padding that is longer than 7 bits or has a zero, are errors."],
+  N4: [
+    "RFC 7541 §4.2, §6.3",
+    "A table changes its size at the beginning of a block only, to no more than was allowed, and the least size is told.",
+  ],
+  N5: ["RFC 7541 §2.3.3, §6.1", "The index 0, and one behind both tables, are errors."],
+  N6: ["RFC 7541 §4.4", "The oldest entries go where there is no room, and an entry larger than the table empties it."],
+  N7: ["RFC 7541 §7.1.3", "Credentials and short cookies are never indexed."],
   N8: ["RFC 7541 §6.2.3", "Which fields came as never indexed is told, and such fields are sent as never indexed."],
   N9: ["RFC 7541 §2.3.2", "What becomes of one message changes nothing in the table from which the next is read."],
   // HTTP/2: extended CONNECT and priorities

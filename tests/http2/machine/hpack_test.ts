@@ -115,7 +115,7 @@ const appendixC: Readonly<Record<string, { readonly table: number; readonly bloc
 };
 
 for (const [name, { table, blocks }] of Object.entries(appendixC)) {
-  test(`HpackDecoder reads RFC 7541 ${name}, and its table is as large as there`, () => {
+  test(`HpackDecoder reads RFC 7541 ${name}, and its table is as large as there [N1, N6]`, () => {
     const decoder = new HpackDecoder(LIMITS, table);
     for (const { wire, fields, table } of blocks) {
       assertEquals(pairs(decoder, wire), fields);
@@ -124,7 +124,7 @@ for (const [name, { table, blocks }] of Object.entries(appendixC)) {
   });
 }
 
-test("HpackDecoder reads the literals of RFC 7541 C.2, and tells which must never be indexed", () => {
+test("HpackDecoder reads the literals of RFC 7541 C.2, and tells which must never be indexed [N1, N8]", () => {
   const read = (digits: string) => {
     const decoder = new HpackDecoder(LIMITS);
     const { lines, neverIndexed } = decoder.decode(unhex(digits));
@@ -140,7 +140,7 @@ test("HpackDecoder reads the literals of RFC 7541 C.2, and tells which must neve
   assertEquals(read("82"), [[":method", "GET"], [], 0]);
 });
 
-test("integers are those of RFC 7541 C.1, and come back whatever they are", () => {
+test("integers are those of RFC 7541 C.1, and come back whatever they are [N1, N2]", () => {
   const written = (bits: number, value: number): string => {
     const target = new Uint8Array(8);
     return hex(target.subarray(0, writeInteger(target, 0, 0, bits, value)));
@@ -156,6 +156,17 @@ test("integers are those of RFC 7541 C.1, and come back whatever they are", () =
   }
 });
 
+test("an entry that is larger than the table empties it, and is no error [N6]", () => {
+  const encoder = new HpackEncoder();
+  const decoder = new HpackDecoder(LIMITS, 100);
+  encoder.setMaxTableSize(100);
+  decoder.setMaxTableSize(100);
+  decoder.decode(encoder.encode([["x-a", "1"], ["x-b", "2"]]));
+  assertEquals(decoder.tableSize, 72);
+  decoder.decode(unhex("40 03 782d63 46 " + "61".repeat(70)));
+  assertEquals(decoder.tableSize, 0);
+});
+
 interface Story {
   readonly headers: readonly Pairs[];
   readonly wires: Readonly<Record<string, readonly (readonly [size: number | null, digits: string])[]>>;
@@ -165,7 +176,7 @@ const stories = JSON.parse(
   readFileSync(projectFile("tests/http2/data/hpack_stories.json"), "utf8"),
 ) as Record<string, Story>;
 
-test("HpackDecoder reads what seven other encoders have written, sizes that change among them", () => {
+test("HpackDecoder reads what seven other encoders have written, sizes that change among them [N1, N4]", () => {
   let blocks = 0;
   for (const [name, { headers, wires }] of Object.entries(stories)) {
     for (const [encoder, list] of Object.entries(wires)) {
@@ -180,7 +191,7 @@ test("HpackDecoder reads what seven other encoders have written, sizes that chan
   assert(blocks > 200, String(blocks));
 });
 
-test("what HpackEncoder writes is what HpackDecoder reads, in fewer bytes than nghttp2 needs", () => {
+test("what HpackEncoder writes is what HpackDecoder reads, in fewer bytes than nghttp2 needs [N4, N6]", () => {
   let ours = 0;
   let theirs = 0;
   for (const sizes of [[4096], [0, 100, 4096, 50, 1000]]) {
@@ -201,7 +212,7 @@ test("what HpackEncoder writes is what HpackDecoder reads, in fewer bytes than n
   assert(ours <= theirs * 1.02, `${ours} bytes, nghttp2 ${theirs}`);
 });
 
-test("HpackEncoder never indexes credentials, short cookies and what it is told to keep", () => {
+test("HpackEncoder never indexes credentials, short cookies and what it is told to keep [N7, N8]", () => {
   const encoder = new HpackEncoder();
   const decoder = new HpackDecoder(LIMITS);
   const fields: FieldToSend[] = [
@@ -252,13 +263,13 @@ const broken: Readonly<Record<string, string>> = {
 };
 
 for (const [what, digits] of Object.entries(broken)) {
-  test(`HpackDecoder refuses ${what} with compression`, () => {
+  test(`HpackDecoder refuses ${what} with compression [N2, N3, N4, N5]`, () => {
     const error = assertThrows(() => new HpackDecoder(LIMITS).decode(unhex(digits)), Http2Error);
     assertEquals([error.code, error.streamId], ["compression", 0]);
   });
 }
 
-test("a table that must become smaller is told so at the beginning of the next block [RFC 7541 §4.2]", () => {
+test("a table that must become smaller is told so at the beginning of the next block [N4]", () => {
   const decoder = new HpackDecoder(LIMITS);
   decoder.setMaxTableSize(100);
   assertThrows(() => decoder.decode(unhex("82")), Http2Error);
