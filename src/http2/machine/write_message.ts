@@ -30,9 +30,19 @@ export function requestFields(head: OutgoingHttp2Request): FieldToSend[] {
   if (path !== null) lines.push([":path", path]);
   const first = lines.length;
   addFields(lines, head.fields);
-  const wrong = wrongRequest(head, authority !== null && isHostAndPort(authority), hostIn(lines, first));
+  const wrong = wrongRequest(head, authority !== null && isHost(authority), hostIn(lines, first));
   if (wrong !== null) throw new TypeError(`Cannot send request: ${wrong.why} (${wrong.rfc})`);
   return keep(lines, head.neverIndexed);
+}
+
+/** The host that was found valid last: most requests of a client go to few. */
+let validHost = "";
+
+function isHost(authority: string): boolean {
+  if (authority === validHost && authority !== "") return true;
+  if (!isHostAndPort(authority)) return false;
+  validHost = authority;
+  return true;
 }
 
 function checkControl({ method, scheme, authority, path, protocol }: RequestControl): void {

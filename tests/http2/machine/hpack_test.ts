@@ -167,6 +167,13 @@ test("an entry that is larger than the table empties it, and is no error [N6]", 
   assertEquals(decoder.tableSize, 0);
 });
 
+test("HpackEncoder refuses characters above U+00FF, wherever they stand", () => {
+  for (const text of ["€", "a€", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa€", "€aaaa", "\u0100"]) {
+    assertThrows(() => new HpackEncoder().encode([["x-a", text]]), TypeError);
+    assertThrows(() => new HpackEncoder().encode([[text, "1"]]), TypeError);
+  }
+});
+
 interface Story {
   readonly headers: readonly Pairs[];
   readonly wires: Readonly<Record<string, readonly (readonly [size: number | null, digits: string])[]>>;

@@ -33,22 +33,44 @@ const SELDOM_AGAIN: ReadonlySet<string> = new Set(
 /** A field that takes more than this part of the table would drive out too many. */
 const LARGE_PART = 3 / 4;
 
-/** The static entries by name and value, and by name alone. */
-const STATIC_FIELDS: Map<string, number> = new Map();
-const STATIC_NAMES: Map<string, number> = new Map();
-for (let i = STATIC_ENTRIES; i > 0; i--) {
-  const [name, value] = STATIC_TABLE[i - 1]!;
-  STATIC_FIELDS.set(`${name}\0${value}`, i);
-  STATIC_NAMES.set(name, i);
+/** What is known beforehand of a name. */
+interface StaticName {
+  /** The first entry of this name. */
+  readonly index: number;
+  /** The entries of this name. */
+  readonly values: readonly (readonly [value: string, index: number])[];
+  readonly credential: boolean;
+  readonly seldomAgain: boolean;
+}
+
+const STATIC_NAMES: ReadonlyMap<string, StaticName> = new Map(
+  STATIC_TABLE.map(([name]) => [name, staticName(name)]),
+);
+
+function staticName(name: string): StaticName {
+  const entries = STATIC_TABLE.map(([other, value], i) => ({ other, value, index: i + 1 }))
+    .filter(({ other }) => other === name);
+  return {
+    index: entries[0]!.index,
+    values: entries.map(({ value, index }) => [value, index] as const),
+    credential: CREDENTIALS.has(name),
+    seldomAgain: SELDOM_AGAIN.has(name),
+  };
+}
+
+/** The entries of one name that are in the table. */
+interface DynamicName {
+  /** The number of the newest one. */
+  newest: number;
+  /** The number of each by its value. */
+  readonly numbers: Map<string, number>;
 }
 
 /** Writes blocks. */
 export class HpackEncoder {
   readonly #most: number;
   readonly #table: DynamicTable;
-  /** The numbers of the newest entries, by name and value, and by name alone. */
-  readonly #fields: Map<string, number> = new Map();
-  readonly #names: Map<string, number> = new Map();
+  readonly #names: Map<string, DynamicName> = new Map();
   /** The sizes that the next block has to tell: the least since the last one, and the one that holds. */
   #update: { least: number } | null = null;
   #target: Uint8Array = new Uint8Array(1024);
@@ -62,9 +84,10 @@ export class HpackEncoder {
   constructor(most = 4096) {
     this.#most = most;
     this.#table = new DynamicTable(Math.min(4096, most), ({ field: [name, value] }, number) => {
-      const key = `${name}\0${value}`;
-      if (this.#fields.get(key) === number) this.#fields.delete(key);
-      if (this.#names.get(name) === number) this.#names.delete(name);
+      const known = this.#names.get(name)!;
+      // The oldest go first: with the newest one of a name all others have gone.
+      if (known.newest === number) this.#names.delete(name);
+      else if (known.numbers.get(value) === number) known.numbers.delete(value);
     });
     if (most < 4096) this.#update = { least: most };
   }
@@ -107,33 +130,58 @@ export class HpackEncoder {
 
   #writeField(name: string, value: string, neverIndexed: boolean): void {
     this.#reserve(3 * MAX_INTEGER_BYTES + 4 * (name.length + value.length));
-    if (neverIndexed || isCredential(name, value)) return this.#literal(NEVER_INDEXED, 4, name, value);
-    const key = `${name}\0${value}`;
-    const index = STATIC_FIELDS.get(key) ?? this.#indexOf(this.#fields.get(key));
-    if (index !== undefined) return this.#integer(INDEXED, 7, index);
-    const once = SELDOM_AGAIN.has(name) || fieldSize(name, value) > this.#table.maxSize * LARGE_PART;
-    if (once) return this.#literal(NOT_INDEXED, 4, name, value);
-    this.#literal(LITERAL_INDEXED, 6, name, value);
-    if (!this.#table.add(new FieldLine([name, value]))) return;
-    this.#fields.set(key, this.#table.added);
-    this.#names.set(name, this.#table.added);
+    const fixed = STATIC_NAMES.get(name);
+    const known = this.#names.get(name);
+    const nameIndex = fixed?.index ?? (known === undefined ? 0 : this.#indexOf(known.newest));
+    if (neverIndexed || (fixed !== undefined && isCredential(fixed, name, value))) {
+      return this.#literal(NEVER_INDEXED, 4, nameIndex, name, value);
+    }
+    const index = this.#find(fixed, known, value);
+    if (index !== 0) return this.#integer(INDEXED, 7, index);
+    if (fixed?.seldomAgain === true || fieldSize(name, value) > this.#table.maxSize * LARGE_PART) {
+      return this.#literal(NOT_INDEXED, 4, nameIndex, name, value);
+    }
+    this.#literal(LITERAL_INDEXED, 6, nameIndex, name, value);
+    if (this.#table.add(new FieldLine([name, value]))) this.#remember(name, value);
   }
 
-  #literal(first: number, bits: number, name: string, value: string): void {
-    const index = STATIC_NAMES.get(name) ?? this.#indexOf(this.#names.get(name)) ?? 0;
-    this.#integer(first, bits, index);
-    if (index === 0) this.#text(name);
+  /** The index of the entry with this value, or 0. */
+  #find(fixed: StaticName | undefined, known: DynamicName | undefined, value: string): number {
+    if (fixed !== undefined) {
+      const { values } = fixed;
+      for (let i = 0; i < values.length; i++) if (values[i]![0] === value) return values[i]![1];
+    }
+    const number = known?.numbers.get(value);
+    return number === undefined ? 0 : this.#indexOf(number);
+  }
+
+  /** The entry that is the newest now. Those that had to go for it may have been the last of its name. */
+  #remember(name: string, value: string): void {
+    const number = this.#table.added;
+    const known = this.#names.get(name);
+    if (known === undefined) {
+      this.#names.set(name, { newest: number, numbers: new Map([[value, number]]) });
+      return;
+    }
+    known.newest = number;
+    known.numbers.set(value, number);
+  }
+
+  #literal(first: number, bits: number, nameIndex: number, name: string, value: string): void {
+    this.#integer(first, bits, nameIndex);
+    if (nameIndex === 0) this.#text(name);
     this.#text(value);
   }
 
   /** The index of an entry by its number: the newest one comes behind the static ones. */
-  #indexOf(number: number | undefined): number | undefined {
-    return number === undefined ? undefined : STATIC_ENTRIES + 1 + this.#table.added - number;
+  #indexOf(number: number): number {
+    return STATIC_ENTRIES + 1 + this.#table.added - number;
   }
 
   #text(text: string): void {
     const target = this.#target;
     const coded = huffmanLength(text);
+    if (coded === 0 && text !== "") throw new TypeError("Cannot write a field: a character is above U+00FF");
     if (coded < text.length) {
       this.#integer(HUFFMAN, 7, coded);
       this.#at = writeHuffman(target, this.#at, text);
@@ -141,7 +189,6 @@ export class HpackEncoder {
     }
     this.#integer(0, 7, text.length);
     this.#at = writeLatin1(target, this.#at, text);
-    if (this.#at < 0) throw new TypeError("Cannot write a field: a character is above U+00FF");
   }
 
   #integer(first: number, bits: number, value: number): void {
@@ -156,6 +203,6 @@ export class HpackEncoder {
   }
 }
 
-function isCredential(name: string, value: string): boolean {
-  return CREDENTIALS.has(name) || (name === "cookie" && value.length < SHORT_COOKIE);
+function isCredential(fixed: StaticName, name: string, value: string): boolean {
+  return fixed.credential || (value.length < SHORT_COOKIE && name === "cookie");
 }

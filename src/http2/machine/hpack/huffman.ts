@@ -25,7 +25,8 @@ const LENGTHS: readonly number[] = [
   30,
 ];
 const EOS = 256;
-const LENGTH_OF: Uint8Array = Uint8Array.from(LENGTHS);
+/** Those of bytes: EOS is never written, and no character stands for it. */
+const LENGTH_OF: Uint8Array = Uint8Array.from(LENGTHS.slice(0, EOS));
 const CODE_OF: Uint32Array = canonicalCodes();
 
 function canonicalCodes(): Uint32Array {
@@ -113,7 +114,7 @@ export function readHuffman(bytes: Uint8Array, start: number, end: number): stri
   return latin1(scratch, 0, length);
 }
 
-/** How many bytes the code of a text takes. Characters above U+00FF are not allowed. */
+/** How many bytes the code of a text takes; 0 if a character is above U+00FF, or there is none. */
 export function huffmanLength(text: string): number {
   let bits = 0;
   for (let i = 0; i < text.length; i++) bits += LENGTH_OF[text.charCodeAt(i)]!;
