@@ -4,7 +4,7 @@
  * | ring | rooms | knows | must not know |
  * | --- | --- | --- | --- |
  * | 0 pure | `errors` `bytes` `semantics` `http1/machine` `http2/machine` `websocket/machine` | bytes and the protocols: RFC 9110, 9112, 9113, 7541, 6455, 7692 | promises, timers, streams, `URL`, any runtime |
- * | 1 waiting | `duplex` `http1` `http` `node_http` `proxy` `websocket` | web streams, `AbortSignal`, one machine and one duplex | `Deno`, `Bun`, `node:` |
+ * | 1 waiting | `duplex` `http1` `http2` `http` `node_http` `proxy` `websocket` | web streams, `AbortSignal`, one machine and one duplex | `Deno`, `Bun`, `node:` |
  * | 2 platform | `platform` `net` | the runtimes | HTTP |
  *
  * @module
@@ -22,6 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "websocket/machine": ["errors", "bytes", "semantics"],
   "duplex": ["errors", "bytes"],
   "http1": ["errors", "bytes", "semantics", "http1/machine", "duplex"],
+  "http2": ["errors", "bytes", "semantics", "http1/machine", "http2/machine", "duplex", "http1"],
   "http": ["errors", "bytes", "semantics", "http1/machine", "duplex", "http1"],
   "proxy": ["errors", "bytes", "semantics", "duplex", "http1", "http"],
   "websocket": ["errors", "bytes", "semantics", "websocket/machine", "duplex", "http1", "http"],

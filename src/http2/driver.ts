@@ -1,0 +1,282 @@
+/**
+ * What waits for both roles of HTTP/2: it reads the transport, gives the machine what came, hands its events to the streams,
+ * and writes what the machine has ready. `server_connection.ts` and `client_connection.ts` say what the heads mean.
+ *
+ * One rule: give every input, take events until `need-data`, take the bytes; when these are written, ask for events again. Reading
+ * never waits for writing, but where a client does not read its answers: both sides may have much to say at once.
+ *
+ * @module
+ */
+
+import { Deferred } from "../duplex/deferred.ts";
+import type { DuplexLike } from "../duplex/duplex.ts";
+import { closeBehindPeer, linger } from "../duplex/linger.ts";
+import { Outlet, type OutletOwner } from "../duplex/outlet.ts";
+import { Lull } from "../duplex/soon.ts";
+import { MESSAGE_COST, PART_COST } from "../duplex/turn.ts";
+import { Wire } from "../duplex/wire.ts";
+import { Http2Error, type Http2ErrorCode } from "../errors/http2_error.ts";
+import { TransportError } from "../errors/transport_error.ts";
+import type { Http2Event } from "./machine/connection.ts";
+import type { ResetEvent } from "./machine/events.ts";
+import type { Http2Machine } from "./machine/http2_machine.ts";
+import type { MessageStream, StreamDriver } from "./message_stream.ts";
+import type { Http2Settings } from "./options.ts";
+
+/** Why a connection has ended. */
+export type Http2Closed =
+  /** A shutdown is complete: ours, or the server's. */
+  | { readonly reason: "shutdown" }
+  /** The peer ended its side. */
+  | { readonly reason: "eof" }
+  /** The peer broke a rule, or the transport failed. */
+  | { readonly reason: "error"; readonly error: unknown };
+
+/** What a role does its own way. */
+export interface DriverRole<Event> {
+  /** A head has come, or something about the connection. */
+  onEvent(event: Event): void;
+  /** All events were taken: there may be room for another stream. */
+  onTaken(): void;
+  /** The connection has ended; its streams have failed. */
+  onOver(): void;
+}
+
+/** What comes of taking events. */
+type Taken = "need-data" | "rest" | "closed";
+
+/** 64 KiB: what is ready goes out without waiting for more. */
+const ENOUGH_BYTES = 65_536;
+/** 1 MiB: so much waits for a client that does not read, before nothing more is read from it. */
+const MOST_UNSENT_BYTES = 1_048_576;
+/** Resets that are forgiven each second: a client may give up requests, but not all the time. */
+const FORGIVEN_EACH_SECOND = 30;
+
+/** Drives one connection. */
+export class Http2Driver<Event extends Http2Event> implements OutletOwner, StreamDriver {
+  /** Understands and writes the messages. */
+  readonly machine: Http2Machine<Event>;
+  /** The streams with a message that is not over, by their numbers. */
+  readonly streams: Map<number, MessageStream> = new Map();
+  readonly #wire: Wire;
+  readonly #settings: Http2Settings;
+  readonly #role: DriverRole<Event>;
+  readonly #outlet: Outlet;
+  /** What is asked for by and by, so that it leaves in one write. */
+  readonly #lull: Lull;
+  readonly #closed: Deferred<Http2Closed> = new Deferred<Http2Closed>();
+  readonly #onWritten = (): void => this.#written();
+  readonly #onFailed = (error: unknown): void => this.abort(error);
+  #reading = false;
+  #peerEnded = false;
+  /** Whether events are being taken, or wait for a turn: then they are taken anyway before the bytes. */
+  #taking = false;
+  #machineOver = false;
+  #failure: Http2Error | null = null;
+  #why: Http2Closed | null = null;
+  /** Set while nothing is read because too much waits to be written. */
+  #room: Deferred<void> | null = null;
+  #forgivenMs: number;
+
+  /**
+   * Takes the transport. {@linkcode run} begins.
+   *
+   * @throws {TypeError} It is no pair of streams, or one of them is locked.
+   */
+  constructor(io: DuplexLike, machine: Http2Machine<Event>, settings: Http2Settings, role: DriverRole<Event>) {
+    this.machine = machine;
+    this.#wire = new Wire(io);
+    this.#settings = settings;
+    this.#role = role;
+    this.#outlet = new Outlet(machine, this.#wire, settings, this);
+    this.#lull = new Lull(() => machine.unsentBytes < ENOUGH_BYTES, () => this.#flush());
+    this.#forgivenMs = settings.clock.now();
+  }
+
+  /** Resolves when the connection is over; never rejects. */
+  get closed(): Promise<Http2Closed> {
+    return this.#closed.promise;
+  }
+
+  /** Why the connection ends, once that is decided. */
+  get why(): Http2Closed | null {
+    return this.#why;
+  }
+
+  /** What is under way fails with that when the connection ends. */
+  get cause(): unknown {
+    const why = this.#why;
+    return why?.reason === "error" ? why.error : new TransportError("closed", "The connection has ended");
+  }
+
+  /** Reads until the connection is over. */
+  async run(): Promise<void> {
+    const { machine } = this;
+    const wire = this.#wire;
+    this.#flush();
+    try {
+      while (!this.#machineOver && this.#why === null) {
+        this.#reading = true;
+        const chunk = await wire.read();
+        this.#reading = false;
+        if (this.#why !== null) return;
+        this.#peerEnded = chunk === null;
+        if (chunk === null) machine.receiveEof();
+        else machine.receive(chunk);
+        this.#taking = true;
+        while (this.#takeEvents() === "rest") {
+          this.#send();
+          await wire.turn.rest();
+          if (this.#why !== null) return;
+        }
+        this.#taking = false;
+        this.#flush();
+        if (machine.unsentBytes > MOST_UNSENT_BYTES && this.#outlet.writing) {
+          await (this.#room = new Deferred()).promise;
+        }
+      }
+    } catch (error) {
+      this.abort(error);
+    }
+  }
+
+  /** Something was written into the machine: it leaves soon, together with what follows at once. */
+  soon(): void {
+    if (!this.#taking && this.#why === null) this.#lull.begin();
+  }
+
+  /** A handler is at work: what the machine has ready waits for what it does in the next turns of the microtask queue. */
+  expect(): void {
+    this.#lull.begin();
+  }
+
+  /** The reader of a stream has read so much: the windows open. */
+  consume(streamId: number, bytes: number): void {
+    this.machine.consume(streamId, bytes);
+    if (this.machine.unsentBytes > 0) this.soon();
+  }
+
+  /** Ends a stream at once, both messages. */
+  reset(stream: MessageStream, code: Http2ErrorCode, reason: unknown): void {
+    this.machine.resetStream(stream.id, code);
+    this.forget(stream, reason);
+    this.soon();
+  }
+
+  /** A stream is gone before its messages were over. */
+  forget(stream: MessageStream, reason: unknown): void {
+    this.streams.delete(stream.id);
+    stream.fail(reason);
+  }
+
+  /** Ends the connection at once. Idempotent. */
+  abort(reason: unknown): void {
+    if (this.#why !== null) return;
+    this.#wire.abort(reason);
+    this.#end({ reason: "error", error: reason });
+    this.#closed.resolve(this.#why!);
+  }
+
+  /** Takes events until there are none, or others are to have their turn. */
+  #takeEvents(): Taken {
+    const { turn } = this.#wire;
+    for (;;) {
+      const event = this.#next();
+      switch (event.type) {
+        case "need-data":
+          this.#role.onTaken();
+          return "need-data";
+        case "closed":
+          this.#machineOver = true;
+          return "closed";
+        case "data":
+          this.streams.get(event.streamId)?.onData(event.bytes);
+          if (turn.spend(PART_COST)) return "rest";
+          break;
+        case "end":
+          this.streams.get(event.streamId)?.onEnd(event.trailers);
+          break;
+        case "drained":
+          this.streams.get(event.streamId)?.onDrained();
+          break;
+        case "reset":
+          this.#onReset(event);
+          break;
+        default:
+          this.#role.onEvent(event);
+          if (turn.spend(MESSAGE_COST)) return "rest";
+      }
+    }
+  }
+
+  #next(): Event {
+    try {
+      return this.machine.next();
+    } catch (error) {
+      if (!(error instanceof Http2Error)) throw error;
+      this.#failure = error;
+      return this.machine.next();
+    }
+  }
+
+  #onReset({ streamId, code, error }: ResetEvent): void {
+    this.#forgive();
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) return;
+    this.forget(stream, error ?? new TransportError("reset", `The peer has reset the stream: ${code}`));
+  }
+
+  /** Streams that are reset are forgiven as time goes on. */
+  #forgive(): void {
+    const now = this.#settings.clock.now();
+    const resets = Math.floor((now - this.#forgivenMs) * FORGIVEN_EACH_SECOND / 1000);
+    if (resets <= 0) return;
+    this.#forgivenMs = now;
+    this.machine.forgive(resets);
+  }
+
+  /** Writes what is ready, and what becomes ready by that. */
+  #flush(): void {
+    if (this.#taking || this.#why !== null) return;
+    try {
+      do this.#send(); while (!this.#outlet.writing && this.#takeEvents() !== "closed" && this.machine.unsentBytes > 0);
+      if (this.#machineOver && !this.#outlet.writing) this.#close();
+    } catch (error) {
+      this.abort(error);
+    }
+  }
+
+  /** Gives the transport what is ready. What it does not take on the spot is waited for before it gets more. */
+  #send(): void {
+    if (this.#outlet.writing) return;
+    const written = this.#outlet.flush();
+    if (written !== undefined) written.then(this.#onWritten, this.#onFailed);
+  }
+
+  #written(): void {
+    this.#room?.resolve();
+    this.#room = null;
+    if (this.#taking) this.#send();
+    else this.#flush();
+  }
+
+  /** The machine is over, and all that it had to say is written. */
+  async #close(): Promise<void> {
+    const failure = this.#failure;
+    if (failure !== null) this.#end({ reason: "error", error: failure });
+    else this.#end({ reason: this.#peerEnded ? "eof" : "shutdown" });
+    const wire = this.#wire;
+    if (!this.#peerEnded) await linger(wire, this.#settings);
+    else if (!wire.closeAtOnce()) await closeBehindPeer(wire, this.#settings);
+    this.#closed.resolve(this.#why!);
+  }
+
+  #end(why: Http2Closed): void {
+    this.#why = why;
+    this.#outlet.stop();
+    this.#room?.resolve();
+    const { cause } = this;
+    for (const stream of [...this.streams.values()]) this.forget(stream, cause);
+    this.#role.onOver();
+  }
+}

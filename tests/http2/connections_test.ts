@@ -1,0 +1,365 @@
+import { test } from "node:test";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { duplexPair, type DuplexPairOptions } from "../../src/duplex/pair.ts";
+import { Http2Error } from "../../src/errors/http2_error.ts";
+import { StateError } from "../../src/errors/state_error.ts";
+import { TransportError } from "../../src/errors/transport_error.ts";
+import { connectHttp2, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
+import type { Http2ConnectionOptions, Http2ServerOptions } from "../../src/http2/options.ts";
+import {
+  type Http2Handler,
+  type Http2ServerConnection,
+  type IncomingHttp2Request,
+  serveHttp2,
+} from "../../src/http2/server_connection.ts";
+import { connect, listen } from "../../src/net/mod.ts";
+import { PREFACE } from "../../src/http2/machine/preface.ts";
+import { frame } from "./machine/h2_talk.ts";
+import { FrameReader } from "../../src/http2/machine/frame_reader.ts";
+import { wire } from "../support/wire.ts";
+import { concat } from "../../src/bytes/concat.ts";
+
+interface Both {
+  readonly client: Http2ClientConnection;
+  readonly server: Http2ServerConnection;
+}
+
+interface BothOptions {
+  readonly client?: Http2ConnectionOptions;
+  readonly server?: Http2ServerOptions;
+  readonly pair?: DuplexPairOptions;
+}
+
+function both(handler: Http2Handler, { client, server, pair }: BothOptions = {}): Both {
+  const [near, far] = duplexPair(pair);
+  return { server: serveHttp2(far, handler, server), client: connectHttp2(near, client) };
+}
+
+/** Shuts down, and both ends must say so. */
+async function shutDown({ client, server }: Both): Promise<void> {
+  assertEquals(await client.gracefulShutdown(), { reason: "shutdown" });
+  const why = await server.closed;
+  assert(why.reason !== "error", `${why.reason}`);
+}
+
+const echo: Http2Handler = (request) => ({ status: 200, body: request.body });
+const noise: Uint8Array = Uint8Array.from({ length: 1_000_003 }, (_, i) => Math.imul(i, 2_654_435_761) >>> 24);
+
+/** Parts of `noise` of many lengths. */
+async function* parts(): AsyncGenerator<Uint8Array> {
+  for (let at = 0, length = 1; at < noise.length; at += length, length = 1 + length * 7 % 30_011) {
+    yield noise.subarray(at, at + length);
+  }
+}
+
+/** A promise and what fulfils it. */
+function signal<T = void>() {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((fulfil) => resolve = fulfil);
+  return { promise, resolve };
+}
+
+test("serveHttp2() and connectHttp2(): a request and its response, with fields, without bodies", async () => {
+  const seen: unknown[] = [];
+  const ends = both((request) => {
+    seen.push(request.head.method, request.head.scheme, request.head.authority, request.head.path, [...request.fields]);
+    return { status: 200, fields: { "X-Tag": "1" } };
+  });
+  const response = await ends.client.request({ authority: "a.example", path: "/x?y", fields: { Accept: "*/*" } });
+  assertEquals(seen, ["GET", "http", "a.example", "/x?y", [["accept", "*/*"]]]);
+  assertEquals([response.status, [...response.fields]], [200, [["x-tag", "1"]]]);
+  assertEquals(await response.body.text(), "");
+  await shutDown(ends);
+});
+
+const pairs: readonly (readonly [how: string, bytes: number, pair: DuplexPairOptions])[] = [
+  ["64 KiB at once", noise.length, {}],
+  ["byte by byte", 70_001, { readBytes: 1 }],
+  ["7 at a time", 70_001, { capacityBytes: 7 }],
+];
+
+for (const [how, bytes, pair] of pairs) {
+  test(`serveHttp2() and connectHttp2(): bodies and trailers come whole through a pair that gives ${how}`, async () => {
+    const ends = both((request) => ({
+      status: 200,
+      body: request.body,
+      trailers: async () => ({ "x-sum": (await request.body.trailers).get("x-sum") ?? "" }),
+    }), { pair });
+    const body = noise.subarray(0, bytes);
+    const response = await ends.client.request({ method: "POST", authority: "a", body, trailers: { "x-sum": "12" } });
+    assertEquals(await response.body.bytes(), body);
+    assertEquals([...await response.body.trailers], [["x-sum", "12"]]);
+    await shutDown(ends);
+  });
+}
+
+test("serveHttp2() and connectHttp2(): streamed bodies of many requests at once do not mix", async () => {
+  const ends = both(echo, { server: { limits: { streamWindowBytes: 5000, connectionWindowBytes: 65_535 } } });
+  const bodies = await Promise.all(Array.from({ length: 5 }, async () => {
+    const response = await ends.client.request({ method: "POST", authority: "a", body: parts() });
+    return await response.body.bytes();
+  }));
+  for (const body of bodies) assertEquals(body, noise);
+  await shutDown(ends);
+});
+
+test("Http2ClientConnection.request() waits for a stream where the server allows no more (RFC 9113 §5.1.2)", async () => {
+  let open = 0;
+  let most = 0;
+  const ends = both(async (request) => {
+    most = Math.max(most, ++open);
+    await request.body.bytes();
+    open--;
+    return { status: 200, body: request.head.path };
+  }, { server: { limits: { maxConcurrentStreams: 3 } } });
+  await (await ends.client.request({ authority: "a" })).body.text(); // then SETTINGS are known
+  const texts = await Promise.all(Array.from({ length: 50 }, async (_, i) => {
+    const response = await ends.client.request({ method: "POST", authority: "a", path: `/${i}`, body: "x" });
+    return await response.body.text();
+  }));
+  assertEquals(texts, Array.from({ length: 50 }, (_, i) => `/${i}`));
+  assert(most <= 3, `${most}`);
+  await shutDown(ends);
+});
+
+test("serveHttp2() leaves a body with the client that is not read: no more than its window is taken", async () => {
+  const begun = signal();
+  const goOn = signal();
+  let taken = 0;
+  const ends = both(async (request) => {
+    if (request.head.path === "/settings") return { status: 204 };
+    begun.resolve();
+    await goOn.promise;
+    return { status: 200, body: request.body };
+  }, { server: { limits: { streamWindowBytes: 100_000 } } });
+  await ends.client.request({ authority: "a", path: "/settings" });
+  async function* chunks() {
+    for (; taken < 1_000_000; taken += 10_000) yield new Uint8Array(10_000);
+  }
+  const response = ends.client.request({ method: "POST", authority: "a", body: chunks() });
+  await begun.promise;
+  // Others get on meanwhile; when they have, the first could have sent everything as well.
+  for (let i = 0; i < 20; i++) await ends.client.request({ authority: "a", path: "/settings" });
+  assert(taken >= 90_000 && taken <= 120_000, `${taken}`);
+  goOn.resolve();
+  assertEquals((await (await response).body.bytes()).length, 1_000_000);
+  await shutDown(ends);
+});
+
+test("connectHttp2() opens the windows as the response is read: a server sends no more than that", async () => {
+  let made = 0;
+  async function* chunks() {
+    for (; made < 1_000_000; made += 10_000) yield new Uint8Array(10_000);
+  }
+  const ends = both((request) => ({ status: 200, body: request.head.path === "/long" ? chunks() : "short" }), {
+    client: { limits: { streamWindowBytes: 100_000 } },
+  });
+  const response = await ends.client.request({ authority: "a", path: "/long" });
+  for (let i = 0; i < 20; i++) {
+    assertEquals(await (await ends.client.request({ authority: "a" })).body.text(), "short");
+  }
+  assert(made >= 90_000 && made <= 120_000, `${made}`);
+  assertEquals((await response.body.bytes()).length, 1_000_000);
+  await shutDown(ends);
+});
+
+test("IncomingHttp2Request.inform() sends informational responses before the final one (RFC 9113 §8.1)", async () => {
+  const ends = both((request) => {
+    request.inform({ status: 103, fields: [["link", "</a>"]] });
+    return { status: 200 };
+  });
+  const heads: unknown[] = [];
+  const onInformational = ({ status, fields }: { status: number; fields: Iterable<unknown> }) =>
+    heads.push(status, [...fields]);
+  assertEquals((await ends.client.request({ authority: "a", onInformational })).status, 200);
+  assertEquals(heads, [103, [["link", "</a>"]]]);
+  await shutDown(ends);
+});
+
+test("serveHttp2() sends no body in answer to HEAD, and none with 204 or 304 (RFC 9110 §6.4.1)", async () => {
+  const ends = both(({ head: { path } }) => ({
+    status: Number(path!.slice(1)),
+    fields: path === "/200" ? [["content-length", "5"]] : [],
+    body: "hello",
+  }));
+  for (const [method, path] of [["HEAD", "/200"], ["GET", "/204"], ["GET", "/304"]] as const) {
+    const response = await ends.client.request({ method, authority: "a", path });
+    assertEquals([response.status, await response.body.text()], [Number(path.slice(1)), ""]);
+  }
+  await shutDown(ends);
+});
+
+test("serveHttp2() resets the stream of a handler that fails, tells onError, and goes on with others", async () => {
+  const errors: unknown[] = [];
+  const ends = both(({ head: { path } }) => {
+    if (path === "/throw") throw new Error("thrown");
+    if (path === "/reject") return Promise.reject(new Error("rejected"));
+    if (path === "/status") return { status: 99 };
+    if (path === "/field") return { status: 200, fields: [["bad name", ""]] };
+    return { status: 200, body: "fine" };
+  }, { server: { onError: (error) => errors.push((error as Error).message) } });
+  for (const path of ["/throw", "/reject", "/status", "/field"]) {
+    const error = await assertRejects(() => ends.client.request({ authority: "a", path }), TransportError);
+    assertEquals(error.code, "reset");
+  }
+  assertEquals(errors.slice(0, 2), ["thrown", "rejected"]);
+  assertEquals(errors.length, 4);
+  assertEquals(await (await ends.client.request({ authority: "a" })).body.text(), "fine");
+  await shutDown(ends);
+});
+
+test("serveHttp2() resets a stream whose body fails in the middle: a client never takes it for whole", async () => {
+  const ends = both(() => ({
+    status: 200,
+    body: (async function* () {
+      yield wire("half");
+      throw new Error("broken");
+    })(),
+  }));
+  const response = await ends.client.request({ authority: "a" });
+  await assertRejects(() => response.body.text(), TransportError);
+  await shutDown(ends);
+});
+
+test("Http2ClientConnection.request() gives up with its signal: the handler's signal aborts, its body is canceled", async () => {
+  const aborted = signal<unknown>();
+  const canceled = signal();
+  const ends = both(({ head: { path }, signal: gone }) => {
+    gone.addEventListener("abort", () => aborted.resolve(gone.reason));
+    if (path !== "/endless") return new Promise(() => {});
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(1000)),
+      cancel: () => canceled.resolve(),
+    });
+    return { status: 200, body };
+  });
+  const controller = new AbortController();
+  const response = ends.client.request({ authority: "a", signal: controller.signal });
+  await (await ends.client.request({ authority: "a", path: "/endless" })).body.cancel();
+  await canceled.promise;
+  controller.abort(new Error("enough"));
+  assertEquals((await assertRejects(() => response, Error)).message, "enough");
+  assert(await aborted.promise instanceof TransportError);
+  await shutDown(ends);
+});
+
+test("serveHttp2() stops a client whose request is answered without its body: RST_STREAM with NO_ERROR (RFC 9113 §8.1)", async () => {
+  const canceled = signal();
+  const ends = both(() => ({ status: 413, body: "too large" }));
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(new Uint8Array(10_000)),
+    cancel: () => canceled.resolve(),
+  });
+  const response = await ends.client.request({ method: "POST", authority: "a", body });
+  assertEquals([response.status, await response.body.text()], [413, "too large"]);
+  await canceled.promise;
+  await shutDown(ends);
+});
+
+test("Http2ServerConnection.gracefulShutdown() lets open streams end and takes no more (RFC 9113 §6.8)", async () => {
+  const goOn = signal();
+  const begun = signal();
+  const ends = both(async () => {
+    begun.resolve();
+    await goOn.promise;
+    return { status: 200, body: "late" };
+  });
+  const response = ends.client.request({ authority: "a" });
+  await begun.promise;
+  const closed = ends.server.gracefulShutdown();
+  goOn.resolve();
+  assertEquals(await (await response).body.text(), "late");
+  assertEquals(await closed, { reason: "shutdown" });
+  assertEquals(await ends.client.closed, { reason: "shutdown" });
+  const error = await assertRejects(() => ends.client.request({ authority: "a" }), TransportError);
+  assertEquals(error.code, "closed");
+});
+
+test("Http2ClientConnection.gracefulShutdown() refuses what follows", async () => {
+  const ends = both(() => ({ status: 200 }));
+  const closed = ends.client.gracefulShutdown();
+  await assertRejects(() => ends.client.request({ authority: "a" }), StateError);
+  assertEquals(await closed, { reason: "shutdown" });
+});
+
+test("serveHttp2() says GOAWAY to a client that breaks a rule, closes, and fails what is open (RFC 9113 §5.4.1)", async () => {
+  const failed = signal<unknown>();
+  const begun = signal();
+  const [near, far] = duplexPair();
+  const server = serveHttp2(far, (request) => {
+    request.signal.addEventListener("abort", () => failed.resolve(request.signal.reason));
+    begun.resolve();
+    return new Promise(() => {});
+  });
+  const head = [0x82, 0x86, 0x84, 0x41, 0x01, 0x61];
+  await near.write(concat([PREFACE, frame("settings", 0, 0), frame("headers", 0x05, 1, head)]));
+  await begun.promise;
+  await near.write(frame("ping", 0, 1, new Uint8Array(8))); // on a stream
+  const reader = new FrameReader(16_384);
+  for (let chunk = await near.read(); chunk !== null; chunk = await near.read()) reader.in.push(chunk);
+  let last = reader.next()!;
+  for (let next: typeof last | null = last; next !== null; next = reader.next()) last = next;
+  assertEquals(last.type === "goaway" && [last.lastStreamId, last.errorCode], [1, 1]);
+  await near.close();
+  const why = await server.closed;
+  assert(why.reason === "error" && why.error instanceof Http2Error && why.error.code === "protocol");
+  assertEquals(await failed.promise, why.error);
+});
+
+test("serveHttp2() and connectHttp2() end what is open when the transport fails", async () => {
+  const [near, far] = duplexPair();
+  const begun = signal<IncomingHttp2Request>();
+  const server = serveHttp2(far, (request) => {
+    begun.resolve(request);
+    return new Promise(() => {});
+  });
+  const client = connectHttp2(near);
+  const response = client.request({ method: "POST", authority: "a", body: parts() });
+  const request = await begun.promise;
+  near.abort(new TransportError("reset", "cut"));
+  await assertRejects(() => response, TransportError);
+  await assertRejects(() => request.body.bytes(), TransportError);
+  assert(request.signal.aborted);
+  assertEquals([(await client.closed).reason, (await server.closed).reason], ["error", "error"]);
+});
+
+test("serveHttp2() does not read on while its answers are not read: nothing grows without a bound", async () => {
+  let answered = 0;
+  const [near, far] = duplexPair();
+  const server = serveHttp2(far, () => {
+    answered++;
+    return { status: 200, fields: [["x-long", "x".repeat(10_000)]] };
+  });
+  const head = [0x82, 0x86, 0x84, 0x41, 0x01, 0x61];
+  await near.write(concat([PREFACE, frame("settings", 0, 0)]));
+  let written = 0;
+  let stopped = false;
+  const writing = (async () => {
+    for (; written < 5000; written++) await near.write(frame("headers", 0x05, 1 + 2 * written, head));
+  })().catch(() => stopped = true);
+  let before = -1;
+  while (before !== answered) {
+    before = answered;
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve));
+  }
+  assert(answered < 2000, `${answered}`);
+  near.abort();
+  await writing;
+  assert(stopped || written < 5000);
+  assertEquals((await server.closed).reason, "error");
+});
+
+test("serveHttp2() and connectHttp2() over sockets: 300 requests, each with a body both ways", async () => {
+  const listener = await listen({ hostname: "127.0.0.1" });
+  const accepted = listener.accept();
+  const client = connectHttp2(connect(listener.address));
+  const server = serveHttp2((await accepted)!, echo);
+  const bodies = await Promise.all(Array.from({ length: 300 }, async (_, i) => {
+    const body = noise.subarray(i, i + i * 100);
+    const response = await client.request({ method: "POST", authority: "a", body });
+    return [await response.body.bytes(), body] as const;
+  }));
+  for (const [echoed, body] of bodies) assertEquals(echoed, body);
+  await shutDown({ client, server });
+  await listener.close();
+});
