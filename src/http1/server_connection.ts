@@ -214,7 +214,7 @@ export class ServerConnection implements AsyncDisposable {
           if (written !== undefined) await written;
           if (core.why !== null) break;
           if (!this.#awaitHead()) return core.close(SHUTDOWN);
-          const chunk = await wire.read();
+          const chunk = await wire.readShared();
           if (core.why !== null) break;
           core.receive(chunk);
           if (chunk !== null) wire.turn.spend(headCost(chunk.length));

@@ -160,6 +160,10 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     return this.#queue.read();
   }
 
+  readShared(): Promise<Uint8Array | null> {
+    return this.#queue.readShared();
+  }
+
   withdrawRead(): boolean {
     return this.#queue.withdrawRead();
   }
