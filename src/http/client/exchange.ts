@@ -109,7 +109,7 @@ export class Exchange {
         noteKeepAlive(pooled, response);
       } catch (error) {
         if (!(error instanceof UnsentError)) this.#sent = true;
-        if (trace !== null) pooled.connection.tellExchangeOver(null);
+        if (trace !== null) pooled.connection.tellExchange(null);
         if (signal?.aborted === true) throw error;
         fresh = mustBeFresh(pooled, error, this.#repeatable);
         if (trace !== null) this.#request = trace.retry(this.#request, { error });

@@ -8,8 +8,9 @@ import type { Closed } from "../../http1/options.ts";
 import type { ExchangeOverListener } from "../../http1/exchange_listener.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import { upgradeOf } from "../../http1/upgrade.ts";
+import type { Upgraded } from "../../http1/upgraded.ts";
 import type { Field } from "../../semantics/fields.ts";
-import type { Tracing } from "../trace.ts";
+import { type Tracing, UpgradedMeter } from "../trace.ts";
 import type { ClientTraceEvents, TracedClientConnection, TracedClientExchange } from "./client_trace.ts";
 import type { Pooled } from "./pool.ts";
 import type { ClientRequest } from "./request.ts";
@@ -30,6 +31,8 @@ export class ExchangeTrace implements ExchangeOverListener {
   /** Whether the answer is the caller's: until then a connection that ends may lead to another attempt. */
   #decided = false;
   #ended: { readonly why: Closed | null } | null = null;
+  #requestBodyBytes = 0;
+  #responseBodyBytes = 0;
 
   /** Tells nothing yet. */
   constructor(tracing: Tracing<ClientTraceEvents>, { method, url }: ClientRequest) {
@@ -68,8 +71,19 @@ export class ExchangeTrace implements ExchangeOverListener {
   /** There is a connection. */
   take(pooled: Pooled, route: Route): void {
     this.#ended = null;
+    this.#requestBodyBytes = this.#responseBodyBytes = 0;
     this.#exchange.connection = pooled.traced ??= tracedConnection(route);
-    pooled.connection.tellExchangeOver(this);
+    pooled.connection.tellExchange(this);
+  }
+
+  /** See {@linkcode ExchangeOverListener}. */
+  onBodyReceived(bytes: number): void {
+    this.#responseBodyBytes += bytes;
+  }
+
+  /** See {@linkcode ExchangeOverListener}. */
+  onBodySent(bytes: number): void {
+    this.#requestBodyBytes += bytes;
   }
 
   /** See {@linkcode ExchangeOverListener}. */
@@ -96,12 +110,24 @@ export class ExchangeTrace implements ExchangeOverListener {
     this.#decided = true;
     this.#tracing.tell("headDecided", { exchange, head: response });
     const upgraded = upgradeOf(response)?.upgraded ?? null;
-    if (upgraded !== null) this.#tracing.tell("switched", { exchange, protocol: upgraded.protocol });
+    if (upgraded !== null) this.#switched(upgraded);
     if (this.#ended !== null) this.onExchangeOver(this.#ended.why);
+  }
+
+  #switched(upgraded: Upgraded): void {
+    const exchange = this.#exchange;
+    const meter = new UpgradedMeter(upgraded);
+    this.#tracing.tell("switched", { exchange, protocol: upgraded.protocol });
+    upgraded.closed.then(() => this.#tracing.tell("upgradedClosed", { exchange, ...meter.bytes() }));
   }
 
   #end(failure: { readonly error: unknown } | null): void {
     const exchange = this.#exchange;
-    this.#tracing.tell("exchangeEnded", failure === null ? { exchange } : { exchange, error: failure.error });
+    const ended = {
+      exchange,
+      requestBodyBytes: this.#requestBodyBytes,
+      responseBodyBytes: this.#responseBodyBytes,
+    };
+    this.#tracing.tell("exchangeEnded", failure === null ? ended : { ...ended, error: failure.error });
   }
 }

@@ -38,8 +38,10 @@ export class RunningServer implements Server {
   /** Those that speak HTTP. */
   readonly #open: Set<Exchanges> = new Set();
   readonly #finished: Deferred<void> = new Deferred<void>();
-  /** The requests of connections that are over. */
+  /** Of connections on which HTTP is over. */
   #requestsBefore = 0;
+  #receivedBefore = 0;
+  #sentBefore = 0;
   #ending: "wait" | "close" | "ignore" | null = null;
 
   constructor(options: ServeOptions, handler: ServeHandler) {
@@ -49,6 +51,9 @@ export class RunningServer implements Server {
     const over = (exchanges: Exchanges): void => {
       this.#open.delete(exchanges);
       this.#requestsBefore += exchanges.requests;
+      const { receivedBytes, sentBytes } = exchanges.connection.traffic;
+      this.#receivedBefore += receivedBytes;
+      this.#sentBefore += sentBytes;
       this.#free();
     };
     const tracing = new Tracing(serverChannels, options.trace, (error) => void reports.tell(error));
@@ -82,9 +87,15 @@ export class RunningServer implements Server {
   stats(): ServerStats {
     let idle = 0;
     let requests = this.#requestsBefore;
+    let { receivedBytes, sentBytes } = this.#switched.traffic;
+    receivedBytes += this.#receivedBefore;
+    sentBytes += this.#sentBefore;
     for (const exchanges of this.#open) {
+      const { idle: waits, traffic } = exchanges.connection;
       requests += exchanges.requests;
-      if (exchanges.connection.idle) idle++;
+      receivedBytes += traffic.receivedBytes;
+      sentBytes += traffic.sentBytes;
+      if (waits) idle++;
     }
     return {
       open: this.connections,
@@ -93,6 +104,8 @@ export class RunningServer implements Server {
       active: this.#open.size - idle,
       upgraded: this.#switched.size,
       requests,
+      receivedBytes,
+      sentBytes,
     };
   }
 
