@@ -13,7 +13,6 @@ import type { Field } from "../../semantics/fields.ts";
 import { type Tracing, UpgradedMeter } from "../trace.ts";
 import type { ClientTraceEvents, TracedClientConnection, TracedClientExchange } from "./client_trace.ts";
 import type { Pooled } from "./pool.ts";
-import type { ClientRequest } from "./request.ts";
 import type { Route } from "./way/route.ts";
 
 /** What a route is to those who trace. */
@@ -35,24 +34,24 @@ export class ExchangeTrace implements ExchangeOverListener {
   #responseBodyBytes = 0;
 
   /** Tells nothing yet. */
-  constructor(tracing: Tracing<ClientTraceEvents>, { method, url }: ClientRequest) {
+  constructor(tracing: Tracing<ClientTraceEvents>, { method, url }: Pick<TracedClientExchange, "method" | "url">) {
     this.#tracing = tracing;
     this.#exchange = { method, url, fields: [], connection: null };
   }
 
-  /** Tells that the request begins, and gives it with the fields that were added. */
-  begin(request: ClientRequest): ClientRequest {
-    const fields = this.#exchange.fields = [...request.fields];
+  /** Tells that a request with these fields begins, and gives them with those that were added. */
+  begin(fields: readonly Field[]): readonly Field[] {
+    const own = this.#exchange.fields = [...fields];
     this.#tracing.tell("requestBegun", { exchange: this.#exchange });
-    return { ...request, fields };
+    return own;
   }
 
-  /** Tells that the request is sent again, and gives it with the fields that were added. */
-  retry(request: ClientRequest, why: { readonly error: unknown } | { readonly status: number }): ClientRequest {
-    const fields: Field[] = this.#exchange.fields = [...request.fields];
+  /** Tells that the request is sent again, and gives these fields with those that were added. */
+  retry(fields: readonly Field[], why: { readonly error: unknown } | { readonly status: number }): readonly Field[] {
+    const own = this.#exchange.fields = [...fields];
     this.#exchange.connection = null;
     this.#tracing.tell("retried", { exchange: this.#exchange, ...why });
-    return { ...request, fields };
+    return own;
   }
 
   /** Waits for a place. */

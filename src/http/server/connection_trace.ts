@@ -6,9 +6,9 @@
  */
 
 import type { Closed } from "../../http1/options.ts";
-import type { IncomingRequest } from "../../http1/incoming.ts";
 import type { ExchangeListener } from "../../http1/exchange_listener.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
+import type { RequestHead } from "../../semantics/message.ts";
 import { type Tracing, UpgradedMeter } from "../trace.ts";
 import type { ServerTraceEvents, TracedServerConnection, TracedServerExchange } from "./server_trace.ts";
 
@@ -24,15 +24,19 @@ export class ConnectionTrace implements ExchangeListener {
   /** The one that has switched. */
   #switched: { readonly exchange: TracedServerExchange; readonly meter: UpgradedMeter } | null = null;
 
-  /** The connection is open. */
+  /** Tells nothing yet. */
   constructor(tracing: Tracing<ServerTraceEvents>, connection: TracedServerConnection) {
     this.#tracing = tracing;
     this.#connection = connection;
-    tracing.tell("connectionOpened", { connection });
+  }
+
+  /** The connection is open. */
+  opened(): void {
+    this.#tracing.tell("connectionOpened", { connection: this.#connection });
   }
 
   /** A request has come. */
-  begin(head: IncomingRequest, request: Request | null): void {
+  begin(head: RequestHead, request: Request | null): void {
     this.#failure = null;
     this.#requestBodyBytes = this.#responseBodyBytes = 0;
     const exchange = this.#exchange = { connection: this.#connection, head, request };
@@ -45,7 +49,7 @@ export class ConnectionTrace implements ExchangeListener {
   }
 
   /** See {@linkcode ExchangeListener}. */
-  onHead(request: IncomingRequest | null, status: number): void {
+  onHead(request: RequestHead | null, status: number): void {
     const exchange = request === null ? null : this.#exchange;
     this.#tracing.tell("headDecided", { connection: this.#connection, exchange, status });
   }

@@ -10,8 +10,7 @@ import { onAbort } from "../../duplex/abort.ts";
 import { Deferred } from "../../duplex/deferred.ts";
 import type { Socket, SocketInfo } from "../../duplex/socket.ts";
 import { type ServerConnectionOptions, serverSettings } from "../../http1/options.ts";
-import { Tracing } from "../trace.ts";
-import { connectionOptions, Exchanges, type Handling } from "./exchanges.ts";
+import { connectionOptions, Exchanges, type Handling, tracingOf } from "./exchanges.ts";
 import { Listeners } from "./listeners.ts";
 import { replaceGlobalResponse } from "./global_response.ts";
 import { Reports } from "./reports.ts";
@@ -24,7 +23,6 @@ import {
   SHUTDOWN,
   type ShutdownOptions,
 } from "./serve_options.ts";
-import { serverChannels } from "./server_trace.ts";
 import { Switched } from "./switched.ts";
 
 /** A server that runs. */
@@ -56,7 +54,7 @@ export class RunningServer implements Server {
       this.#sentBefore += sentBytes;
       this.#free();
     };
-    const tracing = new Tracing(serverChannels, options.trace, (error) => void reports.tell(error));
+    const tracing = tracingOf(options, reports);
     this.#handling = { options, handler, reports, switched: this.#switched, tracing, over, requests: new WeakMap() };
     this.#connectionOptions = connectionOptions(this.#handling);
     const { headTimeoutMs, clock } = serverSettings(this.#connectionOptions);

@@ -23,6 +23,8 @@ export interface Origin {
   readonly route: Route;
   /** What messages call it. */
   readonly host: string;
+  /** Whether it speaks TLS. */
+  readonly secure: boolean;
   /** What was dialed for a connection of it. */
   dialed(io: DuplexLike): Omit<Dialed, "io">;
 }
@@ -63,6 +65,7 @@ export class Origins {
       client,
       route: routes.find(new URL(`http://${authority}/`), {}, false),
       host: port === (manner.secure === null ? 80 : 443) ? authority.slice(0, authority.lastIndexOf(":")) : authority,
+      secure: manner.secure !== null,
       dialed: (io) =>
         this.#dialed.get(io) ?? { address: null, via: proxies.map((proxy) => proxyServer(proxy).address) },
     };
