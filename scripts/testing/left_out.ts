@@ -57,6 +57,7 @@ const leftOut: readonly LeftOut[] = [
       "tests/interop/forward_languages_test.ts",
       "tests/interop/forward_playwright_test.ts",
       "tests/interop/forward_programs_test.ts",
+      "tests/interop/kubernetes_test.ts",
       "tests/interop/websocket_chromium_test.ts",
       "tests/interop/websocket_foreign_clients_test.ts",
       "tests/interop/websocket_random_test.ts",

@@ -12,6 +12,7 @@ import { exists, projectRoot } from "./project.ts";
 
 /** By the names in the scope `./tests/` of `deno.json`. */
 export const unbundled: readonly string[] = [
+  "@kubernetes/client-node",
   "@nestjs/common",
   "@nestjs/core",
   "@nestjs/platform-express",

@@ -1,13 +1,22 @@
+import { once } from "node:events";
+import * as http2 from "node:http2";
+import type { AddressInfo } from "node:net";
+import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import * as nats from "@nats-io/transport-node";
 import * as streams from "@std/streams";
 import * as redis from "redis";
 import { Client, UpgradeRejected, WebSocketStream } from "../../mod.ts";
+import { Deferred } from "../../src/duplex/deferred.ts";
+import { connect } from "../../src/net/mod.ts";
+import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { daemon } from "../support/daemon.ts";
-import { skipUnless, which } from "../support/runtime.ts";
+import { kubernetes } from "../support/kubernetes.ts";
+import { skipUnless, unlessNoTlsOverStreams, which } from "../support/runtime.ts";
+import { readAll, readUntil, wire } from "../support/wire.ts";
 import { manuals, play, type Scene, type Snippet } from "./manuals.ts";
-import { anyPort, Examples, stopped } from "./scene.ts";
+import { anyPort, Examples, serving, stopped } from "./scene.ts";
 
 /** Those that need packages of others, or modules of the runtime. */
 const examples = new Examples(manuals, "js");
@@ -111,6 +120,50 @@ test("manuals: JSON-RPC in lines, over an upgrade of one's own", async () => {
   await endless.write(new Uint8Array(70_000)).catch(() => {});
   assertEquals(await endless.read().catch(() => null), null); // it is cut
   await stopped(server);
+});
+
+test("manuals: kubectl exec and port-forward, as a client", unlessNoTlsOverStreams, async (t) => {
+  const heading = "kubectl exec and port-forward";
+  const { server, port } = await serving(kubernetes(), { tls: { cert: serverCert, key: serverKey } });
+  t.after(() => server.shutdown({ upgraded: "close" }));
+  const replace = { "127.0.0.1:6443": `localhost:${port}`, "caCerts: []": "caCerts: [authority]" };
+  const exec = play(examples.take(heading, 0), { replace, names: { authority } });
+  await exec.ended;
+  assertEquals(await exec.told(3), [["stderr", "cat begins"], ["stdout", "hello"], ["Success"]]);
+
+  const forward = play(examples.take(heading, 1), {
+    replace: { ...replace, "port: 8080": "port: 0" },
+    names: { authority },
+  });
+  for (let i = 0; i < 2; i++) {
+    const socket = connect({ hostname: "127.0.0.1", port: await forward.port });
+    await socket.write(wire("hello"));
+    assertEquals(await readUntil(socket, "port 80: hello"), "port 80: hello");
+    await socket.closeWrite();
+    assertEquals(await readAll(socket), "");
+    await socket.close();
+  }
+  await forward.stop();
+  await forward.ended;
+});
+
+test("manuals: WebSocket over a stream of node:http2", async () => {
+  const heading = "WebSocket over a stream of node:http2";
+  const listening = new Deferred<http2.Http2Server>();
+  const createServer = (options: http2.ServerOptions) => {
+    const server = http2.createServer(options);
+    server.on("listening", () => listening.resolve(server));
+    return server;
+  };
+  const packages = { "node:http2": { ...http2, createServer }, "node:stream": { Duplex }, "node:events": { once } };
+  const running = play(examples.take(heading, 0), { replace: { "listen(8080": "listen(0" }, packages });
+  await running.ended;
+  const server = await listening.promise;
+  const { port } = server.address() as AddressInfo;
+  const client = play(examples.take(heading, 1), { replace: { "127.0.0.1:8080": `127.0.0.1:${port}` }, packages });
+  await client.ended;
+  assertEquals(await client.told(1), [["hello over HTTP/2"]]);
+  await new Promise<unknown>((resolve) => server.close(resolve));
 });
 
 test("manuals: every example with packages of others is played above", () => {
