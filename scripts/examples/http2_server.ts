@@ -13,12 +13,8 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import {
-  type Http2Handler,
-  type Http2ServerConnection,
-  type IncomingHttp2Request,
-  serveHttp2,
-} from "../../src/http2/server_connection.ts";
+import type { Handler, IncomingRequest } from "../../src/http1/mod.ts";
+import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
 import { listen, type Listener, type TlsServerOptions } from "../../src/net/mod.ts";
 import { CERTIFICATE, KEY } from "./certificate.ts";
 
@@ -50,15 +46,15 @@ export interface RunningHttp2Server {
 const PAGE = "It is HTTP/2 that brings this line.\n".repeat(500);
 
 /** GET answers with a page, POST with what it got, as it comes. */
-const handler: Http2Handler = (request) => {
-  const { method, path } = request.head;
+const handler: Handler = (request) => {
+  const { method, target: path } = request;
   if (method === "POST") return { status: 200, fields: typeOf(request), body: request.body };
   if (method !== "GET" && method !== "HEAD") return { status: 405, fields: [["allow", "GET, HEAD, POST"]] };
   return path === "/" ? page(request) : { status: 404, fields: [["content-type", "text/plain"]], body: "not found\n" };
 };
 
 /** A body that comes with a GET is read and dropped before: what is wrong with it can still be told. */
-async function page({ body }: IncomingHttp2Request) {
+async function page({ body }: IncomingRequest) {
   for await (const _part of body);
   return {
     status: 200,
@@ -67,7 +63,7 @@ async function page({ body }: IncomingHttp2Request) {
   } as const;
 }
 
-function typeOf({ fields }: IncomingHttp2Request): Record<string, string> {
+function typeOf({ fields }: IncomingRequest): Record<string, string> {
   return { "content-type": fields.get("content-type") ?? "application/octet-stream" };
 }
 
@@ -91,7 +87,7 @@ export async function http2Server(options: Http2ServerExampleOptions = {}): Prom
 
 async function accept(listener: Listener, open: Set<Http2ServerConnection>): Promise<void> {
   for await (const socket of listener) {
-    const connection = serveHttp2(socket, handler);
+    const connection = serveConnection(socket, handler);
     open.add(connection);
     connection.closed.then(() => open.delete(connection));
   }

@@ -5,8 +5,8 @@
  * @module
  */
 
+import type { Outlet } from "../duplex/outlet.ts";
 import type { Fields } from "../semantics/fields.ts";
-import type { ConnectionCore, CoreMachine } from "./connection_core.ts";
 import { makeTrailers, OutgoingStream, type OutgoingTrailers, type SortedBody } from "./outgoing_body.ts";
 
 /** What follows a body. */
@@ -18,7 +18,7 @@ export interface BodyEnd {
 }
 
 /** A machine, as far as the body goes that it sends. */
-interface BodyWriter extends CoreMachine {
+interface BodyWriter {
   /** Writes body data. */
   sendData(bytes: Uint8Array): void;
   /** Ends the message. */
@@ -26,27 +26,24 @@ interface BodyWriter extends CoreMachine {
 }
 
 /** Writes a body that is there already, and the end of its message. */
-export function sendWhole(core: ConnectionCore<BodyWriter>, body: SortedBody): void {
-  if (body.type === "bytes") sendData(core, body.bytes);
-  core.machine.sendEnd(null);
-}
-
-function sendData({ machine, listener }: ConnectionCore<BodyWriter>, bytes: Uint8Array): void {
-  machine.sendData(bytes);
-  if (listener !== null) listener.onBodySent(bytes.length);
+export function sendWhole(machine: BodyWriter, body: SortedBody): void {
+  if (body.type === "bytes") machine.sendData(body.bytes);
+  machine.sendEnd(null);
 }
 
 /** A body whose source or trailers must be waited for. */
 export class BodySender {
-  readonly #core: ConnectionCore<BodyWriter>;
+  readonly #machine: BodyWriter;
+  readonly #outlet: Outlet;
   readonly #body: SortedBody;
   readonly #end: BodyEnd;
   readonly #stream: OutgoingStream | null;
   #stopped = false;
 
   /** Touches nothing yet. */
-  constructor(core: ConnectionCore<BodyWriter>, body: SortedBody, end: BodyEnd) {
-    this.#core = core;
+  constructor(machine: BodyWriter, outlet: Outlet, body: SortedBody, end: BodyEnd) {
+    this.#machine = machine;
+    this.#outlet = outlet;
     this.#body = body;
     this.#end = end;
     this.#stream = body.type === "stream" ? new OutgoingStream(body.stream) : null;
@@ -60,19 +57,19 @@ export class BodySender {
    * @throws {unknown} What the source, the trailers or the transport fail with.
    */
   async send(onChunk: (() => void) | null = null): Promise<boolean> {
-    if (this.#body.type === "bytes") sendData(this.#core, this.#body.bytes);
+    if (this.#body.type === "bytes") this.#machine.sendData(this.#body.bytes);
     if (this.#stream !== null && !await this.#stream.run((chunk) => this.#sendChunk(chunk, onChunk))) return false;
     const { trailers, unannouncedTrailers } = this.#end;
     const made = await makeTrailers(trailers);
     if (this.#stopped) return false;
-    this.#core.machine.sendEnd(made, unannouncedTrailers);
+    this.#machine.sendEnd(made, unannouncedTrailers);
     return true;
   }
 
   #sendChunk(chunk: Uint8Array, onChunk: (() => void) | null): Promise<void> | undefined {
     onChunk?.();
-    sendData(this.#core, chunk);
-    return this.#core.outlet.flush();
+    this.#machine.sendData(chunk);
+    return this.#outlet.flush();
   }
 
   /** Sends no more and cancels the source. */

@@ -63,6 +63,8 @@ export function handshake(io: DuplexLike, options: ClientConnectionOptions = {})
 export class ClientConnection implements AsyncDisposable {
   readonly #core: ClientCore;
   #exchange: ClientExchange | null = null;
+  /** Who is told when that is over. */
+  #listener: ExchangeOverListener | null = null;
   #readiness: Deferred<void> | null = null;
   readonly #onSettled = (exchange: ClientExchange): void => this.#settle(exchange);
 
@@ -116,12 +118,12 @@ export class ClientConnection implements AsyncDisposable {
   }
 
   /**
-   * Tells how the next exchange goes, and once when it is over, or the connection before that. Internal.
+   * Tells once when the next exchange is over, or the connection before that. Internal.
    *
    * @ignore
    */
-  tellExchange(listener: ExchangeOverListener | null): void {
-    this.#core.listener = listener;
+  tellExchangeOver(listener: ExchangeOverListener | null): void {
+    this.#listener = listener;
   }
 
   /**
@@ -173,14 +175,14 @@ export class ClientConnection implements AsyncDisposable {
     const exchange = this.#exchange;
     this.#exchange = null;
     exchange?.leave();
-    if (this.#core.listener !== null) this.#tellExchangeOver(exchange);
+    if (this.#listener !== null) this.#tellExchangeOver(exchange);
     return exchange;
   }
 
   #tellExchangeOver(exchange: ClientExchange | null): void {
-    const listener = this.#core.listener!;
+    const listener = this.#listener!;
     const failure = exchange?.failure ?? null;
-    this.#core.listener = null;
+    this.#listener = null;
     listener.onExchangeOver(failure === null ? this.#core.why : { reason: "error", error: failure.error });
   }
 
@@ -290,14 +292,15 @@ export class ClientConnection implements AsyncDisposable {
 
 export { ClientConnection as Sender };
 
-/** What is written is checked when it is written. */
-function checkRequest(request: OutgoingRequest): void {
+/** Refuses what is no request. What is written is checked when it is written. */
+export function checkRequest(request: OutgoingRequest): void {
   checkObject(request, "request");
   if (request.trailers !== undefined) checkTrailers(request.trailers, "request.trailers");
   if (request.hijack !== undefined) checkKind(request.hijack, "boolean", "request.hijack");
 }
 
-function checkSendOptions(options: SendOptions): void {
+/** Refuses what are no options of sending. */
+export function checkSendOptions(options: SendOptions): void {
   checkObject(options, "options");
   const { signal, onInformational, continueTimeoutMs } = options;
   if (signal !== undefined) checkSignal(signal, "options.signal");

@@ -43,7 +43,7 @@ export { type Field, Fields, type FieldsInit } from "../semantics/fields.ts";
 export { type BodyFraming, isPersistent, requestFraming, responseFraming } from "./machine/framing.ts";
 export { Http1Machine, type Http1MachineOptions } from "./machine/http1_machine.ts";
 export { DEFAULT_LIMITS, type Http1Limits, HYPER_LENIENCY, type Leniency } from "./machine/limits.ts";
-export type { RequestHead, ResponseHead, Version } from "../semantics/message.ts";
+export type { Http1Version, RequestHead, ResponseHead, Version } from "../semantics/message.ts";
 export {
   type RequestEvent,
   type ResponseOutcome,

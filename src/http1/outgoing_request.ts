@@ -5,7 +5,7 @@
  */
 
 import type { FieldsInit } from "../semantics/fields.ts";
-import type { ResponseHead, Version } from "../semantics/message.ts";
+import type { Http1Version, ResponseHead } from "../semantics/message.ts";
 import type { OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
 
 /** A request to be sent. Target and fields go on the wire untouched; only the framing of the body is added. */
@@ -15,7 +15,7 @@ export interface OutgoingRequest {
   /** Any of the four forms: `/path`, `http://host/path`, `host:port`, `*`. */
   readonly target: string;
   /** 1.1 when left out. */
-  readonly version?: Version | undefined;
+  readonly version?: Http1Version | undefined;
   /** The field lines, `Host` among them. */
   readonly fields?: FieldsInit | undefined;
   /**

@@ -1,250 +1,268 @@
 /**
- * The client's end of an HTTP/2 connection: many requests at once, each with a promise of its response.
+ * The life of a client's connection of HTTP/2: its requests, each on a stream of its own, and its end. `handshake()` makes it;
+ * `driver.ts` runs its machine, `client_stream.ts` has one request.
  *
  * @module
  */
 
+import { checkObject, checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
 import { onAbort } from "../duplex/abort.ts";
-import { Deferred, ignore } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
-import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import type { IncomingBody } from "../http1/incoming_body.ts";
-import { discardBody, type OutgoingBody, type OutgoingTrailers, sortBody } from "../http1/outgoing_body.ts";
-import { fieldList, type Fields, type FieldsInit } from "../semantics/fields.ts";
-import { type DriverRole, type Http2Closed, Http2Driver } from "./driver.ts";
+import { UnsentError } from "../errors/unsent_error.ts";
+import { checkRequest, checkSendOptions } from "../http1/client_connection.ts";
+import type { IncomingResponse } from "../http1/incoming.ts";
+import { type ClientConnectionOptions, type ClientSettings, clientSettings, type Closed } from "../http1/options.ts";
+import { sortBody } from "../http1/outgoing_body.ts";
+import type { OutgoingRequest, SendOptions } from "../http1/outgoing_request.ts";
+import { hasField } from "../semantics/fields.ts";
+import { type ClientHost, ClientStream } from "./client_stream.ts";
+import { type DriverRole, Http2Driver } from "./driver.ts";
 import { Http2ClientMachine } from "./machine/client_machine.ts";
 import type { Http2ClientEvent } from "./machine/events.ts";
-import type { Http2ResponseHead } from "./machine/message.ts";
-import { MessageStream, type StreamOwner } from "./message_stream.ts";
-import { http2ClientSettings, type Http2ConnectionOptions } from "./options.ts";
-
-/** A request that is to be sent. */
-export interface Http2RequestMessage {
-  /** `GET` when left out. */
-  readonly method?: string | undefined;
-  /** `http` when left out; `null` for CONNECT. */
-  readonly scheme?: string | null | undefined;
-  /** Host and port. */
-  readonly authority: string;
-  /** `/` when left out; `null` for CONNECT. */
-  readonly path?: string | null | undefined;
-  /** `:protocol` of an extended CONNECT (RFC 8441). */
-  readonly protocol?: string | null | undefined;
-  /** The field lines; none when left out. */
-  readonly fields?: FieldsInit | undefined;
-  /** None when left out. */
-  readonly body?: OutgoingBody | null | undefined;
-  /** What follows the body. */
-  readonly trailers?: OutgoingTrailers | undefined;
-  /** Gives up the request, whatever has come of it. */
-  readonly signal?: AbortSignal | undefined;
-  /** Told of each informational response. */
-  readonly onInformational?: ((head: Http2ResponseHead) => void) | undefined;
-}
-
-/** A response that has come. */
-export class IncomingHttp2Response {
-  /** Status and fields. */
-  readonly head: Http2ResponseHead;
-  readonly #stream: MessageStream;
-
-  /** Made by the connection. */
-  constructor(head: Http2ResponseHead, stream: MessageStream) {
-    this.head = head;
-    this.#stream = stream;
-  }
-
-  /** The status. */
-  get status(): number {
-    return this.head.status;
-  }
-
-  /** The field lines. */
-  get fields(): Fields {
-    return this.head.fields;
-  }
-
-  /** The body. Read it, or cancel it: the stream stays open otherwise. */
-  get body(): IncomingBody {
-    return this.#stream.body;
-  }
-}
+import { type Http2Limits, http2LimitsOf } from "./machine/limits.ts";
+import { type OutgoingHead, outgoingHead } from "./outgoing_head.ts";
 
 /** Streams that may be open before the server has told how many it takes; as hyper. */
 const FIRST_STREAMS = 100;
 
-/** A request without its response. */
-class Exchange implements StreamOwner {
-  readonly message: Http2RequestMessage;
-  readonly response: Deferred<IncomingHttp2Response> = new Deferred<IncomingHttp2Response>();
-  /** `null` while it waits until the server allows another stream. */
-  stream: MessageStream | null = null;
+/** Options of a client's connection of HTTP/2. All time limits are in milliseconds; 0 switches one off. */
+export interface Http2ClientConnectionOptions
+  extends Omit<ClientConnectionOptions, "limits" | "leniency" | "compat" | "nameCase" | "maxDrainBytes"> {
+  /** Bounds on what the server may send; see `DEFAULT_HTTP2_LIMITS`. */
+  readonly limits?: Partial<Http2Limits> | undefined;
+  /** `:scheme` of requests whose target names none. `"https"`. */
+  readonly scheme?: "http" | "https" | undefined;
+}
 
-  constructor(message: Http2RequestMessage) {
-    this.message = message;
-  }
+const OPTIONS: Kinds<Pick<Http2ClientConnectionOptions, "limits" | "scheme">> = {
+  limits: "object",
+  scheme: (value, name) => checkOneOf(value, name, ["http", "https"]),
+};
 
-  onGone(reason: unknown): void {
-    this.response.reject(reason);
-  }
+/** A request that waits until the server allows another stream. */
+interface Waiting {
+  begin(): void;
+  fail(cause: unknown): void;
+}
+
+/** A client's connection under its two names. */
+export interface Http2ClientHandshake {
+  /** Sends requests. */
+  readonly sender: Http2ClientConnection;
+  /** The same object: says when the connection is over, and ends it. */
+  readonly connection: Http2ClientConnection;
 }
 
 /**
- * Speaks HTTP/2 with prior knowledge as a client over any pair of byte streams.
+ * Speaks HTTP/2 as a client over any pair of byte streams, with prior knowledge; over TLS, ALPN must have agreed on `h2`.
  *
  * @param io The transport. It is this connection's until it is closed.
- * @throws {TypeError} `io` is no pair of streams, or one of them is locked; or an option is of another kind.
- * @throws {RangeError} A number is out of its range.
+ * @param options What to do differently.
+ * @throws {TypeError} `io` is no pair of streams, or one of them is locked; or an option is of another kind. `io` is untouched.
+ * @throws {RangeError} A number is out of range. `io` is untouched.
  */
-export function connectHttp2(io: DuplexLike, options: Http2ConnectionOptions = {}): Http2ClientConnection {
-  return new Http2ClientConnection(io, options);
+export function handshake(io: DuplexLike, options: Http2ClientConnectionOptions = {}): Http2ClientHandshake {
+  const connection = new Http2ClientConnection(io, options);
+  return { sender: connection, connection };
 }
 
-/** Sends requests on one connection; made by {@linkcode connectHttp2}. */
-export class Http2ClientConnection implements DriverRole<Http2ClientEvent>, AsyncDisposable {
-  readonly #driver: Http2Driver<Http2ClientEvent>;
-  readonly #machine: Http2ClientMachine;
-  /** Requests that wait until the server allows another stream. */
-  readonly #waiting: Exchange[] = [];
-  /** Whether the server has told its settings. */
+/** Sends requests on one connection, many at once, and ends it; made by {@linkcode handshake}. */
+export class Http2ClientConnection implements AsyncDisposable, ClientHost, DriverRole<Http2ClientEvent> {
+  /** @ignore The machine. */
+  readonly machine: Http2ClientMachine;
+  /** @ignore What holds. */
+  readonly settings: ClientSettings;
+  readonly #scheme: "http" | "https";
+  /** @ignore Runs the machine. */
+  readonly driver: Http2Driver<Http2ClientEvent, ClientStream>;
+  /** Whether the server's SETTINGS have come. */
   #told = false;
+  /** Resolves when the server's SETTINGS have come, or the connection has ended before. */
+  readonly #begun: Deferred<void> = new Deferred<void>();
+  /** Requests that wait until the server allows another stream, the oldest first. */
+  readonly #waiting: Set<Waiting> = new Set();
 
-  /** Use {@linkcode connectHttp2}. */
-  constructor(io: DuplexLike, options: Http2ConnectionOptions) {
-    const settings = http2ClientSettings(options);
-    this.#machine = new Http2ClientMachine({ limits: options.limits });
-    this.#driver = new Http2Driver<Http2ClientEvent>(io, this.#machine, settings, this);
-    this.#driver.run();
+  /**
+   * Use {@linkcode handshake}.
+   *
+   * @param io The transport.
+   * @param options What to do differently.
+   */
+  constructor(io: DuplexLike, options: Http2ClientConnectionOptions) {
+    checkObject(options, "options");
+    const { limits, scheme, ...shared } = options;
+    checkOptions({ limits, scheme }, OPTIONS);
+    this.settings = clientSettings(shared);
+    this.#scheme = scheme ?? "https";
+    this.machine = new Http2ClientMachine({ limits: http2LimitsOf(limits) });
+    this.driver = new Http2Driver<Http2ClientEvent, ClientStream>(io, this.machine, this.settings, this);
+    this.driver.run();
   }
 
   /** Resolves when the connection is over and says why; never rejects. */
-  get closed(): Promise<Http2Closed> {
-    return this.#driver.closed;
+  get closed(): Promise<Closed> {
+    return this.driver.closed;
   }
 
-  /** The machine, for what only tests ask: the peer's settings, for example. */
-  get machine(): Http2ClientMachine {
-    return this.#machine;
+  /** The end that sends: this object. */
+  get sender(): Http2ClientConnection {
+    return this;
+  }
+
+  /** Whether a request can be sent right now. */
+  get isReady(): boolean {
+    const few = this.#told || this.openStreams < FIRST_STREAMS;
+    return this.driver.why === null && few && this.machine.canSend;
+  }
+
+  /** Whether no request can be sent any more. */
+  get isClosed(): boolean {
+    return this.driver.why !== null || this.machine.ending;
+  }
+
+  /** How many requests, and switched streams, are under way. */
+  get openStreams(): number {
+    return this.driver.streams.size;
   }
 
   /**
-   * Sends a request and waits for the head of its response; before that, until the server allows another stream. The body of the
-   * request may go on after that.
-   *
-   * @throws {StateError} `closed`: the connection takes no more requests.
-   * @throws {TransportError} `reset`: the server has reset the stream; or the transport failed.
-   * @throws {Http2Error} The server broke a rule.
-   * @throws {TypeError} The request cannot be sent.
+   * Whether the server takes extended CONNECT (RFC 8441), by which upgrades go over HTTP/2. Resolves when its SETTINGS have come;
+   * to false if the connection ends before.
    */
-  async request(message: Http2RequestMessage): Promise<IncomingHttp2Response> {
-    const { signal } = message;
-    signal?.throwIfAborted();
-    if (this.#driver.why !== null) throw this.#driver.cause;
-    const exchange = new Exchange(message);
-    this.#waiting.push(exchange);
-    this.onTaken();
-    if (signal === undefined) return await exchange.response.promise;
-    const unlisten = onAbort(signal, () => this.#giveUp(exchange, signal.reason));
-    try {
-      const response = await exchange.response.promise;
-      response.body.trailers.catch(ignore).finally(unlisten);
-      return response;
-    } catch (error) {
-      unlisten();
-      throw error;
-    }
-  }
-
-  #giveUp(exchange: Exchange, reason: unknown): void {
-    exchange.response.reject(reason);
-    if (exchange.stream !== null) return this.#reset(exchange.stream, "cancel", reason);
-    this.#waiting.splice(this.#waiting.indexOf(exchange), 1);
-    discardBody(exchange.message.body, reason);
-  }
-
-  #reset(stream: MessageStream, code: Http2ErrorCode, reason: unknown): void {
-    if (!stream.gone) this.#driver.reset(stream, code, reason);
-  }
-
-  /** What the driver tells: requests that wait are sent as far as the server allows. */
-  onTaken(): void {
-    for (let exchange = this.#waiting[0]; exchange !== undefined; exchange = this.#waiting[0]) {
-      if (!this.#told && this.#machine.openStreams >= FIRST_STREAMS) return;
-      try {
-        this.#begin(exchange);
-      } catch (error) {
-        if (error instanceof StateError && error.code === "busy") return;
-        discardBody(exchange.message.body, error);
-        exchange.response.reject(error);
-      }
-      this.#waiting.shift();
-    }
-  }
-
-  #begin(exchange: Exchange): void {
-    const { method = "GET", authority, protocol = null, fields, body, trailers, ...rest } = exchange.message;
-    const plain = method === "CONNECT" && protocol === null;
-    const { scheme = plain ? null : "http", path = plain ? null : "/" } = rest;
-    const sorted = sortBody(body);
-    const ends = sorted.type === "none" && trailers === undefined;
-    const head = { method, scheme, authority, path, protocol, fields: fieldList(fields) };
-    const stream = new MessageStream(this.#driver, this.#machine.sendRequest(head, ends), "client");
-    exchange.stream = stream;
-    stream.owner = exchange;
-    this.#driver.soon();
-    if (ends) return stream.onSent();
-    try {
-      stream.send(sorted, trailers)?.catch((error) => this.#reset(stream, "internal", error));
-    } catch (error) {
-      this.#reset(stream, "internal", error);
-    }
+  async takesUpgrades(): Promise<boolean> {
+    await this.#begun.promise;
+    return this.machine.peer.connectProtocol;
   }
 
   /**
-   * Sends no more requests. What is open goes on.
+   * Sends a request, as soon as the server allows another stream, and waits for the head of its response. The body of the request
+   * may go on after that.
+   *
+   * @param request In the words of HTTP/1.1: `Host` becomes `:authority`, an absolute-form target names scheme and authority, and
+   * `Upgrade` makes it an extended CONNECT, which the server must have said it takes.
+   * @param options Cancellation, which resets the stream; informational responses.
+   * @throws {UnsentError} Nothing of it was sent, or the server has not looked at it (GOAWAY, REFUSED_STREAM): it may be sent again.
+   * @throws {Http2Error} The response breaks the protocol.
+   * @throws {TransportError} The transport failed, or the server has reset the stream (`reset`).
+   * @throws {TypeError} The request cannot be written.
+   */
+  async send(request: OutgoingRequest, options: SendOptions = {}): Promise<IncomingResponse> {
+    checkRequest(request);
+    checkSendOptions(options);
+    const { head, proposal } = outgoingHead(request, this.#scheme);
+    if (proposal.type === "upgrade" && !await this.takesUpgrades()) throw new UnsentError(request, noUpgrades());
+    options.signal?.throwIfAborted();
+    const { signal } = options;
+    return await new Promise<IncomingResponse>((resolve, reject) => {
+      const begin = (): void => resolve(this.#begin(request, { head, proposal }, options));
+      if (this.isReady && this.#waiting.size === 0) return begin();
+      if (this.isClosed) return reject(new UnsentError(request, closedError()));
+      const waiting: Waiting = {
+        begin() {
+          unlisten();
+          begin();
+        },
+        fail(cause) {
+          unlisten();
+          reject(new UnsentError(request, cause));
+        },
+      };
+      const unlisten = onAbort(signal, () => {
+        this.#waiting.delete(waiting);
+        reject(signal!.reason);
+      });
+      this.#waiting.add(waiting);
+    });
+  }
+
+  // deno-lint-ignore require-await -- what it throws rejects
+  async #begin(
+    request: OutgoingRequest,
+    { head, proposal }: OutgoingHead,
+    options: SendOptions,
+  ): Promise<IncomingResponse> {
+    const body = sortBody(request.body);
+    const ended = proposal.type === "none" && body.type === "none" && request.trailers === undefined;
+    const fields = [...head.fields];
+    if (body.type === "bytes" && !hasField(fields, "content-length")) {
+      fields.push(["content-length", String(body.bytes.length)]);
+    }
+    const id = this.machine.sendRequest({ ...head, fields }, ended);
+    this.driver.soon();
+    const stream = new ClientStream(this, id, { request, proposal, body, ended }, options);
+    this.driver.streams.set(id, stream);
+    return stream.answer;
+  }
+
+  /** @ignore See {@linkcode ClientHost}. */
+  over(streamId: number): void {
+    this.driver.streams.delete(streamId);
+    this.#goOn();
+    this.driver.soon(); // a shutdown may be complete
+  }
+
+  /** Those that wait go on, as far as the server allows. */
+  #goOn(): void {
+    for (const waiting of this.#waiting) {
+      if (!this.isReady && !this.isClosed) return;
+      this.#waiting.delete(waiting);
+      if (this.isClosed) waiting.fail(closedError());
+      else waiting.begin();
+    }
+  }
+
+  /** @ignore See {@linkcode DriverRole}. */
+  onEvent(event: Http2ClientEvent): void {
+    if (event.type === "response") this.driver.streams.get(event.streamId)?.answered(event);
+    else if (event.type === "informational") this.driver.streams.get(event.streamId)?.informed(event);
+    else if (event.type === "settings") this.#begun.resolve();
+    this.#told ||= event.type === "settings";
+  }
+
+  /** @ignore See {@linkcode DriverRole}. */
+  onTaken(): void {
+    this.#goOn();
+  }
+
+  /** @ignore See {@linkcode DriverRole}. */
+  onOver(): void {
+    this.#begun.resolve();
+    this.#goOn();
+  }
+
+  /**
+   * Lets the requests that are under way end, and closes then. Idempotent.
    *
    * @returns Resolves when the connection is over.
    */
-  gracefulShutdown(): Promise<Http2Closed> {
-    this.#machine.shutdown();
-    this.#driver.soon();
+  gracefulShutdown(): Promise<Closed> {
+    if (this.driver.why === null) {
+      this.machine.shutdown();
+      this.driver.soon();
+    }
     return this.closed;
   }
 
-  /** Ends the connection at once. Idempotent. */
+  /** Ends the connection at once; what is under way fails with `reason`. Idempotent. */
   abort(reason: unknown = new TransportError("closed", "The connection was aborted")): void {
-    this.#driver.abort(reason);
+    this.driver.abort(reason);
   }
 
-  /** Shuts down. */
+  /** Aborts what is unfinished, else closes. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#driver.streams.size > 0) this.abort();
-    else this.gracefulShutdown();
+    if (this.driver.streams.size === 0) this.gracefulShutdown();
+    else this.abort();
     await this.closed;
   }
+}
 
-  /** What the driver tells. */
-  onEvent(event: Http2ClientEvent): void {
-    if (event.type === "response") {
-      const stream = this.#driver.streams.get(event.streamId);
-      if (stream === undefined) return;
-      if (event.endStream) stream.onNoBody();
-      (stream.owner as Exchange).response.resolve(new IncomingHttp2Response(event.head, stream));
-    } else if (event.type === "settings") {
-      this.#told = true;
-    } else if (event.type === "informational") {
-      const stream = this.#driver.streams.get(event.streamId);
-      (stream?.owner as Exchange | undefined)?.message.onInformational?.(event.head);
-    }
-  }
+function closedError(): StateError {
+  return new StateError("closed", "The connection takes no more requests");
+}
 
-  /** What the driver tells. */
-  onOver(): void {
-    for (const { message, response } of this.#waiting.splice(0)) {
-      discardBody(message.body, this.#driver.cause);
-      response.reject(this.#driver.cause);
-    }
-  }
+function noUpgrades(): StateError {
+  return new StateError("no-switch", "The server takes no upgrades over HTTP/2: it has not told so (RFC 8441 §3)");
 }

@@ -8,8 +8,9 @@
  * @module
  */
 
-import { Deferred } from "../duplex/deferred.ts";
+import { Deferred, ignore } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
+import type { OverListener } from "../duplex/held_channel.ts";
 import { closeBehindPeer, linger } from "../duplex/linger.ts";
 import { Outlet, type OutletOwner } from "../duplex/outlet.ts";
 import { Lull } from "../duplex/soon.ts";
@@ -17,20 +18,35 @@ import { MESSAGE_COST, PART_COST } from "../duplex/turn.ts";
 import { Wire } from "../duplex/wire.ts";
 import { Http2Error, type Http2ErrorCode } from "../errors/http2_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
+import type { Fields } from "../semantics/fields.ts";
+import { departed } from "../http1/failure.ts";
 import type { Http2Event } from "./machine/connection.ts";
 import type { ResetEvent } from "./machine/events.ts";
 import type { Http2Machine } from "./machine/http2_machine.ts";
-import type { MessageStream, StreamDriver } from "./message_stream.ts";
-import type { Http2Settings } from "./options.ts";
+import type { Closed, ServerSettings } from "../http1/options.ts";
 
-/** Why a connection has ended. */
-export type Http2Closed =
-  /** A shutdown is complete: ours, or the server's. */
-  | { readonly reason: "shutdown" }
-  /** The peer ended its side. */
-  | { readonly reason: "eof" }
-  /** The peer broke a rule, or the transport failed. */
-  | { readonly reason: "error"; readonly error: unknown };
+/** How long things may take; see the options of a server's connection. */
+export type DriverLimits =
+  & Pick<ServerSettings, "writeTimeoutMs" | "closeTimeoutMs" | "clock">
+  & Partial<Pick<ServerSettings, "lingerTimeoutMs" | "maxLingerBytes">>;
+
+/** A request and its response, on a connection of either role. */
+export interface DriverStream {
+  /** Its number. */
+  readonly id: number;
+  /** Data has come. */
+  onData(bytes: Uint8Array): void;
+  /** The peer's message is complete. */
+  onEnd(trailers: Fields): void;
+  /** What waited to be sent is on its way. */
+  onDrained(): void;
+  /**
+   * The stream is gone before its messages were over: what is under way fails.
+   *
+   * @param how What has reset it; `null` if that was this side, or the end of the connection.
+   */
+  onGone(reason: unknown, how: ResetEvent | null): void;
+}
 
 /** What a role does its own way. */
 export interface DriverRole<Event> {
@@ -53,18 +69,20 @@ const MOST_UNSENT_BYTES = 1_048_576;
 const FORGIVEN_EACH_SECOND = 30;
 
 /** Drives one connection. */
-export class Http2Driver<Event extends Http2Event> implements OutletOwner, StreamDriver {
+export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> implements OutletOwner {
   /** Understands and writes the messages. */
   readonly machine: Http2Machine<Event>;
   /** The streams with a message that is not over, by their numbers. */
-  readonly streams: Map<number, MessageStream> = new Map();
+  readonly streams: Map<number, Stream> = new Map();
   readonly #wire: Wire;
-  readonly #settings: Http2Settings;
+  readonly #settings: DriverLimits;
   readonly #role: DriverRole<Event>;
   readonly #outlet: Outlet;
   /** What is asked for by and by, so that it leaves in one write. */
   readonly #lull: Lull;
-  readonly #closed: Deferred<Http2Closed> = new Deferred<Http2Closed>();
+  readonly #closed: Deferred<Closed> = new Deferred<Closed>();
+  #overListener: OverListener | null = null;
+  #finished = false;
   readonly #onWritten = (): void => this.#written();
   readonly #onFailed = (error: unknown): void => this.abort(error);
   #reading = false;
@@ -73,7 +91,7 @@ export class Http2Driver<Event extends Http2Event> implements OutletOwner, Strea
   #taking = false;
   #machineOver = false;
   #failure: Http2Error | null = null;
-  #why: Http2Closed | null = null;
+  #why: Closed | null = null;
   /** Set while nothing is read because too much waits to be written. */
   #room: Deferred<void> | null = null;
   #forgivenMs: number;
@@ -83,7 +101,7 @@ export class Http2Driver<Event extends Http2Event> implements OutletOwner, Strea
    *
    * @throws {TypeError} It is no pair of streams, or one of them is locked.
    */
-  constructor(io: DuplexLike, machine: Http2Machine<Event>, settings: Http2Settings, role: DriverRole<Event>) {
+  constructor(io: DuplexLike, machine: Http2Machine<Event>, settings: DriverLimits, role: DriverRole<Event>) {
     this.machine = machine;
     this.#wire = new Wire(io);
     this.#settings = settings;
@@ -94,12 +112,12 @@ export class Http2Driver<Event extends Http2Event> implements OutletOwner, Strea
   }
 
   /** Resolves when the connection is over; never rejects. */
-  get closed(): Promise<Http2Closed> {
+  get closed(): Promise<Closed> {
     return this.#closed.promise;
   }
 
   /** Why the connection ends, once that is decided. */
-  get why(): Http2Closed | null {
+  get why(): Closed | null {
     return this.#why;
   }
 
@@ -109,10 +127,21 @@ export class Http2Driver<Event extends Http2Event> implements OutletOwner, Strea
     return why?.reason === "error" ? why.error : new TransportError("closed", "The connection has ended");
   }
 
-  /** Reads until the connection is over. */
-  async run(): Promise<void> {
+  /** Tells once what `closed` tells, without a promise. */
+  tellOver(listener: OverListener): void {
+    if (this.#finished) queueMicrotask(() => listener.onOver(this));
+    else this.#overListener = listener;
+  }
+
+  /**
+   * Reads until the connection is over.
+   *
+   * @param readBuf What was read from the transport already.
+   */
+  async run(readBuf: Uint8Array | null = null): Promise<void> {
     const { machine } = this;
     const wire = this.#wire;
+    if (readBuf !== null) machine.receive(readBuf);
     this.#flush();
     try {
       while (!this.#machineOver && this.#why === null) {
@@ -157,24 +186,31 @@ export class Http2Driver<Event extends Http2Event> implements OutletOwner, Strea
   }
 
   /** Ends a stream at once, both messages. */
-  reset(stream: MessageStream, code: Http2ErrorCode, reason: unknown): void {
+  reset(stream: Stream, code: Http2ErrorCode, reason: unknown): void {
     this.machine.resetStream(stream.id, code);
-    this.forget(stream, reason);
+    this.#forget(stream, reason, null);
     this.soon();
   }
 
-  /** A stream is gone before its messages were over. */
-  forget(stream: MessageStream, reason: unknown): void {
+  #forget(stream: Stream, reason: unknown, how: ResetEvent | null): void {
     this.streams.delete(stream.id);
-    stream.fail(reason);
+    stream.onGone(reason, how);
   }
 
   /** Ends the connection at once. Idempotent. */
   abort(reason: unknown): void {
-    if (this.#why !== null) return;
+    if (this.#finished) return;
     this.#wire.abort(reason);
+    if (this.#why !== null) return; // it ends, and now at once
     this.#end({ reason: "error", error: reason });
-    this.#closed.resolve(this.#why!);
+    this.#finish();
+  }
+
+  /** Ends it in order, with GOAWAY, without waiting for the streams that are open. */
+  close(why: Closed): void {
+    if (this.#why !== null) return;
+    this.#outlet.flush()?.catch(ignore); // behind what is being written
+    this.#linger(why);
   }
 
   /** Takes events until there are none, or others are to have their turn. */
@@ -219,11 +255,13 @@ export class Http2Driver<Event extends Http2Event> implements OutletOwner, Strea
     }
   }
 
-  #onReset({ streamId, code, error }: ResetEvent): void {
+  #onReset(event: ResetEvent): void {
     this.#forgive();
+    const { streamId, code, error } = event;
     const stream = this.streams.get(streamId);
     if (stream === undefined) return;
-    this.forget(stream, error ?? new TransportError("reset", `The peer has reset the stream: ${code}`));
+    const reason = error ?? departed(new TransportError("reset", `The peer has reset the stream: ${code}`));
+    this.#forget(stream, reason, event);
   }
 
   /** Streams that are reset are forgiven as time goes on. */
@@ -261,22 +299,34 @@ export class Http2Driver<Event extends Http2Event> implements OutletOwner, Strea
   }
 
   /** The machine is over, and all that it had to say is written. */
-  async #close(): Promise<void> {
+  #close(): void {
     const failure = this.#failure;
-    if (failure !== null) this.#end({ reason: "error", error: failure });
-    else this.#end({ reason: this.#peerEnded ? "eof" : "shutdown" });
+    if (failure !== null) this.#linger({ reason: "error", error: failure });
+    else this.#linger({ reason: this.#peerEnded ? "eof" : "shutdown" });
+  }
+
+  async #linger(why: Closed): Promise<void> {
+    this.#end(why);
     const wire = this.#wire;
     if (!this.#peerEnded) await linger(wire, this.#settings);
     else if (!wire.closeAtOnce()) await closeBehindPeer(wire, this.#settings);
-    this.#closed.resolve(this.#why!);
+    this.#finish();
   }
 
-  #end(why: Http2Closed): void {
+  #finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#closed.resolve(this.#why!);
+    this.#overListener?.onOver(this);
+    this.#overListener = null;
+  }
+
+  #end(why: Closed): void {
     this.#why = why;
     this.#outlet.stop();
     this.#room?.resolve();
-    const { cause } = this;
-    for (const stream of [...this.streams.values()]) this.forget(stream, cause);
+    const cause = departed(this.cause);
+    for (const stream of [...this.streams.values()]) this.#forget(stream, cause, null);
     this.#role.onOver();
   }
 }

@@ -1,66 +1,63 @@
 /**
- * What the connections of both roles can be told, with the defaults.
+ * The options of a server's connection of HTTP/2: those of HTTP/1.1 that have a meaning here, and its own bounds.
  *
  * @module
  */
 
-import { checkOptions, type Kinds } from "../bytes/arguments.ts";
-import { checkClock, type Clock, systemClock } from "../duplex/clock.ts";
-import type { Http2Limits } from "./machine/limits.ts";
+import { checkObject, checkOptions, type Kinds } from "../bytes/arguments.ts";
+import { type ServerConnectionOptions, type ServerSettings, serverSettings } from "../http1/options.ts";
+import { type Http2Limits, http2LimitsOf } from "./machine/limits.ts";
 
-/** Options of either role. All time limits are in milliseconds; 0 switches one off. */
-export interface Http2ConnectionOptions {
+/** What HTTP/2 has besides the options of any connection. */
+export interface Http2Options {
   /** Bounds on what the peer may send; see `DEFAULT_HTTP2_LIMITS`. */
   readonly limits?: Partial<Http2Limits> | undefined;
-  /** For the peer to take what is written. 60,000. */
-  readonly writeTimeoutMs?: number | undefined;
-  /** At the end, for the peer to end its side. 2,000. */
-  readonly closeTimeoutMs?: number | undefined;
-  /** Where time comes from. */
-  readonly clock?: Clock | undefined;
-}
-
-/** Options of a server's connection. */
-export interface Http2ServerOptions extends Http2ConnectionOptions {
-  /** Whether extended CONNECT is taken, and told (RFC 8441 §3). False. */
+  /**
+   * Whether WebSockets and other upgrades are taken over HTTP/2, and told to be: SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441). False by
+   * default, since browsers open WebSockets this way as soon as they are told: for servers that answer them.
+   */
   readonly connectProtocol?: boolean | undefined;
-  /** Told of what a handler threw, or of a response that could not be sent. */
-  readonly onError?: ((error: unknown) => void) | undefined;
 }
 
-/** What the driver takes of them, filled in. */
-export interface Http2Settings {
-  readonly writeTimeoutMs: number;
-  readonly closeTimeoutMs: number;
-  readonly clock: Clock;
-}
-
-const SHARED: Kinds<Http2ConnectionOptions> = {
-  limits: "object",
-  writeTimeoutMs: "number",
-  closeTimeoutMs: "number",
-  clock: checkClock,
+/** The kinds of these options. */
+export const HTTP2: Kinds<Http2Options> = {
+  limits: (value, name) => {
+    checkObject(value, name);
+    http2LimitsOf(value as Partial<Http2Limits>);
+  },
+  connectProtocol: "boolean",
 };
-const SERVER: Kinds<Http2ServerOptions> = { ...SHARED, connectProtocol: "boolean", onError: "function" };
+
+/** Options that mean something in HTTP/1.1 alone. */
+type Http1Only = "limits" | "leniency" | "compat" | "nameCase" | "keepAlive" | "pipelineFlush" | "maxDrainBytes";
+
+/** Options of a server's connection of HTTP/2. All time limits are in milliseconds; 0 switches one off. */
+export interface Http2ServerConnectionOptions extends Omit<ServerConnectionOptions, Http1Only>, Http2Options {}
+
+/** Everything that holds for a connection. */
+export interface Http2ServerSettings {
+  /** Times and callbacks. */
+  readonly server: ServerSettings;
+  /** Bounds. */
+  readonly limits: Http2Limits;
+  /** See {@linkcode Http2Options}. */
+  readonly connectProtocol: boolean;
+}
 
 /**
- * Fills in the defaults of a server.
+ * Fills in the defaults.
  *
  * @throws {TypeError} An option is of another kind.
- * @throws {RangeError} A number is below 0 or NaN.
+ * @throws {RangeError} A number is out of range.
  */
-export function http2ServerSettings(options: Http2ServerOptions): Http2Settings {
-  checkOptions(options, SERVER);
-  return settingsOf(options);
+export function http2ServerSettings(options: Http2ServerConnectionOptions = {}): Http2ServerSettings {
+  checkObject(options, "options");
+  const { limits, connectProtocol, ...server } = options;
+  return http2Settings(serverSettings(server), { limits, connectProtocol });
 }
 
-/** Fills in the defaults of a client; throws as {@linkcode http2ServerSettings} does. */
-export function http2ClientSettings(options: Http2ConnectionOptions): Http2Settings {
-  checkOptions(options, SHARED);
-  return settingsOf(options);
-}
-
-function settingsOf(options: Http2ConnectionOptions): Http2Settings {
-  const { writeTimeoutMs = 60_000, closeTimeoutMs = 2000, clock = systemClock } = options;
-  return { writeTimeoutMs, closeTimeoutMs, clock };
+/** The same for a server that has the settings of its connections already. */
+export function http2Settings(server: ServerSettings, options: Http2Options): Http2ServerSettings {
+  checkOptions(options, HTTP2);
+  return { server, limits: http2LimitsOf(options.limits), connectProtocol: options.connectProtocol ?? false };
 }

@@ -24,7 +24,6 @@ import {
 } from "../duplex/held_channel.ts";
 import type { SocketOptions, StartTlsOptions } from "../duplex/network.ts";
 import type { ReleasedSocket, Socket, SocketInfo } from "../duplex/socket.ts";
-import type { Traffic } from "../duplex/traffic.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { type Doing, transportError } from "./errors.ts";
@@ -60,14 +59,10 @@ const AT_ONCE = new Deferred<void>();
 AT_ONCE.resolve();
 
 /** The socket of this package. */
-export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
+export class NetSocket implements Socket, HeldChannel, TransportSink {
   readonly secureTransport: "on" | "starttls";
   /** The name or address that was connected to. */
   readonly host: string | undefined;
-  /** See {@linkcode Traffic}. Only this class writes it. */
-  receivedBytes = 0;
-  /** See {@linkcode Traffic}. Only this class writes it. */
-  sentBytes = 0;
   /** For {@linkcode cannotOpen}. */
   opening: OpeningStep = CONNECTING;
   readonly #startTls: StartTls;
@@ -165,10 +160,6 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
     return this.#queue.read();
   }
 
-  readShared(): Promise<Uint8Array | null> {
-    return this.#queue.readShared();
-  }
-
   withdrawRead(): boolean {
     return this.#queue.withdrawRead();
   }
@@ -196,9 +187,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
   write(bytes: Uint8Array): Promise<void> {
     const writer = this.#writer;
     if (writer === null || !(bytes instanceof Uint8Array)) return this.#writeOutOfTurn(bytes);
-    const { byteLength } = bytes;
-    if (byteLength === 0) return accepted;
-    this.sentBytes += byteLength;
+    if (bytes.byteLength === 0) return accepted;
     return this.#lastWrite = writer.write(bytes);
   }
 
@@ -315,7 +304,6 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
     this.#transport = transport;
     this.#info = info;
     for (const { bytes, written } of state.writes ?? []) {
-      this.sentBytes += bytes.byteLength;
       this.#lastWrite = transport.write(bytes);
       this.#lastWrite.then(() => written.resolve(), (error) => written.reject(error));
     }
@@ -338,15 +326,10 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
   // What the transport calls.
 
   lend(chunk: Uint8Array): boolean {
-    const { byteLength } = chunk; // of memory that its reader may give away
-    this.receivedBytes += byteLength;
-    if (this.#queue.lend(chunk)) return true;
-    this.receivedBytes -= byteLength; // until it is received
-    return false;
+    return this.#queue.lend(chunk);
   }
 
   received(chunk: Uint8Array): void {
-    this.receivedBytes += chunk.byteLength;
     this.#queue.push(chunk);
     if (this.#watcher !== null) this.#queue.readAhead();
   }
@@ -392,10 +375,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
       return Promise.reject(new TransportError("closed", "Cannot write: closeWrite() was called before"));
     }
     if (bytes.byteLength === 0) return accepted;
-    if (state.is === "open") { // of another realm
-      this.sentBytes += bytes.byteLength;
-      return this.#lastWrite = this.#transport!.write(bytes);
-    }
+    if (state.is === "open") return this.#lastWrite = this.#transport!.write(bytes); // of another realm
     const written = new Deferred<void>();
     (state.writes ??= []).push({ bytes, written });
     return written.promise;

@@ -5,35 +5,35 @@
  */
 
 import { checkObject } from "../bytes/arguments.ts";
+import { inThisContext } from "../duplex/async_context.ts";
 import { ignore, unattended } from "../duplex/deferred.ts";
-import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
+import type { SocketAddress } from "../duplex/socket.ts";
 import type { TlsInfo } from "../duplex/tls_info.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import { keptTrailers, type ServeInfo } from "../http/server/serve_info.ts";
+import type { ServeInfo } from "../http/server/serve_info.ts";
 import { headerLines } from "../http1/header_lines.ts";
-import type { OutgoingTrailers } from "../http1/outgoing_body.ts";
+import { checkTrailers, type OutgoingTrailers } from "../http1/outgoing_body.ts";
 import type { Parts } from "../http1/upgraded.ts";
+import type { FieldsInit } from "../semantics/fields.ts";
 import type { RequestHead } from "../semantics/message.ts";
 import { sendInformational } from "./informational.ts";
 import { type IncomingMessage, pairsOf, type ServerResponse } from "./messages.ts";
-import { nodeSocketInfo } from "./platform.ts";
+import { nodeTlsInfo } from "./platform.ts";
 
 /** The info of one request. */
 export class NodeInfo implements ServeInfo {
   readonly head: RequestHead;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
-  #place: SocketInfo | null;
   #trailers: OutgoingTrailers | undefined = undefined;
   #decided = false;
+  #tls: TlsInfo | null = null;
 
-  /** `place` is what is known of the connection, or `null` if nobody has asked yet. */
-  constructor(req: IncomingMessage, res: ServerResponse, head: RequestHead, place: SocketInfo | null) {
+  constructor(req: IncomingMessage, res: ServerResponse, head: RequestHead) {
     this.head = head;
     this.#req = req;
     this.#res = res;
-    this.#place = place;
   }
 
   /** What `setTrailers` was told; from now on that is too late. */
@@ -42,20 +42,19 @@ export class NodeInfo implements ServeInfo {
     return this.#trailers;
   }
 
-  get #info(): SocketInfo {
-    return this.#place ??= nodeSocketInfo(this.#req.socket);
-  }
-
   get remote(): SocketAddress {
-    return this.#info.remote;
+    const { remoteAddress, remotePort = 0 } = this.#req.socket;
+    return remoteAddress === undefined ? { path: "" } : { hostname: remoteAddress, port: remotePort };
   }
 
   get local(): SocketAddress {
-    return this.#info.local;
+    const { localAddress, localPort = 0 } = this.#req.socket;
+    return localAddress === undefined ? { path: "" } : { hostname: localAddress, port: localPort };
   }
 
   get tls(): TlsInfo | null {
-    return this.#info.tls;
+    if (this.#req.socket.encrypted !== true) return null;
+    return this.#tls ??= nodeTlsInfo(this.#req.socket);
   }
 
   get trailers(): Promise<Headers> {
@@ -81,7 +80,9 @@ export class NodeInfo implements ServeInfo {
   }
 
   setTrailers(trailers: OutgoingTrailers): void {
-    this.#trailers = keptTrailers(trailers, this.#decided);
+    checkTrailers(trailers, "trailers");
+    if (this.#decided) throw new StateError("head-sent", "Cannot set trailers: the response was decided");
+    this.#trailers = typeof trailers === "function" ? inThisContext<void, FieldsInit>(trailers) : trailers;
   }
 
   takeOver(): Parts {

@@ -7,8 +7,11 @@
 import { checkObject, wrongType } from "../bytes/arguments.ts";
 import type { Fields } from "./fields.ts";
 
+/** The versions whose messages are text. */
+export type Http1Version = "1.0" | "1.1";
+
 /** The versions this package speaks. */
-export type Version = "1.0" | "1.1";
+export type Version = Http1Version | "2";
 
 /** A request's start line and fields. */
 export interface RequestHead {

@@ -235,7 +235,7 @@ function platformRefusal({ status, reason, fields }: Refusal): Response {
 }
 
 function answerToRequest(asked: WebSocketRequest, options: UpgradeWebSocketOptions): Answer {
-  const fields: Field[] = [["Sec-WebSocket-Accept", acceptOf(asked.key)]];
+  const fields: Field[] = asked.key === null ? [] : [["Sec-WebSocket-Accept", acceptOf(asked.key)]];
   const protocol = chosenProtocol(asked.protocols, options.protocols ?? []);
   if (protocol !== null) fields.push(["Sec-WebSocket-Protocol", protocol]);
   const deflateOptions = deflateChoice(options.deflate ?? false);

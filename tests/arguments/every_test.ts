@@ -49,10 +49,11 @@ const INTERNAL: ReadonlySet<string> = new Set([
   "beginCycle",
   "tellOver",
   "tellExchanges",
-  "tellExchange",
+  "tellExchangeOver",
   "closeAtOnce",
   "onOver",
   "sendFrame",
+  "ofChecked",
 ]);
 
 /** What a caller can call of an object: the methods of its class, those with a symbol and accessors left out. */

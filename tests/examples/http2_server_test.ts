@@ -1,9 +1,10 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { http2Server, type RunningHttp2Server } from "../../scripts/examples/http2_server.ts";
-import { connectHttp2 } from "../../src/http2/client_connection.ts";
+import { handshake } from "../../src/http2/client_connection.ts";
 import { connect } from "../../src/net/mod.ts";
 import { authority } from "../support/certificates.ts";
+import { ask } from "../support/http2_ask.ts";
 import { skipUnless, spawn, unlessTlsIsRefused, which } from "../support/runtime.ts";
 
 const h2spec = which("h2spec");
@@ -11,9 +12,9 @@ const h2spec = which("h2spec");
 /** A client of one of the ports. */
 function clientOf({ port, tlsPort }: RunningHttp2Server, over: "TCP" | "TLS") {
   const to = { hostname: "127.0.0.1" };
-  if (over === "TCP") return connectHttp2(connect({ ...to, port }));
+  if (over === "TCP") return handshake(connect({ ...to, port })).connection;
   const tls = { caCerts: [authority], alpnProtocols: ["h2"] };
-  return connectHttp2(connect({ ...to, port: tlsPort }, { tls }));
+  return handshake(connect({ ...to, port: tlsPort }, { tls })).connection;
 }
 
 for (const over of ["TCP", "TLS"] as const) {
@@ -23,15 +24,15 @@ for (const over of ["TCP", "TLS"] as const) {
     async () => {
       const server = await http2Server();
       const client = clientOf(server, over);
-      const page = await client.request({ authority: "a" });
+      const page = await ask(client, { authority: "a" });
       const text = await page.body.text();
       assertEquals([page.status, page.fields.get("content-length")], [200, `${text.length}`]);
       assert(text.length > 16_384);
       assertMatch(text, /^It is HTTP\/2/);
-      const head = await client.request({ method: "HEAD", authority: "a" });
+      const head = await ask(client, { method: "HEAD", authority: "a" });
       assertEquals([head.status, await head.body.text()], [200, ""]);
       const body = new Uint8Array(300_000).fill(7);
-      const echo = await client.request({
+      const echo = await ask(client, {
         method: "POST",
         authority: "a",
         path: "/echo",
@@ -39,7 +40,7 @@ for (const over of ["TCP", "TLS"] as const) {
         body,
       });
       assertEquals([echo.status, echo.fields.get("content-type"), await echo.body.bytes()], [200, "a/b", body]);
-      const missing = await client.request({ authority: "a", path: "/missing" });
+      const missing = await ask(client, { authority: "a", path: "/missing" });
       assertEquals([missing.status, await missing.body.text()], [404, "not found\n"]);
       await server.shutdown();
       assertEquals(await client.closed, { reason: "shutdown" });

@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { handshake } from "../../src/http1/client_connection.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import type { Version } from "../../src/semantics/message.ts";
+import type { Http1Version } from "../../src/semantics/message.ts";
 import { readAll, readUntil, wire } from "../support/wire.ts";
 
 /** A body that waits between its parts until the test says so. */
@@ -21,7 +21,7 @@ for (
   const [how, version, fields] of [
     ["says close", "1.1", [["Connection", "close"], ["Content-Length", "6"]]],
     ["is HTTP/1.0", "1.0", [["Content-Length", "6"]]],
-  ] as [string, Version, [string, string][]][]
+  ] as [string, Http1Version, [string, string][]][]
 ) {
   test(`a request that ${how} itself is sent to its end though it is answered before (RFC 9112 §9.5) [C8]`, async () => {
     const [near, server] = duplexPair();

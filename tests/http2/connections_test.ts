@@ -4,14 +4,17 @@ import { duplexPair, type DuplexPairOptions } from "../../src/duplex/pair.ts";
 import { Http2Error } from "../../src/errors/http2_error.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
-import { connectHttp2, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
-import type { Http2ConnectionOptions, Http2ServerOptions } from "../../src/http2/options.ts";
 import {
-  type Http2Handler,
-  type Http2ServerConnection,
-  type IncomingHttp2Request,
-  serveHttp2,
-} from "../../src/http2/server_connection.ts";
+  handshake,
+  type Http2ClientConnection,
+  type Http2ClientConnectionOptions,
+} from "../../src/http2/client_connection.ts";
+import type { Http2ServerConnectionOptions } from "../../src/http2/options.ts";
+import type { IncomingRequest } from "../../src/http1/incoming.ts";
+import { ask } from "../support/http2_ask.ts";
+import type { Handler } from "../../src/http1/server_exchange.ts";
+import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
+import { UnsentError } from "../../src/errors/unsent_error.ts";
 import { connect, listen } from "../../src/net/mod.ts";
 import { PREFACE } from "../../src/http2/machine/preface.ts";
 import { frame } from "./machine/h2_talk.ts";
@@ -25,14 +28,17 @@ interface Both {
 }
 
 interface BothOptions {
-  readonly client?: Http2ConnectionOptions;
-  readonly server?: Http2ServerOptions;
+  readonly client?: Http2ClientConnectionOptions;
+  readonly server?: Http2ServerConnectionOptions;
   readonly pair?: DuplexPairOptions;
 }
 
-function both(handler: Http2Handler, { client, server, pair }: BothOptions = {}): Both {
+function both(handler: Handler, { client, server, pair }: BothOptions = {}): Both {
   const [near, far] = duplexPair(pair);
-  return { server: serveHttp2(far, handler, server), client: connectHttp2(near, client) };
+  return {
+    server: serveConnection(far, handler, server),
+    client: handshake(near, { scheme: "http", ...client }).connection,
+  };
 }
 
 /** Shuts down, and both ends must say so. */
@@ -42,7 +48,7 @@ async function shutDown({ client, server }: Both): Promise<void> {
   assert(why.reason !== "error", `${why.reason}`);
 }
 
-const echo: Http2Handler = (request) => ({ status: 200, body: request.body });
+const echo: Handler = (request) => ({ status: 200, body: request.body });
 const noise: Uint8Array = Uint8Array.from({ length: 1_000_003 }, (_, i) => Math.imul(i, 2_654_435_761) >>> 24);
 
 /** Parts of `noise` of many lengths. */
@@ -59,15 +65,15 @@ function signal<T = void>() {
   return { promise, resolve };
 }
 
-test("serveHttp2() and connectHttp2(): a request and its response, with fields, without bodies", async () => {
+test("serveConnection() and handshake(): a request and its response, with fields, without bodies", async () => {
   const seen: unknown[] = [];
   const ends = both((request) => {
-    seen.push(request.head.method, request.head.scheme, request.head.authority, request.head.path, [...request.fields]);
+    seen.push(request.method, request.version, request.authority, request.target, [...request.fields]);
     return { status: 200, fields: { "X-Tag": "1" } };
   });
-  const response = await ends.client.request({ authority: "a.example", path: "/x?y", fields: { Accept: "*/*" } });
-  assertEquals(seen, ["GET", "http", "a.example", "/x?y", [["accept", "*/*"]]]);
-  assertEquals([response.status, [...response.fields]], [200, [["x-tag", "1"]]]);
+  const response = await ask(ends.client, { authority: "a.example", path: "/x?y", fields: { Accept: "*/*" } });
+  assertEquals(seen, ["GET", "2", "a.example", "/x?y", [["host", "a.example"], ["accept", "*/*"]]]);
+  assertEquals([response.status, response.version, response.fields.get("x-tag")], [200, "2", "1"]);
   assertEquals(await response.body.text(), "");
   await shutDown(ends);
 });
@@ -79,42 +85,42 @@ const pairs: readonly (readonly [how: string, bytes: number, pair: DuplexPairOpt
 ];
 
 for (const [how, bytes, pair] of pairs) {
-  test(`serveHttp2() and connectHttp2(): bodies and trailers come whole through a pair that gives ${how}`, async () => {
+  test(`serveConnection() and handshake(): bodies and trailers come whole through a pair that gives ${how}`, async () => {
     const ends = both((request) => ({
       status: 200,
       body: request.body,
       trailers: async () => ({ "x-sum": (await request.body.trailers).get("x-sum") ?? "" }),
     }), { pair });
     const body = noise.subarray(0, bytes);
-    const response = await ends.client.request({ method: "POST", authority: "a", body, trailers: { "x-sum": "12" } });
+    const response = await ask(ends.client, { method: "POST", authority: "a", body, trailers: { "x-sum": "12" } });
     assertEquals(await response.body.bytes(), body);
     assertEquals([...await response.body.trailers], [["x-sum", "12"]]);
     await shutDown(ends);
   });
 }
 
-test("serveHttp2() and connectHttp2(): streamed bodies of many requests at once do not mix", async () => {
+test("serveConnection() and handshake(): streamed bodies of many requests at once do not mix", async () => {
   const ends = both(echo, { server: { limits: { streamWindowBytes: 5000, connectionWindowBytes: 65_535 } } });
   const bodies = await Promise.all(Array.from({ length: 5 }, async () => {
-    const response = await ends.client.request({ method: "POST", authority: "a", body: parts() });
+    const response = await ask(ends.client, { method: "POST", authority: "a", body: parts() });
     return await response.body.bytes();
   }));
   for (const body of bodies) assertEquals(body, noise);
   await shutDown(ends);
 });
 
-test("Http2ClientConnection.request() waits for a stream where the server allows no more (RFC 9113 §5.1.2)", async () => {
+test("Http2ClientConnection.send() waits for a stream where the server allows no more (RFC 9113 §5.1.2)", async () => {
   let open = 0;
   let most = 0;
   const ends = both(async (request) => {
     most = Math.max(most, ++open);
     await request.body.bytes();
     open--;
-    return { status: 200, body: request.head.path };
+    return { status: 200, body: request.target };
   }, { server: { limits: { maxConcurrentStreams: 3 } } });
-  await (await ends.client.request({ authority: "a" })).body.text(); // then SETTINGS are known
+  await (await ask(ends.client, { authority: "a" })).body.text(); // then SETTINGS are known
   const texts = await Promise.all(Array.from({ length: 50 }, async (_, i) => {
-    const response = await ends.client.request({ method: "POST", authority: "a", path: `/${i}`, body: "x" });
+    const response = await ask(ends.client, { method: "POST", authority: "a", path: `/${i}`, body: "x" });
     return await response.body.text();
   }));
   assertEquals(texts, Array.from({ length: 50 }, (_, i) => `/${i}`));
@@ -122,76 +128,76 @@ test("Http2ClientConnection.request() waits for a stream where the server allows
   await shutDown(ends);
 });
 
-test("serveHttp2() leaves a body with the client that is not read: no more than its window is taken", async () => {
+test("serveConnection() leaves a body with the client that is not read: no more than its window is taken", async () => {
   const begun = signal();
   const goOn = signal();
   let taken = 0;
   const ends = both(async (request) => {
-    if (request.head.path === "/settings") return { status: 204 };
+    if (request.target === "/settings") return { status: 204 };
     begun.resolve();
     await goOn.promise;
     return { status: 200, body: request.body };
   }, { server: { limits: { streamWindowBytes: 100_000 } } });
-  await ends.client.request({ authority: "a", path: "/settings" });
+  await ask(ends.client, { authority: "a", path: "/settings" });
   async function* chunks() {
     for (; taken < 1_000_000; taken += 10_000) yield new Uint8Array(10_000);
   }
-  const response = ends.client.request({ method: "POST", authority: "a", body: chunks() });
+  const response = ask(ends.client, { method: "POST", authority: "a", body: chunks() });
   await begun.promise;
   // Others get on meanwhile; when they have, the first could have sent everything as well.
-  for (let i = 0; i < 20; i++) await ends.client.request({ authority: "a", path: "/settings" });
+  for (let i = 0; i < 20; i++) await ask(ends.client, { authority: "a", path: "/settings" });
   assert(taken >= 90_000 && taken <= 120_000, `${taken}`);
   goOn.resolve();
   assertEquals((await (await response).body.bytes()).length, 1_000_000);
   await shutDown(ends);
 });
 
-test("connectHttp2() opens the windows as the response is read: a server sends no more than that", async () => {
+test("handshake() opens the windows as the response is read: a server sends no more than that", async () => {
   let made = 0;
   async function* chunks() {
     for (; made < 1_000_000; made += 10_000) yield new Uint8Array(10_000);
   }
-  const ends = both((request) => ({ status: 200, body: request.head.path === "/long" ? chunks() : "short" }), {
+  const ends = both((request) => ({ status: 200, body: request.target === "/long" ? chunks() : "short" }), {
     client: { limits: { streamWindowBytes: 100_000 } },
   });
-  const response = await ends.client.request({ authority: "a", path: "/long" });
+  const response = await ask(ends.client, { authority: "a", path: "/long" });
   for (let i = 0; i < 20; i++) {
-    assertEquals(await (await ends.client.request({ authority: "a" })).body.text(), "short");
+    assertEquals(await (await ask(ends.client, { authority: "a" })).body.text(), "short");
   }
   assert(made >= 90_000 && made <= 120_000, `${made}`);
   assertEquals((await response.body.bytes()).length, 1_000_000);
   await shutDown(ends);
 });
 
-test("IncomingHttp2Request.inform() sends informational responses before the final one (RFC 9113 §8.1)", async () => {
+test("IncomingRequest.sendInformational() over HTTP/2 sends informational responses before the final one (RFC 9113 §8.1)", async () => {
   const ends = both((request) => {
-    request.inform({ status: 103, fields: [["link", "</a>"]] });
+    request.sendInformational(103, [["link", "</a>"]]);
     return { status: 200 };
   });
   const heads: unknown[] = [];
   const onInformational = ({ status, fields }: { status: number; fields: Iterable<unknown> }) =>
     heads.push(status, [...fields]);
-  assertEquals((await ends.client.request({ authority: "a", onInformational })).status, 200);
+  assertEquals((await ask(ends.client, { authority: "a", onInformational })).status, 200);
   assertEquals(heads, [103, [["link", "</a>"]]]);
   await shutDown(ends);
 });
 
-test("serveHttp2() sends no body in answer to HEAD, and none with 204 or 304 (RFC 9110 §6.4.1)", async () => {
-  const ends = both(({ head: { path } }) => ({
-    status: Number(path!.slice(1)),
+test("serveConnection() sends no body in answer to HEAD, and none with 204 or 304 (RFC 9110 §6.4.1)", async () => {
+  const ends = both(({ target: path }) => ({
+    status: Number(path.slice(1)),
     fields: path === "/200" ? [["content-length", "5"]] : [],
     body: "hello",
   }));
   for (const [method, path] of [["HEAD", "/200"], ["GET", "/204"], ["GET", "/304"]] as const) {
-    const response = await ends.client.request({ method, authority: "a", path });
+    const response = await ask(ends.client, { method, authority: "a", path });
     assertEquals([response.status, await response.body.text()], [Number(path.slice(1)), ""]);
   }
   await shutDown(ends);
 });
 
-test("serveHttp2() resets the stream of a handler that fails, tells onError, and goes on with others", async () => {
+test("serveConnection() answers 500 over HTTP/2 where a handler fails, tells onError, and goes on with others", async () => {
   const errors: unknown[] = [];
-  const ends = both(({ head: { path } }) => {
+  const ends = both(({ target: path }) => {
     if (path === "/throw") throw new Error("thrown");
     if (path === "/reject") return Promise.reject(new Error("rejected"));
     if (path === "/status") return { status: 99 };
@@ -199,16 +205,15 @@ test("serveHttp2() resets the stream of a handler that fails, tells onError, and
     return { status: 200, body: "fine" };
   }, { server: { onError: (error) => errors.push((error as Error).message) } });
   for (const path of ["/throw", "/reject", "/status", "/field"]) {
-    const error = await assertRejects(() => ends.client.request({ authority: "a", path }), TransportError);
-    assertEquals(error.code, "reset");
+    assertEquals((await ask(ends.client, { authority: "a", path })).status, 500);
   }
   assertEquals(errors.slice(0, 2), ["thrown", "rejected"]);
   assertEquals(errors.length, 4);
-  assertEquals(await (await ends.client.request({ authority: "a" })).body.text(), "fine");
+  assertEquals(await (await ask(ends.client, { authority: "a" })).body.text(), "fine");
   await shutDown(ends);
 });
 
-test("serveHttp2() resets a stream whose body fails in the middle: a client never takes it for whole", async () => {
+test("serveConnection() resets a stream whose body fails in the middle: a client never takes it for whole", async () => {
   const ends = both(() => ({
     status: 200,
     body: (async function* () {
@@ -216,15 +221,15 @@ test("serveHttp2() resets a stream whose body fails in the middle: a client neve
       throw new Error("broken");
     })(),
   }));
-  const response = await ends.client.request({ authority: "a" });
+  const response = await ask(ends.client, { authority: "a" });
   await assertRejects(() => response.body.text(), TransportError);
   await shutDown(ends);
 });
 
-test("Http2ClientConnection.request() gives up with its signal: the handler's signal aborts, its body is canceled", async () => {
+test("Http2ClientConnection.send() gives up with its signal: the handler's signal aborts, its body is canceled", async () => {
   const aborted = signal<unknown>();
   const canceled = signal();
-  const ends = both(({ head: { path }, signal: gone }) => {
+  const ends = both(({ target: path, signal: gone }) => {
     gone.addEventListener("abort", () => aborted.resolve(gone.reason));
     if (path !== "/endless") return new Promise(() => {});
     const body = new ReadableStream<Uint8Array>({
@@ -234,8 +239,8 @@ test("Http2ClientConnection.request() gives up with its signal: the handler's si
     return { status: 200, body };
   });
   const controller = new AbortController();
-  const response = ends.client.request({ authority: "a", signal: controller.signal });
-  await (await ends.client.request({ authority: "a", path: "/endless" })).body.cancel();
+  const response = ask(ends.client, { authority: "a", signal: controller.signal });
+  await (await ask(ends.client, { authority: "a", path: "/endless" })).body.cancel();
   await canceled.promise;
   controller.abort(new Error("enough"));
   assertEquals((await assertRejects(() => response, Error)).message, "enough");
@@ -243,14 +248,14 @@ test("Http2ClientConnection.request() gives up with its signal: the handler's si
   await shutDown(ends);
 });
 
-test("serveHttp2() stops a client whose request is answered without its body: RST_STREAM with NO_ERROR (RFC 9113 §8.1)", async () => {
+test("serveConnection() stops a client whose request is answered without its body: RST_STREAM with NO_ERROR (RFC 9113 §8.1)", async () => {
   const canceled = signal();
   const ends = both(() => ({ status: 413, body: "too large" }));
   const body = new ReadableStream<Uint8Array>({
     pull: (controller) => controller.enqueue(new Uint8Array(10_000)),
     cancel: () => canceled.resolve(),
   });
-  const response = await ends.client.request({ method: "POST", authority: "a", body });
+  const response = await ask(ends.client, { method: "POST", authority: "a", body });
   assertEquals([response.status, await response.body.text()], [413, "too large"]);
   await canceled.promise;
   await shutDown(ends);
@@ -264,29 +269,29 @@ test("Http2ServerConnection.gracefulShutdown() lets open streams end and takes n
     await goOn.promise;
     return { status: 200, body: "late" };
   });
-  const response = ends.client.request({ authority: "a" });
+  const response = ask(ends.client, { authority: "a" });
   await begun.promise;
   const closed = ends.server.gracefulShutdown();
   goOn.resolve();
   assertEquals(await (await response).body.text(), "late");
   assertEquals(await closed, { reason: "shutdown" });
   assertEquals(await ends.client.closed, { reason: "shutdown" });
-  const error = await assertRejects(() => ends.client.request({ authority: "a" }), TransportError);
-  assertEquals(error.code, "closed");
+  const error = await assertRejects(() => ask(ends.client, { authority: "a" }), UnsentError);
+  assert(error.cause instanceof StateError && error.cause.code === "closed");
 });
 
 test("Http2ClientConnection.gracefulShutdown() refuses what follows", async () => {
   const ends = both(() => ({ status: 200 }));
   const closed = ends.client.gracefulShutdown();
-  await assertRejects(() => ends.client.request({ authority: "a" }), StateError);
+  await assertRejects(() => ask(ends.client, { authority: "a" }), UnsentError);
   assertEquals(await closed, { reason: "shutdown" });
 });
 
-test("serveHttp2() says GOAWAY to a client that breaks a rule, closes, and fails what is open (RFC 9113 §5.4.1)", async () => {
+test("serveConnection() says GOAWAY to a client that breaks a rule, closes, and fails what is open (RFC 9113 §5.4.1)", async () => {
   const failed = signal<unknown>();
   const begun = signal();
   const [near, far] = duplexPair();
-  const server = serveHttp2(far, (request) => {
+  const server = serveConnection(far, (request) => {
     request.signal.addEventListener("abort", () => failed.resolve(request.signal.reason));
     begun.resolve();
     return new Promise(() => {});
@@ -306,15 +311,15 @@ test("serveHttp2() says GOAWAY to a client that breaks a rule, closes, and fails
   assertEquals(await failed.promise, why.error);
 });
 
-test("serveHttp2() and connectHttp2() end what is open when the transport fails", async () => {
+test("serveConnection() and handshake() end what is open when the transport fails", async () => {
   const [near, far] = duplexPair();
-  const begun = signal<IncomingHttp2Request>();
-  const server = serveHttp2(far, (request) => {
+  const begun = signal<IncomingRequest>();
+  const server = serveConnection(far, (request) => {
     begun.resolve(request);
     return new Promise(() => {});
   });
-  const client = connectHttp2(near);
-  const response = client.request({ method: "POST", authority: "a", body: parts() });
+  const client = handshake(near).connection;
+  const response = ask(client, { method: "POST", authority: "a", body: parts() });
   const request = await begun.promise;
   near.abort(new TransportError("reset", "cut"));
   await assertRejects(() => response, TransportError);
@@ -323,10 +328,10 @@ test("serveHttp2() and connectHttp2() end what is open when the transport fails"
   assertEquals([(await client.closed).reason, (await server.closed).reason], ["error", "error"]);
 });
 
-test("serveHttp2() does not read on while its answers are not read: nothing grows without a bound", async () => {
+test("serveConnection() does not read on while its answers are not read: nothing grows without a bound", async () => {
   let answered = 0;
   const [near, far] = duplexPair();
-  const server = serveHttp2(far, () => {
+  const server = serveConnection(far, () => {
     answered++;
     return { status: 200, fields: [["x-long", "x".repeat(10_000)]] };
   });
@@ -349,14 +354,14 @@ test("serveHttp2() does not read on while its answers are not read: nothing grow
   assertEquals((await server.closed).reason, "error");
 });
 
-test("serveHttp2() and connectHttp2() over sockets: 300 requests, each with a body both ways", async () => {
+test("serveConnection() and handshake() over sockets: 300 requests, each with a body both ways", async () => {
   const listener = await listen({ hostname: "127.0.0.1" });
   const accepted = listener.accept();
-  const client = connectHttp2(connect(listener.address));
-  const server = serveHttp2((await accepted)!, echo);
+  const client = handshake(connect(listener.address)).connection;
+  const server = serveConnection((await accepted)!, echo);
   const bodies = await Promise.all(Array.from({ length: 300 }, async (_, i) => {
     const body = noise.subarray(i, i + i * 100);
-    const response = await client.request({ method: "POST", authority: "a", body });
+    const response = await ask(client, { method: "POST", authority: "a", body });
     return [await response.body.bytes(), body] as const;
   }));
   for (const [echoed, body] of bodies) assertEquals(echoed, body);

@@ -22,7 +22,7 @@ import {
 } from "./http1_machine.ts";
 import type { Leniency } from "./limits.ts";
 import { NEED_DATA } from "./read_body.ts";
-import type { RequestHead, ResponseHead, Version } from "../../semantics/message.ts";
+import type { Http1Version, RequestHead, ResponseHead } from "../../semantics/message.ts";
 import { type BodySize, checkBodySize, requestSendFraming, writeFramedFields } from "./send_framing.ts";
 import { acceptedBy, agreedProtocol, NOT_REQUESTED, type Proposal, proposalOf } from "../../semantics/switching.ts";
 import { inspectFields, listHas, writeRequestLine } from "./write_head.ts";
@@ -55,7 +55,7 @@ export interface OutgoingRequestHead {
   /** Any of the four forms; not looked at. */
   readonly target: string;
   /** 1.1 by default. */
-  readonly version?: Version | undefined;
+  readonly version?: Http1Version | undefined;
   /** The field lines. `Host` is the caller's. */
   readonly fields: readonly Field[];
   /** Whether a 200 of no announced length switches as well, as old Docker daemons mean it. Only with an `Upgrade`. */
@@ -87,7 +87,7 @@ export class ClientMachine extends Http1Machine<"response"> {
   #method = "";
   #informational = 0;
   /** The version that the server has last answered with: one of 1.0 gets no chunks (RFC 9112 §6.1). */
-  #peer: Version = "1.1";
+  #peer: Http1Version = "1.1";
   #hijack = false;
 
   /**
@@ -241,7 +241,7 @@ export class ClientMachine extends Http1Machine<"response"> {
       this.reading = "switched";
       return { type: "switched", head, protocol: head.status === 101 ? agreedProtocol(head.fields) : null };
     }
-    this.#peer = head.version;
+    this.#peer = head.version === "1.0" ? "1.0" : "1.1";
     const framing = responseFraming(head, this.#method);
     const conflicting = framing.type === "chunked" && head.fields.has("content-length");
     if (!lasts(head) || conflicting || framing.type === "until-close") this.lasts = false;
@@ -276,7 +276,7 @@ function asBadGateway({ code, message, rfc }: ProtocolError): ProtocolError {
   return new ProtocolError(code, message.slice(0, -` (${rfc})`.length), rfc, 502);
 }
 
-function sentProposal(head: OutgoingRequestHead, version: Version, leniency: Leniency): Proposal {
+function sentProposal(head: OutgoingRequestHead, version: Http1Version, leniency: Leniency): Proposal {
   const { method, target } = head;
   const sent: RequestHead = { method, target, version, fields: new Fields(head.fields) };
   return method === "CONNECT" ? connectProposal(target) : proposalOf(sent, leniency);

@@ -10,7 +10,7 @@ import type { SendBuffer } from "../../bytes/send_buffer.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { type Field, Fields, quoted, splitList } from "../../semantics/fields.ts";
 import { type BodyFraming, CHUNKED, NO_BODY, parseLength, statusHasBody, UNTIL_CLOSE } from "./framing.ts";
-import type { Version } from "../../semantics/message.ts";
+import type { Http1Version } from "../../semantics/message.ts";
 import { isAllowedTrailer } from "../../semantics/trailers.ts";
 import { transferCodings } from "./transfer_coding.ts";
 import { type NameCase, type SentFields, writeField } from "./write_head.ts";
@@ -43,7 +43,12 @@ export interface SendFraming {
  * @throws {StateError} `body-length`: Content-Length is no length or not that of the body, or the body cannot be
  * delimited; `upgrade-body`: content with CONNECT.
  */
-export function requestSendFraming(method: string, version: Version, body: BodySize, sent: SentFields): SendFraming {
+export function requestSendFraming(
+  method: string,
+  version: Http1Version,
+  body: BodySize,
+  sent: SentFields,
+): SendFraming {
   if (method === "CONNECT") {
     if (body !== "none" && body !== 0) throw new StateError("upgrade-body", "Cannot send content with CONNECT");
     return { framing: NO_BODY, dropLength: true, dropCoding: true, add: null };
@@ -75,7 +80,7 @@ function requestLength(method: string, bytes: number): SendFraming {
 export function responseSendFraming(
   method: string,
   status: number,
-  peer: Version,
+  peer: Http1Version,
   body: BodySize,
   sent: SentFields,
 ): SendFraming {
@@ -154,12 +159,11 @@ export function writeFramedFields(
 ): void {
   const { dropLength, dropCoding, add } = framing;
   for (let i = 0; i < fields.length; i++) {
-    const field = fields[i]!; // taking it apart as [name, value] would iterate
-    const name = field[0];
+    const [name, value] = fields[i]!;
     if (dropLength && equalsIgnoringCase(name, "content-length")) continue;
     if (dropCoding && equalsIgnoringCase(name, "transfer-encoding")) continue;
     if (dropTrailer && equalsIgnoringCase(name, "trailer")) continue;
-    writeField(out, name, field[1], nameCase);
+    writeField(out, name, value, nameCase);
   }
   if (add !== null) writeField(out, add[0], add[1], nameCase);
 }

@@ -23,7 +23,7 @@ import {
   SWITCH_TAKEN,
 } from "./http1_machine.ts";
 import { NEED_DATA } from "./read_body.ts";
-import type { RequestHead, Version } from "../../semantics/message.ts";
+import type { Http1Version, RequestHead } from "../../semantics/message.ts";
 import { type BodySize, checkBodySize, responseSendFraming } from "./send_framing.ts";
 import { NOT_REQUESTED, opensTunnel, type Proposal, proposalIn, protocolOf } from "../../semantics/switching.ts";
 import { isHostAndPort, parseTarget } from "../../semantics/target.ts";
@@ -106,7 +106,7 @@ export class ServerMachine extends Http1Machine<"request"> {
   #keepAlive: boolean;
   #proposal: Proposal = NOT_REQUESTED;
   #method = "";
-  #version: Version = "1.1";
+  #version: Http1Version = "1.1";
   #takesTrailers = false;
   #knownHost: string | null = null;
   #endsByClose = false;
@@ -195,7 +195,7 @@ export class ServerMachine extends Http1Machine<"request"> {
   #begin(head: RequestHead): ServerEvent {
     this.writing = "head";
     this.#method = head.method;
-    this.#version = head.version;
+    this.#version = head.version === "1.0" ? "1.0" : "1.1";
     this.lasts = lasts(head);
     this.#proposal = NOT_REQUESTED;
     if (head.target.charCodeAt(0) !== 0x2f || head.method === "CONNECT") parseTarget(head.method, head.target);

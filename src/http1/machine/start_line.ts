@@ -11,7 +11,7 @@ import { CLASSES, CR, DIGIT, isDigitByte, isReasonByte, LF, SP, TARGET, TOKEN } 
 import { latin1 } from "../../bytes/latin1.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import type { Fields } from "../../semantics/fields.ts";
-import type { RequestHead, ResponseHead, Version } from "../../semantics/message.ts";
+import type { Http1Version, RequestHead, ResponseHead } from "../../semantics/message.ts";
 import { badLineEnd, isLineEnd, takeLf } from "./line_end.ts";
 import type { Http1Limits, Leniency } from "./limits.ts";
 
@@ -56,7 +56,7 @@ export class StartLine<Kind extends keyof Heads> {
   #emptyLines = 0;
   #method = "";
   #target = "";
-  #version: Version = "1.1";
+  #version: Http1Version = "1.1";
   #status = 0;
   #reason = "";
 
@@ -208,7 +208,7 @@ export class StartLine<Kind extends keyof Heads> {
     return i + 1;
   }
 
-  #knownVersion(bytes: Uint8Array, begin: number, from: number): Version {
+  #knownVersion(bytes: Uint8Array, begin: number, from: number): Http1Version {
     const major = bytes[begin + 5]! - 0x30;
     const minor = bytes[begin + 7]! - 0x30;
     if (major === 1 && minor <= 1) return minor === 1 ? "1.1" : "1.0";

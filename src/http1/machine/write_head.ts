@@ -10,7 +10,7 @@ import { checkString, wrongType } from "../../bytes/arguments.ts";
 import { equalsIgnoringCase, isReasonByte, isTargetByte, isToken, trimOws } from "../../bytes/ascii.ts";
 import type { SendBuffer } from "../../bytes/send_buffer.ts";
 import { checkFieldName, checkFieldValue, type Field, quoted } from "../../semantics/fields.ts";
-import type { Version } from "../../semantics/message.ts";
+import type { Http1Version } from "../../semantics/message.ts";
 
 /** How field names are spelled on the wire: as given, or `Like-This`. */
 export type NameCase = "as-given" | "title";
@@ -24,7 +24,7 @@ export const NAME_CASES: readonly NameCase[] = ["as-given", "title"];
  * @throws {TypeError} The method is not a token, the target is empty or holds white space, a control character or one
  * outside of ASCII, or the version is neither of the two.
  */
-export function writeRequestLine(out: SendBuffer, method: string, target: string, version: Version): void {
+export function writeRequestLine(out: SendBuffer, method: string, target: string, version: Http1Version): void {
   checkString(method, "method");
   checkString(target, "target");
   if (!isToken(method)) throw new TypeError(`Cannot use method ${quoted(method)}: it is not a token`);
@@ -52,7 +52,12 @@ function isTarget(target: string): boolean {
  * @throws {RangeError} The status is not a whole number from 100 to 999.
  * @throws {TypeError} The reason holds a control character or one above U+00FF.
  */
-export function writeStatusLine(out: SendBuffer, status: number, reason: string | undefined, version: Version): void {
+export function writeStatusLine(
+  out: SendBuffer,
+  status: number,
+  reason: string | undefined,
+  version: Http1Version,
+): void {
   if (typeof status !== "number") throw wrongType("status", "a number", status);
   if (!Number.isInteger(status) || status < 100 || status > 999) {
     throw new RangeError(`Cannot use status ${status}: it is not a whole number from 100 to 999`);
@@ -166,13 +171,8 @@ function joined(before: string | null, value: string): string {
 
 /** Whether a comma-separated list holds `token`, which is lower case. */
 export function listHas(list: string, token: string): boolean {
-  for (let start = 0; start < list.length;) {
-    const comma = list.indexOf(",", start);
-    const end = comma === -1 ? list.length : comma;
-    if (end - start >= token.length && equalsIgnoringCase(trimOws(list.slice(start, end)), token)) return true;
-    start = end + 1;
-  }
-  return false;
+  if (list === "") return false;
+  return list.split(",").some((element) => equalsIgnoringCase(trimOws(element), token));
 }
 
 /** The registered phrases: the registry of HTTP status codes. */
@@ -242,12 +242,12 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 /** The status lines without a reason of their own. */
-const LINES: Readonly<Record<Version, Readonly<Record<number, string>>>> = {
+const LINES: Readonly<Record<Http1Version, Readonly<Record<number, string>>>> = {
   "1.1": linesOf("1.1"),
   "1.0": linesOf("1.0"),
 };
 
-function linesOf(version: Version): Record<number, string> {
+function linesOf(version: Http1Version): Record<number, string> {
   return Object.fromEntries(
     Object.entries(REASONS).map(([status, reason]) => [status, `HTTP/${version} ${status} ${reason}\r\n`]),
   );

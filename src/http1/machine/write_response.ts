@@ -7,7 +7,7 @@
 
 import type { SendBuffer } from "../../bytes/send_buffer.ts";
 import type { Field } from "../../semantics/fields.ts";
-import type { Version } from "../../semantics/message.ts";
+import type { Http1Version } from "../../semantics/message.ts";
 import { NO_BODY } from "./framing.ts";
 import { type SendFraming, writeFramedFields } from "./send_framing.ts";
 import { protocolsIn } from "../../semantics/switching.ts";
@@ -63,7 +63,7 @@ export class ResponseHeads {
    * @param protocol The protocol of a 101, written where it is missing; `null` for a tunnel.
    * @param date The value of Date, unless the caller wrote one; `null` for none.
    */
-  switching(head: InspectedHead, version: Version, protocol: string | null, date: string | null): void {
+  switching(head: InspectedHead, version: Http1Version, protocol: string | null, date: string | null): void {
     const named = protocol === null || protocolsIn(head.sent.upgrade).length > 0;
     const framing: SendFraming = named ? UNFRAMED : { ...UNFRAMED, add: ["upgrade", protocol] };
     this.#write(head, version, framing, null, protocol !== null, date);
@@ -77,7 +77,13 @@ export class ResponseHeads {
    * @param persistent Whether the connection goes on behind it.
    * @param date The value of Date, unless the caller wrote one; `null` for none.
    */
-  final(head: InspectedHead, version: Version, framing: SendFraming, persistent: boolean, date: string | null): void {
+  final(
+    head: InspectedHead,
+    version: Http1Version,
+    framing: SendFraming,
+    persistent: boolean,
+    date: string | null,
+  ): void {
     const { connection, upgrade } = head.sent;
     const saysKeepAlive = version === "1.1" || listHas(connection, "keep-alive");
     let option: string | null = null;
@@ -90,7 +96,7 @@ export class ResponseHeads {
   /** Writes the caller's fields, and behind them what `framing` adds, options of Connection, and Date. */
   #write(
     { status, reason, fields, sent }: InspectedHead,
-    version: Version,
+    version: Http1Version,
     framing: SendFraming,
     option: string | null,
     upgrades: boolean,

@@ -51,6 +51,17 @@ export abstract class Http2Machine<Event extends Http2Event> {
     return this.connection.peer;
   }
 
+  /** Whether the peer has begun to speak HTTP/2: its SETTINGS have come. */
+  get begun(): boolean {
+    return this.connection.phase === "open";
+  }
+
+  /** Whether no streams are opened any more: one side has said so, or the connection is over. */
+  get ending(): boolean {
+    const { phase, shutdown, peerLastStreamId } = this.connection;
+    return phase === "over" || shutdown !== "none" || peerLastStreamId !== null;
+  }
+
   /** How many streams are open. */
   get openStreams(): number {
     return this.connection.streams.size;

@@ -99,12 +99,15 @@ function writeLast(connection: Connection, stream: Stream, piece: Uint8Array): v
   if (end === null) {
     writeData(connection, stream, piece, false);
     connection.events.push({ type: "drained", streamId: stream.id });
-  } else if (end.trailers === null || end.trailers.size === 0) {
+    return;
+  }
+  if (end.trailers === null || end.trailers.size === 0) {
     writeData(connection, stream, piece, true);
   } else {
     writeData(connection, stream, piece, false);
     sendBlock(connection, stream, trailerFields(end.trailers), true);
   }
+  connection.events.push({ type: "drained", streamId: stream.id });
 }
 
 /** How much may go in a frame of the stream. */

@@ -52,11 +52,6 @@ export class UpstreamServer {
     this.#dial = unix === undefined ? undefined : (_address, { signal }) => connect({ path: unix }, { signal });
   }
 
-  /** Whether it speaks TLS. */
-  get secure(): boolean {
-    return this.url.protocol === "https:";
-  }
-
   /**
    * The way there.
    *

@@ -16,8 +16,8 @@ const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** What a request for a WebSocket says. */
 export interface WebSocketRequest {
-  /** `Sec-WebSocket-Key`. */
-  readonly key: string;
+  /** `Sec-WebSocket-Key`; `null` over HTTP/2, which needs none (RFC 8441 §5). */
+  readonly key: string | null;
   /** The subprotocols that it offers, by preference. */
   readonly protocols: readonly string[];
   /** The extensions that it offers, not parsed; empty for none. */
@@ -50,7 +50,7 @@ export function readWebSocketRequest(head: HandshakeHead): WebSocketRequest | Ba
   const key = fields.getAll("sec-websocket-key");
   const version = fields.getAll("sec-websocket-version");
   if (head.method !== "GET") return bad("the method is not GET");
-  if (head.version !== "1.1") return bad("the version is not HTTP/1.1");
+  if (head.version === "1.0") return bad("the version is older than HTTP/1.1");
   if (!fields.hasToken("upgrade", "websocket")) return bad("Upgrade does not hold websocket");
   if (!fields.hasToken("connection", "upgrade")) return bad("Connection does not hold upgrade");
   if (version.length === 0) return bad("Sec-WebSocket-Version is missing");
@@ -58,11 +58,14 @@ export function readWebSocketRequest(head: HandshakeHead): WebSocketRequest | Ba
     const asked: Field[] = [["Connection", "Upgrade"], ["Upgrade", "websocket"], ["Sec-WebSocket-Version", "13"]];
     return { status: 426, reason: "Sec-WebSocket-Version is not 13", fields: asked };
   }
-  if (key.length !== 1 || !isSixteenBytes(key[0]!)) return bad("Sec-WebSocket-Key is not one of sixteen bytes");
+  const keyed = head.version !== "2";
+  if (keyed && (key.length !== 1 || !isSixteenBytes(key[0]!))) {
+    return bad("Sec-WebSocket-Key is not one of sixteen bytes");
+  }
   const protocols = fields.list("sec-websocket-protocol");
   if (!areDistinctTokens(protocols)) return bad("Sec-WebSocket-Protocol is malformed");
   return {
-    key: key[0]!,
+    key: keyed ? key[0]! : null,
     protocols,
     extensions: fields.getAll("sec-websocket-extensions").join(", "),
     origin: fields.get("origin"),

@@ -1,0 +1,271 @@
+/**
+ * One request and its answer, on a stream of a client: the request is sent while the answer is received. `client_connection.ts` makes
+ * one for each request, and tells it what comes on its stream.
+ *
+ * @module
+ */
+
+import { Deadline } from "../duplex/clock.ts";
+import { Deferred, ignore } from "../duplex/deferred.ts";
+import type { Http2ErrorCode } from "../errors/http2_error.ts";
+import { StateError } from "../errors/state_error.ts";
+import { UnsentError } from "../errors/unsent_error.ts";
+import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
+import { IncomingResponse } from "../http1/incoming.ts";
+import { IncomingBody } from "../http1/incoming_body.ts";
+import type { BodyFraming } from "../http1/machine/framing.ts";
+import type { ClientSettings } from "../http1/options.ts";
+import { discardBody, makeTrailers, OutgoingStream, type SortedBody } from "../http1/outgoing_body.ts";
+import type { OutgoingRequest, SendOptions } from "../http1/outgoing_request.ts";
+import { attachUpgrade, PendingUpgrade } from "../http1/upgrade.ts";
+import { Fields } from "../semantics/fields.ts";
+import type { ResponseHead } from "../semantics/message.ts";
+import { opensTunnel, type Proposal } from "../semantics/switching.ts";
+import type { DriverStream, Http2Driver } from "./driver.ts";
+import { handOverStream } from "./hand_over_stream.ts";
+import type { Http2ClientMachine } from "./machine/client_machine.ts";
+import type { Http2ClientEvent, Http2InformationalEvent, Http2ResponseEvent, ResetEvent } from "./machine/events.ts";
+import type { Http2ResponseHead } from "./machine/message.ts";
+import type { Http2StreamChannel } from "./stream_channel.ts";
+import { type IntakeOwner, StreamIntake } from "./stream_intake.ts";
+import { type OutletOwner, StreamOutlet } from "./stream_outlet.ts";
+
+/** What a stream needs of its connection. */
+export interface ClientHost {
+  /** The machine. */
+  readonly machine: Http2ClientMachine;
+  /** What holds for the connection. */
+  readonly settings: ClientSettings;
+  /** Runs the machine. */
+  readonly driver: Http2Driver<Http2ClientEvent, ClientStream>;
+  /** The stream is over. */
+  over(streamId: number): void;
+}
+
+/** What is sent behind the head. */
+export interface ClientBody {
+  /** The request. */
+  readonly request: OutgoingRequest;
+  /** What it proposes. */
+  readonly proposal: Proposal;
+  /** Its body. */
+  readonly body: SortedBody;
+  /** Whether the head was all of it. */
+  readonly ended: boolean;
+}
+
+/** One stream of a client. */
+export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
+  /** Its number. */
+  readonly id: number;
+  readonly intake: StreamIntake = new StreamIntake(this);
+  readonly outlet: StreamOutlet;
+  readonly #host: ClientHost;
+  readonly #sent: ClientBody;
+  readonly #options: SendOptions;
+  readonly #answer: Deferred<IncomingResponse> = new Deferred<IncomingResponse>();
+  readonly #onAbort: (() => void) | null;
+  /** Resolves when the body need not wait for a 100 any more; `null` if it does not. */
+  #word: Deferred<void> | null = null;
+  #source: OutgoingStream | null = null;
+  #channel: Http2StreamChannel | null = null;
+  #lost: { readonly error: unknown } | null = null;
+
+  /** Takes over behind the head. From now on the caller's signal resets the stream. */
+  constructor(host: ClientHost, id: number, sent: ClientBody, options: SendOptions) {
+    this.id = id;
+    this.#host = host;
+    this.#sent = sent;
+    this.#options = options;
+    this.outlet = new StreamOutlet(host.machine, id, this);
+    this.outlet.ended = sent.ended;
+    const { signal } = options;
+    this.#onAbort = signal === undefined ? null : () => this.resetWith("cancel", signal.reason);
+    if (this.#onAbort !== null) signal!.addEventListener("abort", this.#onAbort);
+    if (!sent.ended && sent.proposal.type === "none") this.#sendBody().catch((error) => this.#cutShort(error));
+  }
+
+  /** The request. */
+  get request(): OutgoingRequest {
+    return this.#sent.request;
+  }
+
+  /** Resolves with the head of the final response. */
+  get answer(): Promise<IncomingResponse> {
+    return this.#answer.promise;
+  }
+
+  async #sendBody(): Promise<void> {
+    const { body, request } = this.#sent;
+    if (expectsContinue(request)) await this.#awaitWord();
+    if (this.#lost !== null || this.outlet.ended) return;
+    if (body.type === "bytes") {
+      const sent = this.outlet.send(body.bytes);
+      if (request.trailers === undefined) {
+        this.outlet.end(null);
+        return sent?.catch(ignore);
+      }
+    } else if (body.type === "stream") {
+      this.#source = new OutgoingStream(body.stream);
+      if (!await this.#source.run((chunk) => this.outlet.send(chunk))) return;
+    }
+    const trailers = await makeTrailers(request.trailers);
+    if (this.#lost === null) this.outlet.end(trailers);
+  }
+
+  /** Waits for a 100, for the answer, or for time to pass (RFC 9110 §10.1.1). */
+  async #awaitWord(): Promise<void> {
+    const { clock, continueTimeoutMs } = this.#host.settings;
+    this.#word = new Deferred<void>();
+    const deadline = new Deadline(clock);
+    deadline.set(this.#options.continueTimeoutMs ?? continueTimeoutMs, () => this.#word!.resolve());
+    await this.#word.promise;
+    deadline.stop();
+  }
+
+  /** The request cannot be completed, and must not look complete. */
+  #cutShort(error: unknown): void {
+    if (this.#lost === null) this.resetWith("internal", error);
+  }
+
+  /** An informational response has come. */
+  informed({ head }: Http2InformationalEvent): void {
+    if (head.status === 100) this.#word?.resolve();
+    this.#options.onInformational?.(headOf(head));
+  }
+
+  /** The final response has come. */
+  answered({ head, endStream }: Http2ResponseEvent): void {
+    if (endStream) this.intake.end(new Fields());
+    const { proposal } = this.#sent;
+    const { status } = head;
+    const tunnels = proposal.type === "upgrade"
+      ? status >= 200 && status < 300
+      : opensTunnel(this.#sent.request.method, status);
+    if (proposal.type !== "none" && tunnels) return this.#switched(head);
+    const framing = framingOf(head, endStream);
+    const body = new IncomingBody(framing, endStream ? null : this.intake);
+    const response = new IncomingResponse(headOf(head), body, () => {
+      body.cancel();
+      return Promise.resolve();
+    });
+    if (proposal.type !== "none") {
+      const pending = new PendingUpgrade();
+      pending.reject(new UpgradeRejected("refused", { status, response }));
+      attachUpgrade(response, pending);
+      if (!this.outlet.ended) this.#endUnused();
+    }
+    this.#word?.resolve();
+    this.#answer.resolve(response);
+    this.#settle();
+  }
+
+  /** Refused: nothing goes to the protocol that is not spoken. */
+  #endUnused(): void {
+    this.outlet.end(null);
+  }
+
+  #switched(head: Http2ResponseHead): void {
+    const { proposal } = this.#sent;
+    const pending = new PendingUpgrade();
+    const response = new IncomingResponse(headOf(head), new IncomingBody({ type: "none" }, null), async () => {
+      if (!pending.claimed) await (await pending.claim()).close();
+    });
+    attachUpgrade(response, pending);
+    this.#unlisten();
+    const protocol = proposal.type === "upgrade" ? proposal.protocols[0]! : null;
+    this.#channel = handOverStream(this, this.#host.settings, { protocol, response }, pending);
+    this.#answer.resolve(response);
+  }
+
+  /** Data has come. */
+  onData(bytes: Uint8Array): void {
+    this.intake.push(bytes);
+    this.#channel?.arrived();
+  }
+
+  /** The response is complete, or the peer has ended its side behind a switch. */
+  onEnd(trailers: Fields): void {
+    this.intake.end(trailers);
+    this.#channel?.arrived();
+    this.#settle();
+  }
+
+  /** What waited is on its way. */
+  onDrained(): void {
+    this.outlet.drained();
+    this.#channel?.arrived();
+  }
+
+  /** Both messages are over, or the answer is and the server has said that it wants no more of the request. */
+  #settle(): void {
+    if (!this.intake.over || !this.outlet.ended || this.outlet.waiting) return;
+    this.#unlisten();
+    this.#host.over(this.id);
+  }
+
+  #unlisten(): void {
+    if (this.#onAbort !== null) this.#options.signal!.removeEventListener("abort", this.#onAbort);
+  }
+
+  /** See {@linkcode DriverStream}. */
+  onGone(reason: unknown, how: ResetEvent | null): void {
+    if (this.#lost !== null) return;
+    const error = how?.processed === false ? new UnsentError(this.#sent.request, reason) : reason;
+    this.#lost = { error };
+    this.#unlisten();
+    this.outlet.fail(error);
+    if (this.#source === null) discardBody(this.#sent.request.body, error);
+    else this.#source.stop(error);
+    this.#word?.resolve();
+    // RFC 9113 §8.1: a complete answer stays one, if the server only wants no more of the request.
+    if (!(how?.code === "no-error" && this.intake.over)) {
+      this.intake.fail(error);
+    }
+    this.#channel?.fail(error);
+    this.#answer.reject(error);
+    this.#host.over(this.id);
+  }
+
+  /** Resets the stream. */
+  resetWith(code: Http2ErrorCode, error: unknown): void {
+    this.#host.driver.reset(this, code, error);
+  }
+
+  /** See {@linkcode IntakeOwner}. */
+  consumed(bytes: number): void {
+    this.#host.driver.consume(this.id, bytes);
+  }
+
+  /** See {@linkcode OutletOwner}. */
+  wake(): void {
+    this.#host.driver.soon();
+  }
+
+  /** See {@linkcode OutletOwner}. */
+  sent(): void {
+    this.#settle();
+  }
+
+  /** See {@linkcode IntakeOwner}. */
+  unwanted(): void {
+    if (!this.intake.over) this.resetWith("cancel", new StateError("canceled", "The body was canceled"));
+  }
+
+  /** See {@linkcode IntakeOwner}. */
+  intakeOver(): void {}
+}
+
+function headOf({ status, fields }: Http2ResponseHead): ResponseHead {
+  return { status, reason: "", version: "2", fields };
+}
+
+function framingOf({ fields }: Http2ResponseHead, endStream: boolean): BodyFraming {
+  if (endStream) return { type: "none" };
+  const length = fields.get("content-length");
+  return length === null ? { type: "chunked" } : { type: "length", bytes: Number(length) };
+}
+
+function expectsContinue({ fields }: OutgoingRequest): boolean {
+  return new Fields(fields).hasToken("expect", "100-continue");
+}

@@ -1,0 +1,82 @@
+/**
+ * The hand-over of a stream: HTTP lets go of it, and it becomes an `Upgraded` for the promise of its exchange. What has come behind
+ * the head belongs to the new protocol. The mirror of `http1/hand_over.ts`, with a stream in the place of the connection.
+ *
+ * @module
+ */
+
+import { type Clock, Deadline } from "../duplex/clock.ts";
+import { StateError } from "../errors/state_error.ts";
+import { TransportError } from "../errors/transport_error.ts";
+import type { PendingUpgrade } from "../http1/upgrade.ts";
+import { Upgraded } from "../http1/upgraded.ts";
+import { KeptRequestHead, KeptResponseHead } from "../semantics/kept_head.ts";
+import type { RequestHead, ResponseHead } from "../semantics/message.ts";
+import { Http2StreamChannel } from "./stream_channel.ts";
+import type { StreamIntake } from "./stream_intake.ts";
+import type { StreamOutlet } from "./stream_outlet.ts";
+
+/** The stream. */
+export interface SwitchingStream {
+  /** What comes in. */
+  readonly intake: StreamIntake;
+  /** What goes out. */
+  readonly outlet: StreamOutlet;
+  /** Ends it at once. */
+  resetWith(code: "cancel", error: unknown): void;
+}
+
+/** What the parked upgrade is bounded by. */
+export interface SwitchLimits {
+  /** How long an upgrade that was not claimed is kept. */
+  readonly unclaimedUpgradeTimeoutMs: number;
+  /** How long the peer may take to end its side. */
+  readonly closeTimeoutMs: number;
+  /** Where time comes from. */
+  readonly clock: Clock;
+}
+
+/** What was agreed on; the head is that of the request on a server, of the response on a client. */
+export interface StreamAgreement {
+  /** The protocol, or `null` for a tunnel. */
+  readonly protocol: string | null;
+  /** On a server. */
+  readonly request?: RequestHead;
+  /** On a client. */
+  readonly response?: ResponseHead;
+}
+
+/** Hands the stream over; it is told from now on what comes. */
+export function handOverStream(
+  stream: SwitchingStream,
+  limits: SwitchLimits,
+  { protocol, request, response }: StreamAgreement,
+  pending: PendingUpgrade,
+): Http2StreamChannel {
+  const { intake, outlet } = stream;
+  const { clock, closeTimeoutMs } = limits;
+  const reset = (): void => stream.resetWith("cancel", new TransportError("closed", "The stream was aborted"));
+  const channel = new Http2StreamChannel({ intake, outlet, reset, clock, closeTimeoutMs });
+  const agreed = {
+    protocol,
+    request: request && new KeptRequestHead(request),
+    response: response && new KeptResponseHead(response),
+  };
+  const upgraded = new Upgraded(channel, new Uint8Array(0), agreed, channel);
+  pending.resolve(upgraded);
+  if (!pending.claimed) closeUnclaimed(upgraded, pending, limits);
+  return channel;
+}
+
+function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, limits: SwitchLimits): void {
+  const { clock, unclaimedUpgradeTimeoutMs } = limits;
+  const deadline = new Deadline(clock);
+  pending.onClaim = () => deadline.stop();
+  deadline.set(unclaimedUpgradeTimeoutMs, () => {
+    upgraded.abort(new StateError("canceled", `The upgrade was not claimed within ${unclaimedUpgradeTimeoutMs} ms`));
+  });
+  upgraded.closed.then(() => {
+    deadline.stop();
+    pending.abandon(new StateError("canceled", "The upgrade ended before it was claimed"));
+  });
+}

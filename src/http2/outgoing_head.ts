@@ -1,0 +1,63 @@
+/**
+ * A request in the words of HTTP/1.1 as one of HTTP/2: the mirror of `request_head.ts`.
+ *
+ * @module
+ */
+
+import { splitTarget } from "./split_target.ts";
+import type { OutgoingRequest } from "../http1/outgoing_request.ts";
+import { type Field, fieldPairs } from "../semantics/fields.ts";
+import { listElements } from "../semantics/fields.ts";
+import type { Proposal } from "../semantics/switching.ts";
+import { parseAuthority } from "../semantics/target.ts";
+import type { OutgoingHttp2Request } from "./machine/message.ts";
+
+/** A request as it goes out, and what it proposes. */
+export interface OutgoingHead {
+  /** For the machine. */
+  readonly head: OutgoingHttp2Request;
+  /** What it proposes. */
+  readonly proposal: Proposal;
+}
+
+/** Fields that say in HTTP/1.1 what pseudo-fields, or nothing, say here. */
+const LEFT_OUT: ReadonlySet<string> = new Set(
+  ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "host", "http2-settings"],
+);
+
+const NONE: Proposal = { type: "none", why: "not-requested" };
+
+/**
+ * Translates a request.
+ *
+ * @param scheme Of requests whose target names none.
+ * @throws {ProtocolError} `bad-target`: a CONNECT that names no host and port.
+ */
+export function outgoingHead(request: OutgoingRequest, scheme: "http" | "https"): OutgoingHead {
+  const { method, target } = request;
+  const fields: Field[] = [];
+  let host: string | null = null;
+  let upgrade: string | null = null;
+  for (const field of fieldPairs(request.fields ?? [])) {
+    const name = String(field[0]).toLowerCase();
+    if (name === "host") host ??= field[1];
+    else if (name === "upgrade") upgrade ??= listElements(field[1])[0] ?? null;
+    if (!LEFT_OUT.has(name)) fields.push(field);
+  }
+  if (method === "CONNECT") {
+    const head = { method, scheme: null, authority: target, path: null, protocol: null, fields };
+    return { head, proposal: { type: "connect", authority: parseAuthority(target) } };
+  }
+  const place = splitTarget(target);
+  const named = {
+    scheme: place.scheme ?? scheme,
+    authority: place.authority ?? host,
+    path: place.path,
+  };
+  if (upgrade === null) return { head: { method, ...named, protocol: null, fields }, proposal: NONE };
+  const kept = fields.filter(([name]) => name.toLowerCase() !== "sec-websocket-key"); // RFC 8441 §5
+  return {
+    head: { method: "CONNECT", ...named, protocol: upgrade, fields: kept },
+    proposal: { type: "upgrade", protocols: [upgrade] },
+  };
+}

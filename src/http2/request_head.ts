@@ -1,0 +1,48 @@
+/**
+ * A request of HTTP/2 in the words that handlers know from HTTP/1.1, so that they need not know which one it came with:
+ *
+ * | on the wire                              | what the handler gets                                                   |
+ * | ---------------------------------------- | ----------------------------------------------------------------------- |
+ * | `:authority: a.example`                  | `Host: a.example` before the other fields, in place of another one      |
+ * | `:method: GET`, `:path: /x`              | method `GET`, target `/x`                                               |
+ * | `:method: CONNECT`, `:authority: b:443`  | method `CONNECT`, target `b:443`: a tunnel is proposed                  |
+ * | `:protocol: websocket` (RFC 8441)        | method `GET`, `Connection: upgrade`, `Upgrade: websocket`: an upgrade   |
+ *
+ * @module
+ */
+
+import type { BodyFraming } from "../http1/machine/framing.ts";
+import { type Field, Fields } from "../semantics/fields.ts";
+import type { RequestHead } from "../semantics/message.ts";
+import { NOT_REQUESTED, type Proposal } from "../semantics/switching.ts";
+import { parseAuthority } from "../semantics/target.ts";
+import type { Http2RequestEvent } from "./machine/events.ts";
+import type { Http2RequestHead } from "./machine/message.ts";
+
+/** The head for the handler. */
+export function requestHeadOf(head: Http2RequestHead): RequestHead {
+  const { method, authority, path, protocol } = head;
+  const fields: Field[] = [];
+  if (authority !== null) fields.push(["host", authority]);
+  if (protocol !== null) fields.push(["connection", "upgrade"], ["upgrade", protocol]);
+  for (const field of head.fields) if (authority === null || field[0] !== "host") fields.push(field);
+  return {
+    method: protocol === null ? method : "GET",
+    target: path ?? authority!,
+    version: "2",
+    fields: Fields.ofChecked(fields),
+  };
+}
+
+/** What the request proposes. */
+export function proposalIn({ method, authority, protocol }: Http2RequestHead): Proposal {
+  if (protocol !== null) return { type: "upgrade", protocols: [protocol] };
+  return method === "CONNECT" ? { type: "connect", authority: parseAuthority(authority!) } : NOT_REQUESTED;
+}
+
+/** How its body is delimited: by the end of the stream, unless its length is announced. */
+export function framingOf({ head, endStream }: Http2RequestEvent): BodyFraming {
+  if (endStream || head.method === "CONNECT") return { type: "none" };
+  const length = head.fields.get("content-length");
+  return length === null ? { type: "chunked" } : { type: "length", bytes: Number(length) };
+}

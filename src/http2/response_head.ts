@@ -1,0 +1,48 @@
+/**
+ * What a handler answers, as fields of HTTP/2: what only HTTP/1.1 has is left out, so that the same handler serves both.
+ *
+ * @module
+ */
+
+import type { OutgoingResponse } from "../http1/outgoing_response.ts";
+import type { SortedBody } from "../http1/outgoing_body.ts";
+import { type Field, fieldPairs, hasField } from "../semantics/fields.ts";
+import { type Proposal, protocolOf } from "../semantics/switching.ts";
+
+/** Fields about a connection of HTTP/1.1 (RFC 9113 §8.2.2). */
+const CONNECTION_FIELDS: ReadonlySet<string> = new Set(
+  ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"],
+);
+
+/** The fields of a response; `date` is added if it has none. */
+export function responseFieldsOf({ fields = [] }: OutgoingResponse, body: SortedBody, date: string | null): Field[] {
+  const kept = withoutConnection(fieldPairs(fields));
+  if (date !== null && !hasField(kept, "date")) kept.push(["date", date]);
+  if (body.type === "bytes" && !hasField(kept, "content-length")) {
+    kept.push(["content-length", String(body.bytes.length)]);
+  }
+  return kept;
+}
+
+/** The fields of a response that switches, and the protocol: `null` for a tunnel. */
+export function switchFieldsOf(
+  { status, fields = [] }: OutgoingResponse,
+  proposal: Proposal,
+  date: string | null,
+): { readonly fields: Field[]; readonly protocol: string | null } {
+  const given = [...fieldPairs(fields)];
+  const named = given.find(([name]) => name.toLowerCase() === "upgrade")?.[1] ?? null;
+  const protocol = status === 101 ? protocolOf(proposal, named) : null;
+  const kept = withoutConnection(given).filter(([name]) => !SWITCH_FIELDS.has(name.toLowerCase()));
+  if (date !== null && !hasField(kept, "date")) kept.push(["date", date]);
+  return { fields: kept, protocol };
+}
+
+/** RFC 9110 §9.3.6: a tunnel has no length. RFC 8441 §5: the key of a WebSocket is not answered. */
+const SWITCH_FIELDS: ReadonlySet<string> = new Set(["content-length", "sec-websocket-accept"]);
+
+function withoutConnection(fields: Iterable<Field>): Field[] {
+  const kept: Field[] = [];
+  for (const field of fields) if (!CONNECTION_FIELDS.has(field[0].toLowerCase())) kept.push(field);
+  return kept;
+}

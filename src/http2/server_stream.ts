@@ -1,0 +1,371 @@
+/**
+ * One request and its answer, on a stream of a server: the handler is called, what it answers is sent, or the stream is handed over.
+ * `server_connection.ts` makes one for each request, and tells it what comes on its stream.
+ *
+ * @module
+ */
+
+import { wrongType } from "../bytes/arguments.ts";
+import { Deadline, httpDate } from "../duplex/clock.ts";
+import { ignore, unattended } from "../duplex/deferred.ts";
+import type { Http2ErrorCode } from "../errors/http2_error.ts";
+import { StateError } from "../errors/state_error.ts";
+import { TransportError } from "../errors/transport_error.ts";
+import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
+import { departed, isDeparture, statusOf } from "../http1/failure.ts";
+import { IncomingRequest, type RequestExchange } from "../http1/incoming.ts";
+import { discardBody, makeTrailers, OutgoingStream, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
+import type { OutgoingResponse } from "../http1/outgoing_response.ts";
+import { cancelOwned, type Owned } from "../http1/owned.ts";
+import type { Handler } from "../http1/server_exchange.ts";
+import { pendingOf, type PendingUpgrade } from "../http1/upgrade.ts";
+import { type Field, fieldPairs, Fields } from "../semantics/fields.ts";
+import type { DriverStream, Http2Driver } from "./driver.ts";
+import type { Http2RequestEvent, Http2ServerEvent } from "./machine/events.ts";
+import type { Http2ServerMachine } from "./machine/server_machine.ts";
+import type { Http2ServerSettings } from "./options.ts";
+import { framingOf, proposalIn, requestHeadOf } from "./request_head.ts";
+import { responseFieldsOf, switchFieldsOf } from "./response_head.ts";
+import { handOverStream } from "./hand_over_stream.ts";
+import { type IntakeOwner, StreamIntake } from "./stream_intake.ts";
+import type { Http2StreamChannel } from "./stream_channel.ts";
+import { type OutletOwner, StreamOutlet } from "./stream_outlet.ts";
+
+/** What a stream needs of its connection. */
+export interface StreamHost {
+  /** The machine. */
+  readonly machine: Http2ServerMachine;
+  /** What holds for the connection. */
+  readonly settings: Http2ServerSettings;
+  /** Runs the machine. */
+  readonly driver: Http2Driver<Http2ServerEvent, ServerStream>;
+  /** The stream is over: nothing more comes or goes. */
+  over(streamId: number): void;
+}
+
+const EXPIRED: unique symbol = Symbol("expired");
+
+/** One stream of a server. */
+export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, DriverStream {
+  /** Its number. */
+  readonly id: number;
+  /** The request. */
+  readonly request: IncomingRequest;
+  readonly intake: StreamIntake = new StreamIntake(this);
+  readonly outlet: StreamOutlet;
+  readonly #host: StreamHost;
+  readonly #pending: PendingUpgrade | null;
+  #controller: AbortController | null = null;
+  #owned: Owned | null = null;
+  #source: OutgoingStream | null = null;
+  #channel: Http2StreamChannel | null = null;
+  #deadline: Deadline | null = null;
+  #headSent = false;
+  /** Why the stream is gone, once it is. */
+  #lost: { readonly error: unknown } | null = null;
+
+  /**
+   * Makes the request; the handler is not called yet.
+   *
+   * @throws {ProtocolError} `bad-target`: a CONNECT names no host and port.
+   */
+  constructor(host: StreamHost, event: Http2RequestEvent) {
+    const { head, streamId } = event;
+    this.id = streamId;
+    this.#host = host;
+    this.outlet = new StreamOutlet(host.machine, streamId, this);
+    const proposal = proposalIn(head);
+    const framing = framingOf(event);
+    this.request = new IncomingRequest(
+      requestHeadOf(head),
+      proposal,
+      framing,
+      framing.type === "none" ? null : this.intake,
+      this,
+    );
+    if (event.endStream) this.intake.end(new Fields());
+    this.#pending = pendingOf(this.request, proposal);
+  }
+
+  /** Calls the handler and sends what it answers. */
+  run(handler: Handler): void {
+    try {
+      const answer = handler(this.request);
+      if (isPromise(answer)) {
+        this.#host.driver.expect();
+        this.#answerLater(answer);
+      } else this.#answer(answer);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #answerLater(answer: Promise<OutgoingResponse>): Promise<void> {
+    const limitMs = this.#limitMs;
+    try {
+      const response = await (limitMs > 0 ? this.#inTime(answer, limitMs) : answer);
+      this.#deadline?.stop();
+      if (response === EXPIRED) this.#expired(answer, limitMs);
+      else this.#answer(response);
+    } catch (error) {
+      this.#deadline?.stop();
+      this.#failed(error);
+    }
+  }
+
+  /** How long the handler may take, or 0. */
+  get #limitMs(): number {
+    const { requestTimeoutMs, upgradeTimeoutMs } = this.#host.settings.server;
+    if (this.#pending === null || upgradeTimeoutMs <= 0) return requestTimeoutMs;
+    return requestTimeoutMs <= 0 ? upgradeTimeoutMs : Math.min(requestTimeoutMs, upgradeTimeoutMs);
+  }
+
+  #inTime(answer: Promise<OutgoingResponse>, limitMs: number): Promise<OutgoingResponse | typeof EXPIRED> {
+    const deadline = this.#deadline = new Deadline(this.#host.settings.server.clock);
+    return new Promise((resolve, reject) => {
+      deadline.set(limitMs, () => resolve(EXPIRED));
+      answer.then(resolve, reject);
+    });
+  }
+
+  /** The handler did not answer in time. What it answers later is discarded. */
+  #expired(answer: Promise<OutgoingResponse>, limitMs: number): void {
+    answer.then((late) => discardBody(late.body, null)).catch(ignore);
+    if (this.#lost !== null) return;
+    this.#pending?.reject(new UpgradeRejected("timeout", { status: 503 }));
+    this.#refuse(503);
+    this.#abortHandler(new TransportError("timeout", `The request was not answered within ${limitMs} ms`));
+  }
+
+  #answer(response: OutgoingResponse): void {
+    if (typeof response !== "object" || response === null) {
+      throw wrongType("what the handler returns", "a response", response);
+    }
+    if (this.#lost !== null) return discardBody(response.body, this.#lost.error);
+    const { status } = response;
+    if (this.#pending !== null && (status === 101 || this.#opensTunnel(status))) return this.#switch(response);
+    const body = sortBody(response.body);
+    try {
+      this.#sendHead(response, body);
+    } catch (error) {
+      discardBody(response.body, error);
+      throw error;
+    }
+    this.#pending?.reject(new UpgradeRejected("refused", { status }));
+    this.#sendBody(response, body).catch((error) => this.#cutShort(error));
+  }
+
+  #opensTunnel(status: number): boolean {
+    return this.request.proposal.type === "connect" && status >= 200 && status < 300;
+  }
+
+  /** Whether there is no body, whatever the handler gives: RFC 9110 §6.4.1. */
+  #bodiless(status: number): boolean {
+    return this.request.method === "HEAD" || status === 204 || status === 304;
+  }
+
+  #sendHead(response: OutgoingResponse, body: SortedBody): void {
+    const { machine, settings } = this.#host;
+    const { status } = response;
+    if (status === 101) throw new StateError("no-switch", "Cannot answer with 101: the request proposed no upgrade");
+    const date = settings.server.dateHeader ? httpDate(settings.server.clock) : null;
+    const fields = responseFieldsOf(response, body, date);
+    const ends = this.#bodiless(status) || (body.type === "none" && response.trailers === undefined);
+    machine.sendResponse(this.id, { status, fields }, ends);
+    this.#headSent = true;
+    if (ends) this.outlet.ended = true;
+    this.#tellResponse(status);
+    this.#host.driver.soon();
+  }
+
+  #tellResponse(status: number): void {
+    const { onResponse } = this.#host.settings.server;
+    try {
+      onResponse?.(this.request, { status });
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  async #sendBody(response: OutgoingResponse, body: SortedBody): Promise<void> {
+    if (this.outlet.ended) {
+      discardBody(response.body, null);
+      return this.#settle();
+    }
+    if (body.type === "bytes") {
+      const sent = this.outlet.send(body.bytes);
+      if (response.trailers === undefined) {
+        sent?.catch(ignore);
+        return this.outlet.end(null);
+      }
+    } else if (body.type === "stream") {
+      this.#source = new OutgoingStream(body.stream);
+      if (!await this.#source.run((chunk) => this.outlet.send(chunk))) return;
+    }
+    const trailers = await makeTrailers(response.trailers);
+    if (this.#lost !== null) return;
+    this.outlet.end(trailers);
+  }
+
+  /** A response that cannot be completed must not look complete: the stream is reset. */
+  #cutShort(error: unknown): void {
+    if (this.#lost !== null) return;
+    this.#report(error);
+    this.#abortHandler(error);
+    this.resetWith("internal", error);
+  }
+
+  /** Whether all is over; and a request that is not read to its end is not waited for (RFC 9113 §8.1). */
+  #settle(): void {
+    if (!this.outlet.ended || this.outlet.waiting) return;
+    if (this.intake.over) return this.#host.over(this.id);
+    if (this.#channel !== null) return;
+    const { body } = this.request;
+    if (!body.used || body.canceled) this.resetWith("no-error", answeredBefore());
+  }
+
+  #switch(response: OutgoingResponse): void {
+    const { machine, settings } = this.#host;
+    const pending = this.#pending!;
+    if (sortBody(response.body).type !== "none" && response.body !== "") {
+      throw new StateError("upgrade-body", "Cannot switch: the response has a body");
+    }
+    const date = settings.server.dateHeader ? httpDate(settings.server.clock) : null;
+    const { fields, protocol } = switchFieldsOf(response, this.request.proposal, date);
+    const status = response.status === 101 ? 200 : response.status;
+    machine.sendResponse(this.id, { status, fields }, false);
+    this.#headSent = true;
+    this.#tellResponse(status);
+    this.#host.driver.soon();
+    this.#channel = handOverStream(this, settings.server, { protocol, request: this.request }, pending);
+  }
+
+  /** What the handler threw, or a response that cannot be sent. */
+  #failed(error: unknown): void {
+    this.#report(error);
+    if (this.#lost !== null) return;
+    const bodied = error instanceof StateError && error.code === "upgrade-body";
+    const status = statusOf(error);
+    this.#pending?.reject(new UpgradeRejected(bodied ? "upgrade-body" : "canceled", { status, cause: error }));
+    this.#abortHandler(error);
+    if (this.#headSent || isDeparture(error)) return this.resetWith("internal", error);
+    this.#refuse(status);
+  }
+
+  #refuse(status: number): void {
+    try {
+      this.#sendHead({ status }, sortBody(null));
+      this.#settle();
+    } catch (error) {
+      this.resetWith("internal", error);
+    }
+  }
+
+  #report(error: unknown): void {
+    try {
+      this.#host.settings.server.onError?.(error);
+    } catch {
+      return;
+    }
+  }
+
+  #abortHandler(reason: unknown): void {
+    this.#controller?.abort(reason);
+    if (this.#owned !== null) cancelOwned(this.#owned, reason);
+  }
+
+  /** Data has come. */
+  onData(bytes: Uint8Array): void {
+    this.intake.push(bytes);
+    this.#channel?.arrived();
+  }
+
+  /** The request is complete, or the peer has ended its side behind a switch. */
+  onEnd(trailers: Fields): void {
+    this.intake.end(trailers);
+    this.#channel?.arrived();
+    this.#settle();
+  }
+
+  /** What waited is on its way. */
+  onDrained(): void {
+    this.outlet.drained();
+    this.#channel?.arrived();
+  }
+
+  /** The stream is gone: the client has reset it, or the connection is over. All that is under way fails. */
+  onGone(error: unknown): void {
+    if (this.#lost !== null) return;
+    this.#lost = { error };
+    this.#deadline?.stop();
+    this.#pending?.reject(new UpgradeRejected("canceled", { cause: error }));
+    this.outlet.fail(error);
+    this.intake.fail(error);
+    this.#channel?.fail(error);
+    this.#source?.stop(error);
+    this.#abortHandler(departed(error));
+    this.#host.over(this.id);
+  }
+
+  /** Resets the stream. */
+  resetWith(code: Http2ErrorCode, error: unknown): void {
+    this.#host.driver.reset(this, code, error);
+  }
+
+  /** See {@linkcode IntakeOwner}. */
+  consumed(bytes: number): void {
+    this.#host.driver.consume(this.id, bytes);
+  }
+
+  /** See {@linkcode OutletOwner}. */
+  wake(): void {
+    this.#host.driver.soon();
+  }
+
+  /** See {@linkcode OutletOwner}. */
+  sent(): void {
+    this.#settle();
+  }
+
+  /** See {@linkcode IntakeOwner}. */
+  unwanted(): void {
+    this.#settle();
+  }
+
+  /** See {@linkcode IntakeOwner}. */
+  intakeOver(): void {}
+
+  /** See {@linkcode RequestExchange}. */
+  sendInformational(status: number, fields: readonly Field[]): Promise<void> {
+    return unattended(this.#sendInformational(status, fields));
+  }
+
+  // deno-lint-ignore require-await -- what it throws rejects
+  async #sendInformational(status: number, fields: readonly Field[]): Promise<void> {
+    if (this.#headSent || this.#lost !== null) {
+      throw new StateError("done", "Cannot send an informational response: it is answered");
+    }
+    this.#host.machine.sendInformational(this.id, { status, fields: [...fieldPairs(fields)] });
+    this.#host.driver.soon();
+  }
+
+  /** See {@linkcode RequestExchange}. */
+  watch(controller: AbortController): void {
+    if (this.#lost !== null) controller.abort(this.#lost.error);
+    else this.#controller = controller;
+  }
+
+  /** See {@linkcode RequestExchange}. */
+  own(owned: Owned): void {
+    if (this.#lost !== null) cancelOwned(owned, this.#lost.error);
+    else this.#owned = owned;
+  }
+}
+
+function answeredBefore(): StateError {
+  return new StateError("canceled", "The body was not read before the response was complete");
+}
+
+function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+  return typeof (value as Promise<T>).then === "function";
+}

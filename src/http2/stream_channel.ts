@@ -1,0 +1,208 @@
+/**
+ * One stream as a transport, behind a switch: END_STREAM is the end of a side, as FIN is in TCP, and RST_STREAM cuts it (RFC 9113
+ * §8.5). `Upgraded` holds one.
+ *
+ * @module
+ */
+
+import { readableOf, writableOf } from "../duplex/channel_streams.ts";
+import { type Clock, Deadline } from "../duplex/clock.ts";
+import { Deferred, unattended } from "../duplex/deferred.ts";
+import { accepted, type HeldChannel, type OverListener, type PeerWatcher } from "../duplex/held_channel.ts";
+import { StateError } from "../errors/state_error.ts";
+import { TransportError } from "../errors/transport_error.ts";
+import { Fields } from "../semantics/fields.ts";
+import type { StreamIntake } from "./stream_intake.ts";
+import type { StreamOutlet } from "./stream_outlet.ts";
+
+/** The stream, as the channel needs it. */
+export interface ChannelStream {
+  /** What comes in. */
+  readonly intake: StreamIntake;
+  /** What goes out. */
+  readonly outlet: StreamOutlet;
+  /** Resets it. */
+  reset(): void;
+  /** How long a peer may take to end its side behind ours. */
+  readonly closeTimeoutMs: number;
+  /** Where time comes from. */
+  readonly clock: Clock;
+}
+
+type Reader = { resolve(chunk: Uint8Array | null): void; reject(error: unknown): void };
+
+/** One stream as a transport. */
+export class Http2StreamChannel implements HeldChannel {
+  /** Chunks are views of what the connection has received. */
+  readonly fastPath: null = null;
+  readonly #stream: ChannelStream;
+  #reader: Reader | null = null;
+  #watcher: PeerWatcher | null = null;
+  #closed: Deferred<void> | null = null;
+  #overListener: OverListener | null = null;
+  #readOver = false;
+  #over = false;
+  #readable: ReadableStream<Uint8Array> | null = null;
+  #writable: WritableStream<Uint8Array> | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(stream: ChannelStream) {
+    this.#stream = stream;
+  }
+
+  /** What the peer sends. */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= readableOf(this);
+  }
+
+  /** What the peer gets. */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= writableOf(this);
+  }
+
+  /** Resolves when both sides have ended. Never rejects. */
+  get closed(): Promise<void> {
+    this.#closed ??= new Deferred<void>();
+    if (this.#over) this.#closed.resolve();
+    return this.#closed.promise;
+  }
+
+  /** See {@linkcode HeldChannel}. */
+  tellOver(listener: OverListener): void {
+    if (this.#over) queueMicrotask(() => listener.onOver(this));
+    else this.#overListener = listener;
+  }
+
+  /** See {@linkcode HeldChannel}. */
+  read(): Promise<Uint8Array | null> {
+    if (this.#reader !== null) {
+      return unattended(Promise.reject(new StateError("busy", "Cannot read: a read is pending")));
+    }
+    return unattended(
+      new Promise((resolve, reject) => {
+        this.#reader = { resolve, reject };
+        this.#serveReader();
+      }),
+    );
+  }
+
+  /** Something has come. */
+  arrived(): void {
+    this.#serveReader();
+    if (this.#watcher !== null) this.#tellWatcher(this.#watcher);
+    this.#checkOver();
+  }
+
+  #serveReader(): void {
+    const reader = this.#reader;
+    if (reader === null) return;
+    try {
+      const part = this.#readOver ? null : this.#stream.intake.next();
+      if (part === null && !this.#readOver) return;
+      this.#reader = null;
+      if (part instanceof Fields || part === null) this.#readOver = true;
+      reader.resolve(part instanceof Fields ? null : part);
+    } catch (error) {
+      this.#reader = null;
+      reader.reject(error);
+    }
+  }
+
+  /** See {@linkcode HeldChannel}. */
+  withdrawRead(): boolean {
+    const reader = this.#reader;
+    if (reader === null) return false;
+    this.#reader = null;
+    reader.reject(new StateError("canceled", "The read was taken back"));
+    return true;
+  }
+
+  /** See {@linkcode HeldChannel}. */
+  write(bytes: Uint8Array): Promise<void> {
+    try {
+      if (this.#stream.outlet.ended) throw new TransportError("closed", "Cannot write: this side has ended");
+      return this.#stream.outlet.send(bytes) ?? accepted;
+    } catch (error) {
+      return unattended(Promise.reject(error));
+    }
+  }
+
+  /** See {@linkcode HeldChannel}. */
+  closeWrite(): Promise<void> {
+    const { outlet } = this.#stream;
+    if (outlet.ended) return accepted;
+    try {
+      outlet.end(null);
+      this.#checkOver();
+      return accepted;
+    } catch (error) {
+      return unattended(Promise.reject(error));
+    }
+  }
+
+  /** See {@linkcode HeldChannel}. What the peer still sends is dropped; it gets some time to end its side. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    const { intake, closeTimeoutMs, clock } = this.#stream;
+    this.withdrawRead();
+    intake.discard();
+    await this.closeWrite();
+    if (this.#over || intake.over) return this.#checkOver();
+    const deadline = new Deadline(clock);
+    deadline.set(closeTimeoutMs, () => this.abort());
+    await this.closed;
+    deadline.stop();
+  }
+
+  /** See {@linkcode HeldChannel}. */
+  abort(reason: unknown = new TransportError("closed", "The stream was aborted")): void {
+    if (this.#over) return;
+    this.#stream.reset();
+    this.fail(reason);
+  }
+
+  /** The stream is gone. */
+  fail(error: unknown): void {
+    this.#stream.outlet.fail(error);
+    this.#stream.intake.fail(error);
+    this.arrived();
+    this.#finish();
+  }
+
+  /** See {@linkcode HeldChannel}. */
+  watchPeer(watcher: PeerWatcher | null): boolean {
+    this.#watcher = watcher;
+    if (watcher !== null) this.#tellWatcher(watcher);
+    return true;
+  }
+
+  #tellWatcher(watcher: PeerWatcher): void {
+    const { intake } = this.#stream;
+    if (!intake.over) return;
+    const { failure } = intake;
+    if (failure === null) watcher.onPeerEnd(intake.hasBytes);
+    else watcher.onPeerFailure(failure.error);
+  }
+
+  /** See {@linkcode HeldChannel}: a reset is told. */
+  probePeer(): boolean {
+    return false;
+  }
+
+  #checkOver(): void {
+    const { intake, outlet } = this.#stream;
+    if (intake.over && outlet.ended && !outlet.waiting) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#watcher = null;
+    this.#closed?.resolve();
+    this.#overListener?.onOver(this);
+    this.#overListener = null;
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * What comes in on one stream: kept until it is read, and the windows open as it is. A body reads it, or, behind a switch, a channel.
+ *
+ * @module
+ */
+
+import { PartQueue } from "../bytes/part_queue.ts";
+import { Deferred } from "../duplex/deferred.ts";
+import type { BodySource } from "../http1/incoming_body.ts";
+import type { Fields } from "../semantics/fields.ts";
+
+/** Whose stream it is. */
+export interface IntakeOwner {
+  /** So many bytes were read. */
+  consumed(bytes: number): void;
+  /** The reader wants no more. */
+  unwanted(): void;
+  /** The end has been read, or the failure that came instead (`error` is not `null`). */
+  intakeOver(error: unknown): void;
+}
+
+/** How what comes in ends. */
+type End =
+  | { readonly type: "trailers"; readonly trailers: Fields }
+  | { readonly type: "failed"; readonly error: unknown };
+
+/** What comes in on one stream. */
+export class StreamIntake implements BodySource {
+  /** Whether nothing more will come: the end or a failure has. */
+  over = false;
+  readonly #owner: IntakeOwner;
+  readonly #parts: PartQueue = new PartQueue();
+  #end: End | null = null;
+  #arrival: Deferred<void> | null = null;
+  #discards = false;
+
+  constructor(owner: IntakeOwner) {
+    this.#owner = owner;
+  }
+
+  /** Whether something waits to be read: bytes or the end. */
+  get ready(): boolean {
+    return !this.#parts.empty || this.#end !== null;
+  }
+
+  /** What came instead of the end, or `null`. */
+  get failure(): { readonly error: unknown } | null {
+    return this.#end?.type === "failed" ? this.#end : null;
+  }
+
+  /** Whether bytes wait to be read. */
+  get hasBytes(): boolean {
+    return !this.#parts.empty;
+  }
+
+  /** Data has come. */
+  push(bytes: Uint8Array): void {
+    if (this.#discards) return this.#owner.consumed(bytes.length);
+    this.#parts.push(bytes);
+    this.#arrived();
+  }
+
+  /** The message is complete. */
+  end(trailers: Fields): void {
+    this.#finish({ type: "trailers", trailers });
+  }
+
+  /** The stream is gone. What has come before is still read. */
+  fail(error: unknown): void {
+    this.#finish({ type: "failed", error });
+  }
+
+  #finish(end: End): void {
+    if (this.over) return;
+    this.over = true;
+    this.#end = end;
+    this.#arrived();
+  }
+
+  #arrived(): void {
+    this.#arrival?.resolve();
+    this.#arrival = null;
+  }
+
+  /** See {@linkcode BodySource}. */
+  next(): Uint8Array | Fields | null {
+    const part = this.#parts.take();
+    if (part !== undefined) {
+      this.#owner.consumed(part.length);
+      return part;
+    }
+    const end = this.#end;
+    if (end === null) return null;
+    if (end.type === "failed") throw end.error;
+    this.#owner.intakeOver(null);
+    return end.trailers;
+  }
+
+  /** See {@linkcode BodySource}. */
+  more(): Promise<void> {
+    if (this.ready) return Promise.resolve();
+    return (this.#arrival ??= new Deferred<void>()).promise;
+  }
+
+  /** See {@linkcode BodySource}. */
+  failed(error: unknown): unknown {
+    this.#owner.intakeOver(error);
+    return error;
+  }
+
+  /** See {@linkcode BodySource}. */
+  canceled(): void {
+    this.discard();
+    this.#owner.unwanted();
+  }
+
+  /** Drops what has come, and what comes. */
+  discard(): void {
+    this.#discards = true;
+    for (let part = this.#parts.take(); part !== undefined; part = this.#parts.take()) {
+      this.#owner.consumed(part.length);
+    }
+  }
+}

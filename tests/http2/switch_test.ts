@@ -1,0 +1,261 @@
+/**
+ * The switch over HTTP/2: an extended CONNECT (RFC 8441) is an upgrade, a CONNECT opens a tunnel (RFC 9113 §8.5), and behind both the
+ * stream is a transport: END_STREAM ends a side, RST_STREAM cuts it.
+ */
+
+import { test } from "node:test";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { duplexPair, type DuplexPairOptions } from "../../src/duplex/pair.ts";
+import { StateError } from "../../src/errors/state_error.ts";
+import { TransportError } from "../../src/errors/transport_error.ts";
+import { UnsentError } from "../../src/errors/unsent_error.ts";
+import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
+import { wantsUpgrade } from "../../src/http1/proposing.ts";
+import type { Handler } from "../../src/http1/server_exchange.ts";
+import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
+import { onUpgrade } from "../../src/http1/upgrade.ts";
+import type { Upgraded } from "../../src/http1/upgraded.ts";
+import { handshake, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
+import type { Http2ServerConnectionOptions } from "../../src/http2/options.ts";
+import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
+import { upgradeWebSocket, webSocketOver } from "../../src/websocket/mod.ts";
+import { text } from "../support/bytes.ts";
+import { ask } from "../support/http2_ask.ts";
+import { wire } from "../support/wire.ts";
+
+interface Both {
+  readonly client: Http2ClientConnection;
+  readonly server: Http2ServerConnection;
+}
+
+function both(handler: Handler, options: Http2ServerConnectionOptions = {}, pair?: DuplexPairOptions): Both {
+  const [near, far] = duplexPair(pair);
+  const server = serveConnection(far, handler, { connectProtocol: true, ...options });
+  return { server, client: handshake(near).connection };
+}
+
+const UPGRADE: readonly (readonly [string, string])[] = [["connection", "upgrade"], ["upgrade", "echo"]];
+const TUNNEL = { method: "CONNECT", target: "b.example:443" } as const;
+
+/** An upgrade to `echo`, or a tunnel, on both sides. */
+async function switched(
+  how: "upgrade" | "tunnel",
+  pair?: DuplexPairOptions,
+): Promise<Both & { readonly near: Upgraded; readonly far: Upgraded }> {
+  let far!: Promise<Upgraded>;
+  const ends = both(
+    (request) => {
+      const { response, upgraded } = how === "upgrade" ? upgradeResponse(request, "echo") : connectResponse(request);
+      far = upgraded;
+      return response;
+    },
+    {},
+    pair,
+  );
+  const response = how === "upgrade"
+    ? await ask(ends.client, { authority: "a", path: "/up", fields: UPGRADE })
+    : await ends.client.send(TUNNEL);
+  assertEquals([response.status, response.version], [200, "2"]);
+  return { ...ends, near: await onUpgrade(response), far: await far };
+}
+
+/** Everything up to the end. */
+async function rest(io: Upgraded): Promise<string> {
+  let all = "";
+  for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) all += text(chunk);
+  return all;
+}
+
+test("an extended CONNECT comes as a GET that proposes an upgrade, and a CONNECT as one that proposes a tunnel", async () => {
+  const seen: unknown[] = [];
+  const ends = both((request) => {
+    const { method, target, version, proposal, authority } = request;
+    seen.push([method, target, version, proposal.type, authority, wantsUpgrade(request, "ECHO")]);
+    return { status: 404 };
+  });
+  await ask(ends.client, { authority: "a.example", path: "/up", fields: UPGRADE });
+  await ends.client.send(TUNNEL);
+  assertEquals(seen, [
+    ["GET", "/up", "2", "upgrade", "a.example", true],
+    ["CONNECT", "b.example:443", "2", "connect", "b.example:443", false],
+  ]);
+  await ends.client.gracefulShutdown();
+});
+
+for (const how of ["upgrade", "tunnel"] as const) {
+  for (const readBytes of [1, 65_536]) {
+    test(`${how} over HTTP/2: bytes go both ways, each side ends by itself, ${readBytes} at a time`, async () => {
+      const { near, far, client, server } = await switched(how, { readBytes });
+      assertEquals([near.protocol, far.protocol], how === "upgrade" ? ["echo", "echo"] : [null, null]);
+      await near.write(wire("from the client"));
+      await near.closeWrite();
+      assertEquals(await rest(far), "from the client");
+      await far.write(wire("from the server"));
+      await far.closeWrite();
+      assertEquals(await rest(near), "from the server");
+      await Promise.all([near.closed, far.closed]);
+      assertEquals([client.openStreams, server.idle], [0, true]);
+      await client.gracefulShutdown();
+    });
+  }
+
+  test(`${how} over HTTP/2: abort() resets the stream, and the connection goes on`, async () => {
+    const { near, far, client } = await switched(how);
+    near.abort();
+    await assertRejects(() => far.read(), TransportError);
+    await far.closed;
+    const again = await client.send(TUNNEL);
+    assertEquals(again.status, how === "tunnel" ? 200 : 500);
+    client.abort();
+  });
+
+  test(`${how} over HTTP/2: a peer that does not read stops the writer`, async () => {
+    const { near, far, client } = await switched(how);
+    let written = 0;
+    const writing = (async () => {
+      for (; written < 100; written++) await near.write(new Uint8Array(100_000));
+      await near.closeWrite();
+    })();
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setTimeout(resolve));
+    assert(written < 10, `${written}`);
+    let read = 0;
+    for (let chunk = await far.read(); chunk !== null; chunk = await far.read()) read += chunk.length;
+    await writing;
+    assertEquals(read, 10_000_000);
+    client.abort();
+  });
+
+  test(`${how} over HTTP/2: close() sends what was written, and ends both sides`, async () => {
+    const { near, far, client } = await switched(how);
+    const all = rest(far).then(async (all) => {
+      await far.close();
+      return all;
+    });
+    await near.write(wire("last words"));
+    await near.close();
+    assertEquals(await all, "last words");
+    await far.closed;
+    await client.gracefulShutdown();
+  });
+
+  test(`${how} over HTTP/2 fails on both sides with its connection`, async () => {
+    const { near, far, client } = await switched(how);
+    client.abort(new TransportError("reset", "cut"));
+    await assertRejects(() => near.read(), TransportError);
+    await assertRejects(() => far.read(), TransportError);
+  });
+}
+
+test("what a client sends behind an extended CONNECT before it is accepted is for the new protocol", async () => {
+  let accept!: () => void;
+  const goOn = new Promise<void>((resolve) => accept = resolve);
+  let far!: Promise<Upgraded>;
+  const ends = both(async (request) => {
+    await goOn;
+    const { response, upgraded } = upgradeResponse(request, "echo");
+    far = upgraded;
+    return response;
+  });
+  await ends.client.takesUpgrades();
+  const machine = ends.client.machine;
+  const early = machine.sendRequest({
+    method: "CONNECT",
+    scheme: "https",
+    authority: "a",
+    path: "/",
+    protocol: "echo",
+    fields: [],
+  }, false);
+  machine.sendData(early, wire("early"));
+  ends.client.driver.soon();
+  accept();
+  await ask(ends.client, { authority: "a", fields: UPGRADE });
+  const io = await far;
+  assert(io.protocol === "echo");
+  ends.client.abort();
+});
+
+test("a refusal is a response with its body, the promises of both sides reject with it, and the connection goes on", async () => {
+  const rejected: unknown[] = [];
+  const ends = both((request) => {
+    onUpgrade(request).catch((error) => rejected.push(error.code, error.status));
+    return { status: 403, body: "no" };
+  });
+  for (
+    const response of [
+      await ask(ends.client, { authority: "a", fields: UPGRADE }),
+      await ends.client.send(TUNNEL),
+    ]
+  ) {
+    assertEquals([response.status, await response.body.text()], [403, "no"]);
+    const error = await assertRejects(() => onUpgrade(response), UpgradeRejected);
+    assertEquals([error.code, error.status], ["refused", 403]);
+  }
+  assertEquals(rejected, ["refused", 403, "refused", 403]);
+  assertEquals((await ask(ends.client, { authority: "a" })).status, 403);
+  await ends.client.gracefulShutdown();
+});
+
+test("an upgrade is not sent to a server that has not told that it takes it (RFC 8441 §3)", async () => {
+  const ends = both(() => ({ status: 200 }), { connectProtocol: false });
+  assertEquals(await ends.client.takesUpgrades(), false);
+  const error = await assertRejects(() => ask(ends.client, { authority: "a", fields: UPGRADE }), UnsentError);
+  assert(error.cause instanceof StateError && error.cause.code === "no-switch");
+  await ends.client.gracefulShutdown();
+});
+
+test("a response that cannot switch is a 500: a body, or a protocol that was not offered", async () => {
+  const errors: unknown[] = [];
+  const ends = both(
+    (request) =>
+      request.target === "/body"
+        ? { status: 101, fields: [["upgrade", "echo"]], body: "x" }
+        : { status: 101, fields: [["upgrade", "other"]] },
+    { onError: (error) => errors.push((error as StateError).code) },
+  );
+  for (const path of ["/body", "/other"]) {
+    assertEquals((await ask(ends.client, { authority: "a", path, fields: UPGRADE })).status, 500);
+  }
+  assertEquals(errors, ["upgrade-body", "no-switch"]);
+  await ends.client.gracefulShutdown();
+});
+
+test("a WebSocket over HTTP/2 needs no key, keeps subprotocol and compression, and closes as over TCP (RFC 8441 §5)", async () => {
+  const closed: unknown[] = [];
+  const ends = both((request) => {
+    const { response, socket } = upgradeWebSocket(request as never, { deflate: true, protocols: ["b"] });
+    socket.opened.then(async (open) => {
+      for await (const message of open) await open.write(message);
+      closed.push((await open.closed).closeCode);
+    });
+    return response as never;
+  });
+  const response = await ask(ends.client, {
+    authority: "a",
+    path: "/chat",
+    fields: [
+      ["connection", "upgrade"],
+      ["upgrade", "websocket"],
+      ["sec-websocket-version", "13"],
+      ["sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="],
+      ["sec-websocket-protocol", "a, b"],
+    ],
+  });
+  assertEquals([response.status, response.fields.get("sec-websocket-protocol")], [200, "b"]);
+  assertEquals([response.fields.has("sec-websocket-accept"), response.fields.has("upgrade")], [false, false]);
+  const socket = webSocketOver(await onUpgrade(response), { role: "client" });
+  for (const message of ["hello", "x".repeat(1_000_000), new Uint8Array(100_000).fill(7)]) {
+    await socket.write(message);
+    assertEquals(await socket.read(), message);
+  }
+  await socket.close({ closeCode: 4000 });
+  await ends.client.gracefulShutdown();
+  assertEquals(closed, [4000]);
+});
+
+test("an upgrade that is not claimed is reset after unclaimedUpgradeTimeoutMs", async () => {
+  const ends = both(() => ({ status: 101, fields: [["upgrade", "echo"]] }), { unclaimedUpgradeTimeoutMs: 1 });
+  const io = await onUpgrade(await ask(ends.client, { authority: "a", fields: UPGRADE }));
+  await assertRejects(() => io.read(), TransportError);
+  await ends.client.gracefulShutdown();
+});
