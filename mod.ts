@@ -77,7 +77,7 @@ export type {
   TracedServerConnection,
   TracedServerExchange,
 } from "./src/http/server/server_trace.ts";
-export type { TraceHooks } from "./src/http/trace.ts";
+export type { BodyBytes, TraceHooks, UpgradedBytes } from "./src/http/trace.ts";
 export { type ClientHandshake, handshake } from "./src/http1/client_connection.ts";
 export { IncomingRequest, IncomingResponse } from "./src/http1/incoming.ts";
 export { LightResponse } from "./src/http1/light_response.ts";

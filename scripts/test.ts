@@ -5,12 +5,13 @@
  * | -------------------------------------------- | ---------------------------------------------------------------- |
  * | `deno`                                       | the test files as they are                                       |
  * | `bun`, `node`                                | the same as bundles; `node` is the newest                        |
- * | `node24`, `node22`, `node20`                 | the same without what `testing/left_out.ts` names, and why       |
+ * | `node24`, `node22`, `node20`                 | the same as bundles                                              |
  * | `least-deno`, `least-bun`, `least-node`      | the smoke suite, on the least versions that README.md names      |
  * | `doc`                                        | the examples in doc comments, on Deno                            |
  * | `npm`                                        | the files in `tests/npm/`, once the npm package is built         |
  *
- * The variable `FUZZ=4` has four times as many examples tried of what holds for all.
+ * What a runtime leaves out as others play it is in `testing/left_out.ts`, with the reasons. The variable `FUZZ=4` has four
+ * times as many examples tried of what holds for all.
  *
  * All of them where none is named. Says every few seconds how far it is, and ends with the totals; the exit code is 1 unless
  * everything passed.
@@ -23,10 +24,11 @@ import { type Bundle, bundle } from "./testing/bundle.ts";
 import { prepareArtefact, type PreparedArtefact } from "./testing/artefact.ts";
 import { type Job, type Outcome, runJob } from "./testing/job.ts";
 import { type ImportArguments, importArguments } from "./testing/jsr.ts";
+import { modulesWithExamples, writeExamples } from "./testing/doc_examples.ts";
 import { killChildrenOnInterrupt } from "./testing/process.ts";
 import { grouped, titleOf } from "./testing/groups.ts";
 import { playedOn } from "./testing/left_out.ts";
-import { exists, filesIn, projectRoot } from "./testing/project.ts";
+import { filesIn, projectRoot } from "./testing/project.ts";
 import { isLeast, prepare, type Runtime, type RuntimeName } from "./testing/runtimes.ts";
 import { Progress, say } from "./testing/progress.ts";
 import { Slowest } from "./testing/slowest.ts";
@@ -96,19 +98,20 @@ async function runAll(): Promise<void> {
   const files = matching(await filesIn("tests", "_test.ts"));
   const packageFiles = files.filter((file) => file.startsWith("tests/npm/"));
   const suite = files.filter((file) => !packageFiles.includes(file));
-  const examples = matching(await filesWithExamples());
+  const examples = matching(await modulesWithExamples());
   const smoke = suite.filter((file) => smokeFiles.includes(file));
   const imports = await importArguments();
   const runtimes = await prepareRuntimes();
   // Takes as long as many test files, and its own come behind those of three runtimes.
   const preparing = chosen.includes("npm") && packageFiles.length > 0 ? prepareArtefactIn(`${directory}/npm`) : null;
   const bundles = await bundlesFor(runtimes, suite, smoke, imports);
+  if (chosen.includes("doc")) bundles.set("doc", await writeExamples(examples, `${directory}/doc`));
 
   const jobs: Group[] = [];
   for (const runtime of runtimes) {
     const { name } = runtime;
     const whole = name === "doc" ? examples : name === "npm" ? packageFiles : isLeast(name) ? smoke : suite;
-    const own = playedOn(name, whole);
+    const own = playedOn(name, whole, runtimes.map(({ name }) => name));
     for (const [index, files] of grouped(own).entries()) {
       const play = async (): Promise<void> => {
         const entries: string[] = [];
@@ -200,16 +203,6 @@ async function bundlesFor(
     bundles.set(name, await making);
   }
   return bundles;
-}
-
-/** The modules whose doc comments have code in them. */
-async function filesWithExamples(): Promise<string[]> {
-  const files: string[] = [];
-  for (const file of [...(await exists("mod.ts") ? ["mod.ts"] : []), ...await filesIn("src", ".ts")]) {
-    const text = await Deno.readTextFile(new URL(file, projectRoot));
-    if (/^\s*\* ```(ts|typescript|js|javascript)\s*$/m.test(text)) files.push(file);
-  }
-  return files;
 }
 
 async function runInParallel(jobs: readonly Group[], width: number, onDone: (group: Group) => void): Promise<void> {

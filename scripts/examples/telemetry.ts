@@ -24,6 +24,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import type {
+  BodyBytes,
   ClientTrace,
   ServeHandler,
   Server,
@@ -60,9 +61,10 @@ export function httpTelemetry(): {
   return { server, client: clientTelemetry(), inSpan };
 }
 
-/** Counts the connections of a server by what they do, whenever metrics are read. */
+/** Counts the connections of a server by what they do, and their bytes, whenever metrics are read. */
 export function observe(server: Server): Server {
-  const gauge = metrics.getMeter(NAME).createObservableUpDownCounter("http_upgrade.server.connections", {
+  const meter = metrics.getMeter(NAME);
+  const gauge = meter.createObservableUpDownCounter("http_upgrade.server.connections", {
     unit: "{connection}",
   });
   gauge.addCallback((result) => {
@@ -70,6 +72,11 @@ export function observe(server: Server): Server {
     for (const state of ["opening", "idle", "active", "upgraded"] as const) {
       result.observe(stats[state], { "http.connection.state": state });
     }
+  });
+  meter.createObservableCounter("http_upgrade.server.io", { unit: "By" }).addCallback((result) => {
+    const { receivedBytes, sentBytes } = server.stats();
+    result.observe(receivedBytes, { "network.io.direction": "receive" });
+    result.observe(sentBytes, { "network.io.direction": "transmit" });
   });
   return server;
 }
@@ -164,6 +171,8 @@ class Calls<Exchange extends object> {
   readonly #tracer = trace.getTracer(NAME);
   readonly #duration;
   readonly #active;
+  readonly #requestBody;
+  readonly #responseBody;
 
   constructor(role: "server" | "client") {
     const meter = metrics.getMeter(NAME);
@@ -173,6 +182,8 @@ class Calls<Exchange extends object> {
       unit: "s",
       advice: { explicitBucketBoundaries: BUCKETS },
     });
+    this.#requestBody = meter.createHistogram(`http.${role}.request.body.size`, { unit: "By" });
+    this.#responseBody = meter.createHistogram(`http.${role}.response.body.size`, { unit: "By" });
   }
 
   begin(exchange: Exchange, parent: Context, counted: Attributes, attributes: Attributes, retries = 0): Call {
@@ -204,7 +215,7 @@ class Calls<Exchange extends object> {
   }
 
   /** @returns How often it was sent again before. */
-  end(exchange: Exchange, outcome: { readonly error?: unknown }): number {
+  end(exchange: Exchange, outcome: { readonly error?: unknown } & Partial<BodyBytes>): number {
     const call = this.#open.get(exchange);
     if (call === undefined) return 0;
     this.#open.delete(exchange);
@@ -219,6 +230,9 @@ class Calls<Exchange extends object> {
     const { "http.response.status_code": _, "error.type": __, ...atFirst } = counted;
     this.#active.add(-1, atFirst);
     this.#duration.record((performance.now() - beganMs) / 1000, counted);
+    const { requestBodyBytes, responseBodyBytes } = outcome;
+    if (requestBodyBytes !== undefined) this.#requestBody.record(requestBodyBytes, counted);
+    if (responseBodyBytes !== undefined) this.#responseBody.record(responseBodyBytes, counted);
     return retries;
   }
 }

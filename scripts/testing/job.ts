@@ -108,7 +108,7 @@ function unfinishedTest(output: string): string | undefined {
  * takes longer than most of their tests. Bun has no such cost, and takes them all.
  */
 async function entryOf({ runtime, entries, report }: Job): Promise<string> {
-  if (entries.length === 1 || runtime.name === "bun" || runtime.name === "doc") return entries[0]!;
+  if (entries.length === 1 || runtime.name === "bun") return entries[0]!;
   const entry = report.replace(/\.xml$/, "_test.mjs");
   const imports = entries.map((path) => `import ${JSON.stringify(new URL(path, projectRoot).href)};\n`);
   await Deno.writeTextFile(new URL(entry, projectRoot), imports.join(""));
@@ -119,6 +119,7 @@ function commandLine(job: Job, entry: string): string[] {
   const { runtime, entries, artefact = "", importArguments, report, testTimeoutMs } = job;
   switch (runtime.name) {
     case "deno":
+    case "doc":
       return [
         "test",
         "-A",
@@ -127,11 +128,9 @@ function commandLine(job: Job, entry: string): string[] {
         ...importArguments,
         `--junit-path=${report}`,
         // Which excludes the folder of what is generated.
-        ...(entry === entries[0] ? [] : ["--no-config", "--no-lock"]),
+        ...(entry.startsWith(".cache/") ? ["--no-config", "--no-lock"] : []),
         entry,
       ];
-    case "doc":
-      return ["test", "-A", "--no-check", "--doc", ...importArguments, `--junit-path=${report}`, ...entries];
     case "npm":
       return ["test", "-A", "--no-check", ...importArguments, `--junit-path=${report}`, entry, "--", artefact];
     case "bun":

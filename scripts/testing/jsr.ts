@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ownImports } from "./doc_examples.ts";
 import { run } from "./process.ts";
 import { projectRoot } from "./project.ts";
 
@@ -52,7 +53,7 @@ export interface ImportArguments {
 export async function importArguments(): Promise<ImportArguments> {
   const { imports, scopes } = await readConfig();
   const online = {
-    imports: absolute(imports),
+    imports: absolute({ ...imports, ...await ownImports() }),
     scopes: Object.fromEntries(Object.entries(scopes).map(([scope, own]) => [absoluteUrl(scope), absolute(own)])),
   };
   const map = { ...online, imports: { ...online.imports, ...absolute({ ...standIns, ...typesOnly }) } };

@@ -21,6 +21,8 @@ export class ReceiveBuffer {
   end = 0;
   #owned = false;
   #lent = false;
+  /** Whether the memory is that of others as well: see `shared_memory.ts`. */
+  #shared = false;
 
   /** How many bytes wait. */
   get length(): number {
@@ -36,7 +38,7 @@ export class ReceiveBuffer {
       this.bytes = chunk;
       this.start = 0;
       this.end = chunk.length;
-      this.#owned = false;
+      this.#owned = this.#shared = false;
       this.#lent = lent;
       return;
     }
@@ -44,6 +46,12 @@ export class ReceiveBuffer {
     if (!this.#owned || this.end + chunk.length > this.bytes.length) this.#move(needed);
     this.bytes.set(chunk, this.end);
     this.end += chunk.length;
+  }
+
+  /** As {@linkcode push}, a chunk in memory that is shared: no view of it is handed out. */
+  pushShared(chunk: Uint8Array): void {
+    this.push(chunk);
+    if (this.bytes === chunk) this.#shared = true;
   }
 
   /** Moves the rest into memory of its own with room for `needed` bytes and as many again. */
@@ -54,20 +62,24 @@ export class ReceiveBuffer {
     this.start = 0;
     this.bytes = grown;
     this.#owned = true;
-    this.#lent = false;
+    this.#lent = this.#shared = false;
   }
 
   /** Copies what is left of a chunk that was lent: its memory may be written again now. */
   own(): void {
-    if (!this.#lent) return;
+    if (this.#lent) this.#copyRest();
+  }
+
+  #copyRest(): void {
     this.bytes = this.bytes.slice(this.start, this.end);
     this.end -= this.start;
     this.start = 0;
-    this.#lent = false;
+    this.#lent = this.#shared = false;
   }
 
   /** Takes at most `limit` bytes from the front, as a view. */
   take(limit: number): Uint8Array {
+    if (this.#shared) this.#copyRest();
     const from = this.start;
     const to = limit < this.end - from ? from + limit : this.end;
     this.start = to;
@@ -87,6 +99,6 @@ export class ReceiveBuffer {
     if (this.start !== this.end) return;
     this.bytes = NO_BYTES;
     this.start = this.end = 0;
-    this.#owned = this.#lent = false;
+    this.#owned = this.#lent = this.#shared = false;
   }
 }

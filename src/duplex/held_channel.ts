@@ -22,6 +22,11 @@ export interface HeldChannel extends ByteChannel {
    */
   readonly fastPath: FastPath | null;
   /**
+   * As `read()`, for a reader that hands no view of the bytes out: they may be in memory that others share
+   * (`bytes/shared_memory.ts`). Missing where that saves nothing.
+   */
+  readShared?(): Promise<Uint8Array | null>;
+  /**
    * Takes back the pending `read()`, which rejects with a `StateError` `canceled`. What arrives later is kept for the
    * next `read()`, also where the platform's own read cannot be stopped (Deno): there it goes on inside the channel.
    *

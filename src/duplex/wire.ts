@@ -82,6 +82,14 @@ export class Wire implements PeerWatcher {
     return this.#beginRead();
   }
 
+  /** As {@linkcode read}, for a reader that hands no view of the bytes out: they may be in memory that others share. */
+  readShared(): Promise<Uint8Array | null> {
+    const { channel } = this;
+    if (this.#ahead !== null || channel.readShared === undefined) return this.read();
+    if (channel.fastPath?.empty === true) this.#turn?.renew();
+    return this.lastRead = channel.readShared();
+  }
+
   /**
    * Begins the next read before its bytes are needed, to notice a peer that leaves.
    *

@@ -6,10 +6,47 @@
  */
 
 import { checkOptions, type Kinds } from "../bytes/arguments.ts";
+import type { Upgraded } from "../http1/upgraded.ts";
 import { type DiagnosticsChannel, diagnosticsChannel } from "./trace_platform.ts";
 
 /** The option `trace`: a function for each event that is wanted. */
 export type TraceHooks<Events> = { readonly [Name in keyof Events]?: ((event: Events[Name]) => void) | undefined };
+
+/** How long the bodies of an exchange were, as far as they came: without heads, trailers and the framing of chunks. */
+export interface BodyBytes {
+  /** Of the request. */
+  readonly requestBodyBytes: number;
+  /** Of the response; 0 for a switch. */
+  readonly responseBodyBytes: number;
+}
+
+/** What a connection has carried behind its switch, above TLS. */
+export interface UpgradedBytes {
+  /** What has come, whether it was read or not. */
+  readonly receivedBytes: number;
+  /** What was sent. */
+  readonly sentBytes: number;
+}
+
+/** Counts what a connection carries behind its switch. */
+export class UpgradedMeter {
+  readonly #upgraded: Upgraded;
+  readonly #receivedBefore: number;
+  readonly #sentBefore: number;
+
+  /** The connection has just switched: what came along is not read yet. */
+  constructor(upgraded: Upgraded) {
+    this.#upgraded = upgraded;
+    this.#receivedBefore = upgraded.receivedBytes - upgraded.leftoverBytes;
+    this.#sentBefore = upgraded.sentBytes;
+  }
+
+  /** What it has carried so far. */
+  bytes(): UpgradedBytes {
+    const { receivedBytes, sentBytes } = this.#upgraded;
+    return { receivedBytes: receivedBytes - this.#receivedBefore, sentBytes: sentBytes - this.#sentBefore };
+  }
+}
 
 /** The channels of one role, by the names of the events. Looked up once for all servers, or all clients. */
 export class TraceChannels<Events extends object> {

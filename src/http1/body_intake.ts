@@ -34,6 +34,7 @@ export function nextPart(core: ConnectionCore<BodyReader>): Uint8Array | Fields 
       return null;
     case "data":
       turn.spend(PART_COST);
+      if (core.listener !== null) core.listener.onBodyReceived(event.bytes.length);
       return event.bytes;
     case "end":
       return event.trailers;

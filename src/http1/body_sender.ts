@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { Outlet } from "../duplex/outlet.ts";
 import type { Fields } from "../semantics/fields.ts";
+import type { ConnectionCore, CoreMachine } from "./connection_core.ts";
 import { makeTrailers, OutgoingStream, type OutgoingTrailers, type SortedBody } from "./outgoing_body.ts";
 
 /** What follows a body. */
@@ -18,7 +18,7 @@ export interface BodyEnd {
 }
 
 /** A machine, as far as the body goes that it sends. */
-interface BodyWriter {
+interface BodyWriter extends CoreMachine {
   /** Writes body data. */
   sendData(bytes: Uint8Array): void;
   /** Ends the message. */
@@ -26,24 +26,27 @@ interface BodyWriter {
 }
 
 /** Writes a body that is there already, and the end of its message. */
-export function sendWhole(machine: BodyWriter, body: SortedBody): void {
-  if (body.type === "bytes") machine.sendData(body.bytes);
-  machine.sendEnd(null);
+export function sendWhole(core: ConnectionCore<BodyWriter>, body: SortedBody): void {
+  if (body.type === "bytes") sendData(core, body.bytes);
+  core.machine.sendEnd(null);
+}
+
+function sendData({ machine, listener }: ConnectionCore<BodyWriter>, bytes: Uint8Array): void {
+  machine.sendData(bytes);
+  if (listener !== null) listener.onBodySent(bytes.length);
 }
 
 /** A body whose source or trailers must be waited for. */
 export class BodySender {
-  readonly #machine: BodyWriter;
-  readonly #outlet: Outlet;
+  readonly #core: ConnectionCore<BodyWriter>;
   readonly #body: SortedBody;
   readonly #end: BodyEnd;
   readonly #stream: OutgoingStream | null;
   #stopped = false;
 
   /** Touches nothing yet. */
-  constructor(machine: BodyWriter, outlet: Outlet, body: SortedBody, end: BodyEnd) {
-    this.#machine = machine;
-    this.#outlet = outlet;
+  constructor(core: ConnectionCore<BodyWriter>, body: SortedBody, end: BodyEnd) {
+    this.#core = core;
     this.#body = body;
     this.#end = end;
     this.#stream = body.type === "stream" ? new OutgoingStream(body.stream) : null;
@@ -57,19 +60,19 @@ export class BodySender {
    * @throws {unknown} What the source, the trailers or the transport fail with.
    */
   async send(onChunk: (() => void) | null = null): Promise<boolean> {
-    if (this.#body.type === "bytes") this.#machine.sendData(this.#body.bytes);
+    if (this.#body.type === "bytes") sendData(this.#core, this.#body.bytes);
     if (this.#stream !== null && !await this.#stream.run((chunk) => this.#sendChunk(chunk, onChunk))) return false;
     const { trailers, unannouncedTrailers } = this.#end;
     const made = await makeTrailers(trailers);
     if (this.#stopped) return false;
-    this.#machine.sendEnd(made, unannouncedTrailers);
+    this.#core.machine.sendEnd(made, unannouncedTrailers);
     return true;
   }
 
   #sendChunk(chunk: Uint8Array, onChunk: (() => void) | null): Promise<void> | undefined {
     onChunk?.();
-    this.#machine.sendData(chunk);
-    return this.#outlet.flush();
+    sendData(this.#core, chunk);
+    return this.#core.outlet.flush();
   }
 
   /** Sends no more and cancels the source. */

@@ -63,8 +63,6 @@ export function handshake(io: DuplexLike, options: ClientConnectionOptions = {})
 export class ClientConnection implements AsyncDisposable {
   readonly #core: ClientCore;
   #exchange: ClientExchange | null = null;
-  /** Who is told when that is over. */
-  #listener: ExchangeOverListener | null = null;
   #readiness: Deferred<void> | null = null;
   readonly #onSettled = (exchange: ClientExchange): void => this.#settle(exchange);
 
@@ -118,12 +116,12 @@ export class ClientConnection implements AsyncDisposable {
   }
 
   /**
-   * Tells once when the next exchange is over, or the connection before that. Internal.
+   * Tells how the next exchange goes, and once when it is over, or the connection before that. Internal.
    *
    * @ignore
    */
-  tellExchangeOver(listener: ExchangeOverListener | null): void {
-    this.#listener = listener;
+  tellExchange(listener: ExchangeOverListener | null): void {
+    this.#core.listener = listener;
   }
 
   /**
@@ -175,14 +173,14 @@ export class ClientConnection implements AsyncDisposable {
     const exchange = this.#exchange;
     this.#exchange = null;
     exchange?.leave();
-    if (this.#listener !== null) this.#tellExchangeOver(exchange);
+    if (this.#core.listener !== null) this.#tellExchangeOver(exchange);
     return exchange;
   }
 
   #tellExchangeOver(exchange: ClientExchange | null): void {
-    const listener = this.#listener!;
+    const listener = this.#core.listener!;
     const failure = exchange?.failure ?? null;
-    this.#listener = null;
+    this.#core.listener = null;
     listener.onExchangeOver(failure === null ? this.#core.why : { reason: "error", error: failure.error });
   }
 

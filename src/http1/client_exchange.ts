@@ -74,7 +74,7 @@ export class ClientExchange implements BodySource {
     this.#settle = settle;
     this.#message = message;
     this.#options = options;
-    this.#sender = whole ? null : new BodySender(core.machine, core.outlet, body, request);
+    this.#sender = whole ? null : new BodySender(core, body, request);
     this.#word = expectsContinue(message) ? new Deferred<void>() : null;
     this.#sending = this.#word === null ? "sends" : "waits";
     const { signal } = options;
@@ -133,10 +133,9 @@ export class ClientExchange implements BodySource {
 
   /** Without a pause if nothing must be waited for: then head and body leave together. */
   #sendBody(): Promise<void> | undefined {
-    const { machine, outlet } = this.#core;
     if (this.#sender !== null) return this.#sendLater(this.#sender);
-    sendWhole(machine, this.#message.body);
-    return outlet.flush();
+    sendWhole(this.#core, this.#message.body);
+    return this.#core.outlet.flush();
   }
 
   async #sendLater(sender: BodySender): Promise<void> {

@@ -11,6 +11,7 @@ import type { DuplexLike } from "../duplex/duplex.ts";
 import type { OverListener } from "../duplex/held_channel.ts";
 import { Outlet, type OutletLimits, type SendingMachine } from "../duplex/outlet.ts";
 import { Wire } from "../duplex/wire.ts";
+import type { ExchangeOverListener } from "./exchange_listener.ts";
 import { nextPhase, type Phase } from "./connection_phase.ts";
 import type { Closed } from "./options.ts";
 import { PartsClaim, type Trailing } from "./parts.ts";
@@ -34,7 +35,11 @@ export interface Role {
 }
 
 /** One connection, as far as the roles agree. */
-export class ConnectionCore<Machine extends CoreMachine, Settings extends OutletLimits = OutletLimits> {
+export class ConnectionCore<
+  Machine extends CoreMachine,
+  Settings extends OutletLimits = OutletLimits,
+  Listener extends ExchangeOverListener = ExchangeOverListener,
+> {
   /** The transport. */
   readonly wire: Wire;
   /** Understands and writes the messages. */
@@ -45,6 +50,8 @@ export class ConnectionCore<Machine extends CoreMachine, Settings extends Outlet
   readonly outlet: Outlet;
   /** The caller of `withoutShutdown()`. */
   readonly parts: PartsClaim = new PartsClaim();
+  /** Who is told how exchanges go. */
+  listener: Listener | null = null;
   /** Whether bytes have come since this was set to false. */
   heard: boolean = false;
   /** Whether the peer has ended its side. */

@@ -8,8 +8,16 @@
 import type { IncomingRequest } from "./incoming.ts";
 import type { Closed } from "./options.ts";
 
-/** Is told that an exchange is over. */
-export interface ExchangeOverListener {
+/** Is told how long bodies are. */
+export interface BodyListener {
+  /** So many bytes of the body that comes in were read or discarded, without their framing. */
+  onBodyReceived(bytes: number): void;
+  /** So many bytes of the body that goes out were written, without their framing. */
+  onBodySent(bytes: number): void;
+}
+
+/** Is told of the bodies of an exchange, and that it is over. */
+export interface ExchangeOverListener extends BodyListener {
   /** The exchange at hand is over, if there is one; `why` the connection ends with it, or `null` if it goes on. */
   onExchangeOver(why: Closed | null): void;
 }

@@ -29,7 +29,9 @@ export function handOver(core: ConnectionCore<CoreMachine, Limits>, agreed: Agre
     parts.give(wire, trailing);
     pending.reject(new UpgradeRejected("low-level"));
   } else {
-    const upgraded = new Upgraded(wire.io, trailing.bytes, { ...agreed, ended: trailing.eof }, wire.channel);
+    const { protocol, request, response } = agreed;
+    const agreement = { protocol, request, response, ended: trailing.eof };
+    const upgraded = new Upgraded(wire.io, trailing.bytes, agreement, wire.channel);
     pending.resolve(upgraded);
     if (!pending.claimed) closeUnclaimed(upgraded, pending, core.settings);
   }

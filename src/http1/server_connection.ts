@@ -12,6 +12,7 @@ import { checkFunction, checkObject } from "../bytes/arguments.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import type { OverListener } from "../duplex/held_channel.ts";
 import { closeBehindPeer, linger } from "../duplex/linger.ts";
+import { type Traffic, trafficOf } from "../duplex/traffic.ts";
 import { headCost, MESSAGE_COST } from "../duplex/turn.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
@@ -108,6 +109,15 @@ export class ServerConnection implements AsyncDisposable {
    */
   tellExchanges(listener: ExchangeListener): void {
     this.#core.listener = listener;
+  }
+
+  /**
+   * What its transport has carried. Internal.
+   *
+   * @ignore
+   */
+  get traffic(): Traffic {
+    return trafficOf(this.#core.wire.io);
   }
 
   /**
@@ -214,7 +224,7 @@ export class ServerConnection implements AsyncDisposable {
           if (written !== undefined) await written;
           if (core.why !== null) break;
           if (!this.#awaitHead()) return core.close(SHUTDOWN);
-          const chunk = await wire.read();
+          const chunk = await wire.readShared();
           if (core.why !== null) break;
           core.receive(chunk);
           if (chunk !== null) wire.turn.spend(headCost(chunk.length));

@@ -20,11 +20,9 @@ import type { OutgoingResponse } from "./outgoing_response.ts";
 import { Vigil } from "./vigil.ts";
 
 /** One connection of a server. */
-export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings> {
+export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings, ExchangeListener> {
   /** Limits the wait for a head, and then the wait for the handler. */
   readonly deadline: Deadline;
-  /** Who is told how exchanges go. */
-  listener: ExchangeListener | null = null;
   #bodyDeadline: Deadline | null = null;
   #stopped = false;
   #vigil: Vigil | null = null;

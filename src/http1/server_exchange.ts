@@ -159,14 +159,14 @@ export class ServerExchange implements RequestExchange, Watched {
   }
 
   #sendBody(response: OutgoingResponse, body: SortedBody, wanted: boolean): Next | Promise<Next> {
-    const { machine } = this.#core;
+    const core = this.#core;
     if (wanted && (body.type === "stream" || response.trailers !== undefined)) return this.#stream(response, body);
     this.#client?.end();
     if (wanted) {
-      sendWhole(machine, body);
+      sendWhole(core, body);
     } else {
       discardBody(response.body, null);
-      machine.sendEnd(null);
+      core.machine.sendEnd(null);
     }
     return this.#finish();
   }
@@ -175,7 +175,7 @@ export class ServerExchange implements RequestExchange, Watched {
   async #stream(response: OutgoingResponse, body: SortedBody): Promise<Next> {
     const core = this.#core;
     this.#watch.beginIfLong();
-    const sender = this.#sender = new BodySender(core.machine, core.outlet, body, response);
+    const sender = this.#sender = new BodySender(core, body, response);
     try {
       if (!await sender.send(() => this.#client!.stir())) throw core.cause;
     } catch (error) {

@@ -12,6 +12,7 @@ import { Deferred } from "../duplex/deferred.ts";
 import type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
 import type { FastPath, HeldChannel, OverListener, PeerWatcher } from "../duplex/held_channel.ts";
 import { holdChannel } from "../duplex/hold_channel.ts";
+import { trafficOf } from "../duplex/traffic.ts";
 import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
 import type { RequestHead, ResponseHead } from "../semantics/message.ts";
@@ -137,6 +138,21 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   /** @ignore See `watchPeer`. */
   probePeer(): boolean {
     return this.#channel.probePeer();
+  }
+
+  /** @ignore What the transport has received, the bytes of HTTP among it. */
+  get receivedBytes(): number {
+    return trafficOf(this.#io).receivedBytes;
+  }
+
+  /** @ignore What was sent on the transport, the bytes of HTTP among it. */
+  get sentBytes(): number {
+    return trafficOf(this.#io).sentBytes;
+  }
+
+  /** @ignore How many bytes of what came along with the switch are still to be read. */
+  get leftoverBytes(): number {
+    return this.#leftover?.length ?? 0;
   }
 
   /**

@@ -7,6 +7,7 @@
 
 import { concat } from "../bytes/concat.ts";
 import { pooledCopy } from "../bytes/memory_pool.ts";
+import { sharedCopy } from "../bytes/shared_memory.ts";
 import { keepSettlers, lastReject, lastResolve, type Settle } from "../duplex/deferred.ts";
 import type { ChunkTaker, FastPath } from "../duplex/held_channel.ts";
 import { StateError } from "../errors/state_error.ts";
@@ -47,6 +48,8 @@ export class ChunkQueue implements FastPath {
   #queuedBytes = 0;
   #resolve: Settle<Uint8Array | null> | null = null;
   #reject: Settle<unknown> | null = null;
+  /** Whether the pending `read()` takes memory that is shared. */
+  #sharing = false;
   /** A reader that waits without a promise. */
   #taker: ChunkTaker | null = null;
   #failed = false;
@@ -88,8 +91,17 @@ export class ChunkQueue implements FastPath {
     const promise = new Promise<Uint8Array | null>(keepSettlers);
     this.#resolve = lastResolve as Settle<Uint8Array | null>;
     this.#reject = lastReject;
+    this.#sharing = false;
     this.#source?.resume();
     return promise;
+  }
+
+  /** See `HeldChannel`. */
+  readShared(): Promise<Uint8Array | null> {
+    if (this.waiting) return this.read();
+    const reading = this.read();
+    this.#sharing = this.#resolve !== null;
+    return reading;
   }
 
   /** See `FastPath`. */
@@ -148,9 +160,18 @@ export class ChunkQueue implements FastPath {
    */
   lend(chunk: Uint8Array): boolean {
     const taker = this.#taker;
-    if (taker === null) return false;
+    if (taker === null) return this.#share(chunk);
     this.#taker = null;
     taker.onChunk(chunk, true);
+    return true;
+  }
+
+  #share(chunk: Uint8Array): boolean {
+    const resolve = this.#resolve;
+    const copy = this.#sharing && resolve !== null ? sharedCopy(chunk) : null;
+    if (copy === null) return false;
+    this.#resolve = this.#reject = null;
+    resolve!(copy);
     return true;
   }
 

@@ -24,6 +24,7 @@ import {
 } from "../duplex/held_channel.ts";
 import type { SocketOptions, StartTlsOptions } from "../duplex/network.ts";
 import type { ReleasedSocket, Socket, SocketInfo } from "../duplex/socket.ts";
+import type { Traffic } from "../duplex/traffic.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { type Doing, transportError } from "./errors.ts";
@@ -59,10 +60,14 @@ const AT_ONCE = new Deferred<void>();
 AT_ONCE.resolve();
 
 /** The socket of this package. */
-export class NetSocket implements Socket, HeldChannel, TransportSink {
+export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
   readonly secureTransport: "on" | "starttls";
   /** The name or address that was connected to. */
   readonly host: string | undefined;
+  /** See {@linkcode Traffic}. Only this class writes it. */
+  receivedBytes = 0;
+  /** See {@linkcode Traffic}. Only this class writes it. */
+  sentBytes = 0;
   /** For {@linkcode cannotOpen}. */
   opening: OpeningStep = CONNECTING;
   readonly #startTls: StartTls;
@@ -160,6 +165,10 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     return this.#queue.read();
   }
 
+  readShared(): Promise<Uint8Array | null> {
+    return this.#queue.readShared();
+  }
+
   withdrawRead(): boolean {
     return this.#queue.withdrawRead();
   }
@@ -187,7 +196,9 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   write(bytes: Uint8Array): Promise<void> {
     const writer = this.#writer;
     if (writer === null || !(bytes instanceof Uint8Array)) return this.#writeOutOfTurn(bytes);
-    if (bytes.byteLength === 0) return accepted;
+    const { byteLength } = bytes;
+    if (byteLength === 0) return accepted;
+    this.sentBytes += byteLength;
     return this.#lastWrite = writer.write(bytes);
   }
 
@@ -304,6 +315,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
     this.#transport = transport;
     this.#info = info;
     for (const { bytes, written } of state.writes ?? []) {
+      this.sentBytes += bytes.byteLength;
       this.#lastWrite = transport.write(bytes);
       this.#lastWrite.then(() => written.resolve(), (error) => written.reject(error));
     }
@@ -326,10 +338,15 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
   // What the transport calls.
 
   lend(chunk: Uint8Array): boolean {
-    return this.#queue.lend(chunk);
+    const { byteLength } = chunk; // of memory that its reader may give away
+    this.receivedBytes += byteLength;
+    if (this.#queue.lend(chunk)) return true;
+    this.receivedBytes -= byteLength; // until it is received
+    return false;
   }
 
   received(chunk: Uint8Array): void {
+    this.receivedBytes += chunk.byteLength;
     this.#queue.push(chunk);
     if (this.#watcher !== null) this.#queue.readAhead();
   }
@@ -375,7 +392,10 @@ export class NetSocket implements Socket, HeldChannel, TransportSink {
       return Promise.reject(new TransportError("closed", "Cannot write: closeWrite() was called before"));
     }
     if (bytes.byteLength === 0) return accepted;
-    if (state.is === "open") return this.#lastWrite = this.#transport!.write(bytes); // of another realm
+    if (state.is === "open") { // of another realm
+      this.sentBytes += bytes.byteLength;
+      return this.#lastWrite = this.#transport!.write(bytes);
+    }
     const written = new Deferred<void>();
     (state.writes ??= []).push({ bytes, written });
     return written.promise;

@@ -25,8 +25,14 @@ export interface TlsTeller {
  *
  * @param native The runtime's socket, or an object that tells nothing.
  * @param authorized Whether the handshake has checked the peer's certificate.
+ * @param known The peer's certificate, where it is known from the session that was resumed.
  */
-export function tlsInfo(native: TlsTeller, alpn: string | null, authorized: boolean | null): TlsInfo {
+export function tlsInfo(
+  native: TlsTeller,
+  alpn: string | null,
+  authorized: boolean | null,
+  known: X509 | null = null,
+): TlsInfo {
   let certificate: PeerCertificate | null | undefined;
   return {
     alpn,
@@ -35,7 +41,7 @@ export function tlsInfo(native: TlsTeller, alpn: string | null, authorized: bool
     serverName: told(() => native.servername ?? native.getServername?.()),
     authorized,
     get peerCertificate(): PeerCertificate | null {
-      return certificate === undefined ? certificate = peerCertificate(native) : certificate;
+      return certificate === undefined ? certificate = peerCertificate(native, known) : certificate;
     },
   };
 }
@@ -51,10 +57,10 @@ function told(ask: () => unknown): string | null {
 }
 
 /** `null` as well for what is no certificate. */
-function peerCertificate(native: TlsTeller): PeerCertificate | null {
+function peerCertificate(native: TlsTeller, known: X509 | null): PeerCertificate | null {
   try {
-    const certificate = native.getPeerX509Certificate?.();
-    return certificate === undefined || certificate === null ? null : readCertificate(certificate);
+    const certificate = native.getPeerX509Certificate?.() ?? known;
+    return certificate === null ? null : readCertificate(certificate);
   } catch {
     return null;
   }

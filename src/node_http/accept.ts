@@ -11,6 +11,7 @@ import { type ServerConnectionOptions, serverSettings } from "../http1/options.t
 import type { ServerConnection } from "../http1/server_connection.ts";
 import { connectionOptions, Exchanges, uncounted } from "../http/server/exchanges.ts";
 import type { ConnectHandler, ServeHandler, ServeOptions } from "../http/server/serve_options.ts";
+import { serverChannels } from "../http/server/server_trace.ts";
 import { checkNodeSocket, incomingMessage, type NodeRequest, type NodeSocket } from "./messages.ts";
 import { replay } from "./replay.ts";
 
@@ -18,12 +19,16 @@ import { replay } from "./replay.ts";
 export interface AcceptOptions
   extends
     Omit<ServerConnectionOptions, "onError" | "onResponse" | "keepAlive" | "idleTimeoutMs" | "pipelineFlush">,
-    Pick<ServeOptions, "onError" | "onResponse"> {}
+    Pick<ServeOptions, "onError" | "onResponse" | "trace"> {}
 
-type OwnOptions = Pick<AcceptOptions, "onError" | "onResponse">;
+type OwnOptions = Pick<AcceptOptions, "onError" | "onResponse" | "trace">;
 
 /** The other options are checked where connections begin. */
-const OWN: Kinds<OwnOptions> = { onError: "function", onResponse: "function" };
+const OWN: Kinds<OwnOptions> = {
+  onError: "function",
+  onResponse: "function",
+  trace: (value, name) => serverChannels.check(value, name),
+};
 
 /**
  * Answers a request that an `upgrade` event has announced, as `serve()` does: `upgradeResponse()`, `upgradeWebSocket()` and

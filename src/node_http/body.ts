@@ -7,6 +7,7 @@
 import { Deferred } from "../duplex/deferred.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
+import type { BodyListener } from "../http1/exchange_listener.ts";
 import type { BodySource } from "../http1/incoming_body.ts";
 import { departed } from "../http1/failure.ts";
 import { Fields } from "../semantics/fields.ts";
@@ -20,18 +21,23 @@ const EVENTS = ["readable", "end", "close", "error"];
  */
 export class NodeBodySource implements BodySource {
   readonly #req: IncomingMessage;
+  readonly #listener: BodyListener | null;
   #waiting: Deferred<void> | null = null;
   #listens = false;
 
-  /** Reads nothing yet. */
-  constructor(req: IncomingMessage) {
+  /** Reads nothing yet. `listener` is told how much was read. */
+  constructor(req: IncomingMessage, listener: BodyListener | null = null) {
     this.#req = req;
+    this.#listener = listener;
   }
 
   next(): Uint8Array | Fields | null {
     const req = this.#req;
     const chunk = req.readableEnded ? null : req.read();
-    if (chunk !== null) return new Uint8Array(chunk);
+    if (chunk !== null) {
+      if (this.#listener !== null) this.#listener.onBodyReceived(chunk.byteLength);
+      return new Uint8Array(chunk);
+    }
     if (!req.readableEnded && !req.destroyed) return null;
     this.#stop();
     if (req.readableEnded || req.complete) return new Fields(pairsOf(req.rawTrailers));

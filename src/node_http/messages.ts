@@ -6,6 +6,7 @@
  */
 
 import { checkFunction, checkObject } from "../bytes/arguments.ts";
+import type { Described } from "./platform.ts";
 
 /** As much as is asked for of an `IncomingMessage` of `node:http` or `node:https`. */
 export interface NodeRequest {
@@ -66,16 +67,6 @@ export interface ServerResponse extends NodeResponse {
   destroy(): unknown;
   on(event: string, listener: () => void): unknown;
   off(event: string, listener: () => void): unknown;
-}
-
-/** What a socket tells of its connection. */
-export interface Described {
-  readonly remoteAddress?: string | undefined;
-  readonly remotePort?: number | undefined;
-  readonly localAddress?: string | undefined;
-  readonly localPort?: number | undefined;
-  readonly encrypted?: boolean;
-  readonly alpnProtocol?: string | false | null;
 }
 
 /**

@@ -9,6 +9,12 @@ import { checkFunction } from "../bytes/arguments.ts";
 import type { ServerConnection } from "../http1/server_connection.ts";
 import { Reports } from "../http/server/reports.ts";
 import type { ServeHandler } from "../http/server/serve_options.ts";
+import type { SocketInfo } from "../duplex/socket.ts";
+import { ConnectionTrace } from "../http/server/connection_trace.ts";
+import { tracingOf } from "../http/server/exchanges.ts";
+import type { ServerTraceEvents } from "../http/server/server_trace.ts";
+import type { Tracing } from "../http/trace.ts";
+import type { RequestHead } from "../semantics/message.ts";
 import { statusOf } from "../http1/failure.ts";
 import { type AcceptOptions, prepared } from "./accept.ts";
 import {
@@ -21,6 +27,7 @@ import {
   serverResponse,
 } from "./messages.ts";
 import { NodeInfo } from "./node_info.ts";
+import { type Described, nodeSocketInfo } from "./platform.ts";
 import { receive } from "./receive.ts";
 import { send } from "./send.ts";
 
@@ -56,46 +63,82 @@ export function toNodeHandler(handler: ServeHandler, options: AcceptOptions = {}
   checkFunction(handler, "handler");
   const upgrade = prepared(handler, options);
   const reports = new Reports(options.onError);
+  const mounted = { handler, reports, onResponse: options.onResponse, tracing: tracingOf(options, reports) };
   const handle = (req: NodeRequest, res: NodeResponse): void => {
-    answer(incomingMessage(req), serverResponse(res), handler, reports, options.onResponse);
+    answer(incomingMessage(req), serverResponse(res), mounted);
   };
   return Object.assign(handle, { upgrade });
 }
 
-async function answer(
-  req: IncomingMessage,
-  res: ServerResponse,
-  handler: ServeHandler,
-  reports: Reports,
-  onResponse: AcceptOptions["onResponse"],
-): Promise<void> {
-  const received = receive(req, res);
-  if (received === null) return send(res, new Response(null, { status: 400 }), undefined);
-  const { request, head, hasLeft } = received;
-  const info = new NodeInfo(req, res, head);
-  try {
-    const response = await responseOf(handler, request, info, reports);
-    if (hasLeft()) return void response.body?.cancel().catch(() => {});
-    onResponse?.(request, response);
-    await send(res, response, info.decide());
-  } catch (error) {
-    if (!hasLeft()) reports.tell(error);
-    res.destroy();
+/** What all requests have in common. */
+interface Mounted {
+  readonly handler: ServeHandler;
+  readonly reports: Reports;
+  readonly onResponse: AcceptOptions["onResponse"];
+  readonly tracing: Tracing<ServerTraceEvents>;
+}
+
+async function answer(req: IncomingMessage, res: ServerResponse, mounted: Mounted): Promise<void> {
+  const { reports, onResponse, tracing } = mounted;
+  const trace = traceOf(req, tracing);
+  const received = receive(req, res, trace);
+  if (received === null) {
+    trace?.onHead(null, 400);
+    return await send(res, new Response(null, { status: 400 }), undefined, null);
   }
+  const { request, head, left } = received;
+  const info = new NodeInfo(req, res, head, trace === null ? null : placeOf(req));
+  trace?.begin(head, request);
+  try {
+    const response = await responseOf(request, info, mounted, trace);
+    if (left() === null) {
+      onResponse?.(request, response);
+      trace?.onHead(head, response.status);
+      await send(res, response, info.decide(), isBodiless(head, response) ? null : trace);
+    } else {
+      response.body?.cancel().catch(() => {});
+    }
+    trace?.onExchangeOver(left() === null ? null : { reason: "error", error: left() });
+  } catch (error) {
+    if (left() === null) reports.tell(error);
+    res.destroy();
+    trace?.onExchangeOver({ reason: "error", error: left() ?? error });
+  }
+}
+
+/** Those who trace get the same object for each request of a connection. */
+const places: WeakMap<Described, SocketInfo> = new WeakMap();
+
+function placeOf({ socket }: IncomingMessage): SocketInfo {
+  let place = places.get(socket);
+  if (place === undefined) places.set(socket, place = nodeSocketInfo(socket));
+  return place;
+}
+
+/** The connection is that of `node:http`: it is not told when it is opened, or closed. */
+function traceOf(req: IncomingMessage, tracing: Tracing<ServerTraceEvents>): ConnectionTrace | null {
+  const { active } = tracing;
+  return active === null ? null : new ConnectionTrace(active, placeOf(req));
+}
+
+/** Whether `node:http` leaves the body out (RFC 9110 §6.4.1). */
+function isBodiless({ method }: RequestHead, { status }: Response): boolean {
+  return method === "HEAD" || status === 204 || status === 304;
 }
 
 /** What the handler answers; what stands for it where it fails. */
 async function responseOf(
-  handler: ServeHandler,
   request: Request,
   info: NodeInfo,
-  reports: Reports,
+  { handler, reports }: Mounted,
+  trace: ConnectionTrace | null,
 ): Promise<Response> {
   try {
     const response = await handler(request, info);
     if (response instanceof Response) return response;
     throw new TypeError("Cannot answer: the handler returned no Response");
   } catch (error) {
+    trace?.fail(error);
     const instead = await reports.ask(error, request);
     return instead instanceof Response ? instead : new Response(null, { status: statusOf(error) });
   }

@@ -5,35 +5,35 @@
  */
 
 import { checkObject } from "../bytes/arguments.ts";
-import { inThisContext } from "../duplex/async_context.ts";
 import { ignore, unattended } from "../duplex/deferred.ts";
-import type { SocketAddress } from "../duplex/socket.ts";
+import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
 import type { TlsInfo } from "../duplex/tls_info.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import type { ServeInfo } from "../http/server/serve_info.ts";
+import { keptTrailers, type ServeInfo } from "../http/server/serve_info.ts";
 import { headerLines } from "../http1/header_lines.ts";
-import { checkTrailers, type OutgoingTrailers } from "../http1/outgoing_body.ts";
+import type { OutgoingTrailers } from "../http1/outgoing_body.ts";
 import type { Parts } from "../http1/upgraded.ts";
-import type { FieldsInit } from "../semantics/fields.ts";
 import type { RequestHead } from "../semantics/message.ts";
 import { sendInformational } from "./informational.ts";
 import { type IncomingMessage, pairsOf, type ServerResponse } from "./messages.ts";
-import { nodeTlsInfo } from "./platform.ts";
+import { nodeSocketInfo } from "./platform.ts";
 
 /** The info of one request. */
 export class NodeInfo implements ServeInfo {
   readonly head: RequestHead;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
+  #place: SocketInfo | null;
   #trailers: OutgoingTrailers | undefined = undefined;
   #decided = false;
-  #tls: TlsInfo | null = null;
 
-  constructor(req: IncomingMessage, res: ServerResponse, head: RequestHead) {
+  /** `place` is what is known of the connection, or `null` if nobody has asked yet. */
+  constructor(req: IncomingMessage, res: ServerResponse, head: RequestHead, place: SocketInfo | null) {
     this.head = head;
     this.#req = req;
     this.#res = res;
+    this.#place = place;
   }
 
   /** What `setTrailers` was told; from now on that is too late. */
@@ -42,19 +42,20 @@ export class NodeInfo implements ServeInfo {
     return this.#trailers;
   }
 
+  get #info(): SocketInfo {
+    return this.#place ??= nodeSocketInfo(this.#req.socket);
+  }
+
   get remote(): SocketAddress {
-    const { remoteAddress, remotePort = 0 } = this.#req.socket;
-    return remoteAddress === undefined ? { path: "" } : { hostname: remoteAddress, port: remotePort };
+    return this.#info.remote;
   }
 
   get local(): SocketAddress {
-    const { localAddress, localPort = 0 } = this.#req.socket;
-    return localAddress === undefined ? { path: "" } : { hostname: localAddress, port: localPort };
+    return this.#info.local;
   }
 
   get tls(): TlsInfo | null {
-    if (this.#req.socket.encrypted !== true) return null;
-    return this.#tls ??= nodeTlsInfo(this.#req.socket);
+    return this.#info.tls;
   }
 
   get trailers(): Promise<Headers> {
@@ -80,9 +81,7 @@ export class NodeInfo implements ServeInfo {
   }
 
   setTrailers(trailers: OutgoingTrailers): void {
-    checkTrailers(trailers, "trailers");
-    if (this.#decided) throw new StateError("head-sent", "Cannot set trailers: the response was decided");
-    this.#trailers = typeof trailers === "function" ? inThisContext<void, FieldsInit>(trailers) : trailers;
+    this.#trailers = keptTrailers(trailers, this.#decided);
   }
 
   takeOver(): Parts {

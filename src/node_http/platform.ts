@@ -4,4 +4,4 @@
  * @module
  */
 
-export { adoptNodeSocket, nodeTlsInfo } from "../net/node/adopt.ts";
+export { adoptNodeSocket, type Described, nodeSocketInfo } from "../net/node/adopt.ts";

@@ -7,6 +7,7 @@
 
 import { LightRequest } from "../http/server/light_request.ts";
 import { departed } from "../http1/failure.ts";
+import type { BodyListener } from "../http1/exchange_listener.ts";
 import { IncomingRequest, type RequestExchange } from "../http1/incoming.ts";
 import type { IncomingBody } from "../http1/incoming_body.ts";
 import { cancelOwned, type Owned } from "../http1/owned.ts";
@@ -29,16 +30,16 @@ export interface Received {
   readonly request: Request;
   /** Its head as it stood on the wire. */
   readonly head: RequestHead;
-  /** Whether the connection has ended before the response did. */
-  hasLeft(): boolean;
+  /** Why what is done for it ends, if the connection has ended before the response did; else `null`. */
+  left(): DOMException | null;
 }
 
-/** Makes a request; `null` where no URL can be made of it, or no `Request`. */
-export function receive(req: IncomingMessage, res: ServerResponse): Received | null {
+/** Makes a request; `null` where no URL can be made of it, or no `Request`. `listener` is told of its body. */
+export function receive(req: IncomingMessage, res: ServerResponse, listener: BodyListener | null): Received | null {
   const client = new NodeClient(res);
   const head = headOf(req);
   const framing = framingOf(req, head);
-  const source = framing.type === "none" ? null : new NodeBodySource(req);
+  const source = framing.type === "none" ? null : new NodeBodySource(req, listener);
   const incoming = new IncomingRequest(head, NOT_REQUESTED, framing, source, client);
   try {
     const { encrypted = false } = req.socket;
@@ -47,7 +48,7 @@ export function receive(req: IncomingMessage, res: ServerResponse): Received | n
     const seen = taken ? new IncomingRequest(head, NOT_REQUESTED, NO_BODY, null, client) : incoming;
     const request = new LightRequest(seen, base).toRequest();
     if (taken) standFor(request, new IncomingRequest(head, NOT_REQUESTED, framing, new TakenBody(), client));
-    return { request, head, hasLeft: () => client.left !== null };
+    return { request, head, left: () => client.left };
   } catch {
     return null;
   }

@@ -7,6 +7,7 @@
 import { isBytes } from "../bytes/arguments.ts";
 import { quietly } from "../duplex/deferred.ts";
 import { soon } from "../duplex/soon.ts";
+import type { BodyListener } from "../http1/exchange_listener.ts";
 import { LightResponse } from "../http1/light_response.ts";
 import { headerLines } from "../http1/header_lines.ts";
 import type { ByteSource, OutgoingTrailers } from "../http1/outgoing_body.ts";
@@ -18,6 +19,7 @@ import type { ServerResponse } from "./messages.ts";
  * Sends a response.
  *
  * @param trailers What comes behind the body; `undefined` for that of the response itself, if it has one.
+ * @param listener Is told how much of the body was given to Node.
  * @returns Resolves when the body was given to Node, or the client has left.
  * @throws {unknown} What the body has failed with.
  */
@@ -25,6 +27,7 @@ export async function send(
   res: ServerResponse,
   response: Response,
   trailers: OutgoingTrailers | undefined,
+  listener: BodyListener | null,
 ): Promise<void> {
   const given = LightResponse.given(response);
   const behind = trailers ?? given?.trailers;
@@ -33,11 +36,11 @@ export async function send(
     given ?? { status: response.status, reason: response.statusText, fields: headerLines(response.headers) },
   );
   const body = given === null ? LightResponse.real(response).body : given.body ?? null;
-  if (behind === undefined && (body === null || typeof body === "string" || isBytes(body))) {
-    return void res.end(body ?? undefined);
-  }
-  if (typeof body === "string" || isBytes(body)) res.write(body);
-  else if (body !== null) await sendBody(res, body);
+  const whole = typeof body === "string" || isBytes(body);
+  if (listener !== null && whole) listener.onBodySent(lengthOf(body));
+  if (behind === undefined && (body === null || whole)) return void res.end(body ?? undefined);
+  if (whole) res.write(body);
+  else if (body !== null) await sendBody(res, body, listener);
   if (behind !== undefined) res.addTrailers([...fieldPairs(await made(behind))]);
   res.end();
 }
@@ -79,7 +82,11 @@ function chunksOf(body: ByteSource): Chunks {
   return { next: () => chunks.next(), cancel: (reason) => cancel?.call(body, reason) };
 }
 
-async function sendBody(res: ServerResponse, body: ByteSource): Promise<void> {
+function lengthOf(body: string | Uint8Array): number {
+  return typeof body === "string" ? new TextEncoder().encode(body).byteLength : body.byteLength;
+}
+
+async function sendBody(res: ServerResponse, body: ByteSource, listener: BodyListener | null): Promise<void> {
   const chunks = chunksOf(body);
   let go = (): void => {};
   const wake = (): void => go();
@@ -94,6 +101,7 @@ async function sendBody(res: ServerResponse, body: ByteSource): Promise<void> {
     if (await soon(first) === "later") res.flushHeaders(); // the head waits for nothing that is yet to come
     for (let chunk = await first; chunk.done !== true; chunk = await chunks.next()) {
       if (res.destroyed) return;
+      if (listener !== null) listener.onBodySent(chunk.value!.byteLength);
       if (!res.write(chunk.value!)) await new Promise<void>((resolve) => go = resolve);
     }
   } finally {

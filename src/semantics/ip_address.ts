@@ -34,7 +34,8 @@ function parseIpv4(text: string): number[] | null {
 
 /** Eight groups, the last two perhaps as an IPv4 address; `::`, once, stands for those that are left out (RFC 4291 §2.2). */
 function parseIpv6(text: string): number[] | null {
-  const halves = text.split("::").map(halfOf);
+  // A peer chooses the text: three halves, or nine groups, are too many however many there are.
+  const halves = text.split("::", 3).map(halfOf);
   const [head, tail] = halves;
   if (halves.length > 2 || !head || tail === null) return null;
   if (tail === undefined) return head.length === 16 ? head : null;
@@ -45,7 +46,7 @@ function parseIpv6(text: string): number[] | null {
 
 function halfOf(half: string): number[] | null {
   const bytes: number[] = [];
-  const groups = half === "" ? [] : half.split(":");
+  const groups = half === "" ? [] : half.split(":", 9);
   for (const [i, group] of groups.entries()) {
     const last = i === groups.length - 1 && group.includes(".") ? parseIpv4(group) : null;
     if (last !== null) bytes.push(...last);

@@ -94,6 +94,9 @@ export function offerOf(proposal: Proposal): (protocol: string) => boolean {
 /** The first of the protocols that was not offered, or `undefined`. A 101 may name several, in layers. */
 export function notOffered(proposal: Proposal, protocols: readonly string[]): string | undefined {
   if (protocols.length === 0) return undefined;
+  if (protocols.length === 1 && proposal.type === "upgrade" && proposal.protocols.length === 1) {
+    return equalsIgnoringCase(protocols[0]!, proposal.protocols[0]!) ? undefined : protocols[0];
+  }
   const isOffered = offerOf(proposal);
   return protocols.find((protocol) => !isOffered(protocol));
 }

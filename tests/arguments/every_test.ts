@@ -49,7 +49,7 @@ const INTERNAL: ReadonlySet<string> = new Set([
   "beginCycle",
   "tellOver",
   "tellExchanges",
-  "tellExchangeOver",
+  "tellExchange",
   "closeAtOnce",
   "onOver",
   "sendFrame",

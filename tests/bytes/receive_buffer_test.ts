@@ -5,6 +5,7 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { test } from "node:test";
 import { ReceiveBuffer } from "../../src/bytes/receive_buffer.ts";
+import { isShared, sharedCopy } from "../../src/bytes/shared_memory.ts";
 import { text, wire } from "../support/bytes.ts";
 
 test("ReceiveBuffer gives bytes in the order they came", () => {
@@ -126,6 +127,21 @@ test("ReceiveBuffer.own() copies what is left of a chunk that was lent, and noth
   buffer.push(given);
   buffer.own();
   assertStrictEquals(buffer.takeAll(), given);
+});
+
+test("ReceiveBuffer gives no view of memory that is shared, and reads it in place", () => {
+  const buffer = new ReceiveBuffer();
+  const shared = sharedCopy(wire("abcd"))!;
+  assert(isShared(shared));
+  buffer.pushShared(shared);
+  assertStrictEquals(buffer.bytes, shared);
+  buffer.start = 1;
+  for (const expected of ["bc", "d"]) {
+    const taken = buffer.take(2);
+    assertEquals(text(taken), expected);
+    assert(!isShared(taken));
+  }
+  assertEquals(sharedCopy(new Uint8Array(4096)), null);
 });
 
 test("ReceiveBuffer copies a chunk that is lent behind bytes that wait", () => {

@@ -3,20 +3,28 @@ import { type AddressInfo, createServer, type Socket as NodeSocket } from "node:
 import { Duplex as NodeDuplex } from "node:stream";
 import { assert, assertEquals } from "@std/assert";
 import type { Duplex } from "../../src/duplex/duplex.ts";
+import { Deferred } from "../../src/duplex/deferred.ts";
 import type { Socket } from "../../src/duplex/socket.ts";
 import type { ServerConnectionOptions } from "../../src/http1/options.ts";
 import { type Handler, serveConnection, type ServerConnection } from "../../src/http1/server_connection.ts";
+import { upgradeResponse } from "../../src/http1/switch.ts";
 import * as net from "../../src/net/mod.ts";
 import * as node from "../../src/net/node/mod.ts";
 import { runtimeMajor, runtimeName, skipUnless } from "../support/runtime.ts";
-import { expectText, OK, rawEnd } from "../support/switching.ts";
-import { readAll, wire } from "../support/wire.ts";
+import { expectText, OK, rawEnd, SWITCHED, UPGRADE } from "../support/switching.ts";
+import { readAll, text, wire } from "../support/wire.ts";
 
 const GET = "GET / HTTP/1.1¶Host: a¶¶";
 const LAST = "GET / HTTP/1.1¶Host: a¶Connection: close¶¶";
 const OK_CLOSE = OK.replace("¶¶", "¶connection: close¶¶");
 /** Of Node 20 and 22: `toWeb()` tells of the peer's end only when ours has come as well (nodejs/node#62394). */
 const toWebHidesEnd = runtimeName === "node" && runtimeMajor < 24;
+
+/** The text of bytes whose memory goes elsewhere. */
+function transferred(bytes: Uint8Array): string {
+  return text(structuredClone(bytes, { transfer: [bytes.buffer as ArrayBuffer] }));
+}
+
 const ok: Handler = () => ({ status: 200, body: "ok" });
 
 interface Served {
@@ -71,6 +79,31 @@ for (const { over, serve } of [...networks, toWeb]) {
     assertEquals(await readAll(client), "HTTP/1.1 200 OK¶content-length: 1¶connection: close¶¶/");
     await client.close();
     assertEquals(await connection.closed, { reason: "shutdown" });
+  });
+
+  test(`a body and the first bytes of a new protocol are memory of their own: transferred, they take no other request along, over ${over}`, async () => {
+    const waits = new Deferred<void>();
+    const first = await serve(async ({ fields }) => {
+      await waits.promise;
+      return { status: 200, body: fields.get("x-tag") };
+    });
+    await first.client.write(wire("GET / HTTP/1.1¶Host: a¶X-Tag: ok¶¶"));
+    const body = await serve(async (request) => ({ status: 200, body: transferred((await request.body.read())!) }));
+    await body.client.write(wire("POST / HTTP/1.1¶Host: a¶Content-Length: 2¶¶ok"));
+    await expectText(body.client, OK);
+    const speaking = await serve((request) => {
+      const { response, upgraded } = upgradeResponse(request, "foobar");
+      upgraded.then(async (io) => io.write(wire(transferred((await io.read())!)))).catch(() => {});
+      return response;
+    });
+    await speaking.client.write(wire(`${UPGRADE}early`));
+    await expectText(speaking.client, `${SWITCHED}early`);
+    waits.resolve();
+    await expectText(first.client, OK);
+    for (const { client, connection } of [first, body, speaking]) {
+      client.abort();
+      connection.abort();
+    }
   });
 
   test(`gracefulShutdown() of a connection that waits for a third request ends our side, and takes what the client still sends, over ${over} (RFC 9112 §9.6)`, async () => {

@@ -143,5 +143,17 @@ test("examples/telemetry.ts makes spans of OpenTelemetry, one tree of client, se
     undefined,
     1,
   ]]);
+  for (const role of ["server", "client"]) {
+    const sizes = await counted(`http.${role}.response.body.size`);
+    const hello = sizes.find(({ attributes }) => Object.values(attributes).includes(200));
+    assertEquals((hello?.value as { readonly sum?: number } | undefined)?.sum, 5);
+  }
+  const carried = (await counted("http_upgrade.server.io")).map(({ attributes, value }) => [attributes, value]);
+  const { receivedBytes, sentBytes } = server.stats();
+  assertEquals(carried, [
+    [{ "network.io.direction": "receive" }, receivedBytes],
+    [{ "network.io.direction": "transmit" }, sentBytes],
+  ]);
+  assert(receivedBytes > 0 && sentBytes > 0);
   await provider.shutdown();
 });

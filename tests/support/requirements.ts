@@ -12,7 +12,8 @@
  * | H            | smuggling and splitting                                                       |
  * | W K L        | WebSocket, permessage-deflate, WebSocketStream                                |
  * | P Q          | the ALPN field, sockets                                                       |
- * | M N Z        | HTTP/2: messages; HPACK; extended CONNECT and priorities                      |
+ * | M N V        | HTTP/2: messages; HPACK; preface and frames in general                        |
+ * | X Y Z        | HTTP/2: streams and windows; types of frames, errors; extensions              |
  *
  * @module
  */
@@ -396,6 +397,7 @@ export const requirements: Readonly<Record<string, readonly [source: string, dem
   M10: ["RFC 9113 §8.5", "CONNECT has `:method` and `:authority`, a host and a port, and no other pseudo-field."],
   M11: ["RFC 9113 §8.6", "A 101 is malformed, and never sent."],
   M12: ["RFC 9113 §8.1.1", "`Content-Length` is one number, and that of the bytes of DATA."],
+  M16: ["RFC 9113 §8.4", "A client disables push, and a PUSH_PROMISE is an error of the connection."],
   M17: ["RFC 9113 §8.2", "Names are sent in lower case, and what is malformed is not sent but throws."],
   // HTTP/2: HPACK
   N1: ["RFC 7541 appendix C", "The examples are read as they say, and leave tables as large as they say."],
@@ -410,9 +412,68 @@ export const requirements: Readonly<Record<string, readonly [source: string, dem
   N7: ["RFC 7541 §7.1.3", "Credentials and short cookies are never indexed."],
   N8: ["RFC 7541 §6.2.3", "Which fields came as never indexed is told, and such fields are sent as never indexed."],
   N9: ["RFC 7541 §2.3.2", "What becomes of one message changes nothing in the table from which the next is read."],
+  N10: ["RFC 9113 §4.3", "A block that cannot be decoded is an error of the connection, COMPRESSION_ERROR."],
+  N11: ["RFC 9113 §4.3.1", "A smaller table that was acknowledged is confirmed by a size update in the next block."],
+  N12: [
+    "RFC 9113 §4.3, §5.1",
+    "Blocks of streams that are refused, reset or closed are decoded all the same.",
+  ],
+  // HTTP/2: preface, frames in general
+  V1: ["RFC 9113 §3.4", "A client sends the preface and SETTINGS first, a server SETTINGS."],
+  V2: ["RFC 9113 §3.4", "Other bytes, or another frame than SETTINGS first, are an error of the connection."],
+  V3: ["RFC 9113 §3.4, §6.5.3", "Each SETTINGS is acknowledged once, in order, and applies from then on."],
+  V4: ["RFC 9113 §4.1, §5.5", "Frames of unknown types are ignored, on any stream."],
+  V5: ["RFC 9113 §4.1", "Flags without a meaning and the reserved bit are ignored, and never sent."],
+  V6: ["RFC 9113 §4.2", "A frame above SETTINGS_MAX_FRAME_SIZE is FRAME_SIZE_ERROR."],
+  V7: ["RFC 9113 §4.2", "So is one that is too small for what it must hold."],
+  V8: [
+    "RFC 9113 §4.3, §6.2, §6.10",
+    "A field block is one sequence of frames: any other frame within it is an error of the connection.",
+  ],
+  V9: ["RFC 9113 §4.2, §6.10", "What is sent is in frames no longer than the peer allows."],
+  V10: ["RFC 9113 §5.5, §6.5.2", "Unknown settings have no effect."],
+  V11: ["RFC 9113 §4.1", "However the bytes are cut, the result is the same."],
+  // HTTP/2: streams and windows
+  X1: ["RFC 9113 §5.1", "On an idle stream HEADERS of a client and PRIORITY may come; others end the connection."],
+  X2: ["RFC 9113 §5.1", "On an open stream every frame may come."],
+  X3: ["RFC 9113 §5.1", "Behind END_STREAM all but WINDOW_UPDATE, PRIORITY and RST_STREAM is STREAM_CLOSED."],
+  X4: ["RFC 9113 §5.1", "Behind our END_STREAM every frame may come."],
+  X5: ["RFC 9113 §5.1", "On a closed stream WINDOW_UPDATE and RST_STREAM are ignored; others are STREAM_CLOSED."],
+  X6: [
+    "RFC 9113 §5.1, §5.4.2",
+    "Behind our RST_STREAM what was on its way is read and dropped, and DATA counts for the connection's window.",
+  ],
+  X7: ["RFC 9113 §5.1", "Behind the peer's RST_STREAM, DATA and HEADERS are STREAM_CLOSED, and nothing is sent."],
+  X8: ["RFC 9113 §5.1.1", "Numbers of streams are odd and rise; another is an error of the connection."],
+  X9: ["RFC 9113 §5.1.1", "Behind the last number, 2^31-1, no stream is opened."],
+  X10: ["RFC 9113 §5.1.2", "More streams than were allowed are refused; closed ones do not count."],
+  X11: ["RFC 9113 §5.1.2", "A client opens no more streams than its peer allows."],
+  X12: ["RFC 9113 §5.2.1, §6.9.1", "No more DATA is sent than both windows allow."],
+  X13: ["RFC 9113 §6.9.1", "A window above 2^31-1 is FLOW_CONTROL_ERROR, of the stream or of the connection."],
+  X14: ["RFC 9113 §6.9", "An increment of 0 is PROTOCOL_ERROR, of the stream or of the connection."],
+  X15: [
+    "RFC 9113 §6.9.2",
+    "SETTINGS_INITIAL_WINDOW_SIZE moves the windows of all streams, below 0 too, and not the connection's.",
+  ],
+  X16: ["RFC 9113 §6.9.2", "If a window exceeds 2^31-1 by that, it is FLOW_CONTROL_ERROR of the connection."],
+  X17: ["RFC 9113 §6.9.1", "More DATA than was allowed, padding counted, is FLOW_CONTROL_ERROR."],
+  X18: [
+    "RFC 9113 §5.2.2, §6.9",
+    "Windows open as data is consumed; what is dropped opens the connection's window by itself.",
+  ],
+  X19: ["RFC 9113 §6.9.3", "A smaller window that we told holds once it is acknowledged."],
+  X20: ["RFC 9113 §6.9", "A WINDOW_UPDATE of a stream that is half-closed or closed is no error."],
+  X21: ["RFC 9113 §6.9.1", "Empty DATA with END_STREAM passes a closed window."],
+  // HTTP/2: types of frames, errors
+  Y4: ["RFC 9113 §6.4", "RST_STREAM ends a stream: nothing is sent on it any more."],
+  Y7: ["RFC 9113 §6.5.3", "The values of SETTINGS apply in order: the last of a name counts."],
+  Y14: ["RFC 9113 §5.4.2", "An error of a stream is one RST_STREAM, and none answers a RST_STREAM."],
+  Y15: ["RFC 9113 §7", "An unknown error code is no special case."],
+  Y16: ["RFC 9113 §5.4", "The end of the transport is the end of the connection."],
   // HTTP/2: extended CONNECT and priorities
   Z1: ["RFC 8441 §3", "`:protocol` is malformed unless SETTINGS_ENABLE_CONNECT_PROTOCOL said that it may come."],
   Z2: ["RFC 8441 §4", "An extended CONNECT has `:scheme`, `:path` and `:authority`; no other method has `:protocol`."],
+  Z5: ["RFC 9218 §7.1", "PRIORITY_UPDATE on a stream, or about stream 0, is an error of the connection."],
   Z4: [
     "RFC 9218 §4",
     "A priority is a dictionary of `u` and `i`; what is unknown, of another type or out of range counts as not said.",

@@ -8,7 +8,7 @@
 import type { Closed } from "../../http1/options.ts";
 import type { Field } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
-import { TraceChannels, type TraceHooks } from "../trace.ts";
+import { type BodyBytes, TraceChannels, type TraceHooks, type UpgradedBytes } from "../trace.ts";
 
 /** A connection of a client: the same object in each event of it. */
 export interface TracedClientConnection {
@@ -51,9 +51,11 @@ export interface ClientTraceEvents {
   /** The connection has switched to a protocol. It is the caller's. */
   readonly switched: { readonly exchange: TracedClientExchange; readonly protocol: string | null };
   /** The exchange is over, the body of the answer read or given up. `error` is there if it failed. */
-  readonly exchangeEnded: { readonly exchange: TracedClientExchange; readonly error?: unknown };
+  readonly exchangeEnded: BodyBytes & { readonly exchange: TracedClientExchange; readonly error?: unknown };
   /** HTTP is over on the connection; it is still open if that is because of an `upgrade`. */
   readonly connectionClosed: { readonly connection: TracedClientConnection; readonly why: Closed };
+  /** A connection that has switched is over, as far as it is still this package's. */
+  readonly upgradedClosed: UpgradedBytes & { readonly exchange: TracedClientExchange };
 }
 
 /**
@@ -73,4 +75,5 @@ export const clientChannels: TraceChannels<ClientTraceEvents> = new TraceChannel
   switched: "function",
   exchangeEnded: "function",
   connectionClosed: "function",
+  upgradedClosed: "function",
 });

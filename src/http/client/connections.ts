@@ -17,6 +17,7 @@ import { type ExchangeTrace, tracedConnection } from "./exchange_trace.ts";
 import type { ClientOptions } from "./options.ts";
 import { Pool, type Pooled } from "./pool.ts";
 import { type Leave, noPlace, Turnstile } from "./turnstile.ts";
+import { TlsSessions } from "../../duplex/tls_session.ts";
 import { type ConnectorSettings, openRoute, withinTime } from "./way/connector.ts";
 import { openTunnel } from "./way/proxy_connect.ts";
 import { placeOf, type Route } from "./way/route.ts";
@@ -39,7 +40,8 @@ export class Connections {
     const { clock } = clientSettings(options);
     this.#options = options;
     this.tracing = new Tracing(clientChannels, options.trace, (error) => console.error(error));
-    this.#settings = { proxyTls: options.proxyTls, connectTimeoutMs: options.connectTimeoutMs ?? 10_000, clock };
+    const { proxyTls, connectTimeoutMs = 10_000 } = options;
+    this.#settings = { proxyTls, sessions: new TlsSessions(), connectTimeoutMs, clock };
     this.#userAgent = userAgent;
     this.#pool = new Pool({
       maxIdlePerOrigin: options.maxIdlePerOrigin ?? 6,

@@ -89,7 +89,7 @@ export class Exchange {
   send(): Promise<IncomingResponse> {
     const trace = this.#trace;
     if (trace === null) return this.#send();
-    this.#request = trace.begin(this.#request);
+    this.#request = { ...this.#request, fields: trace.begin(this.#request.fields) };
     return trace.follow(this.#send());
   }
 
@@ -109,19 +109,23 @@ export class Exchange {
         noteKeepAlive(pooled, response);
       } catch (error) {
         if (!(error instanceof UnsentError)) this.#sent = true;
-        if (trace !== null) pooled.connection.tellExchangeOver(null);
+        if (trace !== null) pooled.connection.tellExchange(null);
         if (signal?.aborted === true) throw error;
         fresh = mustBeFresh(pooled, error, this.#repeatable);
-        if (trace !== null) this.#request = trace.retry(this.#request, { error });
+        if (trace !== null) this.#traceRetry(trace, { error });
         continue;
       } finally {
         this.#connections.release(pooled);
       }
       const { status } = response;
       if ((status !== 407 && status !== 417) || !await this.#amends(response)) return response;
-      if (trace !== null) this.#request = trace.retry(this.#request, { status });
+      if (trace !== null) this.#traceRetry(trace, { status });
       fresh = false;
     }
+  }
+
+  #traceRetry(trace: ExchangeTrace, why: Parameters<ExchangeTrace["retry"]>[1]): void {
+    this.#request = { ...this.#request, fields: trace.retry(this.#request.fields, why) };
   }
 
   /** Gives up the body of the answer and waits until the connection is free again, or closed: within `closeTimeoutMs`. */

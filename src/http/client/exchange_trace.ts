@@ -8,11 +8,11 @@ import type { Closed } from "../../http1/options.ts";
 import type { ExchangeOverListener } from "../../http1/exchange_listener.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import { upgradeOf } from "../../http1/upgrade.ts";
+import type { Upgraded } from "../../http1/upgraded.ts";
 import type { Field } from "../../semantics/fields.ts";
-import type { Tracing } from "../trace.ts";
+import { type Tracing, UpgradedMeter } from "../trace.ts";
 import type { ClientTraceEvents, TracedClientConnection, TracedClientExchange } from "./client_trace.ts";
 import type { Pooled } from "./pool.ts";
-import type { ClientRequest } from "./request.ts";
 import type { Route } from "./way/route.ts";
 
 /** What a route is to those who trace. */
@@ -30,26 +30,28 @@ export class ExchangeTrace implements ExchangeOverListener {
   /** Whether the answer is the caller's: until then a connection that ends may lead to another attempt. */
   #decided = false;
   #ended: { readonly why: Closed | null } | null = null;
+  #requestBodyBytes = 0;
+  #responseBodyBytes = 0;
 
   /** Tells nothing yet. */
-  constructor(tracing: Tracing<ClientTraceEvents>, { method, url }: ClientRequest) {
+  constructor(tracing: Tracing<ClientTraceEvents>, { method, url }: Pick<TracedClientExchange, "method" | "url">) {
     this.#tracing = tracing;
     this.#exchange = { method, url, fields: [], connection: null };
   }
 
-  /** Tells that the request begins, and gives it with the fields that were added. */
-  begin(request: ClientRequest): ClientRequest {
-    const fields = this.#exchange.fields = [...request.fields];
+  /** Tells that a request with these fields begins, and gives them with those that were added. */
+  begin(fields: readonly Field[]): readonly Field[] {
+    const own = this.#exchange.fields = [...fields];
     this.#tracing.tell("requestBegun", { exchange: this.#exchange });
-    return { ...request, fields };
+    return own;
   }
 
-  /** Tells that the request is sent again, and gives it with the fields that were added. */
-  retry(request: ClientRequest, why: { readonly error: unknown } | { readonly status: number }): ClientRequest {
-    const fields: Field[] = this.#exchange.fields = [...request.fields];
+  /** Tells that the request is sent again, and gives these fields with those that were added. */
+  retry(fields: readonly Field[], why: { readonly error: unknown } | { readonly status: number }): readonly Field[] {
+    const own = this.#exchange.fields = [...fields];
     this.#exchange.connection = null;
     this.#tracing.tell("retried", { exchange: this.#exchange, ...why });
-    return { ...request, fields };
+    return own;
   }
 
   /** Waits for a place. */
@@ -68,8 +70,19 @@ export class ExchangeTrace implements ExchangeOverListener {
   /** There is a connection. */
   take(pooled: Pooled, route: Route): void {
     this.#ended = null;
+    this.#requestBodyBytes = this.#responseBodyBytes = 0;
     this.#exchange.connection = pooled.traced ??= tracedConnection(route);
-    pooled.connection.tellExchangeOver(this);
+    pooled.connection.tellExchange(this);
+  }
+
+  /** See {@linkcode ExchangeOverListener}. */
+  onBodyReceived(bytes: number): void {
+    this.#responseBodyBytes += bytes;
+  }
+
+  /** See {@linkcode ExchangeOverListener}. */
+  onBodySent(bytes: number): void {
+    this.#requestBodyBytes += bytes;
   }
 
   /** See {@linkcode ExchangeOverListener}. */
@@ -96,12 +109,24 @@ export class ExchangeTrace implements ExchangeOverListener {
     this.#decided = true;
     this.#tracing.tell("headDecided", { exchange, head: response });
     const upgraded = upgradeOf(response)?.upgraded ?? null;
-    if (upgraded !== null) this.#tracing.tell("switched", { exchange, protocol: upgraded.protocol });
+    if (upgraded !== null) this.#switched(upgraded);
     if (this.#ended !== null) this.onExchangeOver(this.#ended.why);
+  }
+
+  #switched(upgraded: Upgraded): void {
+    const exchange = this.#exchange;
+    const meter = new UpgradedMeter(upgraded);
+    this.#tracing.tell("switched", { exchange, protocol: upgraded.protocol });
+    upgraded.closed.then(() => this.#tracing.tell("upgradedClosed", { exchange, ...meter.bytes() }));
   }
 
   #end(failure: { readonly error: unknown } | null): void {
     const exchange = this.#exchange;
-    this.#tracing.tell("exchangeEnded", failure === null ? { exchange } : { exchange, error: failure.error });
+    const ended = {
+      exchange,
+      requestBodyBytes: this.#requestBodyBytes,
+      responseBodyBytes: this.#responseBodyBytes,
+    };
+    this.#tracing.tell("exchangeEnded", failure === null ? ended : { ...ended, error: failure.error });
   }
 }

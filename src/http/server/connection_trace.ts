@@ -6,9 +6,10 @@
  */
 
 import type { Closed } from "../../http1/options.ts";
-import type { IncomingRequest } from "../../http1/incoming.ts";
 import type { ExchangeListener } from "../../http1/exchange_listener.ts";
-import type { Tracing } from "../trace.ts";
+import type { Upgraded } from "../../http1/upgraded.ts";
+import type { RequestHead } from "../../semantics/message.ts";
+import { type Tracing, UpgradedMeter } from "../trace.ts";
 import type { ServerTraceEvents, TracedServerConnection, TracedServerExchange } from "./server_trace.ts";
 
 /** The events of one connection. */
@@ -18,19 +19,26 @@ export class ConnectionTrace implements ExchangeListener {
   /** The exchange at hand. */
   #exchange: TracedServerExchange | null = null;
   #failure: { readonly error: unknown } | null = null;
+  #requestBodyBytes = 0;
+  #responseBodyBytes = 0;
   /** The one that has switched. */
-  #switched: TracedServerExchange | null = null;
+  #switched: { readonly exchange: TracedServerExchange; readonly meter: UpgradedMeter } | null = null;
 
-  /** The connection is open. */
+  /** Tells nothing yet. */
   constructor(tracing: Tracing<ServerTraceEvents>, connection: TracedServerConnection) {
     this.#tracing = tracing;
     this.#connection = connection;
-    tracing.tell("connectionOpened", { connection });
+  }
+
+  /** The connection is open. */
+  opened(): void {
+    this.#tracing.tell("connectionOpened", { connection: this.#connection });
   }
 
   /** A request has come. */
-  begin(head: IncomingRequest, request: Request | null): void {
+  begin(head: RequestHead, request: Request | null): void {
     this.#failure = null;
+    this.#requestBodyBytes = this.#responseBodyBytes = 0;
     const exchange = this.#exchange = { connection: this.#connection, head, request };
     this.#tracing.tell("requestBegun", { exchange });
   }
@@ -41,17 +49,27 @@ export class ConnectionTrace implements ExchangeListener {
   }
 
   /** See {@linkcode ExchangeListener}. */
-  onHead(request: IncomingRequest | null, status: number): void {
+  onHead(request: RequestHead | null, status: number): void {
     const exchange = request === null ? null : this.#exchange;
     this.#tracing.tell("headDecided", { connection: this.#connection, exchange, status });
   }
 
   /** The connection has switched. */
-  switched(protocol: string | null): void {
+  switched(upgraded: Upgraded): void {
     const exchange = this.#exchange;
     if (exchange === null) return;
-    this.#switched = exchange;
-    this.#tracing.tell("switched", { exchange, protocol });
+    this.#switched = { exchange, meter: new UpgradedMeter(upgraded) };
+    this.#tracing.tell("switched", { exchange, protocol: upgraded.protocol });
+  }
+
+  /** See {@linkcode ExchangeListener}. */
+  onBodyReceived(bytes: number): void {
+    this.#requestBodyBytes += bytes;
+  }
+
+  /** See {@linkcode ExchangeListener}. */
+  onBodySent(bytes: number): void {
+    this.#responseBodyBytes += bytes;
   }
 
   /** See {@linkcode ExchangeListener}. */
@@ -60,7 +78,12 @@ export class ConnectionTrace implements ExchangeListener {
     if (exchange === null) return;
     this.#exchange = null;
     const failure = this.#failure ?? (why?.reason === "error" ? why : null);
-    this.#tracing.tell("exchangeEnded", failure === null ? { exchange } : { exchange, error: failure.error });
+    const ended = {
+      exchange,
+      requestBodyBytes: this.#requestBodyBytes,
+      responseBodyBytes: this.#responseBodyBytes,
+    };
+    this.#tracing.tell("exchangeEnded", failure === null ? ended : { ...ended, error: failure.error });
   }
 
   /** HTTP is over. */
@@ -71,6 +94,8 @@ export class ConnectionTrace implements ExchangeListener {
 
   /** What came behind the switch is over. */
   upgradedOver(): void {
-    if (this.#switched !== null) this.#tracing.tell("upgradedClosed", { exchange: this.#switched });
+    if (this.#switched === null) return;
+    const { exchange, meter } = this.#switched;
+    this.#tracing.tell("upgradedClosed", { exchange, ...meter.bytes() });
   }
 }

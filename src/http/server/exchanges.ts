@@ -18,7 +18,7 @@ import type { ServerConnectionOptions } from "../../http1/options.ts";
 import type { OutgoingResponse } from "../../http1/outgoing_response.ts";
 import { serveConnection, type ServerConnection } from "../../http1/server_connection.ts";
 import { upgradeOf } from "../../http1/upgrade.ts";
-import type { Tracing } from "../trace.ts";
+import { Tracing } from "../trace.ts";
 import { ConnectRequest } from "./connect_request.ts";
 import { ConnectionTrace } from "./connection_trace.ts";
 import { LightRequest } from "./light_request.ts";
@@ -26,7 +26,7 @@ import { Reports } from "./reports.ts";
 import { outgoing, withTrailers } from "./response_writer.ts";
 import { ExchangeInfo, type Place } from "./serve_info.ts";
 import type { ServeHandler, ServeOptions } from "./serve_options.ts";
-import type { ServerTraceEvents } from "./server_trace.ts";
+import { serverChannels, type ServerTraceEvents } from "./server_trace.ts";
 import { Switched } from "./switched.ts";
 
 /** What the exchanges of all connections of a server share. */
@@ -39,8 +39,8 @@ export interface Handling {
   readonly reports: Reports;
   /** Where connections go that switch. */
   readonly switched: Switched;
-  /** Who is told of what happens; `null` where that is not told. */
-  readonly tracing: Tracing<ServerTraceEvents> | null;
+  /** Who is told of what happens. */
+  readonly tracing: Tracing<ServerTraceEvents>;
   /** Is told that a connection is over. */
   readonly over: (exchanges: Exchanges) => void;
   /** What the handler got for a request; kept for `onResponse` only. */
@@ -55,7 +55,13 @@ export interface Handling {
 export function uncounted(options: ServeOptions, handler: ServeHandler, onSwitchedEnd: () => void = ignore): Handling {
   const reports = new Reports(options.onError);
   const switched = new Switched(reports, onSwitchedEnd);
-  return { options, handler, reports, switched, tracing: null, over: ignore, requests: new WeakMap() };
+  const tracing = tracingOf(options, reports);
+  return { options, handler, reports, switched, tracing, over: ignore, requests: new WeakMap() };
+}
+
+/** Tells what happens on connections with these options. `reports` gets what a function of `trace` throws. */
+export function tracingOf({ trace }: ServeOptions, reports: Reports): Tracing<ServerTraceEvents> {
+  return new Tracing(serverChannels, trace, (error) => void reports.tell(error));
 }
 
 /** What `serveConnection()` is told for each connection of a server. */
@@ -104,9 +110,11 @@ export class Exchanges implements Place, OverListener {
     this.#handling = handling;
     this.connection = serveConnection(io, this.#answer.bind(this), options);
     this.connection.tellOver(this);
-    const tracing = handling.tracing?.active ?? null;
+    const tracing = handling.tracing.active;
     this.#trace = tracing === null ? null : new ConnectionTrace(tracing, info);
-    if (this.#trace !== null) this.connection.tellExchanges(this.#trace);
+    if (this.#trace === null) return;
+    this.#trace.opened();
+    this.connection.tellExchanges(this.#trace);
   }
 
   /** See {@linkcode OverListener}. */

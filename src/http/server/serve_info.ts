@@ -70,6 +70,17 @@ export interface Place {
   readonly connection: ServerConnection;
 }
 
+/**
+ * The trailers that a handler gives beside its response, as they are kept.
+ *
+ * @param decided Whether the response was decided: then it is too late.
+ */
+export function keptTrailers(trailers: OutgoingTrailers, decided: boolean): OutgoingTrailers {
+  checkTrailers(trailers, "trailers");
+  if (decided) throw new StateError("head-sent", "Cannot set trailers: the response was decided");
+  return typeof trailers === "function" ? inThisContext<void, FieldsInit>(trailers) : trailers;
+}
+
 /** The info of one request. */
 export class ExchangeInfo implements ServeInfo {
   readonly #incoming: IncomingRequest;
@@ -114,9 +125,7 @@ export class ExchangeInfo implements ServeInfo {
   }
 
   setTrailers(trailers: OutgoingTrailers): void {
-    checkTrailers(trailers, "trailers");
-    if (this.#decided) throw new StateError("head-sent", "Cannot set trailers: the response was decided");
-    this.#trailers = typeof trailers === "function" ? inThisContext<void, FieldsInit>(trailers) : trailers;
+    this.#trailers = keptTrailers(trailers, this.#decided);
   }
 
   takeOver(): Parts {

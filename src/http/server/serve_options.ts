@@ -93,6 +93,10 @@ export interface ServerStats {
   readonly upgraded: number;
   /** Requests so far, CONNECT and upgrades included, of all connections. Those with a head that could not be read are not. */
   readonly requests: number;
+  /** What came so far on all connections, upgraded ones included; above TLS. */
+  readonly receivedBytes: number;
+  /** What was sent so far likewise. */
+  readonly sentBytes: number;
 }
 
 /** A server; made by {@linkcode serve}. */
@@ -105,8 +109,8 @@ export interface Server extends AsyncDisposable {
   readonly connections: number;
 
   /**
-   * Counts what the server is doing now. It looks at each connection when it is asked, and nothing is counted for it
-   * meanwhile. Bytes are not in it: not every runtime counts them.
+   * Counts what the server is doing now, and what it has done. It looks at each connection when it is asked. Meanwhile the
+   * sockets add up their bytes, and nothing else.
    */
   stats(): ServerStats;
 

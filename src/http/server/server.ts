@@ -10,8 +10,7 @@ import { onAbort } from "../../duplex/abort.ts";
 import { Deferred } from "../../duplex/deferred.ts";
 import type { Socket, SocketInfo } from "../../duplex/socket.ts";
 import { type ServerConnectionOptions, serverSettings } from "../../http1/options.ts";
-import { Tracing } from "../trace.ts";
-import { connectionOptions, Exchanges, type Handling } from "./exchanges.ts";
+import { connectionOptions, Exchanges, type Handling, tracingOf } from "./exchanges.ts";
 import { Listeners } from "./listeners.ts";
 import { replaceGlobalResponse } from "./global_response.ts";
 import { Reports } from "./reports.ts";
@@ -24,7 +23,6 @@ import {
   SHUTDOWN,
   type ShutdownOptions,
 } from "./serve_options.ts";
-import { serverChannels } from "./server_trace.ts";
 import { Switched } from "./switched.ts";
 
 /** A server that runs. */
@@ -38,8 +36,10 @@ export class RunningServer implements Server {
   /** Those that speak HTTP. */
   readonly #open: Set<Exchanges> = new Set();
   readonly #finished: Deferred<void> = new Deferred<void>();
-  /** The requests of connections that are over. */
+  /** Of connections on which HTTP is over. */
   #requestsBefore = 0;
+  #receivedBefore = 0;
+  #sentBefore = 0;
   #ending: "wait" | "close" | "ignore" | null = null;
 
   constructor(options: ServeOptions, handler: ServeHandler) {
@@ -49,9 +49,12 @@ export class RunningServer implements Server {
     const over = (exchanges: Exchanges): void => {
       this.#open.delete(exchanges);
       this.#requestsBefore += exchanges.requests;
+      const { receivedBytes, sentBytes } = exchanges.connection.traffic;
+      this.#receivedBefore += receivedBytes;
+      this.#sentBefore += sentBytes;
       this.#free();
     };
-    const tracing = new Tracing(serverChannels, options.trace, (error) => void reports.tell(error));
+    const tracing = tracingOf(options, reports);
     this.#handling = { options, handler, reports, switched: this.#switched, tracing, over, requests: new WeakMap() };
     this.#connectionOptions = connectionOptions(this.#handling);
     const { headTimeoutMs, clock } = serverSettings(this.#connectionOptions);
@@ -82,9 +85,15 @@ export class RunningServer implements Server {
   stats(): ServerStats {
     let idle = 0;
     let requests = this.#requestsBefore;
+    let { receivedBytes, sentBytes } = this.#switched.traffic;
+    receivedBytes += this.#receivedBefore;
+    sentBytes += this.#sentBefore;
     for (const exchanges of this.#open) {
+      const { idle: waits, traffic } = exchanges.connection;
       requests += exchanges.requests;
-      if (exchanges.connection.idle) idle++;
+      receivedBytes += traffic.receivedBytes;
+      sentBytes += traffic.sentBytes;
+      if (waits) idle++;
     }
     return {
       open: this.connections,
@@ -93,6 +102,8 @@ export class RunningServer implements Server {
       active: this.#open.size - idle,
       upgraded: this.#switched.size,
       requests,
+      receivedBytes,
+      sentBytes,
     };
   }
 

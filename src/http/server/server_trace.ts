@@ -8,7 +8,7 @@
 import type { SocketInfo } from "../../duplex/socket.ts";
 import type { Closed } from "../../http1/options.ts";
 import type { RequestHead } from "../../semantics/message.ts";
-import { TraceChannels, type TraceHooks } from "../trace.ts";
+import { type BodyBytes, TraceChannels, type TraceHooks, type UpgradedBytes } from "../trace.ts";
 
 /** A connection of a server: the same object in each event of it. */
 export type TracedServerConnection = SocketInfo;
@@ -38,11 +38,11 @@ export interface ServerTraceEvents {
   /** The connection has switched: to a protocol, or to a tunnel if that is `null`. */
   readonly switched: { readonly exchange: TracedServerExchange; readonly protocol: string | null };
   /** The exchange is over. `error` is there if it failed: what the handler threw, or what ended the connection. */
-  readonly exchangeEnded: { readonly exchange: TracedServerExchange; readonly error?: unknown };
+  readonly exchangeEnded: BodyBytes & { readonly exchange: TracedServerExchange; readonly error?: unknown };
   /** HTTP is over on the connection; it is still open if that is because of an `upgrade`. */
   readonly connectionClosed: { readonly connection: TracedServerConnection; readonly why: Closed };
   /** A connection that has switched is over, and so is its callback. */
-  readonly upgradedClosed: { readonly exchange: TracedServerExchange };
+  readonly upgradedClosed: UpgradedBytes & { readonly exchange: TracedServerExchange };
 }
 
 /**

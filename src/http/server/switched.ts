@@ -6,6 +6,7 @@
  */
 
 import type { OverListener } from "../../duplex/held_channel.ts";
+import type { Traffic } from "../../duplex/traffic.ts";
 import { closePolitely } from "../../http1/close_politely.ts";
 import { departed } from "../../http1/failure.ts";
 import { cancelOwned } from "../../http1/owned.ts";
@@ -21,6 +22,9 @@ export class Switched implements OverListener {
   readonly #open: Map<Upgraded, ConnectionTrace | null> = new Map();
   readonly #reports: Reports;
   readonly #onEnd: () => void;
+  /** Of those that are over, less what those that are open had carried before they switched. */
+  #receivedBefore = 0;
+  #sentBefore = 0;
   #closing = false;
   #cutFor: { readonly reason: unknown } | null = null;
 
@@ -35,11 +39,24 @@ export class Switched implements OverListener {
     return this.#open.size;
   }
 
+  /** What they have carried behind their switches so far, those that are over as well. */
+  get traffic(): Traffic {
+    let receivedBytes = this.#receivedBefore;
+    let sentBytes = this.#sentBefore;
+    for (const upgraded of this.#open.keys()) {
+      receivedBytes += upgraded.receivedBytes;
+      sentBytes += upgraded.sentBytes;
+    }
+    return { receivedBytes, sentBytes };
+  }
+
   /** Waits for the switch. It keeps no request: what has switched may stay for days. */
   await(pending: PendingUpgrade, acceptance: Acceptance, trace: ConnectionTrace | null): void {
     pending.onSwitched = (upgraded) => {
       this.#open.set(upgraded, trace);
-      if (trace !== null) trace.switched(upgraded.protocol);
+      this.#receivedBefore -= upgraded.receivedBytes;
+      this.#sentBefore -= upgraded.sentBytes;
+      if (trace !== null) trace.switched(upgraded);
       this.#begin(upgraded, pending, acceptance);
     };
   }
@@ -82,6 +99,8 @@ export class Switched implements OverListener {
   onOver(upgraded: object): void {
     const trace = this.#open.get(upgraded as Upgraded) ?? null;
     this.#open.delete(upgraded as Upgraded);
+    this.#receivedBefore += (upgraded as Upgraded).receivedBytes;
+    this.#sentBefore += (upgraded as Upgraded).sentBytes;
     if (trace !== null) trace.upgradedOver();
     this.#onEnd();
   }

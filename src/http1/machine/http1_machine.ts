@@ -16,6 +16,7 @@
 import { checkBytes, checkObject, checkOneOf, checkOptions, type Kinds } from "../../bytes/arguments.ts";
 import { ReceiveBuffer } from "../../bytes/receive_buffer.ts";
 import { SendBuffer } from "../../bytes/send_buffer.ts";
+import { isShared } from "../../bytes/shared_memory.ts";
 import { StateError } from "../../errors/state_error.ts";
 import type { Fields } from "../../semantics/fields.ts";
 import type { BodyFraming } from "./framing.ts";
@@ -107,7 +108,8 @@ export abstract class Http1Machine<Kind extends "request" | "response"> {
   /** Adds received bytes; the machine may keep them. It holds as much as it is given: give it more on `need-data`. */
   receive(bytes: Uint8Array): void {
     if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
-    this.#in.push(bytes);
+    if (isShared(bytes)) this.#in.pushShared(bytes);
+    else this.#in.push(bytes);
   }
 
   /** Says that nothing more will come. */

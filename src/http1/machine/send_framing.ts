@@ -159,11 +159,12 @@ export function writeFramedFields(
 ): void {
   const { dropLength, dropCoding, add } = framing;
   for (let i = 0; i < fields.length; i++) {
-    const [name, value] = fields[i]!;
+    const field = fields[i]!; // taking it apart as [name, value] would iterate
+    const name = field[0];
     if (dropLength && equalsIgnoringCase(name, "content-length")) continue;
     if (dropCoding && equalsIgnoringCase(name, "transfer-encoding")) continue;
     if (dropTrailer && equalsIgnoringCase(name, "trailer")) continue;
-    writeField(out, name, value, nameCase);
+    writeField(out, name, field[1], nameCase);
   }
   if (add !== null) writeField(out, add[0], add[1], nameCase);
 }

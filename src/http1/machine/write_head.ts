@@ -171,8 +171,13 @@ function joined(before: string | null, value: string): string {
 
 /** Whether a comma-separated list holds `token`, which is lower case. */
 export function listHas(list: string, token: string): boolean {
-  if (list === "") return false;
-  return list.split(",").some((element) => equalsIgnoringCase(trimOws(element), token));
+  for (let start = 0; start < list.length;) {
+    const comma = list.indexOf(",", start);
+    const end = comma === -1 ? list.length : comma;
+    if (end - start >= token.length && equalsIgnoringCase(trimOws(list.slice(start, end)), token)) return true;
+    start = end + 1;
+  }
+  return false;
 }
 
 /** The registered phrases: the registry of HTTP status codes. */

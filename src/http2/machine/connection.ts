@@ -198,12 +198,15 @@ export class Connection {
   /**
    * The peer broke a rule of one stream (RFC 9113 §5.4.2).
    *
-   * @throws {Http2Error} `enhance-your-calm`: it does so too often (CVE-2025-8671).
+   * @throws {Http2Error} `enhance-your-calm`: it does so too often (CVE-2025-8671). The error itself, of the connection, if the frame
+   * must not have come at all, or the stream is idle: none may be reset (RFC 9113 §6.4).
    */
   failStream(error: Http2Error): void {
+    const { streamId, code } = error;
+    if (this.phase !== "open" || this.blocks.open) throw new Http2Error("protocol", error.message, error.rfc);
+    if (this.streams.stateOf(streamId) === "idle") throw new Http2Error(code, error.message, error.rfc);
     this.spendReset();
     this.answer();
-    const { streamId, code } = error;
     const known = this.streams.get(streamId) !== undefined;
     this.sendReset(streamId, code);
     if (known) this.events.push({ type: "reset", streamId, code, error, processed: true });

@@ -31,6 +31,11 @@ export class FieldBlocks {
     this.#limits = limits;
   }
 
+  /** Whether a block has begun and not ended. */
+  get open(): boolean {
+    return this.#headers !== null;
+  }
+
   /**
    * Refuses a frame that must not stand here: any but CONTINUATION of this stream within a block, and that one elsewhere.
    *

@@ -7,6 +7,7 @@
 import type { Listener, ListenOptions, SocketOptions, StartTlsOptions, TlsOptions } from "../../duplex/network.ts";
 import type { SocketAddress } from "../../duplex/socket.ts";
 import type { HeldChannel } from "../../duplex/held_channel.ts";
+import { sessionOf, TlsResumption } from "../../duplex/tls_session.ts";
 import type { Adapter } from "../adapter.ts";
 import { infoOf, socketInfo } from "../address.ts";
 import { type BunHandlers, type BunSocket, BunTransport, passOn } from "./transport.ts";
@@ -84,7 +85,10 @@ async function secure(
   // Bun looks at the name by itself only since 1.4.1.
   const nameError = (tlsSocket: BunSocket): Error | undefined =>
     checkServerIdentity((options as TlsOptions).serverName ?? "", tlsSocket.getPeerCertificate!());
+  const session = options.isServer === true ? null : sessionOf(options);
+  const resumption = session === null ? null : new TlsResumption(session);
   const fail = (tlsSocket: BunSocket, error: unknown): void => {
+    resumption?.failed();
     socket.cannotOpen(error ?? new Error("the connection ended"));
     tlsSocket.terminate();
   };
@@ -95,12 +99,17 @@ async function secure(
     tls: tlsOf(options),
     socket: {
       ...passOn,
-      open() {},
+      open(tlsSocket: BunSocket): void {
+        const ticket = resumption?.ticket ?? null;
+        if (ticket !== null) tlsSocket.setSession?.(ticket.session);
+      },
+      session: (_: BunSocket, session: Uint8Array): void => resumption?.given(session),
       handshake(tlsSocket: BunSocket, success: boolean, error: Error | null): void {
         if (!opening(tlsSocket)) return;
         if (!success || !isTrusted(tlsSocket)) return fail(tlsSocket, error);
         const wrongName = options.isServer === true ? undefined : nameError(tlsSocket);
         if (wrongName !== undefined) return fail(tlsSocket, wrongName);
+        resumption?.succeeded(tlsSocket.isSessionReused?.() === true, null);
         const alpn = tlsSocket.alpnProtocol || null;
         const info = socketInfo(remote, local, alpn, () => tlsInfo(tlsSocket, alpn, authorized));
         socket.attach(new BunTransport(tlsSocket, socket), info);

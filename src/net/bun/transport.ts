@@ -22,6 +22,8 @@ export interface BunSocket extends NativeEnds, TlsTeller {
   /** TLS: whether the peer showed a certificate that is trusted. */
   readonly authorized?: boolean;
   getPeerCertificate?(): PeerCertificate;
+  setSession?(session: Uint8Array): void;
+  isSessionReused?(): boolean;
   /** The number of bytes taken, -1 when closed. */
   write(bytes: Uint8Array, byteOffset?: number, byteLength?: number): number;
   shutdown(): void;

@@ -46,7 +46,7 @@ export function adoptNodeSocket(native: NetSocketOfNode, readBefore: Uint8Array,
   const socket = new NetSocket((socket, options) => network.startTls(socket, options), secure ? "on" : "starttls");
   described.setTimeout?.(0); // `server.setTimeout()` has set one
   if (readBefore.byteLength > 0) socket.received(readBefore);
-  const info = infoOf(described);
+  const info = nodeSocketInfo(described);
   socket.attach(new NodeTransport(native, socket, cutNodeSocket), info);
   // What has happened before tells no event any more.
   if (native.destroyed) socket.failed(transportError(native.errored ?? closedBefore(), "read"));
@@ -58,7 +58,8 @@ function closedBefore(): Error {
   return Object.assign(new Error("the socket is closed"), { code: "ERR_STREAM_DESTROYED" });
 }
 
-function infoOf(socket: Described): SocketInfo {
+/** What a socket of a server of `node:http` or `node:https` tells of its connection. */
+export function nodeSocketInfo(socket: Described): SocketInfo {
   const { alpnProtocol, remoteAddress, remotePort = 0, localAddress = "", localPort = 0 } = socket;
   const alpn = typeof alpnProtocol === "string" ? alpnProtocol : null;
   const describeTls = socket.encrypted === true ? () => nodeTlsInfo(socket) : null;
@@ -67,8 +68,7 @@ function infoOf(socket: Described): SocketInfo {
   return socketInfo(remote, path ?? { hostname: localAddress, port: localPort }, alpn, describeTls);
 }
 
-/** What a socket of a server of `node:https` tells of its TLS. */
-export function nodeTlsInfo(socket: Described): TlsInfo {
+function nodeTlsInfo(socket: Described): TlsInfo {
   const { alpnProtocol, authorized = null } = socket;
   return tlsInfo(socket, typeof alpnProtocol === "string" ? alpnProtocol : null, authorized);
 }

@@ -13,6 +13,8 @@ import type { ByteChannel } from "../../duplex/duplex.ts";
 import type { StartTlsOptions, TlsOptions, TlsServerOptions } from "../../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
 import type { HeldChannel } from "../../duplex/held_channel.ts";
+import type { X509 } from "../certificate.ts";
+import { sessionOf, TlsResumption } from "../../duplex/tls_session.ts";
 import { socketInfo } from "../address.ts";
 import { NetSocket } from "../net_socket.ts";
 import { type Below, cutNodeSocket, NodeTransport } from "./transport.ts";
@@ -50,9 +52,11 @@ export async function secureWithNode(
   if (socket.over) return under.cut();
   socket.cancel = under.cut;
   try {
+    const resumption = options.isServer === true ? null : resumptionOf(options);
     const native = await (options.isServer === true
       ? serverHandshake(under.stream, options)
-      : clientHandshake(under.stream, options));
+      : clientHandshake(under.stream, options, resumption));
+    const certificate = resumption?.succeeded(native.isSessionReused(), native.getPeerX509Certificate());
     const alpn = typeof native.alpnProtocol === "string" ? native.alpnProtocol : null;
     const { remote, local } = under.info;
     const authorized = options.isServer !== true || (options.requireClientCert === true && native.authorized);
@@ -61,7 +65,7 @@ export async function secureWithNode(
       under.cut();
     };
     const info = socketInfo(remote, local, alpn, () =>
-      tlsInfo(native, alpn, authorized));
+      tlsInfo(native, alpn, authorized, certificate as X509 | null));
     socket.attach(new NodeTransport(native, socket, cut, under), info);
     under.feeds(native);
   } catch (error) {
@@ -138,7 +142,17 @@ function underChannel(channel: ByteChannel & { close(): Promise<void> }, info: S
   return under;
 }
 
-function clientHandshake(stream: NodeDuplex, options: TlsOptions): Promise<tls.TLSSocket> {
+/** Deno gives out sessions, and resumes none of them (seen on 2.9.6, denoland/deno#30305). */
+function resumptionOf(options: TlsOptions): TlsResumption | null {
+  const session = "Deno" in globalThis ? null : sessionOf(options);
+  return session === null ? null : new TlsResumption(session);
+}
+
+function clientHandshake(
+  stream: NodeDuplex,
+  options: TlsOptions,
+  resumption: TlsResumption | null,
+): Promise<tls.TLSSocket> {
   const { serverName = "", caCerts, cert, key, alpnProtocols } = options;
   return new Promise((resolve, reject) => {
     const native = tls.connect({
@@ -151,10 +165,16 @@ function clientHandshake(stream: NodeDuplex, options: TlsOptions): Promise<tls.T
       ...(cert === undefined ? {} : { cert }),
       ...(key === undefined ? {} : { key }),
       ...(alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] }),
+      ...(resumption === null || resumption.ticket === null ? {} : { session: resumption.ticket.session as Buffer }),
     });
-    native.on("error", reject);
-    native.once("end", () => reject(endOfHandshake()));
-    native.once("close", () => reject(endOfHandshake()));
+    const fail = (error: unknown): void => {
+      resumption?.failed();
+      reject(error);
+    };
+    if (resumption !== null) native.on("session", (session) => resumption.given(session));
+    native.on("error", fail);
+    native.once("end", () => fail(endOfHandshake()));
+    native.once("close", () => fail(endOfHandshake()));
     native.once("secureConnect", () => resolve(native));
   });
 }

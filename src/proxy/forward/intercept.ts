@@ -91,7 +91,7 @@ async function serveInside(
   };
   const over = new Deferred<void>();
   const handling = uncounted(
-    { clock: house.clock },
+    { clock: house.clock, trace: house.settings.intercept!.trace },
     (request, inside) => house.answerInside(request, inside, source, exchange.open.id),
     () => over.resolve(),
   );

@@ -7,6 +7,7 @@
 import { checkFunction, checkOptions, type Kinds } from "../../bytes/arguments.ts";
 import { checkTls } from "../../duplex/check_network.ts";
 import type { TlsOptions } from "../../duplex/tls_options.ts";
+import { serverChannels, type ServerTrace } from "../../http/server/server_trace.ts";
 import type { Asked } from "./asked.ts";
 import { checkRules, type Rule } from "./rule.ts";
 
@@ -26,9 +27,16 @@ export interface InterceptOptions {
   readonly certificateFor: (name: string, asked: Asked) => Certificate | Promise<Certificate>;
   /** TLS with origins: authorities to trust, a certificate for them. */
   readonly tls?: TlsOptions | undefined;
+  /** Told of what happens inside of these tunnels, as the option of `serve()`. */
+  readonly trace?: ServerTrace | undefined;
 }
 
-const KINDS: Kinds<InterceptOptions> = { hosts: checkRules, certificateFor: checkFunction, tls: checkTls };
+const KINDS: Kinds<InterceptOptions> = {
+  hosts: checkRules,
+  certificateFor: checkFunction,
+  tls: checkTls,
+  trace: (value, name) => serverChannels.check(value, name),
+};
 
 /** Refuses what cannot be used. */
 export function checkIntercept(value: unknown, name: string): void {

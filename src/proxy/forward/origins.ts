@@ -8,11 +8,11 @@
 import type { Clock } from "../../duplex/clock.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { TlsOptions } from "../../duplex/tls_options.ts";
+import { TlsSession } from "../../duplex/tls_session.ts";
 import { Client, partsOf } from "../../http/client/client.ts";
-import { abandon, whenOpen } from "../../http/client/way/connector.ts";
+import { secured } from "../../http/client/way/connector.ts";
 import { proxyServer } from "../../http/client/way/proxy_rules.ts";
 import type { Route } from "../../http/client/way/route.ts";
-import { startTls } from "../platform.ts";
 import type { Dialed } from "./destination.ts";
 import { type Admitted, reach, type Ways } from "./gate.ts";
 import { authorityText, canonicalHost } from "./host.ts";
@@ -23,6 +23,8 @@ export interface Origin {
   readonly route: Route;
   /** What messages call it. */
   readonly host: string;
+  /** Whether it speaks TLS. */
+  readonly secure: boolean;
   /** What was dialed for a connection of it. */
   dialed(io: DuplexLike): Omit<Dialed, "io">;
 }
@@ -35,6 +37,7 @@ export interface Manner {
   readonly switches: boolean;
 }
 
+const HTTP_1: readonly string[] = ["http/1.1"];
 /** How many groups of connections are kept. */
 const MAX_GROUPS = 256;
 /** How many connections wait for a request at each origin, for one group: as browsers. */
@@ -63,6 +66,7 @@ export class Origins {
       client,
       route: routes.find(new URL(`http://${authority}/`), {}, false),
       host: port === (manner.secure === null ? 80 : 443) ? authority.slice(0, authority.lastIndexOf(":")) : authority,
+      secure: manner.secure !== null,
       dialed: (io) =>
         this.#dialed.get(io) ?? { address: null, via: proxies.map((proxy) => proxyServer(proxy).address) },
     };
@@ -112,6 +116,9 @@ export class Origins {
 
   /** Connections to origins, or tunnels to them. TLS is part of dialing, so that what was dialed is known of each. */
   #direct({ question, allowed, proxies }: Admitted, secure: Manner["secure"], ways: Ways): Client {
+    // All that shares connections asks for one name by one set of options.
+    const session = new TlsSession();
+    const tls = secure === null ? undefined : { ...secure.tls, serverName: secure.serverName, alpnProtocols: HTTP_1 };
     return new Client({
       clock: this.#clock,
       connectTimeoutMs: ways.settings.connectTimeoutMs,
@@ -119,23 +126,10 @@ export class Origins {
       dial: async ({ hostname, port }, { signal }) => {
         const asked = { ...question, host: canonicalHost(hostname)!, port };
         const { io, ...dialed } = await reach({ question: asked, allowed, proxies }, ways, signal);
-        const opened = secure === null ? io : await secured(io, secure, signal);
+        const opened = secure === null ? io : await secured(io, secure.serverName, tls, session, signal);
         this.#dialed.set(opened, dialed);
         return opened;
       },
     });
-  }
-}
-
-async function secured(
-  io: DuplexLike,
-  { serverName, tls }: NonNullable<Manner["secure"]>,
-  signal: AbortSignal,
-): Promise<DuplexLike> {
-  try {
-    return await whenOpen(startTls(io, { ...tls, serverName, alpnProtocols: ["http/1.1"], signal }));
-  } catch (error) {
-    abandon(io);
-    throw error;
   }
 }

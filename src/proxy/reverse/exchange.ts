@@ -10,19 +10,20 @@ import { TransportError } from "../../errors/transport_error.ts";
 import { UnsentError } from "../../errors/unsent_error.ts";
 import { partsOf } from "../../http/client/client.ts";
 import { IDEMPOTENT, mustBeFresh, noteKeepAlive } from "../../http/client/exchange.ts";
+import { ExchangeTrace } from "../../http/client/exchange_trace.ts";
 import type { Pooled } from "../../http/client/pool.ts";
 import { socketsPolled } from "../../http/platform.ts";
 import type { IncomingRequest, IncomingResponse } from "../../http1/incoming.ts";
 import type { OutgoingRequest } from "../../http1/outgoing_request.ts";
 import type { Owned } from "../../http1/owned.ts";
-import type { Field } from "../../semantics/fields.ts";
+import { type Field, fieldList } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 import type { ProxyPhase } from "../proxy_failure.ts";
 import type { TimeLimit, Waiting } from "./time_limit.ts";
 import type { UpstreamServer } from "./upstream.ts";
 
 /** As much of a server as is needed to send to it. */
-export type Origin = Pick<UpstreamServer, "client" | "route" | "host">;
+export type Origin = Pick<UpstreamServer, "client" | "route" | "host" | "secure">;
 
 /** What holds for all exchanges with servers. */
 export interface ExchangeManner {
@@ -67,17 +68,30 @@ export class UpstreamExchange implements Owned, Waiting {
    * @param message The request for a server of that way.
    * @throws {unknown} What connecting, sending or receiving fails with; the reason of {@linkcode abort}.
    */
-  async send(message: OutgoingRequest): Promise<IncomingResponse> {
+  send(message: OutgoingRequest): Promise<IncomingResponse> {
+    const tracing = partsOf(this.#server.client).connections.tracing.active;
+    if (tracing === null) return this.#send(message, null);
+    const { method } = message;
+    const trace = new ExchangeTrace(tracing, { method, url: urlOf(this.#server, message) });
+    const fields = trace.begin(fieldList(message.fields));
+    return trace.follow(this.#send({ ...message, fields }, trace));
+  }
+
+  async #send(message: OutgoingRequest, trace: ExchangeTrace | null): Promise<IncomingResponse> {
+    const { route, client } = this.#server;
     const repeatable = IDEMPOTENT.has(message.method) && (message.body ?? null) === null;
     for (let fresh = false;;) {
-      const { connections } = partsOf(this.#server.client);
-      const pooled = fresh ? null : connections.takeKept(this.#server.route);
-      this.#pooled = pooled ?? await this.#open(fresh);
+      const { connections } = partsOf(client);
+      const pooled = fresh ? null : connections.takeKept(route);
+      this.#pooled = pooled ?? await this.#open(fresh, trace);
+      if (trace !== null) trace.take(this.#pooled, route);
       try {
         return await this.#sendOver(this.#pooled, message, repeatable);
       } catch (error) {
+        if (trace !== null) this.#pooled.connection.tellExchange(null);
         if (this.#left !== null) throw this.#left.reason;
         fresh = mustBeFresh(this.#pooled, error, repeatable);
+        if (trace !== null) message = { ...message, fields: trace.retry(fieldList(message.fields), { error }) };
       } finally {
         this.#manner.firstByte.end(this);
         connections.release(this.#pooled);
@@ -85,12 +99,12 @@ export class UpstreamExchange implements Owned, Waiting {
     }
   }
 
-  async #open(fresh: boolean): Promise<Pooled> {
+  async #open(fresh: boolean, trace: ExchangeTrace | null): Promise<Pooled> {
     this.phase = "connecting";
     const controller = this.#connecting = new AbortController();
     if (this.#left !== null) throw this.#left.reason;
     const { connections } = partsOf(this.#server.client);
-    const pooled = await connections.take(this.#server.route, fresh, controller.signal);
+    const pooled = await connections.take(this.#server.route, fresh, controller.signal, trace);
     this.#connecting = null;
     return pooled;
   }
@@ -131,6 +145,12 @@ export class UpstreamExchange implements Owned, Waiting {
     if (this.#response?.body.over === true) return;
     this.#pooled?.connection.abort(reason);
   }
+}
+
+/** What a request is for, to those who trace. */
+function urlOf({ host, secure }: Origin, { target }: OutgoingRequest): URL {
+  const base = `${secure ? "https" : "http"}://${host}`;
+  return new URL(target.startsWith("/") ? base + target : target, base);
 }
 
 /** Whether a request that has failed can be sent to another server. */

@@ -52,6 +52,11 @@ export class UpstreamServer {
     this.#dial = unix === undefined ? undefined : (_address, { signal }) => connect({ path: unix }, { signal });
   }
 
+  /** Whether it speaks TLS. */
+  get secure(): boolean {
+    return this.url.protocol === "https:";
+  }
+
   /**
    * The way there.
    *

@@ -88,6 +88,7 @@ test("a Client with trace begins an exchange for each redirect, and one for an u
   const io = await client.upgrade(`${origin}/io`, { protocol: "echo" });
   await until("connectionClosed");
   await io.close();
+  await until("upgradedClosed");
   const of = (path: string) => told.map(short).filter((line) => line.includes(` GET ${path}`));
   for (const [path, status] of [["/old", 302], ["/new", 200]]) {
     assertEquals(of(`${path}`), [
@@ -101,11 +102,43 @@ test("a Client with trace begins an exchange for each redirect, and one for an u
     "headDecided GET /io 101",
     "switched GET /io echo",
     "exchangeEnded GET /io",
+    "upgradedClosed GET /io",
   ]);
   assertEquals(told.map(short).filter((line) => line.startsWith("connection")), [
     "connectionOpened",
     "connectionClosed upgrade",
   ]);
+  await client.close();
+  await server.shutdown();
+});
+
+test("a Client with trace tells how many bytes bodies had, and what came and went behind a switch", async () => {
+  const { trace, told, until } = traced();
+  const { server, origin } = await listening(async (request) => {
+    if (!request.headers.has("upgrade")) return new Response((await request.blob()).stream());
+    return upgradeResponse(request, "echo", {}, async (io) => {
+      await io.write(new Uint8Array(70_000));
+      while (await io.read() !== null);
+      await io.close();
+    }).response;
+  });
+  const client = new Client({ trace });
+  const ask = async (body: string | ReadableStream<Uint8Array>) => {
+    await (await client.fetch(origin, { method: "POST", body, duplex: "half" } as RequestInit)).text();
+  };
+  await ask("é");
+  await ask(new Blob(["a", "bcd"]).stream());
+  await until("exchangeEnded", 2);
+  const io = await client.upgrade(origin, { protocol: "echo" });
+  await io.write(new Uint8Array(3));
+  for (let left = 70_000; left > 0;) left -= (await io.read())!.length;
+  await io.close();
+  await until("upgradedClosed");
+  const bytes = told.flatMap(([name, event]) => {
+    if (name === "exchangeEnded") return [[event.requestBodyBytes, event.responseBodyBytes]];
+    return name === "upgradedClosed" ? [[event.receivedBytes, event.sentBytes]] : [];
+  });
+  assertEquals(bytes, [[2, 2], [4, 4], [0, 0], [70_000, 3]]);
   await client.close();
   await server.shutdown();
 });

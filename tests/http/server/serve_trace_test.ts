@@ -115,6 +115,35 @@ test("serve() with trace tells a switch, and when what came behind it is over", 
   await server.shutdown();
 });
 
+test("serve() with trace tells how many bytes bodies had, and what came and went behind a switch", async () => {
+  const { trace, told, until } = traced();
+  const { server, port } = await listening(async (request) => {
+    if (request.headers.has("upgrade")) {
+      return upgradeResponse(request, "echo", {}, async (io) => {
+        for (let left = 8; left > 0;) left -= (await io.read())!.length;
+        await io.write(new Uint8Array(70_000));
+        await io.close();
+      }).response;
+    }
+    if (request.url.endsWith("/unread")) return new Response("é");
+    return new Response((await request.blob()).stream()); // of unknown length
+  }, { trace });
+  await say(
+    port,
+    "POST /a HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶2¶ab¶1¶c¶0¶¶" +
+      "POST /unread HTTP/1.1¶Host: a¶Content-Length: 4¶¶abcd" +
+      "HEAD /unread HTTP/1.1¶Host: a¶¶" +
+      "POST / HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: echo¶Content-Length: 2¶¶ab12345678",
+  );
+  await until("upgradedClosed");
+  const bytes = told.flatMap(([name, event]) => {
+    if (name === "exchangeEnded") return [[event.requestBodyBytes, event.responseBodyBytes]];
+    return name === "upgradedClosed" ? [[event.receivedBytes, event.sentBytes]] : [];
+  });
+  assertEquals(bytes, [[3, 3], [4, 2], [0, 0], [2, 0], [8, 70_000]]);
+  await server.shutdown();
+});
+
 test("serve() with trace tells of an exchange that its client cuts, and of one that is taken over", async () => {
   const { trace, told, until } = traced();
   const handled = new Deferred<void>();

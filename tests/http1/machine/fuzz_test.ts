@@ -197,11 +197,15 @@ test("a head that comes byte by byte is copied a few times only (linear time)", 
 
 /** Texts of a megabyte; what takes quadratic time on one of them does not come back before the test is killed. */
 const megabyte = 1_000_000;
+
+/** The same for regular expressions with groups, each step of which takes many times as long. */
+const shorter = 300_000;
+
 const slowTexts: readonly (readonly [name: string, read: () => unknown])[] = [
   ["isHostAndPort() of colons", () => isHostAndPort(`[${":".repeat(megabyte)}g]`)],
   ["isHostAndPort() of groups", () => isHostAndPort(`[${"a:".repeat(megabyte / 2)}]`)],
   ["isHostAndPort() of digits", () => isHostAndPort(`a:${"0".repeat(megabyte)}x`)],
-  ["isHostAndPort() of percent signs", () => isHostAndPort("%41".repeat(megabyte / 3) + "%")],
+  ["isHostAndPort() of percent signs", () => isHostAndPort("%41".repeat(shorter / 3) + "%")],
   ["isHostAndPort() of a future address", () => isHostAndPort(`[v1.${":".repeat(megabyte)}`)],
   ["parseTarget() of a scheme", () => refused(() => parseTarget("GET", "a".repeat(megabyte)))],
   ["parseTarget() of an authority", () => refused(() => parseTarget("GET", `http://${":".repeat(megabyte)}`))],
@@ -212,11 +216,11 @@ const slowTexts: readonly (readonly [name: string, read: () => unknown])[] = [
   ["Fields.list() of spaces", () => new Fields([["a", `a${" ".repeat(megabyte)},b`]]).list("a")],
   ["transferCodings() of spaces", () => transferCodings([`a${" ".repeat(megabyte)}@`])],
   ["transferCodings() of spaces between", () => transferCodings([`,${" ".repeat(megabyte)}@`])],
-  ["transferCodings() of parameters", () => transferCodings([`a${";b=c".repeat(megabyte / 4)}@`])],
+  ["transferCodings() of parameters", () => transferCodings([`a${";b=c".repeat(shorter / 4)}@`])],
   ["transferCodings() of spaces around parameters", () => {
     return transferCodings([`a${` ${" ".repeat(999)};b= c`.repeat(megabyte / 1000)}@`]);
   }],
-  ["transferCodings() of quotes", () => transferCodings([`a;b="${'\\"'.repeat(megabyte / 2)}`])],
+  ["transferCodings() of quotes", () => transferCodings([`a;b="${'\\"'.repeat(shorter / 2)}`])],
   ["transferCodings() of codings", () => transferCodings(["a,".repeat(megabyte / 2)])],
   ["Fields of spaces", () => new Fields([["a", `a${" ".repeat(megabyte)}b`]]).get("a")],
 ];

@@ -8,7 +8,7 @@ import { text, wire } from "../../support/bytes.ts";
 import { authority, clientCert, clientKey, serverCert, serverKey } from "../../support/certificates.ts";
 import { unlessTlsIsRefused } from "../../support/runtime.ts";
 import { readAll, readUntil } from "../../support/wire.ts";
-import { helloFor, helloMessage, records } from "./hello.ts";
+import { extension, helloFor, helloMessage, records, serverName } from "./hello.ts";
 import { NAMES, type Scene, scene, statusOf } from "./scene.ts";
 
 const basic = (credentials: string) => `Proxy-Authorization: Basic ${btoa(credentials)}¶`;
@@ -524,6 +524,18 @@ test("what a tunnel begins with is TLS for the name that was asked for, and the 
   s.proxy.reload({ ...allOptions(s), clientHello: { noName: "allow", notTls: "allow" } });
   assertEquals(await began(s, "public.test:443", plain), "passed");
   assertEquals(await began(s, "public.test:443", records(helloMessage([]))), "passed");
+});
+
+test("TLS with ECH goes by the name outside, which browsers send always, unless encrypted: deny (draft-ietf-tls-esni §6)", async (t) => {
+  const hello = (name: string) => records(helloMessage([...serverName(name), ...extension(0xfe0d, [0, 1, 2])]));
+  const s = await scene(t, { allow: ["*.test:443"], clientHello: {} });
+  assertEquals(await began(s, "public.test:443", hello("public.test")), "passed");
+  assertEquals(await began(s, "public.test:443", hello("other.test")), "denied by an alert");
+  s.proxy.reload({ ...allOptions(s), clientHello: { encrypted: "deny" } });
+  assertEquals(await began(s, "public.test:443", hello("public.test")), "denied by an alert");
+  assertEquals(await began(s, "public.test:443", helloFor("public.test")), "passed");
+  const reasons = (await s.ends(4)).map(({ reason }) => reason);
+  assertEquals(reasons.filter((reason) => reason === "client-hello").length, 2);
 });
 
 /** What a scene needs again for other rules. */

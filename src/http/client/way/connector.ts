@@ -17,6 +17,7 @@ import type { DuplexLike } from "../../../duplex/duplex.ts";
 import { holdChannel, offersChannel } from "../../../duplex/hold_channel.ts";
 import { TransportError } from "../../../errors/transport_error.ts";
 import type { TlsOptions } from "../../../duplex/tls_options.ts";
+import { resuming, type TlsSession, type TlsSessions } from "../../../duplex/tls_session.ts";
 import { parseIp } from "../../../semantics/ip_address.ts";
 import type { Dial, DialAddress } from "../options.ts";
 import { alternate, race } from "./happy_eyeballs.ts";
@@ -29,6 +30,8 @@ import { socks5 } from "./socks5.ts";
 export interface ConnectorSettings {
   /** TLS with an `https:` proxy. */
   readonly proxyTls: TlsOptions | undefined;
+  /** What TLS resumes, of servers and `https:` proxies. */
+  readonly sessions: TlsSessions;
   /** How long it may take, in milliseconds. */
   readonly connectTimeoutMs: number;
   /** The source of time. */
@@ -81,14 +84,17 @@ export function tooLate(place: string, { connectTimeoutMs }: ConnectLimits): Tra
 /** Opens the way to an origin. `signal` gives up at any moment. */
 export async function openRoute(route: Route, settings: ConnectorSettings, signal: AbortSignal): Promise<DuplexLike> {
   const { proxy } = route;
+  const { proxyTls, sessions } = settings;
   const target = { hostname: route.hostname, port: route.port };
   const open = async () => {
     const io = await openTransport(proxy ?? target, route.dial, settings.clock, signal);
-    return proxy?.scheme === "https" ? await secured(io, proxy.hostname, settings.proxyTls, signal) : io;
+    if (proxy?.scheme !== "https") return io;
+    return await secured(io, proxy.hostname, proxyTls, sessions.of(`proxy ${proxy.address}`), signal);
   };
   if (route.forward) return await open();
   const io = proxy === null ? await open() : await tunneled(open, route, proxy, settings, signal);
-  return route.secure ? await secured(io, route.hostname, route.tls, signal) : io;
+  if (!route.secure) return io;
+  return await secured(io, route.hostname, route.tls, sessions.of(route.key), signal);
 }
 
 async function tunneled(
@@ -158,15 +164,17 @@ function addressesOf(hostname: string, signal: AbortSignal): Promise<string[]> {
   return unlessAborted(lookup(hostname).catch(() => []), signal);
 }
 
-async function secured(
+/** Puts TLS on a connection, for HTTP/1.1 unless the options say otherwise. Without TLS there is no connection. */
+export async function secured(
   io: DuplexLike,
   hostname: string,
   tls: TlsOptions | undefined,
+  session: TlsSession,
   signal: AbortSignal,
 ): Promise<DuplexLike> {
   try {
     const { serverName = hostname, alpnProtocols = ["http/1.1"] } = tls ?? {};
-    return await whenOpen(startTls(io, { ...tls, serverName, alpnProtocols, signal }));
+    return await whenOpen(startTls(io, resuming({ ...tls, serverName, alpnProtocols, signal }, session)));
   } catch (error) {
     abandon(io);
     throw error;
