@@ -122,7 +122,6 @@ export type {
   FieldsInit,
   Http1Limits,
   Http1Version,
-  Http1Version,
   Leniency,
   NameCase,
   OutgoingBody,

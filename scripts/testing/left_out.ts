@@ -51,6 +51,7 @@ const leftOut: readonly LeftOut[] = [
       "tests/interop/client_servers_test.ts",
       "tests/interop/curl_proxy_test.ts",
       "tests/interop/curl_server_test.ts",
+      "tests/interop/http2_programs_test.ts",
       "tests/interop/docker_test.ts",
       "tests/interop/forward_apt_test.ts",
       "tests/interop/forward_chain_test.ts",

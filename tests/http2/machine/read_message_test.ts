@@ -288,7 +288,7 @@ test("trailers have no pseudo-fields, and what means nothing behind a body is le
 
 test("contentLengthIn() reads one number, perhaps repeated [M12]", () => {
   const read = (...values: string[]) =>
-    contentLengthIn(new Fields(values.map((value) => ["content-length", value])), 5);
+    contentLengthIn(new Fields(values.map((value): [string, string] => ["content-length", value])), 5);
   assertEquals(read(), null);
   assertEquals(read("0"), 0);
   assertEquals(read("9007199254740991"), 2 ** 53 - 1);
