@@ -4,6 +4,7 @@
  * @module
  */
 
+import { availableParallelism } from "node:os";
 import { checkLayers } from "./check_layers.ts";
 import { importArguments } from "./testing/jsr.ts";
 import { killChildrenOnInterrupt, run } from "./testing/process.ts";
@@ -34,13 +35,17 @@ const steps: Readonly<Record<string, Step>> = {
 };
 
 let ok = true;
-for (const [name, step] of Object.entries(steps)) {
-  const start = performance.now();
-  const problem = await step();
-  console.log(`${problem === "" ? "✔" : "✖"} ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
-  if (problem !== "") console.log(problem.trimEnd().replace(/^/gm, "  │ "));
-  ok &&= problem === "";
-}
+// As many at once as there are cores: most of them use one.
+const waiting = Object.entries(steps).values();
+await Promise.all(Array.from({ length: availableParallelism() }, async () => {
+  for (const [name, step] of waiting) {
+    const start = performance.now();
+    const problem = await step();
+    console.log(`${problem === "" ? "✔" : "✖"} ${name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+    if (problem !== "") console.log(problem.trimEnd().replace(/^/gm, "  │ "));
+    ok &&= problem === "";
+  }
+}));
 if (!Deno.args.includes("--no-tests")) {
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "scripts/test.ts"],

@@ -74,14 +74,7 @@ export async function prepareArtefact(folder: string): Promise<PreparedArtefact>
     const tarball = path(`${folder}/${name}`);
     await Deno.writeTextFile(`${project}/package.json`, '{ "private": true }\n');
     await succeed(npm(["install", "--prefix", project, "--no-audit", "--no-fund", tarball], npmTimeoutMs));
-    if (!await toolsAreThere()) {
-      await installProgram(
-        Object.entries(tools).map(([name, range]) => `${name}@${range}`),
-        toolsFolder,
-        "node_modules",
-      );
-      await Deno.writeTextFile(new URL(`${toolsFolder}/tools.json`, projectRoot), JSON.stringify(tools));
-    }
+    await installTools();
     const runtimes = await Promise.all(names.map(prepareOrNot));
     const artefact: Artefact = { package: path(out), tarball, project, tools: path(toolsFolder), runtimes };
     const file = path(`${folder}/artefact.json`);
@@ -91,6 +84,13 @@ export async function prepareArtefact(folder: string): Promise<PreparedArtefact>
     await remove();
     throw error;
   }
+}
+
+/** Installs what the tests of the package need, unless it is there. */
+export async function installTools(): Promise<void> {
+  if (await toolsAreThere()) return;
+  await installProgram(Object.entries(tools).map(([name, range]) => `${name}@${range}`), toolsFolder, "node_modules");
+  await Deno.writeTextFile(new URL(`${toolsFolder}/tools.json`, projectRoot), JSON.stringify(tools));
 }
 
 /** npm does not have every version for every platform. */

@@ -35,14 +35,18 @@ const list = `${folder}/packages.json`;
  */
 export async function standBeside(files: readonly string[], directory: string): Promise<void> {
   if (!await areImported(files)) return;
-  const specifiers = await specifiersOf(unbundled);
-  const wanted = specifiers.join(" ");
-  if (!await exists(list) || await Deno.readTextFile(new URL(list, projectRoot)) !== wanted) {
-    await installProgram(specifiers, folder, "node_modules");
-    await Deno.writeTextFile(new URL(list, projectRoot), wanted);
-  }
+  await installUnbundled();
   const target = fileURLToPath(new URL(`${folder}/node_modules`, projectRoot));
   await Deno.symlink(target, new URL(`${directory}/node_modules`, projectRoot), { type: "junction" });
+}
+
+/** Installs the packages, unless they are there. */
+export async function installUnbundled(): Promise<void> {
+  const specifiers = await specifiersOf(unbundled);
+  const wanted = specifiers.join(" ");
+  if (await exists(list) && await Deno.readTextFile(new URL(list, projectRoot)) === wanted) return;
+  await installProgram(specifiers, folder, "node_modules");
+  await Deno.writeTextFile(new URL(list, projectRoot), wanted);
 }
 
 async function areImported(files: readonly string[]): Promise<boolean> {
