@@ -171,7 +171,7 @@ const SENT_FLAGS: Readonly<Record<string, number>> = {
 export class Speller {
   readonly #decoder = new HpackDecoder(BLOCK_LIMITS);
   readonly #preface: boolean;
-  #bytes: Uint8Array = new Uint8Array(0);
+  #rest: Uint8Array = new Uint8Array(0);
   #begun = false;
   #fragments: Uint8Array[] = [];
 
@@ -182,27 +182,23 @@ export class Speller {
 
   /** The frames that are complete. */
   spell(bytes: Uint8Array): string[] {
-    this.#bytes = joined(this.#bytes, bytes);
+    if (bytes.length === 0) return [];
+    const all = this.#rest.length === 0 ? bytes : joined(this.#rest, bytes);
     const frames: string[] = [];
+    let at = 0;
     if (this.#preface && !this.#begun) {
-      if (this.#bytes.length < PREFACE.length) return frames;
-      frames.push(latin1(this.#take(PREFACE.length)) === latin1(PREFACE) ? "PREFACE" : "NO PREFACE");
+      at = PREFACE.length;
+      frames.push(latin1(all.subarray(0, at)) === latin1(PREFACE) ? "PREFACE" : "NO PREFACE");
     }
     this.#begun = true;
-    while (this.#bytes.length >= 9) {
-      const [a, b, c] = this.#bytes as unknown as [number, number, number];
-      const length = a << 16 | b << 8 | c;
-      if (this.#bytes.length < 9 + length) break;
-      const header = this.#take(9);
-      frames.push(this.#frame(header[3]!, header[4]!, number(header, 5), this.#take(length)));
+    while (all.length - at >= 9) {
+      const end = at + 9 + (number(all, at) >>> 8);
+      if (end > all.length) break;
+      frames.push(this.#frame(all[at + 3]!, all[at + 4]!, number(all, at + 5), all.subarray(at + 9, end)));
+      at = end;
     }
+    this.#rest = all.slice(at);
     return frames;
-  }
-
-  #take(length: number): Uint8Array {
-    const taken = this.#bytes.slice(0, length);
-    this.#bytes = this.#bytes.slice(length);
-    return taken;
   }
 
   #frame(type: number, flags: number, streamId: number, payload: Uint8Array): string {
@@ -231,7 +227,7 @@ export class Speller {
   }
 
   #block(flags: number, fragment: Uint8Array): string {
-    this.#fragments.push(fragment);
+    this.#fragments.push(fragment.slice());
     if ((flags & END_HEADERS) === 0) return ` (${fragment.length})`;
     const { lines } = this.#decoder.decode(joined(...this.#fragments));
     this.#fragments = [];

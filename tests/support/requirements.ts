@@ -397,8 +397,20 @@ export const requirements: Readonly<Record<string, readonly [source: string, dem
   M10: ["RFC 9113 §8.5", "CONNECT has `:method` and `:authority`, a host and a port, and no other pseudo-field."],
   M11: ["RFC 9113 §8.6", "A 101 is malformed, and never sent."],
   M12: ["RFC 9113 §8.1.1", "`Content-Length` is one number, and that of the bytes of DATA."],
+  M13: ["RFC 9113 §8.1", "HEADERS behind the final head without END_STREAM make a message malformed."],
+  M14: [
+    "RFC 9113 §8.1",
+    "Informational responses come before the final one, any number within a bound; one with END_STREAM is malformed.",
+  ],
+  M15: ["RFC 9113 §8.1.1", "What is malformed is PROTOCOL_ERROR of the stream, and the connection goes on."],
   M16: ["RFC 9113 §8.4", "A client disables push, and a PUSH_PROMISE is an error of the connection."],
   M17: ["RFC 9113 §8.2", "Names are sent in lower case, and what is malformed is not sent but throws."],
+  M18: ["RFC 9113 §8.5", "On a tunnel frames but DATA and those about the stream are an error of the stream."],
+  M19: [
+    "RFC 9113 §8.1",
+    "A response may end before its request, with RST_STREAM NO_ERROR behind it, and is not lost by that.",
+  ],
+  M20: ["RFC 9113 §8.7", "REFUSED_STREAM, and a number above GOAWAY's last, tell that nothing was processed."],
   // HTTP/2: HPACK
   N1: ["RFC 7541 appendix C", "The examples are read as they say, and leave tables as large as they say."],
   N2: ["RFC 7541 §5.1", "Integers of every prefix are read, and one beyond the limits is an error."],
@@ -465,17 +477,45 @@ export const requirements: Readonly<Record<string, readonly [source: string, dem
   X20: ["RFC 9113 §6.9", "A WINDOW_UPDATE of a stream that is half-closed or closed is no error."],
   X21: ["RFC 9113 §6.9.1", "Empty DATA with END_STREAM passes a closed window."],
   // HTTP/2: types of frames, errors
+  Y1: ["RFC 9113 §6.1", "DATA is on a stream, and its padding is shorter than its payload."],
+  Y2: ["RFC 9113 §6.2, §5.3.2", "So it is with HEADERS; a priority in it means nothing."],
+  Y3: ["RFC 9113 §6.3", "PRIORITY means nothing; on stream 0, or of a wrong length, it is an error."],
   Y4: ["RFC 9113 §6.4", "RST_STREAM ends a stream: nothing is sent on it any more."],
+  Y5: ["RFC 9113 §6.5", "SETTINGS are on the connection, of whole settings; an acknowledgement is empty."],
+  Y6: ["RFC 9113 §6.5.2", "Values out of their ranges are errors of the connection; the ends of ranges are allowed."],
   Y7: ["RFC 9113 §6.5.3", "The values of SETTINGS apply in order: the last of a name counts."],
+  Y8: ["RFC 9113 §6.7", "PING is answered once with its payload, and an answer is not answered."],
+  Y9: [
+    "RFC 9113 §6.8",
+    "Behind GOAWAY streams up to its last go on, those above end as not processed, and none is opened.",
+  ],
+  Y10: ["RFC 9113 §6.8", "A server says the last stream that it took up, and the number that it says never rises."],
+  Y11: ["RFC 9113 §6.9", "WINDOW_UPDATE has four bytes."],
+  Y12: ["RFC 9113 §6.10", "CONTINUATION without a block before it is an error of the connection."],
+  Y13: [
+    "RFC 9113 §5.4.1",
+    "An error of the connection is one GOAWAY with its code; nothing is read or sent behind it.",
+  ],
   Y14: ["RFC 9113 §5.4.2", "An error of a stream is one RST_STREAM, and none answers a RST_STREAM."],
   Y15: ["RFC 9113 §7", "An unknown error code is no special case."],
   Y16: ["RFC 9113 §5.4", "The end of the transport is the end of the connection."],
   // HTTP/2: extended CONNECT and priorities
   Z1: ["RFC 8441 §3", "`:protocol` is malformed unless SETTINGS_ENABLE_CONNECT_PROTOCOL said that it may come."],
   Z2: ["RFC 8441 §4", "An extended CONNECT has `:scheme`, `:path` and `:authority`; no other method has `:protocol`."],
-  Z5: ["RFC 9218 §7.1", "PRIORITY_UPDATE on a stream, or about stream 0, is an error of the connection."],
+  Z3: [
+    "RFC 8441 §3",
+    "SETTINGS_ENABLE_CONNECT_PROTOCOL is 0 or 1 and not taken back; `:protocol` is sent only once it was told.",
+  ],
   Z4: [
     "RFC 9218 §4",
     "A priority is a dictionary of `u` and `i`; what is unknown, of another type or out of range counts as not said.",
   ],
+  Z5: ["RFC 9218 §7.1", "PRIORITY_UPDATE on a stream, or about stream 0, is an error of the connection."],
+  Z6: ["RFC 9218 §7.1", "PRIORITY_UPDATE to a client is an error of the connection."],
+  Z7: [
+    "RFC 9218 §7.1",
+    "For a stream that is not open yet it is kept, within a bound; for a closed one it is ignored.",
+  ],
+  Z8: ["RFC 9218 §2.1", "SETTINGS_NO_RFC7540_PRIORITIES is 0 or 1."],
+  Z9: ["RFC 9218 §10", "Of responses that wait the more urgent goes first; those that are incremental share."],
 };

@@ -108,7 +108,10 @@ function receiveRequest(connection: Connection, received: ReceivedFields): void 
     throw new Http2Error("protocol", `A client must not open stream ${streamId}`, "RFC 9113 §5.1.1");
   }
   streams.use(streamId);
-  if (connection.shutdown === "final") return; // RFC 9113 §6.8: it is known not to be taken up
+  if (connection.shutdown === "final") { // RFC 9113 §6.8: the client knows, or learns by the GOAWAY, that it is not taken up
+    streams.remember(streamId, "reset-by-us");
+    return;
+  }
   if (streams.size >= connection.limits.maxConcurrentStreams) {
     throw new Http2Error("refused-stream", "Too many streams are open", "RFC 9113 §5.1.2", streamId);
   }
