@@ -115,6 +115,11 @@ const reverses: readonly Benchmark[] = [
   },
 ];
 
+const http2Machines: Benchmark = requested("http2-machine", "requests over HTTP/2 in memory, both sides", [
+  { title: "both machines", start: "codec.machines", ours: true },
+  { title: "node:http2", start: "codec.nodeHttp2", ours: false },
+]);
+
 /** All that is measured on a runtime. */
 export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
   const tunnels = isNode(runtime) ? [...proxies, proxyChain] : proxies;
@@ -161,6 +166,11 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
       { title: "node:http, agent", start: "client.nodeHttp", ours: false },
       { title: fetchTitle(runtime), start: "client.platformFetch", ours: false },
     ]),
+    requested("hpack", "field blocks of HTTP/2, written and read", [
+      { title: "HpackEncoder, HpackDecoder", start: "codec.hpack", ours: true },
+      { title: "hpack.js", start: "codec.hpackJs", ours: false },
+    ]),
+    ...(node ? [http2Machines] : []),
     requested("fetch", "requests sent, high level", [
       { title: "client.fetch", start: "client.ourFetch", ours: true },
       { title: "node:http, agent", start: "client.nodeHttp", ours: false },

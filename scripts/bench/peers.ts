@@ -13,7 +13,7 @@ export interface Peer {
 }
 
 /** What it is called here. */
-export type PeerName = "ws" | "hono" | "srvx" | "http-proxy-3" | "httpxy" | "proxy-chain";
+export type PeerName = "ws" | "hono" | "srvx" | "http-proxy-3" | "httpxy" | "proxy-chain" | "hpack.js";
 
 /** One folder for each, so that a new one does not install the others again. */
 export const peers: Readonly<Record<PeerName, Peer>> = {
@@ -25,6 +25,7 @@ export const peers: Readonly<Record<PeerName, Peer>> = {
   "http-proxy-3": { specifiers: ["http-proxy-3@2"], program: "node_modules/http-proxy-3/dist/lib/index.js" },
   httpxy: { specifiers: ["httpxy@0.5"], program: "node_modules/httpxy/dist/index.mjs" },
   "proxy-chain": { specifiers: ["proxy-chain@3"], program: "node_modules/proxy-chain/dist/index.js" },
+  "hpack.js": { specifiers: ["hpack.js@2"], program: "node_modules/hpack.js/lib/hpack.js" },
   srvx: { specifiers: ["srvx@1"], program: "node_modules/srvx/dist/adapters/node.mjs" },
 };
 

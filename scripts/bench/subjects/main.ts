@@ -83,6 +83,8 @@ async function obey(command: SubjectCommand): Promise<unknown> {
   }
 }
 
-const port = file === "client" ? null : await (start as StartServer)();
+/** The files whose contenders are the load themselves. */
+const clients: readonly string[] = ["client", "codec"];
+const port = clients.includes(file) ? null : await (start as StartServer)();
 process.stdout.write(`${JSON.stringify({ port })}\n`);
 await answerLines((command) => obey(command as SubjectCommand));
