@@ -172,6 +172,7 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
    * @ignore
    */
   onOver(): void {
+    this.#finished = true;
     const listener = this.#overListener;
     this.#overListener = null;
     this.#closed?.resolve();
@@ -208,7 +209,12 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
 
   /** Sends what is written and ends both sides. Idempotent; resolves at once if the transport was taken back. */
   close(): Promise<void> {
-    return this.#channel.close().then(() => this.#finish(), (error) => {
+    const closing = this.#channel.close();
+    if (this.#channel.tellOver !== undefined) {
+      this.#watchEnd();
+      return closing;
+    }
+    return closing.then(() => this.#finish(), (error) => {
       this.#finish();
       throw error;
     });
@@ -287,7 +293,6 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   }
 
   #finish(): void {
-    this.#finished = true;
     this.onOver();
   }
 }

@@ -207,7 +207,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
       if (this.over || this.upgraded) return Promise.reject(this.#refusal);
       if (!this.closeAtOnce()) this.#beginWriteEnd();
     }
-    return this.#writeEnd!.promise;
+    return this.#writeEnd === AT_ONCE ? accepted : this.#writeEnd!.promise;
   }
 
   abort(reason?: unknown): void {

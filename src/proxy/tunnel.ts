@@ -326,14 +326,18 @@ class Way implements ChunkTaker {
 
   #passEnd(): void {
     try {
+      const ending = this.to.closeWrite();
+      if (ending === accepted) return this.#endPassed();
       // A channel of another maker may give anything.
-      Promise.resolve(this.to.closeWrite()).then(() => {
-        this.ended = true;
-        this.#tunnel.ended();
-      }, (error) => this.#endRefused(error));
+      Promise.resolve(ending).then(() => this.#endPassed(), (error) => this.#endRefused(error));
     } catch (error) {
       this.#endRefused(error);
     }
+  }
+
+  #endPassed(): void {
+    this.ended = true;
+    this.#tunnel.ended();
   }
 
   #endRefused(error: unknown): void {

@@ -65,10 +65,11 @@ function listen(
     server.on("error", reject);
     server.listen(where, () => {
       const address = "path" in at ? at : boundAddress(server);
+      const known = isOneAddress(address);
       const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));
       sockets.accept(server, accepting, (native) => {
         const socket = new NetSocket(startTls, "starttls", options);
-        socket.attach(new NodeTransport(native, socket, cutNodeSocket), acceptedInfo(native, address));
+        socket.attach(new NodeTransport(native, socket, cutNodeSocket), acceptedInfo(native, address, known));
         listener.offer(socket);
       });
       resolve(listener);
@@ -88,11 +89,14 @@ function connectedInfo(native: net.Socket, to: SocketAddress): SocketInfo {
   return socketInfo(to, { hostname: localAddress, port: localPort }, null);
 }
 
-/** Asking the system costs as much as parsing a request: what the listener's own address tells is not asked. */
-function acceptedInfo(native: net.Socket, bound: SocketAddress): SocketInfo {
-  if ("path" in bound || net.isIP(bound.hostname) === 0 || /^[0:.]+$/.test(bound.hostname)) {
-    return infoOf(native, bound);
-  }
+/** Whether all that is accepted there has this very address on our side. */
+function isOneAddress(bound: SocketAddress): boolean {
+  return !("path" in bound) && net.isIP(bound.hostname) !== 0 && !/^[0:.]+$/.test(bound.hostname);
+}
+
+/** Asking the system costs as much as parsing a request: what the listener's own address tells, if it is `known`, is not asked. */
+function acceptedInfo(native: net.Socket, bound: SocketAddress, known: boolean): SocketInfo {
+  if (!known) return infoOf(native, bound);
   const { remoteAddress = "", remotePort = 0 } = native;
   return socketInfo({ hostname: remoteAddress, port: remotePort }, bound, null);
 }
