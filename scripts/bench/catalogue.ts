@@ -42,6 +42,12 @@ export interface Benchmark {
 
 const requests: LoadPlan = { type: "requests" };
 const handshakes: LoadPlan = { type: "handshakes" };
+const http2Requests: LoadPlan = { type: "http2-requests", connections: 8, streams: 16 };
+const http2OneByOne: LoadPlan = { type: "http2-requests", connections: 32, streams: 1 };
+const http2Servers: readonly Contender[] = [
+  { title: "serveConnection of http2", start: "http2.connection", ours: true },
+  { title: "node:http2", start: "http2.nodeHttp2", ours: false },
+];
 const manyRoundTrips: LoadPlan = { type: "round-trips", connections: 32, bytes: 64 };
 const oneRoundTrip: LoadPlan = { type: "round-trips", connections: 1, bytes: 64 };
 const oneBulk: LoadPlan = { type: "bulk", connections: 1 };
@@ -145,6 +151,8 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
       ...platform,
       ...(node ? [...nodeServers, rawResponse] : []),
     ]),
+    served("http2", "requests over HTTP/2, 8 connections with 16 streams each", http2Requests, http2Servers),
+    served("http2-one-by-one", "requests over HTTP/2, 32 connections with a stream each", http2OneByOne, http2Servers),
     ...(node ? [served("hono", "requests to a Hono app", requests, honoApps)] : []),
     served("handshake", "upgrades", handshakes, switches),
     { ...served("handshake-open", `upgrades while ${open} are open`, handshakes, upgrades), held: open },

@@ -10,6 +10,7 @@ import { answerLines } from "../lines.ts";
 import { echo, fixedAnswer, frames, largeAnswer } from "../subjects/raw.ts";
 import { bulk, roundTrips } from "./echoes.ts";
 import { handshakes, hold } from "./handshakes.ts";
+import { http2Requests, type Http2RequestsPlan } from "./http2_requests.ts";
 import type { Load } from "./load.ts";
 import { holdMessages, messages, type MessagesPlan } from "./messages.ts";
 import type { Preface } from "./preface.ts";
@@ -19,6 +20,7 @@ import { dropRequests, holdRequests, requests } from "./requests.ts";
 export type LoadPlan =
   | { readonly type: "requests" }
   | { readonly type: "handshakes" }
+  | Http2RequestsPlan
   | { readonly type: "round-trips"; readonly connections: number; readonly bytes: number }
   | { readonly type: "bulk"; readonly connections: number }
   | MessagesPlan;
@@ -59,6 +61,8 @@ function begin(port: number, preface: Preface, plan: LoadPlan): Load {
       return requests(port);
     case "handshakes":
       return handshakes(port, preface);
+    case "http2-requests":
+      return http2Requests(port, plan);
     case "round-trips":
       return roundTrips(port, preface, plan);
     case "bulk":
