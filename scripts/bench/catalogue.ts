@@ -93,6 +93,7 @@ const wsArrayBuffer: Contender = {
 };
 const textBytes: Contender = { title: "read and write, text as bytes", start: "web_socket.channelBytes", ours: true };
 const rawFrames: Contender = { title: "raw socket, frames of the same length", start: "raw.frames", ours: false };
+const bareFrame: Contender = { title: "the same below node:net", start: "raw.bareFrame", ours: false };
 const rawResponse: Contender = { title: "raw socket that reads a Response", start: "raw.response", ours: false };
 const rawHandshake: Contender = {
   title: "raw socket, fixed answer",
@@ -262,6 +263,8 @@ function broadcasts({ name }: Runtime, quick: boolean): Benchmark[] {
     const theirs = name === "bun" ? "Bun's publish()" : "Deno.upgradeWebSocket, a loop";
     const has = name === "bun" || (name === "deno" && suffix === "");
     if (has) all.push({ title: theirs, start: `web_socket.platformTopic${suffix}`, ours: false });
+    if (suffix === "") all.push({ title: "raw socket, a ready frame in a loop", start: "raw.readyFrame", ours: false });
+    if (suffix === "" && isNode({ name })) all.push(bareFrame);
     return all;
   };
   const to = `to ${connections.toLocaleString("en")} receivers`;

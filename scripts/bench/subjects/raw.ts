@@ -5,6 +5,7 @@
  */
 
 import net from "node:net";
+import process from "node:process";
 import { hello } from "./hello.ts";
 import { bun, type BunSocket, deno, type DenoConn } from "./platform.ts";
 import { portOf } from "./ports.ts";
@@ -142,6 +143,89 @@ function answerTo(bytes: Uint8Array): Uint8Array {
   frame.set(bytes.subarray(0, header));
   frame[1] = short;
   return frame;
+}
+
+/** Writes to one connection. */
+type WriteFrame = (frame: Uint8Array) => void;
+
+/**
+ * Sends one frame, made once, to everybody whenever somebody has sent something: no server with sockets of this runtime can
+ * broadcast for less. Who is behind is not looked at.
+ */
+export function readyFrame(): Promise<number> {
+  return listenReady((socket) => (frame) => void socket.write(frame));
+}
+
+/** The same below `node:net`, without its streams: one request to libuv for each write. Node only. */
+export function bareFrame(): Promise<number> {
+  return listenReady((socket) => {
+    const { _handle: handle } = socket as unknown as {
+      _handle: { writeBuffer(request: object, data: Uint8Array): void };
+    };
+    const { WriteWrap } = (process as unknown as { binding(name: string): { WriteWrap: new () => object } }).binding(
+      "stream_wrap",
+    );
+    return (frame) => handle.writeBuffer(Object.assign(new WriteWrap(), { oncomplete() {} }), frame);
+  });
+}
+
+async function listenReady(writer: (socket: net.Socket) => WriteFrame): Promise<number> {
+  const everybody: Set<WriteFrame> = new Set();
+  let frame: Uint8Array | null = null;
+  /** What to do with what comes: the first bytes are a handshake. */
+  const join = (write: WriteFrame): (bytes: Uint8Array) => void => {
+    let switched = false;
+    return (bytes) => {
+      if (switched) {
+        frame ??= answerTo(bytes);
+        for (const one of everybody) one(frame);
+      } else {
+        switched = true;
+        everybody.add(write);
+        write(SWITCH);
+      }
+    };
+  };
+  if (deno !== null) {
+    const listener = deno.listen({ hostname: "127.0.0.1", port: 0 });
+    broadcastOnDeno(listener, join);
+    return listener.addr.port;
+  }
+  if (bun !== null) {
+    const socket = {
+      binaryType: "uint8array",
+      open: (native: BunSocket) =>
+        void ((native as { data: unknown }).data = join((frame) => void native.write(frame))),
+      data: (native: BunSocket, bytes: Uint8Array) => (native.data as unknown as (bytes: Uint8Array) => void)(bytes),
+      end: (native: BunSocket) => native.shutdown(),
+      error() {},
+    };
+    return bun.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket: socket as never }).port;
+  }
+  const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    socket.on("data", join(writer(socket)));
+    socket.on("end", () => socket.end());
+    socket.on("error", () => {});
+  });
+  return await portOfServer(server);
+}
+
+async function broadcastOnDeno(
+  conns: AsyncIterable<DenoConn>,
+  join: (write: WriteFrame) => (bytes: Uint8Array) => void,
+): Promise<void> {
+  for await (const conn of conns) {
+    conn.setNoDelay();
+    const receive = join((frame) => void conn.write(frame).catch(() => {}));
+    readOnDeno(conn, receive).catch(() => {}).finally(() => conn.close());
+  }
+}
+
+async function readOnDeno(conn: DenoConn, receive: (bytes: Uint8Array) => void): Promise<void> {
+  const buffer = new Uint8Array(64 * 1024);
+  for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
+    receive(buffer.subarray(0, count));
+  }
 }
 
 async function listen(make: () => Respond): Promise<number> {
