@@ -14,7 +14,7 @@ const SLAB_BYTES = 8 * 1024 + 8;
 /** What is longer gets memory of its own. */
 const MAX_PIECE_BYTES = 2048;
 
-let slab = NO_BYTES;
+let slab: Uint8Array = NO_BYTES;
 let used = 0;
 
 /** A copy among others; `null` if the chunk is too long for that. */
@@ -31,7 +31,10 @@ export function sharedCopy(chunk: Uint8Array): Uint8Array | null {
   return piece;
 }
 
-/** Whether the bytes are such a copy. Others that are taken for one are copied in vain, and nothing else. */
+/**
+ * Whether the bytes are such a copy. Others that are taken for one are copied in vain, and nothing else. Where nothing is lent the
+ * buffer is not looked at: on Bun that makes one for each short array.
+ */
 export function isShared(bytes: Uint8Array): boolean {
-  return bytes.buffer.byteLength === SLAB_BYTES;
+  return slab !== NO_BYTES && bytes.buffer.byteLength === SLAB_BYTES;
 }
