@@ -83,7 +83,19 @@ const reverseProxies: readonly Contender[] = [
   { title: "reverseProxy()", start: "reverse.ours", ours: true },
   { title: "http-proxy-3, agent", start: "reverse.httpProxy3", ours: false },
   { title: "httpxy, agent", start: "reverse.httpxy", ours: false },
+  ...(hasNginx() ? [{ title: "nginx, one worker", start: "nginx.reverse", ours: false }] : []),
 ];
+
+/** Linux tells what another process has used. */
+function hasNginx(): boolean {
+  if (Deno.build.os !== "linux") return false;
+  try {
+    return new Deno.Command("nginx", { args: ["-v"], stdout: "null", stderr: "null" }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
 const proxyChain: Contender = { title: "proxy-chain", start: "proxy.proxyChain", ours: false, preface: "connect" };
 const wsText: Contender = { title: "ws, text as a string", start: "web_socket.wsText", ours: false };
 const wsArrayBuffer: Contender = {

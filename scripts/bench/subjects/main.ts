@@ -28,14 +28,22 @@ export interface Usage {
 /** Since the last time it was asked: how long the event loop did nothing else at most, in milliseconds. */
 export type LongestBlock = number;
 
+/** A server in a process of its own. */
+export interface Elsewhere {
+  readonly port: number;
+  /** What that process has used. */
+  usage(): Usage;
+}
+
 /** A server: resolves with its port. */
-export type StartServer = () => Promise<number>;
+export type StartServer = () => Promise<number | Elsewhere>;
 /** A client: begins to send requests to a port. */
 export type StartClient = (port: number) => Load;
 
 const [, , file = "", name = ""] = process.argv;
 const { [name]: start } = await import(`./${file}.ts`) as Record<string, StartServer | StartClient>;
 let load: Load | null = null;
+let elsewhere: Elsewhere | null = null;
 
 let longestBlockMs = 0;
 let lastTickMs = performance.now();
@@ -55,6 +63,7 @@ function watchEventLoop(): void {
 let watching: unknown = null;
 
 function usage(): Usage {
+  if (elsewhere !== null) return elsewhere.usage();
   const { user, system } = process.cpuUsage();
   return { cpuUs: user + system, memoryBytes: process.memoryUsage().rss };
 }
@@ -85,6 +94,7 @@ async function obey(command: SubjectCommand): Promise<unknown> {
 
 /** The files whose contenders are the load themselves. */
 const clients: readonly string[] = ["client", "codec"];
-const port = clients.includes(file) ? null : await (start as StartServer)();
-process.stdout.write(`${JSON.stringify({ port })}\n`);
+const server = clients.includes(file) ? null : await (start as StartServer)();
+if (typeof server === "object") elsewhere = server;
+process.stdout.write(`${JSON.stringify({ port: elsewhere?.port ?? server })}\n`);
 await answerLines((command) => obey(command as SubjectCommand));
