@@ -9,8 +9,36 @@ import { type Clock, Deadline } from "../../duplex/clock.ts";
 
 /** What waits. */
 export interface Waiting {
+  /** Its places in the queues of time limits; `null` at first. */
+  waits: Wait | null;
   /** Its time is over. It waits no longer, unless it is added again. */
   expired(): void;
+}
+
+/**
+ * A place in the queue of one limit.
+ *
+ * The queue is linked, and no place that was left leads to another one. A Map would not do: V8 leaves its former table behind
+ * whenever it makes it anew, with a link to the next one, and once such a table is old, all that waited since then is kept
+ * until the next full collection (seen on Node 26: 4 KB a request).
+ */
+export class Wait {
+  readonly limit: TimeLimit;
+  readonly waiting: Waiting;
+  /** The same object's place in another queue. */
+  readonly other: Wait | null;
+  previous: Wait | null = null;
+  next: Wait | null = null;
+  /** Whether it is in the queue. */
+  queued = false;
+  until = 0;
+
+  /** Makes a place that is not taken yet. */
+  constructor(limit: TimeLimit, waiting: Waiting) {
+    this.limit = limit;
+    this.waiting = waiting;
+    this.other = waiting.waits;
+  }
 }
 
 /** How long a timer may ring in vain: it keeps a program alive that has nothing else to do. */
@@ -23,7 +51,8 @@ export class TimeLimit {
   readonly #clock: Clock;
   readonly #deadline: Deadline;
   /** In the order in which they began. */
-  readonly #waiting: Map<Waiting, number> = new Map();
+  #first: Wait | null = null;
+  #last: Wait | null = null;
 
   /**
    * Limits nothing yet.
@@ -44,21 +73,45 @@ export class TimeLimit {
   /** A wait begins, or begins anew. */
   begin(waiting: Waiting): void {
     if (!this.set) return;
-    this.#waiting.delete(waiting);
-    this.#waiting.set(waiting, this.#clock.now() + this.limitMs);
-    if (this.#waiting.size === 1) this.#tick(this.limitMs);
+    const wait = this.#find(waiting) ?? (waiting.waits = new Wait(this, waiting));
+    if (wait.queued) this.#leave(wait);
+    wait.until = this.#clock.now() + this.limitMs;
+    wait.queued = true;
+    wait.previous = this.#last;
+    if (this.#last === null) this.#first = wait;
+    else this.#last.next = wait;
+    this.#last = wait;
+    if (this.#first === wait) this.#tick(this.limitMs);
   }
 
   /** A wait is over. */
   end(waiting: Waiting): void {
-    if (!this.#waiting.delete(waiting) || this.#waiting.size > 0) return;
-    this.#deadline.clear();
+    const wait = this.#find(waiting);
+    if (wait === null || !wait.queued) return;
+    this.#leave(wait);
+    if (this.#first === null) this.#deadline.clear();
   }
 
   /** No timer is left. */
   stop(): void {
-    this.#waiting.clear();
+    while (this.#first !== null) this.#leave(this.#first);
     this.#deadline.rest();
+  }
+
+  #find({ waits }: Waiting): Wait | null {
+    let wait = waits;
+    while (wait !== null && wait.limit !== this) wait = wait.other;
+    return wait;
+  }
+
+  #leave(wait: Wait): void {
+    const { previous, next } = wait;
+    if (previous === null) this.#first = next;
+    else previous.next = next;
+    if (next === null) this.#last = previous;
+    else next.previous = previous;
+    wait.previous = wait.next = null;
+    wait.queued = false;
   }
 
   #tick(leftMs: number): void {
@@ -67,12 +120,10 @@ export class TimeLimit {
 
   readonly #expire = (): void => {
     const now = this.#clock.now();
-    for (const [waiting, until] of this.#waiting) {
-      if (until > now) {
-        return this.#tick(until - now);
-      }
-      this.#waiting.delete(waiting);
-      waiting.expired();
+    for (let wait = this.#first; wait !== null; wait = this.#first) {
+      if (wait.until > now) return this.#tick(wait.until - now);
+      this.#leave(wait);
+      wait.waiting.expired();
     }
   };
 }
