@@ -143,6 +143,15 @@ export class SendBuffer {
     this.#at = this.#from + mark;
   }
 
+  /**
+   * Sets bits of a byte that waits.
+   *
+   * @param at What `mark()` was before it; nothing was taken since, and only small pieces were added.
+   */
+  setBits(at: number, bits: number): void {
+    this.#slab[this.#from + at]! |= bits;
+  }
+
   /** How many bytes wait. */
   get length(): number {
     let bytes = this.#at - this.#from;

@@ -4,15 +4,21 @@
  * @module
  */
 
-import { SendBuffer } from "../../bytes/send_buffer.ts";
+import { JOIN_BYTES, SendBuffer } from "../../bytes/send_buffer.ts";
 import { HTTP2_ERROR_CODES, type Http2ErrorCode } from "../../errors/http2_error.ts";
 import { ACK, END_HEADERS, END_STREAM, FRAME_HEADER_BYTES, FRAME_TYPES } from "./frame.ts";
 
 const NO_FLAGS = 0;
+/** Where the flags are in the header of a frame. */
+const FLAGS_OFFSET = 4;
 
 /** Writes frames. */
 export class FrameWriter {
   readonly #out: SendBuffer;
+  /** The stream of the last frame, if that can still be made the end of it; else 0. */
+  #endable = 0;
+  /** Where its flags are. */
+  #flagsAt = 0;
 
   /**
    * Has written nothing.
@@ -30,8 +36,19 @@ export class FrameWriter {
 
   /** DATA: `payload` is no longer than the peer's SETTINGS_MAX_FRAME_SIZE, and must not change until it was sent. */
   data(streamId: number, payload: Uint8Array, endStream: boolean): void {
-    this.#header(payload.length, FRAME_TYPES.data, endStream ? END_STREAM : NO_FLAGS, streamId);
+    const { length } = payload;
+    this.#flagsAt = this.#out.mark() + FLAGS_OFFSET;
+    this.#header(length, FRAME_TYPES.data, endStream ? END_STREAM : NO_FLAGS, streamId);
     this.#out.bytes(payload);
+    if (length <= JOIN_BYTES) this.#endable = streamId;
+  }
+
+  /** Makes the last frame the end of its stream, if it is DATA of this one and was not taken; tells whether it did. */
+  endStream(streamId: number): boolean {
+    if (this.#endable !== streamId) return false;
+    this.#endable = 0;
+    this.#out.setBits(this.#flagsAt, END_STREAM);
+    return true;
   }
 
   /** A whole block: HEADERS, and CONTINUATIONs behind it for what is longer than a frame. */
@@ -42,7 +59,9 @@ export class FrameWriter {
     do {
       const end = Math.min(at + maxFrameBytes, block.length);
       this.#header(end - at, type, end === block.length ? flags | END_HEADERS : flags, streamId);
-      this.#out.bytes(block.slice(at, end)); // the encoder writes into its memory again
+      const part = end - at === block.length ? block : block.subarray(at, end);
+      // What is short is copied; the encoder writes into its memory again.
+      this.#out.bytes(part.length <= JOIN_BYTES ? part : part.slice());
       type = FRAME_TYPES.continuation;
       flags = NO_FLAGS;
       at = end;
@@ -99,6 +118,7 @@ export class FrameWriter {
 
   /** Takes the bytes of all frames, in order. */
   take(): Uint8Array[] {
+    this.#endable = 0;
     return this.#out.take();
   }
 
@@ -108,6 +128,7 @@ export class FrameWriter {
   }
 
   #header(length: number, type: number, flags: number, streamId: number): void {
+    this.#endable = 0;
     const { memory, at } = this.#out.room(FRAME_HEADER_BYTES);
     memory[at] = length >>> 16;
     memory[at + 1] = length >>> 8;

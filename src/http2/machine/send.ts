@@ -71,11 +71,17 @@ export function sendEnd(connection: Connection, stream: Stream, end: MessageEnd)
   }
   stream.sending = "done";
   if (stream.queuedBytes > 0) stream.queueEnd(end);
-  else if (end.trailers === null || end.trailers.size === 0) writeData(connection, stream, NO_DATA, true);
+  else if (end.trailers === null || end.trailers.size === 0) writeEnd(connection, stream);
   else sendBlock(connection, stream, trailerFields(end.trailers), true);
 }
 
 const NO_DATA: Uint8Array = new Uint8Array(0);
+
+/** Ends a message: on the frame before, if that is its last data and was not taken; else by a frame without data. */
+function writeEnd(connection: Connection, stream: Stream): void {
+  if (connection.writer.endStream(stream.id)) connection.end(stream, "we-end");
+  else writeData(connection, stream, NO_DATA, true);
+}
 
 /** Writes what waits, as far as the windows are open and as long as what was written is not too much. */
 export function flush(connection: Connection): void {

@@ -322,7 +322,6 @@ test("however its bytes are cut, a dialogue comes to the same [V11]", () => {
     "PING ACK abcdefgh",
     "HEADERS 1 :status: 103, link: </a>",
     "HEADERS 1 :status: 200, x-a: 1",
-    "DATA 1 \0\0\0\0\0",
-    "DATA 1 END ",
+    "DATA 1 END \0\0\0\0\0",
   ]);
 });

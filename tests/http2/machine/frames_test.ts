@@ -182,3 +182,35 @@ test("any bytes are frames or an Http2Error", () => {
     rounds(500),
   );
 });
+
+test("FrameWriter.endStream() makes the last frame the end of its stream, if that is DATA of it and was not taken", () => {
+  const end = (write: (writer: FrameWriter) => void): [ended: boolean, frames: string[]] => {
+    const writer = new FrameWriter();
+    const taken: Uint8Array[] = [];
+    write(writer);
+    if (writer.length > 200) taken.push(...writer.take().map((chunk) => chunk.slice()));
+    const ended = writer.endStream(3);
+    const spelled = framesIn([...taken, ...writer.take()], 2 ** 24 - 1)
+      .map((frame) => `${frame.type}${"endStream" in frame && frame.endStream ? " end" : ""}`);
+    return [ended, spelled];
+  };
+  const last = (writer: FrameWriter) => {
+    writer.data(3, bytes("abc"), false);
+    writer.data(3, bytes("def"), false);
+  };
+  assertEquals(end(last), [true, ["data", "data end"]]);
+  const behindMuch: typeof last = (writer) => {
+    writer.data(1, new Uint8Array(100), false); // the slab moves
+    for (let i = 0; i < 3; i++) writer.data(3, new Uint8Array(20), false);
+  };
+  assertEquals(end(behindMuch), [true, ["data", "data", "data", "data end"]]);
+  assertEquals(end((writer) => writer.data(1, bytes("abc"), false)), [false, ["data"]]);
+  assertEquals(end((writer) => (last(writer), writer.ping(bytes("01234567"), true))), [false, [
+    "data",
+    "data",
+    "ping",
+  ]]);
+  assertEquals(end((writer) => writer.headers(3, bytes("0"), false, MAX)), [false, ["headers"]]);
+  assertEquals(end((writer) => writer.data(3, new Uint8Array(300), false)), [false, ["data"]]); // taken
+  assertEquals(end((writer) => writer.data(3, new Uint8Array(100_000), false)), [false, ["data"]]); // taken, in parts
+});
