@@ -114,6 +114,18 @@ for (const role of ROLES) {
     assertEquals(sentBytes(flow(role, whole)), FIRST);
   });
 
+  test(`data of a ${role} that waits for the connection waits for its stream as well, if SETTINGS close that [X15]`, () => {
+    const steps = [...sending(role, MAX), sendBytes(FIRST + 10), settings([4, 0]), windowUpdate(0, 100)];
+    const sent = (more: readonly Step[]): number =>
+      sentBytes(talk(role, [...steps, ...more]).sent.filter((frame) => frame.startsWith("DATA")));
+    assertEquals([sent([]), sent([windowUpdate(1, FIRST)]), sent([windowUpdate(1, FIRST + 4)])], [
+      FIRST,
+      FIRST,
+      FIRST + 4,
+    ]);
+    assertEquals(sent([settings([4, FIRST + 20])]), FIRST + 10);
+  });
+
   test(`a window above 2^31-1 is an error of a ${role}'s stream, or of its connection [X13]`, () => {
     const { steps, last } = goesOn(role, 3);
     const over = [...sending(role, FIRST), windowUpdate(1, MAX), ...steps];
