@@ -65,12 +65,15 @@ export type {
   ConnectHandler,
   SentResponse,
   ServeHandler,
+  ServeHttp2Options,
   ServeOptions,
   Server,
   ServerAddress,
   ServerStats,
   ShutdownOptions,
 } from "./src/http/server/serve_options.ts";
+export type { Http2Limits } from "./src/http2/machine/limits.ts";
+export type { Http2Options } from "./src/http2/options.ts";
 export type {
   ServerTrace,
   ServerTraceEvents,

@@ -13,6 +13,7 @@ const { exports } = JSON.parse(readFileSync(projectFile("deno.json"), "utf8")) a
 const modules: Record<string, () => Promise<object>> = {
   ".": () => import("../mod.ts"),
   "./http1": () => import("../src/http1/mod.ts"),
+  "./http2": () => import("../src/http2/mod.ts"),
   "./websocket": () => import("../src/websocket/mod.ts"),
   "./proxy": () => import("../src/proxy/mod.ts"),
   "./net": () => import("../src/net/mod.ts"),

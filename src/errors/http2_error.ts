@@ -6,8 +6,25 @@
 
 import type { HttpUpgradeError } from "./http_upgrade_error.ts";
 
-/** The error codes of RFC 9113 §7, as numbers of the wire. */
-export const HTTP2_ERROR_CODES = {
+/** What was wrong: the error codes of RFC 9113 §7. */
+export type Http2ErrorCode =
+  | "no-error"
+  | "protocol"
+  | "internal"
+  | "flow-control"
+  | "settings-timeout"
+  | "stream-closed"
+  | "frame-size"
+  | "refused-stream"
+  | "cancel"
+  | "compression"
+  | "connect"
+  | "enhance-your-calm"
+  | "inadequate-security"
+  | "http-1.1-required";
+
+/** The same as numbers of the wire. */
+export const HTTP2_ERROR_CODES: Readonly<Record<Http2ErrorCode, number>> = {
   "no-error": 0x0,
   "protocol": 0x1,
   "internal": 0x2,
@@ -22,10 +39,7 @@ export const HTTP2_ERROR_CODES = {
   "enhance-your-calm": 0xb,
   "inadequate-security": 0xc,
   "http-1.1-required": 0xd,
-} as const;
-
-/** What was wrong: the error codes of RFC 9113 §7. */
-export type Http2ErrorCode = keyof typeof HTTP2_ERROR_CODES;
+};
 
 /** The peer broke a rule of HTTP/2: of a stream, which is reset, or of the connection, which ends (RFC 9113 §5.4). */
 export class Http2Error extends Error implements HttpUpgradeError {

@@ -94,6 +94,11 @@ export class ConnectionCore<
     else this.#overListener = listener;
   }
 
+  /** Tells nobody of its end: another connection goes on with the transport. */
+  tellNobody(): void {
+    this.#overListener = null;
+  }
+
   get #finished(): boolean {
     return this.phase === "closed" || this.phase === "handed-over";
   }

@@ -10,9 +10,9 @@ export type Phase = "new" | "idle" | "head" | "exchange" | "last" | "ending" | "
 
 /** Which phases may follow each phase. */
 export const NEXT_PHASES: Readonly<Record<Phase, readonly Phase[]>> = {
-  "new": ["head", "exchange", "ending", "closing"],
+  "new": ["head", "exchange", "ending", "closing", "handed-over"],
   "idle": ["head", "exchange", "ending", "closing"],
-  "head": ["exchange", "ending", "closing"],
+  "head": ["exchange", "ending", "closing", "handed-over"],
   "exchange": ["idle", "head", "exchange", "last", "ending", "closing", "handed-over"],
   "last": ["head", "ending", "closing", "handed-over"],
   "ending": ["closing"],

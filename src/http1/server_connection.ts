@@ -66,6 +66,8 @@ export function serveConnection(
 export class ServerConnection implements AsyncDisposable {
   readonly #core: ServerCore;
   readonly #handler: Handler;
+  /** Goes on with the transport if its client begins with the preface of HTTP/2. */
+  #onPreface: ((readBuf: Uint8Array) => void) | null = null;
   /** The exchange at hand, or the last one if the connection ends with it. */
   #exchange: ServerExchange | null = null;
   readonly #onHeadTooSlow = (): void => {
@@ -109,6 +111,17 @@ export class ServerConnection implements AsyncDisposable {
    */
   tellExchanges(listener: ExchangeListener): void {
     this.#core.listener = listener;
+  }
+
+  /**
+   * Hands the transport over to HTTP/2 if its client begins with the preface of that, instead of closing it. Internal.
+   *
+   * @param take Gets what was read.
+   *
+   * @ignore
+   */
+  tellPreface(take: (readBuf: Uint8Array) => void): void {
+    this.#onPreface = take;
   }
 
   /**
@@ -282,11 +295,29 @@ export class ServerConnection implements AsyncDisposable {
   /** The peer broke the protocol, or the transport failed. */
   #failed(error: unknown): void {
     const core = this.#core;
-    if (core.why === null && error instanceof ProtocolError && error.code !== "http2-preface") {
+    const isPreface = error instanceof ProtocolError && error.code === "http2-preface";
+    if (isPreface && this.#onPreface !== null && this.#exchange === null && this.#beginning) {
+      return this.#handOverPreface(this.#onPreface);
+    }
+    if (core.why === null && error instanceof ProtocolError && !isPreface) {
       core.refuseAndClose(this.#exchange?.request ?? null, error.status, error);
     } else {
       core.close({ reason: "error", error });
     }
+  }
+
+  /** Whether nothing but what is read now has come. */
+  get #beginning(): boolean {
+    const { phase } = this.#core;
+    return phase === "new" || phase === "head";
+  }
+
+  #handOverPreface(take: (readBuf: Uint8Array) => void): void {
+    const core = this.#core;
+    core.stop();
+    core.tellNobody();
+    core.finish("handed-over", { reason: "upgrade" });
+    take(core.machine.takeTrailing().bytes);
   }
 
   /** Ends what is under way, wherever it stands: a handler may never come back. */

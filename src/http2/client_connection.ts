@@ -14,12 +14,12 @@ import { TransportError } from "../errors/transport_error.ts";
 import { UnsentError } from "../errors/unsent_error.ts";
 import { checkRequest, checkSendOptions } from "../http1/client_connection.ts";
 import type { IncomingResponse } from "../http1/incoming.ts";
-import { type ClientConnectionOptions, type ClientSettings, clientSettings, type Closed } from "../http1/options.ts";
+import { type ClientConnectionOptions, clientSettings, type Closed } from "../http1/options.ts";
 import { sortBody } from "../http1/outgoing_body.ts";
 import type { OutgoingRequest, SendOptions } from "../http1/outgoing_request.ts";
 import { hasField } from "../semantics/fields.ts";
 import { type ClientHost, ClientStream } from "./client_stream.ts";
-import { type DriverRole, Http2Driver } from "./driver.ts";
+import { Http2Driver } from "./driver.ts";
 import { Http2ClientMachine } from "./machine/client_machine.ts";
 import type { Http2ClientEvent } from "./machine/events.ts";
 import { type Http2Limits, http2LimitsOf } from "./machine/limits.ts";
@@ -70,14 +70,12 @@ export function handshake(io: DuplexLike, options: Http2ClientConnectionOptions 
 }
 
 /** Sends requests on one connection, many at once, and ends it; made by {@linkcode handshake}. */
-export class Http2ClientConnection implements AsyncDisposable, ClientHost, DriverRole<Http2ClientEvent> {
-  /** @ignore The machine. */
-  readonly machine: Http2ClientMachine;
-  /** @ignore What holds. */
-  readonly settings: ClientSettings;
+export class Http2ClientConnection implements AsyncDisposable {
+  readonly #machine: Http2ClientMachine;
   readonly #scheme: "http" | "https";
-  /** @ignore Runs the machine. */
-  readonly driver: Http2Driver<Http2ClientEvent, ClientStream>;
+  readonly #driver: Http2Driver<Http2ClientEvent, ClientStream>;
+  /** What its streams have of it. */
+  readonly #host: ClientHost;
   /** Whether the server's SETTINGS have come. */
   #told = false;
   /** Resolves when the server's SETTINGS have come, or the connection has ended before. */
@@ -95,16 +93,21 @@ export class Http2ClientConnection implements AsyncDisposable, ClientHost, Drive
     checkObject(options, "options");
     const { limits, scheme, ...shared } = options;
     checkOptions({ limits, scheme }, OPTIONS);
-    this.settings = clientSettings(shared);
+    const settings = clientSettings(shared);
     this.#scheme = scheme ?? "https";
-    this.machine = new Http2ClientMachine({ limits: http2LimitsOf(limits) });
-    this.driver = new Http2Driver<Http2ClientEvent, ClientStream>(io, this.machine, this.settings, this);
-    this.driver.run();
+    this.#machine = new Http2ClientMachine({ limits: http2LimitsOf(limits) });
+    this.#driver = new Http2Driver<Http2ClientEvent, ClientStream>(io, this.#machine, settings, {
+      onEvent: (event) => this.#onEvent(event),
+      onTaken: () => this.#goOn(),
+      onOver: () => this.#onOver(),
+    });
+    this.#host = { machine: this.#machine, driver: this.#driver, settings, over: (streamId) => this.#over(streamId) };
+    this.#driver.run();
   }
 
   /** Resolves when the connection is over and says why; never rejects. */
   get closed(): Promise<Closed> {
-    return this.driver.closed;
+    return this.#driver.closed;
   }
 
   /** The end that sends: this object. */
@@ -115,17 +118,17 @@ export class Http2ClientConnection implements AsyncDisposable, ClientHost, Drive
   /** Whether a request can be sent right now. */
   get isReady(): boolean {
     const few = this.#told || this.openStreams < FIRST_STREAMS;
-    return this.driver.why === null && few && this.machine.canSend;
+    return this.#driver.why === null && few && this.#machine.canSend;
   }
 
   /** Whether no request can be sent any more. */
   get isClosed(): boolean {
-    return this.driver.why !== null || this.machine.ending;
+    return this.#driver.why !== null || this.#machine.ending;
   }
 
   /** How many requests, and switched streams, are under way. */
   get openStreams(): number {
-    return this.driver.streams.size;
+    return this.#driver.streams.size;
   }
 
   /**
@@ -134,7 +137,7 @@ export class Http2ClientConnection implements AsyncDisposable, ClientHost, Drive
    */
   async takesUpgrades(): Promise<boolean> {
     await this.#begun.promise;
-    return this.machine.peer.connectProtocol;
+    return this.#machine.peer.connectProtocol;
   }
 
   /**
@@ -190,18 +193,17 @@ export class Http2ClientConnection implements AsyncDisposable, ClientHost, Drive
     if (body.type === "bytes" && !hasField(fields, "content-length")) {
       fields.push(["content-length", String(body.bytes.length)]);
     }
-    const id = this.machine.sendRequest({ ...head, fields }, ended);
-    this.driver.soon();
-    const stream = new ClientStream(this, id, { request, proposal, body, ended }, options);
-    this.driver.streams.set(id, stream);
+    const id = this.#machine.sendRequest({ ...head, fields }, ended);
+    this.#driver.soon();
+    const stream = new ClientStream(this.#host, id, { request, proposal, body, ended }, options);
+    this.#driver.streams.set(id, stream);
     return stream.answer;
   }
 
-  /** @ignore See {@linkcode ClientHost}. */
-  over(streamId: number): void {
-    this.driver.streams.delete(streamId);
+  #over(streamId: number): void {
+    this.#driver.streams.delete(streamId);
     this.#goOn();
-    this.driver.soon(); // a shutdown may be complete
+    this.#driver.soon(); // a shutdown may be complete
   }
 
   /** Those that wait go on, as far as the server allows. */
@@ -214,21 +216,14 @@ export class Http2ClientConnection implements AsyncDisposable, ClientHost, Drive
     }
   }
 
-  /** @ignore See {@linkcode DriverRole}. */
-  onEvent(event: Http2ClientEvent): void {
-    if (event.type === "response") this.driver.streams.get(event.streamId)?.answered(event);
-    else if (event.type === "informational") this.driver.streams.get(event.streamId)?.informed(event);
+  #onEvent(event: Http2ClientEvent): void {
+    if (event.type === "response") this.#driver.streams.get(event.streamId)?.answered(event);
+    else if (event.type === "informational") this.#driver.streams.get(event.streamId)?.informed(event);
     else if (event.type === "settings") this.#begun.resolve();
     this.#told ||= event.type === "settings";
   }
 
-  /** @ignore See {@linkcode DriverRole}. */
-  onTaken(): void {
-    this.#goOn();
-  }
-
-  /** @ignore See {@linkcode DriverRole}. */
-  onOver(): void {
+  #onOver(): void {
     this.#begun.resolve();
     this.#goOn();
   }
@@ -239,21 +234,21 @@ export class Http2ClientConnection implements AsyncDisposable, ClientHost, Drive
    * @returns Resolves when the connection is over.
    */
   gracefulShutdown(): Promise<Closed> {
-    if (this.driver.why === null) {
-      this.machine.shutdown();
-      this.driver.soon();
+    if (this.#driver.why === null) {
+      this.#machine.shutdown();
+      this.#driver.soon();
     }
     return this.closed;
   }
 
   /** Ends the connection at once; what is under way fails with `reason`. Idempotent. */
   abort(reason: unknown = new TransportError("closed", "The connection was aborted")): void {
-    this.driver.abort(reason);
+    this.#driver.abort(reason);
   }
 
   /** Aborts what is unfinished, else closes. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.driver.streams.size === 0) this.gracefulShutdown();
+    if (this.#driver.streams.size === 0) this.gracefulShutdown();
     else this.abort();
     await this.closed;
   }

@@ -181,7 +181,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   /** Data has come. */
   onData(bytes: Uint8Array): void {
     this.intake.push(bytes);
-    this.#channel?.arrived();
+    this.#channel?.arrived(bytes.length);
   }
 
   /** The response is complete, or the peer has ended its side behind a switch. */

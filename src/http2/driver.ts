@@ -20,7 +20,7 @@ import { Http2Error, type Http2ErrorCode } from "../errors/http2_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import type { Fields } from "../semantics/fields.ts";
 import { departed } from "../http1/failure.ts";
-import type { Http2Event } from "./machine/connection.ts";
+import type { Http2Event } from "./machine/events.ts";
 import type { ResetEvent } from "./machine/events.ts";
 import type { Http2Machine } from "./machine/http2_machine.ts";
 import type { Closed, ServerSettings } from "../http1/options.ts";
@@ -109,6 +109,11 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
     this.#outlet = new Outlet(machine, this.#wire, settings, this);
     this.#lull = new Lull(() => machine.unsentBytes < ENOUGH_BYTES, () => this.#flush());
     this.#forgivenMs = settings.clock.now();
+  }
+
+  /** The transport. */
+  get io(): DuplexLike {
+    return this.#wire.io;
   }
 
   /** Resolves when the connection is over; never rejects. */

@@ -28,11 +28,13 @@ export const HTTP2: Kinds<Http2Options> = {
   connectProtocol: "boolean",
 };
 
-/** Options that mean something in HTTP/1.1 alone. */
-type Http1Only = "limits" | "leniency" | "compat" | "nameCase" | "keepAlive" | "pipelineFlush" | "maxDrainBytes";
-
 /** Options of a server's connection of HTTP/2. All time limits are in milliseconds; 0 switches one off. */
-export interface Http2ServerConnectionOptions extends Omit<ServerConnectionOptions, Http1Only>, Http2Options {}
+export interface Http2ServerConnectionOptions extends
+  Omit<
+    ServerConnectionOptions,
+    "limits" | "leniency" | "compat" | "nameCase" | "keepAlive" | "pipelineFlush" | "maxDrainBytes"
+  >,
+  Http2Options {}
 
 /** Everything that holds for a connection. */
 export interface Http2ServerSettings {

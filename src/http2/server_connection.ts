@@ -7,14 +7,17 @@
 
 import { checkFunction } from "../bytes/arguments.ts";
 import { Deadline } from "../duplex/clock.ts";
+import { ignore } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import type { OverListener } from "../duplex/held_channel.ts";
+import { type Traffic, trafficOf } from "../duplex/traffic.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
+import type { ExchangeListener } from "../http1/exchange_listener.ts";
 import type { Closed } from "../http1/options.ts";
 import type { Handler } from "../http1/server_exchange.ts";
 import type { Parts } from "../http1/upgraded.ts";
-import { type DriverRole, Http2Driver } from "./driver.ts";
+import { Http2Driver } from "./driver.ts";
 import type { Http2RequestEvent, Http2ServerEvent } from "./machine/events.ts";
 import { Http2ServerMachine } from "./machine/server_machine.ts";
 import { type Http2ServerConnectionOptions, type Http2ServerSettings, http2ServerSettings } from "./options.ts";
@@ -40,22 +43,25 @@ export function serveConnection(
   options?: Http2ServerConnectionOptions,
 ): Http2ServerConnection {
   checkFunction(handler, "handler");
-  return new Http2ServerConnection(io, handler, http2ServerSettings(options));
+  const connection = new Http2ServerConnection(io, handler, http2ServerSettings(options));
+  connection.start(null);
+  return connection;
 }
 
 /** A connection that serves; made by {@linkcode serveConnection}. */
-export class Http2ServerConnection implements AsyncDisposable, DriverRole<Http2ServerEvent>, StreamHost {
-  /** @ignore The machine. */
-  readonly machine: Http2ServerMachine;
-  /** @ignore What holds. */
-  readonly settings: Http2ServerSettings;
-  /** @ignore Runs the machine. */
-  readonly driver: Http2Driver<Http2ServerEvent, ServerStream>;
+export class Http2ServerConnection implements AsyncDisposable {
+  readonly #machine: Http2ServerMachine;
+  readonly #settings: Http2ServerSettings;
+  readonly #driver: Http2Driver<Http2ServerEvent, ServerStream>;
+  /** What its streams have of it. */
+  readonly #host: StreamHost;
   readonly #handler: Handler;
+  /** The stream whose request is given to the handler now. */
+  #begun: ServerStream | null = null;
   /** Limits the wait for the preface and the SETTINGS, and then the time without a stream. */
   readonly #deadline: Deadline;
   readonly #onTooSlow = (): void => {
-    this.driver.close({
+    this.#driver.close({
       reason: "error",
       error: new TransportError("timeout", "The client's SETTINGS did not come in time"),
     });
@@ -68,37 +74,55 @@ export class Http2ServerConnection implements AsyncDisposable, DriverRole<Http2S
    * @param io The transport.
    * @param handler The handler.
    * @param settings The options, filled in.
-   * @param readBuf What was read from the transport already.
    */
-  constructor(io: DuplexLike, handler: Handler, settings: Http2ServerSettings, readBuf: Uint8Array | null = null) {
+  constructor(io: DuplexLike, handler: Handler, settings: Http2ServerSettings) {
     const { limits, connectProtocol, server } = settings;
-    this.machine = new Http2ServerMachine({ limits, connectProtocol });
-    this.settings = settings;
+    this.#machine = new Http2ServerMachine({ limits, connectProtocol });
+    this.#settings = settings;
     this.#handler = handler;
-    this.driver = new Http2Driver<Http2ServerEvent, ServerStream>(io, this.machine, server, this);
+    this.#driver = new Http2Driver<Http2ServerEvent, ServerStream>(io, this.#machine, server, {
+      onEvent: (event) => this.#onEvent(event),
+      onTaken: ignore,
+      onOver: () => this.#deadline.stop(),
+    });
+    this.#host = { machine: this.#machine, driver: this.#driver, settings, over: (streamId) => this.#over(streamId) };
     this.#deadline = new Deadline(server.clock);
     this.#deadline.set(server.headTimeoutMs, this.#onTooSlow);
-    this.driver.run(readBuf);
+  }
+
+  /** @ignore Begins, with what was read from the transport already. Requests in there are given to the handler before it returns. */
+  start(readBuf: Uint8Array | null): void {
+    this.#driver.run(readBuf);
   }
 
   /** Resolves when the connection is over and says why; never rejects. */
   get closed(): Promise<Closed> {
-    return this.driver.closed;
+    return this.#driver.closed;
   }
 
   /** @ignore Tells once what `closed` tells. */
   tellOver(listener: OverListener): void {
-    this.driver.tellOver(listener);
+    this.#driver.tellOver(listener);
   }
 
   /** @ignore Why it ends, once that is decided. */
   get why(): Closed | null {
-    return this.driver.why;
+    return this.#driver.why;
+  }
+
+  /** @ignore What its transport has carried. */
+  get traffic(): Traffic {
+    return trafficOf(this.#driver.io);
+  }
+
+  /** @ignore Tells how the exchange goes that is given to the handler now. */
+  tellExchange(listener: ExchangeListener): void {
+    this.#begun!.listener = listener;
   }
 
   /** @ignore Whether no stream is open. */
   get idle(): boolean {
-    return this.driver.streams.size === 0;
+    return this.#driver.streams.size === 0;
   }
 
   /**
@@ -113,16 +137,16 @@ export class Http2ServerConnection implements AsyncDisposable, DriverRole<Http2S
   }
 
   #shutDown(now: boolean): void {
-    if (this.driver.why !== null) return;
-    this.machine.shutdown(now || !this.machine.begun);
-    this.driver.soon();
+    if (this.#driver.why !== null) return;
+    this.#machine.shutdown(now || !this.#machine.begun);
+    this.#driver.soon();
   }
 
   /**
    * Ends the connection at once, whatever the handlers are doing; what is under way fails with `reason`. Idempotent.
    */
   abort(reason: unknown = new TransportError("closed", "The connection was aborted")): void {
-    this.driver.abort(reason);
+    this.#driver.abort(reason);
   }
 
   /**
@@ -141,38 +165,29 @@ export class Http2ServerConnection implements AsyncDisposable, DriverRole<Http2S
     await this.closed;
   }
 
-  /** @ignore See {@linkcode StreamHost}. */
-  over(streamId: number): void {
-    this.driver.streams.delete(streamId);
-    if (this.driver.streams.size === 0) this.#rest();
+  #over(streamId: number): void {
+    this.#driver.streams.delete(streamId);
+    if (this.#driver.streams.size === 0) this.#rest();
   }
 
   #rest(): void {
-    if (this.driver.why === null) this.#deadline.set(this.settings.server.idleTimeoutMs, this.#onIdle);
+    if (this.#driver.why === null) this.#deadline.set(this.#settings.server.idleTimeoutMs, this.#onIdle);
   }
 
-  /** @ignore See {@linkcode DriverRole}. */
-  onEvent(event: Http2ServerEvent): void {
+  #onEvent(event: Http2ServerEvent): void {
     if (event.type === "request") this.#begin(event);
     else if (event.type === "settings" && this.idle) this.#rest();
   }
 
-  /** @ignore See {@linkcode DriverRole}. */
-  onTaken(): void {}
-
   #begin(event: Http2RequestEvent): void {
     if (this.idle) this.#deadline.clear();
     try {
-      const stream = new ServerStream(this, event);
-      this.driver.streams.set(event.streamId, stream);
+      const stream = new ServerStream(this.#host, event);
+      this.#driver.streams.set(event.streamId, stream);
+      this.#begun = stream;
       stream.run(this.#handler);
     } catch {
-      this.machine.resetStream(event.streamId, "protocol"); // a CONNECT that names no host and port
+      this.#machine.resetStream(event.streamId, "protocol"); // a CONNECT that names no host and port
     }
-  }
-
-  /** @ignore See {@linkcode DriverRole}. */
-  onOver(): void {
-    this.#deadline.stop();
   }
 }

@@ -12,6 +12,7 @@ import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
+import type { ExchangeListener } from "../http1/exchange_listener.ts";
 import { departed, isDeparture, statusOf } from "../http1/failure.ts";
 import { IncomingRequest, type RequestExchange } from "../http1/incoming.ts";
 import { discardBody, makeTrailers, OutgoingStream, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
@@ -53,6 +54,8 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   readonly request: IncomingRequest;
   readonly intake: StreamIntake = new StreamIntake(this);
   readonly outlet: StreamOutlet;
+  /** Who is told how the exchange goes. */
+  listener: ExchangeListener | null = null;
   readonly #host: StreamHost;
   readonly #pending: PendingUpgrade | null;
   #controller: AbortController | null = null;
@@ -179,6 +182,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   }
 
   #tellResponse(status: number): void {
+    this.listener?.onHead(this.request, status);
     const { onResponse } = this.#host.settings.server;
     try {
       onResponse?.(this.request, { status });
@@ -193,6 +197,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
       return this.#settle();
     }
     if (body.type === "bytes") {
+      this.listener?.onBodySent(body.bytes.length);
       const sent = this.outlet.send(body.bytes);
       if (response.trailers === undefined) {
         sent?.catch(ignore);
@@ -200,11 +205,16 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
       }
     } else if (body.type === "stream") {
       this.#source = new OutgoingStream(body.stream);
-      if (!await this.#source.run((chunk) => this.outlet.send(chunk))) return;
+      if (!await this.#source.run((chunk) => this.#sendChunk(chunk))) return;
     }
     const trailers = await makeTrailers(response.trailers);
     if (this.#lost !== null) return;
     this.outlet.end(trailers);
+  }
+
+  #sendChunk(chunk: Uint8Array): Promise<void> | undefined {
+    this.listener?.onBodySent(chunk.length);
+    return this.outlet.send(chunk);
   }
 
   /** A response that cannot be completed must not look complete: the stream is reset. */
@@ -218,10 +228,20 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   /** Whether all is over; and a request that is not read to its end is not waited for (RFC 9113 §8.1). */
   #settle(): void {
     if (!this.outlet.ended || this.outlet.waiting) return;
-    if (this.intake.over) return this.#host.over(this.id);
+    if (this.intake.over) return this.#over(null);
     if (this.#channel !== null) return;
     const { body } = this.request;
-    if (!body.used || body.canceled) this.resetWith("no-error", answeredBefore());
+    if (!body.used || body.canceled) this.#stopPeer();
+  }
+
+  /** The client is told to send no more, behind a response that is complete. */
+  #stopPeer(): void {
+    const error = new StateError("canceled", "The body was not read before the response was complete");
+    this.#lost = { error };
+    this.intake.fail(error);
+    this.#host.machine.resetStream(this.id, "no-error");
+    this.#host.driver.soon();
+    this.#over(null);
   }
 
   #switch(response: OutgoingResponse): void {
@@ -238,6 +258,9 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     this.#tellResponse(status);
     this.#host.driver.soon();
     this.#channel = handOverStream(this, settings.server, { protocol, request: this.request }, pending);
+    this.#controller = this.#owned = null;
+    this.listener?.onExchangeOver(null);
+    this.listener = null;
   }
 
   /** What the handler threw, or a response that cannot be sent. */
@@ -277,7 +300,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   /** Data has come. */
   onData(bytes: Uint8Array): void {
     this.intake.push(bytes);
-    this.#channel?.arrived();
+    this.#channel?.arrived(bytes.length);
   }
 
   /** The request is complete, or the peer has ended its side behind a switch. */
@@ -304,6 +327,12 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     this.#channel?.fail(error);
     this.#source?.stop(error);
     this.#abortHandler(departed(error));
+    this.#over(error);
+  }
+
+  #over(error: unknown): void {
+    this.listener?.onExchangeOver(error === null ? null : { reason: "error", error });
+    this.listener = null;
     this.#host.over(this.id);
   }
 
@@ -314,6 +343,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
 
   /** See {@linkcode IntakeOwner}. */
   consumed(bytes: number): void {
+    if (this.#channel === null) this.listener?.onBodyReceived(bytes);
     this.#host.driver.consume(this.id, bytes);
   }
 
@@ -360,10 +390,6 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     if (this.#lost !== null) cancelOwned(owned, this.#lost.error);
     else this.#owned = owned;
   }
-}
-
-function answeredBefore(): StateError {
-  return new StateError("canceled", "The body was not read before the response was complete");
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

@@ -40,6 +40,10 @@ export class Http2StreamChannel implements HeldChannel {
   #watcher: PeerWatcher | null = null;
   #closed: Deferred<void> | null = null;
   #overListener: OverListener | null = null;
+  /** What has come, whether it was read or not. Only this class writes it. */
+  receivedBytes = 0;
+  /** What was given to be sent. Only this class writes it. */
+  sentBytes = 0;
   #readOver = false;
   #over = false;
   #readable: ReadableStream<Uint8Array> | null = null;
@@ -86,8 +90,13 @@ export class Http2StreamChannel implements HeldChannel {
     );
   }
 
-  /** Something has come. */
-  arrived(): void {
+  /**
+   * Something has come.
+   *
+   * @param bytes How much.
+   */
+  arrived(bytes = 0): void {
+    this.receivedBytes += bytes;
     this.#serveReader();
     if (this.#watcher !== null) this.#tellWatcher(this.#watcher);
     this.#checkOver();
@@ -121,6 +130,7 @@ export class Http2StreamChannel implements HeldChannel {
   write(bytes: Uint8Array): Promise<void> {
     try {
       if (this.#stream.outlet.ended) throw new TransportError("closed", "Cannot write: this side has ended");
+      this.sentBytes += bytes.length;
       return this.#stream.outlet.send(bytes) ?? accepted;
     } catch (error) {
       return unattended(Promise.reject(error));

@@ -138,6 +138,7 @@ export function prepared(handler: ServeHandler, options: AcceptOptions & Pick<Se
     checkNodeSocket(native);
     if (!isBytes(head)) throw wrongType("head", "a Buffer or another Uint8Array", head);
     const { socket, info, io } = replay(request, native, head);
-    return new Exchanges(io, info, socket.secureTransport === "on", handling, settings).connection;
+    const { connection } = new Exchanges(io, info, socket.secureTransport === "on", handling, settings);
+    return connection as ServerConnection; // HTTP/2 is not among the options
   };
 }

@@ -3,6 +3,8 @@ import { assertEquals } from "@std/assert";
 import * as main from "../../mod.ts";
 import * as http1 from "../../src/http1/mod.ts";
 import { Http1Machine } from "../../src/http1/machine/http1_machine.ts";
+import * as http2 from "../../src/http2/mod.ts";
+import { Http2Machine } from "../../src/http2/machine/http2_machine.ts";
 import * as proxy from "../../src/proxy/mod.ts";
 import * as net from "../../src/net/mod.ts";
 import * as bun from "../../src/net/bun/mod.ts";
@@ -10,6 +12,7 @@ import * as deno from "../../src/net/deno/mod.ts";
 import * as node from "../../src/net/node/mod.ts";
 import * as websocket from "../../src/websocket/mod.ts";
 import { http1Table, proxyTable } from "./http1.ts";
+import { http2Table } from "./http2.ts";
 import { mainTable } from "./main.ts";
 import { networks, sockets } from "./net.ts";
 import { webSocketTable } from "./websocket.ts";
@@ -18,6 +21,7 @@ import type { Table } from "./wrong.ts";
 const entries: Readonly<Record<string, readonly [module: object, table: Table]>> = {
   ".": [main, mainTable],
   "./http1": [http1, http1Table],
+  "./http2": [http2, http2Table],
   "./websocket": [websocket, webSocketTable],
   "./proxy": [proxy, proxyTable],
   "./net": [net, networks["./net"]!],
@@ -53,12 +57,18 @@ const INTERNAL: ReadonlySet<string> = new Set([
   "closeAtOnce",
   "onOver",
   "sendFrame",
+  "readShared",
+  "tellPreface",
+  "tellExchange",
+  "start",
+  "sending",
   "ofChecked",
 ]);
 
 /** What a caller can call of an object: the methods of its class, those with a symbol and accessors left out. */
 function methodsOf(prototype: object): string[] {
-  const inherited = prototype instanceof Http1Machine ? methodsOf(Http1Machine.prototype) : [];
+  const base = [Http1Machine, Http2Machine].find((machine) => prototype instanceof machine);
+  const inherited = base === undefined ? [] : ownMethodsOf(base.prototype);
   return inherited.concat(ownMethodsOf(prototype));
 }
 
@@ -81,7 +91,7 @@ for (const [entry, [module, table]] of Object.entries(entries)) {
   test(`${entry}: each function and method has its row of wrong calls, or says why there are none`, () => {
     const platforms = /^LightResponse\.(?:arrayBuffer|blob|bytes|clone|formData|json|text)$/;
     // Abstract: its methods are rows of the two machines that have them.
-    const shared = /^Http1Machine(?:\.|$)/;
+    const shared = /^Http[12]Machine(?:\.|$)/;
     const missing = callablesOf(module)
       .filter((name) => table[name] === undefined && !platforms.test(name) && !shared.test(name));
     assertEquals(missing, []);

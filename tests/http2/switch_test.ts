@@ -16,6 +16,7 @@ import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { handshake, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
+import { Http2ClientMachine } from "../../src/http2/machine/client_machine.ts";
 import type { Http2ServerConnectionOptions } from "../../src/http2/options.ts";
 import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
 import { upgradeWebSocket, webSocketOver } from "../../src/websocket/mod.ts";
@@ -149,30 +150,29 @@ for (const how of ["upgrade", "tunnel"] as const) {
 test("what a client sends behind an extended CONNECT before it is accepted is for the new protocol", async () => {
   let accept!: () => void;
   const goOn = new Promise<void>((resolve) => accept = resolve);
-  let far!: Promise<Upgraded>;
-  const ends = both(async (request) => {
+  let told!: (upgraded: Promise<Upgraded>) => void;
+  const far = new Promise<Upgraded>((resolve) => told = resolve);
+  const [near, server] = duplexPair();
+  serveConnection(server, async (request) => {
     await goOn;
     const { response, upgraded } = upgradeResponse(request, "echo");
-    far = upgraded;
+    told(upgraded);
     return response;
-  });
-  await ends.client.takesUpgrades();
-  const machine = ends.client.machine;
-  const early = machine.sendRequest({
-    method: "CONNECT",
-    scheme: "https",
-    authority: "a",
-    path: "/",
-    protocol: "echo",
-    fields: [],
-  }, false);
-  machine.sendData(early, wire("early"));
-  ends.client.driver.soon();
+  }, { connectProtocol: true });
+  const machine = new Http2ClientMachine();
+  for (const bytes of machine.take()) await near.write(bytes.slice());
+  while (!machine.peer.connectProtocol) {
+    machine.receive((await near.read())!);
+    while (machine.next().type !== "need-data");
+  }
+  const head = { method: "CONNECT", scheme: "https", authority: "a", path: "/", protocol: "echo", fields: [] };
+  const streamId = machine.sendRequest(head, false);
+  machine.sendData(streamId, wire("early"));
+  machine.sendEnd(streamId, null);
+  for (const bytes of machine.take()) await near.write(bytes.slice());
   accept();
-  await ask(ends.client, { authority: "a", fields: UPGRADE });
-  const io = await far;
-  assert(io.protocol === "echo");
-  ends.client.abort();
+  assertEquals(await rest(await far), "early");
+  near.abort();
 });
 
 test("a refusal is a response with its body, the promises of both sides reject with it, and the connection goes on", async () => {

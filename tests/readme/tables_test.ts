@@ -35,6 +35,7 @@ const unions: Readonly<Record<string, readonly string[]>> = {
     ...unionIn("src/errors/upgrade_rejected.ts", "NoProposal"),
     ...unionIn("src/errors/upgrade_rejected.ts", "UpgradeRejection"),
   ],
+  Http2Error: unionIn("src/errors/http2_error.ts", "Http2ErrorCode"),
   WebSocketProtocolError: unionIn("src/errors/web_socket_protocol_error.ts", "WebSocketErrorCode"),
 };
 
@@ -148,6 +149,15 @@ const listed: Readonly<Record<string, readonly [listed: readonly string[], decla
     [
       ...membersOf("src/http/server/serve_options.ts", "ServeOptions"),
       ...membersOf(network, "ListenOptions", "SocketOptions").filter((name) => name !== "keepAlive"),
+    ],
+  ],
+  "HTTP/2 of serve()": [
+    tablesOf(sectionOf(manual("src/http/server/README.md"), "## HTTP/2")).flatMap(({ rows }) =>
+      rows.flatMap(([name]) => codesIn(name!))
+    ),
+    [
+      ...membersOf("src/http/server/serve_options.ts", "ServeHttp2Options"),
+      ...membersOf("src/http2/options.ts", "Http2Options"),
     ],
   ],
   "a client": [

@@ -30,6 +30,11 @@ export class ConnectionTrace implements ExchangeListener {
     this.#connection = connection;
   }
 
+  /** Tells of another exchange on the same connection, at the same time. */
+  another(): ConnectionTrace {
+    return new ConnectionTrace(this.#tracing, this.#connection);
+  }
+
   /** The connection is open. */
   opened(): void {
     this.#tracing.tell("connectionOpened", { connection: this.#connection });

@@ -16,8 +16,9 @@ import type { IncomingRequest } from "../../http1/incoming.ts";
 import { LightResponse } from "../../http1/light_response.ts";
 import type { ServerConnectionOptions } from "../../http1/options.ts";
 import type { OutgoingResponse } from "../../http1/outgoing_response.ts";
-import { serveConnection, type ServerConnection } from "../../http1/server_connection.ts";
+import { serveConnection } from "../../http1/server_connection.ts";
 import { upgradeOf } from "../../http1/upgrade.ts";
+import { Http2ServerConnection } from "../../http2/server_connection.ts";
 import { Tracing } from "../trace.ts";
 import { ConnectRequest } from "./connect_request.ts";
 import { ConnectionTrace } from "./connection_trace.ts";
@@ -25,7 +26,8 @@ import { LightRequest } from "./light_request.ts";
 import { Reports } from "./reports.ts";
 import { outgoing, withTrailers } from "./response_writer.ts";
 import { ExchangeInfo, type Place } from "./serve_info.ts";
-import type { ServeHandler, ServeOptions } from "./serve_options.ts";
+import type { ServeHandler, ServeHttp2, ServeOptions } from "./serve_options.ts";
+import type { ServedConnection } from "./served_connection.ts";
 import { serverChannels, type ServerTraceEvents } from "./server_trace.ts";
 import { Switched } from "./switched.ts";
 
@@ -45,6 +47,8 @@ export interface Handling {
   readonly over: (exchanges: Exchanges) => void;
   /** What the handler got for a request; kept for `onResponse` only. */
   readonly requests: WeakMap<IncomingRequest, Request>;
+  /** What holds for connections of HTTP/2; `null` where that is not spoken. */
+  readonly http2: ServeHttp2 | null;
 }
 
 /**
@@ -56,7 +60,7 @@ export function uncounted(options: ServeOptions, handler: ServeHandler, onSwitch
   const reports = new Reports(options.onError);
   const switched = new Switched(reports, onSwitchedEnd);
   const tracing = tracingOf(options, reports);
-  return { options, handler, reports, switched, tracing, over: ignore, requests: new WeakMap() };
+  return { options, handler, reports, switched, tracing, over: ignore, requests: new WeakMap(), http2: null };
 }
 
 /** Tells what happens on connections with these options. `reports` gets what a function of `trace` throws. */
@@ -65,7 +69,9 @@ export function tracingOf({ trace }: ServeOptions, reports: Reports): Tracing<Se
 }
 
 /** What `serveConnection()` is told for each connection of a server. */
-export function connectionOptions({ options, reports, requests }: Handling): ServerConnectionOptions {
+export function connectionOptions(
+  { options, reports, requests }: Pick<Handling, "options" | "reports" | "requests">,
+): ServerConnectionOptions {
   const { onResponse } = options;
   return {
     ...options,
@@ -82,18 +88,23 @@ interface Exchange {
   readonly info: ExchangeInfo;
   /** What the handler got; `null` for CONNECT. */
   readonly request: Request | null;
+  /** Tells what happens; `null` if nobody listens. */
+  readonly trace: ConnectionTrace | null;
 }
 
 /** The exchanges of one connection. */
 export class Exchanges implements Place, OverListener {
   readonly info: SocketInfo;
-  readonly connection: ServerConnection;
+  /** Only this class writes it: a client may begin with the preface of HTTP/2. */
+  connection: ServedConnection;
   /** How many requests have come. Only this class writes it. */
   requests = 0;
   readonly #secure: boolean;
   readonly #handling: Handling;
   /** Tells what happens here; `null` if there was no listener when the connection was opened. */
   readonly #trace: ConnectionTrace | null;
+  /** The connection, if it speaks HTTP/2: each of its exchanges is told apart. */
+  #http2: Http2ServerConnection | null = null;
   /** The last `Host`, and the scheme and host that URLs begin with: both seldom change. */
   #host: string | null = null;
   #base = "";
@@ -108,13 +119,45 @@ export class Exchanges implements Place, OverListener {
     this.info = info;
     this.#secure = secure;
     this.#handling = handling;
-    this.connection = serveConnection(io, this.#answer.bind(this), options);
-    this.connection.tellOver(this);
     const tracing = handling.tracing.active;
     this.#trace = tracing === null ? null : new ConnectionTrace(tracing, info);
-    if (this.#trace === null) return;
-    this.#trace.opened();
-    this.connection.tellExchanges(this.#trace);
+    if (this.#trace !== null) this.#trace.opened();
+    const http2 = handling.http2;
+    const agreed = http2 !== null && secure && info.alpn === "h2";
+    if (!agreed) {
+      this.connection = this.#serveHttp1(io, options);
+      return;
+    }
+    const connection = this.connection = this.#serveHttp2(io, http2);
+    connection.start(null);
+  }
+
+  #serveHttp1(io: DuplexLike, options: ServerConnectionOptions): ServedConnection {
+    const connection = serveConnection(io, this.#answer.bind(this), options);
+    connection.tellOver(this);
+    if (this.#trace !== null) connection.tellExchanges(this.#trace);
+    const { http2 } = this.#handling;
+    if (http2?.h2c === true && !this.#secure) {
+      connection.tellPreface((readBuf) => {
+        const successor = this.connection = this.#serveHttp2(io, http2);
+        successor.start(readBuf);
+      });
+    }
+    return connection;
+  }
+
+  #serveHttp2(io: DuplexLike, { settings }: ServeHttp2): Http2ServerConnection {
+    const connection = this.#http2 = new Http2ServerConnection(io, this.#answer.bind(this), settings);
+    connection.tellOver(this);
+    return connection;
+  }
+
+  /** What tells of the request that has just come. */
+  #traceOf(): ConnectionTrace | null {
+    if (this.#trace === null || this.#http2 === null) return this.#trace;
+    const trace = this.#trace.another();
+    this.#http2.tellExchange(trace);
+    return trace;
   }
 
   /** See {@linkcode OverListener}. */
@@ -127,16 +170,17 @@ export class Exchanges implements Place, OverListener {
     const { options, handler, requests } = this.#handling;
     if (++this.requests >= (options.maxRequestsPerConnection ?? Infinity)) this.connection.gracefulShutdown();
     const info = new ExchangeInfo(incoming, this);
-    if (incoming.method === "CONNECT") return this.#answerConnect(incoming, info);
+    const trace = this.#traceOf();
+    if (incoming.method === "CONNECT") return this.#answerConnect(incoming, info, trace);
     const host = incoming.fields.get("host") ?? "";
     if (host !== this.#host && !this.#keepHost(host)) {
-      if (this.#trace !== null) this.#trace.begin(incoming, null);
+      if (trace !== null) trace.begin(incoming, null);
       return { status: 400, fields: [["connection", "close"]] };
     }
     const request = new LightRequest(incoming, this.#base) as unknown as Request;
     if (options.onResponse !== undefined) requests.set(incoming, request);
-    if (this.#trace !== null) this.#trace.begin(incoming, request);
-    const exchange = { incoming, info, request };
+    if (trace !== null) trace.begin(incoming, request);
+    const exchange = { incoming, info, request, trace };
     try {
       return this.#written(exchange, handler(request, info));
     } catch (error) {
@@ -144,11 +188,15 @@ export class Exchanges implements Place, OverListener {
     }
   }
 
-  #answerConnect(incoming: IncomingRequest, info: ExchangeInfo): OutgoingResponse | Promise<OutgoingResponse> {
+  #answerConnect(
+    incoming: IncomingRequest,
+    info: ExchangeInfo,
+    trace: ConnectionTrace | null,
+  ): OutgoingResponse | Promise<OutgoingResponse> {
     const { connect } = this.#handling.options;
-    if (this.#trace !== null) this.#trace.begin(incoming, null);
+    if (trace !== null) trace.begin(incoming, null);
     if (connect === undefined || incoming.proposal.type !== "connect") return { status: 405 };
-    const exchange = { incoming, info, request: null };
+    const exchange = { incoming, info, request: null, trace };
     try {
       return this.#written(exchange, connect(new ConnectRequest(incoming, incoming.proposal.authority), info));
     } catch (error) {
@@ -172,7 +220,7 @@ export class Exchanges implements Place, OverListener {
     const { incoming, info } = exchange;
     const given = LightResponse.given(response);
     if (incoming.proposal.type !== "none") {
-      const switching = this.#switching(incoming, response, given);
+      const switching = this.#switching(exchange, response, given);
       if (switching !== null) return switching;
     }
     const trailers = info.decide();
@@ -192,11 +240,15 @@ export class Exchanges implements Place, OverListener {
   }
 
   /** The head that switches, if the handler has accepted and its response still says so; middleware may replace that. */
-  #switching(incoming: IncomingRequest, response: Response, given: OutgoingResponse | null): OutgoingResponse | null {
+  #switching(
+    { incoming, trace }: Exchange,
+    response: Response,
+    given: OutgoingResponse | null,
+  ): OutgoingResponse | null {
     const pending = upgradeOf(incoming);
     const acceptance = pending?.acceptance ?? null;
     if (acceptance === null || !standsFor((given ?? response).status, acceptance.status)) return null;
-    this.#handling.switched.await(pending!, acceptance, this.#trace);
+    this.#handling.switched.await(pending!, acceptance, trace, this.#http2 === null);
     const { status, reason } = acceptance;
     if (given !== null) return { status, reason, fields: given.fields, body: given.body };
     return { status, reason, fields: headerLines(response.headers), body: response.body };
@@ -204,7 +256,7 @@ export class Exchanges implements Place, OverListener {
 
   async #failed(exchange: Exchange, error: unknown): Promise<OutgoingResponse> {
     const { reports } = this.#handling;
-    if (this.#trace !== null) this.#trace.fail(error);
+    if (exchange.trace !== null) exchange.trace.fail(error);
     if (error instanceof ProtocolError) throw error;
     const response = await reports.ask(error, exchange.request);
     if (response instanceof Response) return await this.#written(exchange, response);

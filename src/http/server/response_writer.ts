@@ -38,6 +38,7 @@ export async function withTrailers(
   trailers: OutgoingTrailers,
 ): Promise<OutgoingResponse> {
   const message = await response;
+  if (request.version === "2") return { ...message, trailers };
   const fields = [...fieldPairs(message.fields ?? [])];
   const wanted = request.fields.hasToken("te", "trailers") && hasField(fields, "trailer");
   if (wanted && !hasField(fields, "transfer-encoding")) fields.push(["transfer-encoding", "chunked"]);

@@ -9,7 +9,6 @@ import { inThisContext } from "../../duplex/async_context.ts";
 import { headerLines } from "../../http1/header_lines.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.ts";
-import type { ServerConnection } from "../../http1/server_connection.ts";
 import type { Parts } from "../../http1/upgraded.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
 import type { TlsInfo } from "../../duplex/tls_info.ts";
@@ -17,6 +16,7 @@ import { StateError } from "../../errors/state_error.ts";
 import type { FieldsInit } from "../../semantics/fields.ts";
 import type { RequestHead } from "../../semantics/message.ts";
 import { trailerHeaders } from "../trailer_headers.ts";
+import type { ServedConnection } from "./served_connection.ts";
 
 /** What a handler of `serve()` can ask and do beside its request; its second argument. */
 export interface ServeInfo {
@@ -57,7 +57,8 @@ export interface ServeInfo {
    * Takes the transport, with nothing written in answer to this request. What the handler returns is not sent then, and
    * no byte is lost: an unread body is part of `readBuf`.
    *
-   * @throws {StateError} The response was decided, or a read is pending that cannot be taken back.
+   * @throws {StateError} The response was decided, or a read is pending that cannot be taken back; `no-switch`: HTTP/2 has other
+   * streams on the same transport.
    */
   takeOver(): Parts;
 }
@@ -67,7 +68,7 @@ export interface Place {
   /** Where it leads. */
   readonly info: SocketInfo;
   /** The connection. */
-  readonly connection: ServerConnection;
+  readonly connection: ServedConnection;
 }
 
 /**

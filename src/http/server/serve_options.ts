@@ -6,7 +6,8 @@
 
 import { checkObject, checkOneOf, checkOptions, type Kinds, wrongType } from "../../bytes/arguments.ts";
 import { LISTEN } from "../../duplex/check_network.ts";
-import type { ServerConnectionOptions } from "../../http1/options.ts";
+import type { ServerConnectionOptions, ServerSettings } from "../../http1/options.ts";
+import { HTTP2, type Http2Options, type Http2ServerSettings, http2Settings } from "../../http2/options.ts";
 import type { ListenOptions } from "../../duplex/network.ts";
 import type { SocketAddress } from "../../duplex/socket.ts";
 import type { ConnectRequest } from "./connect_request.ts";
@@ -30,6 +31,11 @@ export interface ServeOptions
   extends Omit<ListenOptions, "keepAlive">, Omit<ServerConnectionOptions, "onError" | "onResponse"> {
   /** Several places to listen at, instead of `hostname`, `port`, `path` and `tls` above. */
   readonly listen?: readonly ListenOptions[] | undefined;
+  /**
+   * HTTP/2 beside HTTP/1.1, on the same port, for the same handler: over TLS by ALPN, and with `h2c` without TLS as well, where the
+   * client begins with it. `true` is all that holds by default. False.
+   */
+  readonly http2?: boolean | ServeHttp2Options | undefined;
   /** Answers CONNECT; without it: 405, and the connection closes. */
   readonly connect?: ConnectHandler | undefined;
   /** How many connections may be open, upgraded ones included; further ones wait in the backlog. Unlimited. */
@@ -63,6 +69,12 @@ export interface ServeOptions
   readonly replaceGlobalResponse?: boolean | undefined;
   /** Shuts the server down. */
   readonly signal?: AbortSignal | undefined;
+}
+
+/** How a server speaks HTTP/2. */
+export interface ServeHttp2Options extends Http2Options {
+  /** Whether clients may begin with HTTP/2 where there is no TLS ("prior knowledge", RFC 9113 §3.3). False. */
+  readonly h2c?: boolean | undefined;
 }
 
 /** How a server ends. */
@@ -139,6 +151,7 @@ type ServersOwn = Omit<ServeOptions, Exclude<keyof ServerConnectionOptions, "onE
 const SERVE: Kinds<ServersOwn> = {
   ...LISTEN,
   listen: checkPlaces,
+  http2: checkHttp2,
   connect: "function",
   maxConnections: "number",
   maxRequestsPerConnection: "number",
@@ -161,6 +174,25 @@ export function checkServe(options: ServeOptions, handler: ServeHandler): void {
   checkObject(options, "options");
   if (typeof handler !== "function") throw wrongType("handler", `a function, ${asIn}`, handler);
   checkOptions<ServersOwn>(options, SERVE);
+}
+
+function checkHttp2(value: unknown, name: string): void {
+  if (typeof value !== "boolean") checkOptions(value as ServeHttp2Options, { ...HTTP2, h2c: "boolean" }, name);
+}
+
+/** What holds for connections of HTTP/2. */
+export interface ServeHttp2 {
+  /** See {@linkcode ServeHttp2Options}. */
+  readonly h2c: boolean;
+  /** Everything else. */
+  readonly settings: Http2ServerSettings;
+}
+
+/** Fills in what `http2` leaves out; `null` if that is not spoken. */
+export function serveHttp2(http2: ServeOptions["http2"], server: ServerSettings): ServeHttp2 | null {
+  if (http2 === undefined || http2 === false) return null;
+  const { h2c = false, ...options } = http2 === true ? {} : http2;
+  return { h2c, settings: http2Settings(server, options) };
 }
 
 function checkPlaces(value: unknown, name: string): void {

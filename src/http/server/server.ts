@@ -9,6 +9,7 @@ import { checkOptions } from "../../bytes/arguments.ts";
 import { onAbort } from "../../duplex/abort.ts";
 import { Deferred } from "../../duplex/deferred.ts";
 import type { Socket, SocketInfo } from "../../duplex/socket.ts";
+import type { IncomingRequest } from "../../http1/incoming.ts";
 import { type ServerConnectionOptions, serverSettings } from "../../http1/options.ts";
 import { connectionOptions, Exchanges, type Handling, tracingOf } from "./exchanges.ts";
 import { Listeners } from "./listeners.ts";
@@ -16,6 +17,7 @@ import { replaceGlobalResponse } from "./global_response.ts";
 import { Reports } from "./reports.ts";
 import {
   type ServeHandler,
+  serveHttp2,
   type ServeOptions,
   type Server,
   type ServerAddress,
@@ -55,9 +57,12 @@ export class RunningServer implements Server {
       this.#free();
     };
     const tracing = tracingOf(options, reports);
-    this.#handling = { options, handler, reports, switched: this.#switched, tracing, over, requests: new WeakMap() };
-    this.#connectionOptions = connectionOptions(this.#handling);
-    const { headTimeoutMs, clock } = serverSettings(this.#connectionOptions);
+    const requests = new WeakMap<IncomingRequest, Request>();
+    this.#connectionOptions = connectionOptions({ options, reports, requests });
+    const settings = serverSettings(this.#connectionOptions);
+    const { headTimeoutMs, clock } = settings;
+    const http2 = serveHttp2(options.http2, settings);
+    this.#handling = { options, handler, reports, switched: this.#switched, tracing, over, requests, http2 };
     this.#listeners = new Listeners(options, {
       clock,
       handshakeTimeoutMs: headTimeoutMs,
@@ -79,7 +84,7 @@ export class RunningServer implements Server {
   }
 
   get connections(): number {
-    return this.#open.size + this.#listeners.opening + this.#switched.size;
+    return this.#open.size + this.#listeners.opening + this.#switched.transports;
   }
 
   stats(): ServerStats {

@@ -20,6 +20,8 @@ import type { Reports } from "./reports.ts";
 export class Switched implements OverListener {
   /** With what tells of each, if anything does. */
   readonly #open: Map<Upgraded, ConnectionTrace | null> = new Map();
+  /** Those that are streams of a connection which speaks HTTP on: that counts them, and what they carry. */
+  readonly #streams: Set<Upgraded> = new Set();
   readonly #reports: Reports;
   readonly #onEnd: () => void;
   /** Of those that are over, less what those that are open had carried before they switched. */
@@ -39,23 +41,33 @@ export class Switched implements OverListener {
     return this.#open.size;
   }
 
+  /** How many of them have a transport of their own. */
+  get transports(): number {
+    return this.#open.size - this.#streams.size;
+  }
+
   /** What they have carried behind their switches so far, those that are over as well. */
   get traffic(): Traffic {
     let receivedBytes = this.#receivedBefore;
     let sentBytes = this.#sentBefore;
     for (const upgraded of this.#open.keys()) {
+      if (this.#streams.has(upgraded)) continue;
       receivedBytes += upgraded.receivedBytes;
       sentBytes += upgraded.sentBytes;
     }
     return { receivedBytes, sentBytes };
   }
 
-  /** Waits for the switch. It keeps no request: what has switched may stay for days. */
-  await(pending: PendingUpgrade, acceptance: Acceptance, trace: ConnectionTrace | null): void {
+  /**
+   * Waits for the switch. It keeps no request: what has switched may stay for days.
+   *
+   * @param whole Whether the connection switches, and not a stream of it.
+   */
+  await(pending: PendingUpgrade, acceptance: Acceptance, trace: ConnectionTrace | null, whole: boolean): void {
     pending.onSwitched = (upgraded) => {
       this.#open.set(upgraded, trace);
-      this.#receivedBefore -= upgraded.receivedBytes;
-      this.#sentBefore -= upgraded.sentBytes;
+      if (whole) this.#count(upgraded, -1);
+      else this.#streams.add(upgraded);
       if (trace !== null) trace.switched(upgraded);
       this.#begin(upgraded, pending, acceptance);
     };
@@ -95,12 +107,16 @@ export class Switched implements OverListener {
     return this.#closing && error instanceof TransportError && error.code === "closed";
   }
 
+  #count({ receivedBytes, sentBytes }: Upgraded, sign: 1 | -1): void {
+    this.#receivedBefore += sign * receivedBytes;
+    this.#sentBefore += sign * sentBytes;
+  }
+
   /** See {@linkcode OverListener}: one has ended, and its callback as well. */
   onOver(upgraded: object): void {
     const trace = this.#open.get(upgraded as Upgraded) ?? null;
     this.#open.delete(upgraded as Upgraded);
-    this.#receivedBefore += (upgraded as Upgraded).receivedBytes;
-    this.#sentBefore += (upgraded as Upgraded).sentBytes;
+    if (!this.#streams.delete(upgraded as Upgraded)) this.#count(upgraded as Upgraded, 1);
     if (trace !== null) trace.upgradedOver();
     this.#onEnd();
   }

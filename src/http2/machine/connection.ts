@@ -7,7 +7,7 @@
 
 import { Http2Error, type Http2ErrorCode } from "../../errors/http2_error.ts";
 import { Budget } from "./budget.ts";
-import type { Http2ClientEvent, Http2ServerEvent } from "./events.ts";
+import type { Http2Event } from "./events.ts";
 import { FieldBlocks } from "./field_blocks.ts";
 import { DEFAULT_MAX_FRAME_BYTES } from "./frame.ts";
 import { FrameReader } from "./frame_reader.ts";
@@ -22,9 +22,6 @@ import { FIRST_SETTINGS, type Http2Role, ownSettings, type PeerSettings } from "
 import type { Stream } from "./stream.ts";
 import { Streams } from "./streams.ts";
 import { DEFAULT_WINDOW_BYTES, ReceiveWindow, SendWindow } from "./window.ts";
-
-/** Any event. */
-export type Http2Event = Http2ServerEvent | Http2ClientEvent;
 
 /**
  * How far the connection has come.

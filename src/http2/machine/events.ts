@@ -88,6 +88,9 @@ export type Http2ServerEvent = Http2ConnectionEvent | Http2RequestEvent;
 /** What a client's machine finds. */
 export type Http2ClientEvent = Http2ConnectionEvent | Http2ResponseEvent | Http2InformationalEvent;
 
+/** Any event. */
+export type Http2Event = Http2ServerEvent | Http2ClientEvent;
+
 /** The events without data of their own. */
 export const NEED_DATA: { readonly type: "need-data" } = { type: "need-data" };
 export const CLOSED: { readonly type: "closed" } = { type: "closed" };
