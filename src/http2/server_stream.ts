@@ -46,6 +46,9 @@ export interface StreamHost {
 
 const EXPIRED: unique symbol = Symbol("expired");
 
+/** Those of requests whose head was all: nothing gives them out, as their body is none. */
+const NO_TRAILERS: Fields = new Fields();
+
 /** One stream of a server. */
 export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, DriverStream {
   /** Its number. */
@@ -86,7 +89,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
       framing.type === "none" ? null : this.intake,
       this,
     );
-    if (event.endStream) this.intake.end(new Fields());
+    if (event.endStream) this.intake.end(NO_TRAILERS);
     this.#pending = pendingOf(this.request, proposal);
   }
 
@@ -155,7 +158,11 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
       throw error;
     }
     this.#pending?.reject(new UpgradeRejected("refused", { status }));
-    this.#sendBody(response, body).catch((error) => this.#cutShort(error));
+    try {
+      this.#sendBody(response, body)?.catch((error) => this.#cutShort(error));
+    } catch (error) {
+      this.#cutShort(error);
+    }
   }
 
   #opensTunnel(status: number): boolean {
@@ -191,18 +198,23 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     }
   }
 
-  async #sendBody(response: OutgoingResponse, body: SortedBody): Promise<void> {
+  /** What is there already costs no promise. */
+  #sendBody(response: OutgoingResponse, body: SortedBody): Promise<void> | undefined {
     if (this.outlet.ended) {
       discardBody(response.body, null);
-      return this.#settle();
+      this.#settle();
+    } else if (body.type === "bytes" && response.trailers === undefined) {
+      this.#sendChunk(body.bytes)?.catch(ignore);
+      this.outlet.end(null);
+    } else {
+      return this.#sendLater(response, body);
     }
+    return undefined;
+  }
+
+  async #sendLater(response: OutgoingResponse, body: SortedBody): Promise<void> {
     if (body.type === "bytes") {
-      this.listener?.onBodySent(body.bytes.length);
-      const sent = this.outlet.send(body.bytes);
-      if (response.trailers === undefined) {
-        sent?.catch(ignore);
-        return this.outlet.end(null);
-      }
+      this.#sendChunk(body.bytes)?.catch(ignore);
     } else if (body.type === "stream") {
       this.#source = new OutgoingStream(body.stream);
       if (!await this.#source.run((chunk) => this.#sendChunk(chunk))) return;

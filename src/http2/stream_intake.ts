@@ -29,7 +29,8 @@ export class StreamIntake implements BodySource {
   /** Whether nothing more will come: the end or a failure has. */
   over = false;
   readonly #owner: IntakeOwner;
-  readonly #parts: PartQueue = new PartQueue();
+  /** Made for the first part: most requests have none. */
+  #parts: PartQueue | null = null;
   #end: End | null = null;
   #arrival: Deferred<void> | null = null;
   #discards = false;
@@ -40,7 +41,7 @@ export class StreamIntake implements BodySource {
 
   /** Whether something waits to be read: bytes or the end. */
   get ready(): boolean {
-    return !this.#parts.empty || this.#end !== null;
+    return this.hasBytes || this.#end !== null;
   }
 
   /** What came instead of the end, or `null`. */
@@ -50,13 +51,13 @@ export class StreamIntake implements BodySource {
 
   /** Whether bytes wait to be read. */
   get hasBytes(): boolean {
-    return !this.#parts.empty;
+    return this.#parts !== null && !this.#parts.empty;
   }
 
   /** Data has come. */
   push(bytes: Uint8Array): void {
     if (this.#discards) return this.#owner.consumed(bytes.length);
-    this.#parts.push(bytes);
+    (this.#parts ??= new PartQueue()).push(bytes);
     this.#arrived();
   }
 
@@ -84,7 +85,7 @@ export class StreamIntake implements BodySource {
 
   /** See {@linkcode BodySource}. */
   next(): Uint8Array | Fields | null {
-    const part = this.#parts.take();
+    const part = this.#parts?.take();
     if (part !== undefined) {
       this.#owner.consumed(part.length);
       return part;
@@ -117,8 +118,7 @@ export class StreamIntake implements BodySource {
   /** Drops what has come, and what comes. */
   discard(): void {
     this.#discards = true;
-    for (let part = this.#parts.take(); part !== undefined; part = this.#parts.take()) {
-      this.#owner.consumed(part.length);
-    }
+    const parts = this.#parts;
+    for (let part = parts?.take(); part !== undefined; part = parts!.take()) this.#owner.consumed(part.length);
   }
 }

@@ -56,7 +56,8 @@ export class Stream {
   incremental = true;
   /** How many bytes wait to be sent. */
   queuedBytes = 0;
-  #queue: Uint8Array[] = [];
+  /** Made for the first piece that has to wait: most never do. */
+  #queue: Uint8Array[] | null = null;
   #end: MessageEnd | null = null;
   #state: StreamState = "idle";
 
@@ -87,7 +88,7 @@ export class Stream {
 
   /** Adds bytes that wait for their turn and for the windows. */
   queue(bytes: Uint8Array): void {
-    this.#queue.push(bytes);
+    (this.#queue ??= []).push(bytes);
     this.queuedBytes += bytes.length;
   }
 
@@ -98,10 +99,11 @@ export class Stream {
 
   /** Takes the next piece of what waits, at most `limit` bytes. */
   takeQueued(limit: number): Uint8Array {
-    const first = this.#queue[0]!;
+    const queue = this.#queue!;
+    const first = queue[0]!;
     const piece = first.length <= limit ? first : first.subarray(0, limit);
-    if (piece === first) this.#queue.shift();
-    else this.#queue[0] = first.subarray(limit);
+    if (piece === first) queue.shift();
+    else queue[0] = first.subarray(limit);
     this.queuedBytes -= piece.length;
     return piece;
   }
@@ -116,7 +118,7 @@ export class Stream {
 
   /** Drops what waits: the stream was reset. */
   dropQueued(): void {
-    this.#queue = [];
+    this.#queue = null;
     this.queuedBytes = 0;
     this.#end = null;
   }
