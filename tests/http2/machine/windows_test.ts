@@ -116,8 +116,11 @@ for (const role of ROLES) {
 
   test(`data of a ${role} that waits for the connection waits for its stream as well, if SETTINGS close that [X15]`, () => {
     const steps = [...sending(role, MAX), sendBytes(FIRST + 10), settings([4, 0]), windowUpdate(0, 100)];
-    const sent = (more: readonly Step[]): number =>
-      sentBytes(talk(role, [...steps, ...more]).sent.filter((frame) => frame.startsWith("DATA")));
+    const sent = (more: readonly Step[]): number => {
+      const frames = talk(role, [...steps, ...more]).sent.filter((frame) => frame.startsWith("DATA"));
+      assertEquals(frames.filter((frame) => frame === "DATA 1 "), [], "no empty frame");
+      return sentBytes(frames);
+    };
     assertEquals([sent([]), sent([windowUpdate(1, FIRST)]), sent([windowUpdate(1, FIRST + 4)])], [
       FIRST,
       FIRST,
