@@ -15,6 +15,8 @@ import type { Owned } from "./owned.ts";
 
 /** What a request needs of its exchange. */
 export interface RequestExchange {
+  /** The scheme that stands apart from the target. HTTP/1.1 has none. */
+  readonly scheme?: string | null;
   /** Writes a 1xx. A rejection needs no handler. */
   sendInformational(status: number, fields: readonly Field[]): Promise<void>;
   /** Begins to watch for a peer that leaves. */
@@ -96,6 +98,12 @@ export class IncomingRequest implements RequestHead {
 
   static {
     endWithClient = (request, owned) => request.#exchange.own(owned);
+  }
+
+  /** The scheme that the request names in lower case: of an absolute-form target, else `:scheme` of HTTP/2; or `null`. */
+  get scheme(): string | null {
+    const absolute = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(this.target);
+    return absolute?.[1]?.toLowerCase() ?? this.#exchange.scheme ?? null;
   }
 
   /** The host that the request is for: of an absolute-form target, of CONNECT, else of `Host` (RFC 9112 §3.3). */

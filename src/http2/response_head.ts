@@ -9,9 +9,9 @@ import type { SortedBody } from "../http1/outgoing_body.ts";
 import { type Field, fieldPairs, hasField } from "../semantics/fields.ts";
 import { type Proposal, protocolOf } from "../semantics/switching.ts";
 
-/** Fields about a connection of HTTP/1.1 (RFC 9113 §8.2.2). */
+/** Fields about a connection of HTTP/1.1 (RFC 9113 §8.2.2); TE is one of requests. */
 const CONNECTION_FIELDS: ReadonlySet<string> = new Set(
-  ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"],
+  ["connection", "proxy-connection", "keep-alive", "te", "transfer-encoding", "upgrade"],
 );
 
 /** The fields of a response; `date` is added if it has none. */
@@ -41,7 +41,8 @@ export function switchFieldsOf(
 /** RFC 9110 §9.3.6: a tunnel has no length. RFC 8441 §5: the key of a WebSocket is not answered. */
 const SWITCH_FIELDS: ReadonlySet<string> = new Set(["content-length", "sec-websocket-accept"]);
 
-function withoutConnection(fields: Iterable<Field>): Field[] {
+/** What of fields goes out, those of an informational response among them. */
+export function withoutConnection(fields: Iterable<Field>): Field[] {
   const kept: Field[] = [];
   for (const field of fields) if (!CONNECTION_FIELDS.has(field[0].toLowerCase())) kept.push(field);
   return kept;

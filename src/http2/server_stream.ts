@@ -26,7 +26,7 @@ import type { Http2RequestEvent, Http2ServerEvent } from "./machine/events.ts";
 import type { Http2ServerMachine } from "./machine/server_machine.ts";
 import type { Http2ServerSettings } from "./options.ts";
 import { framingOf, proposalIn, requestHeadOf } from "./request_head.ts";
-import { responseFieldsOf, switchFieldsOf } from "./response_head.ts";
+import { responseFieldsOf, switchFieldsOf, withoutConnection } from "./response_head.ts";
 import { handOverStream } from "./hand_over_stream.ts";
 import { type IntakeOwner, StreamIntake } from "./stream_intake.ts";
 import type { Http2StreamChannel } from "./stream_channel.ts";
@@ -53,6 +53,8 @@ const NO_TRAILERS: Fields = new Fields();
 export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, DriverStream {
   /** Its number. */
   readonly id: number;
+  /** See {@linkcode RequestExchange}. */
+  readonly scheme: string | null;
   /** The request. */
   readonly request: IncomingRequest;
   readonly intake: StreamIntake = new StreamIntake(this);
@@ -78,6 +80,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   constructor(host: StreamHost, event: Http2RequestEvent) {
     const { head, streamId } = event;
     this.id = streamId;
+    this.scheme = head.scheme;
     this.#host = host;
     this.outlet = new StreamOutlet(host.machine, streamId, this);
     const proposal = proposalIn(head);
@@ -150,6 +153,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     if (this.#lost !== null) return discardBody(response.body, this.#lost.error);
     const { status } = response;
     if (this.#pending !== null && (status === 101 || this.#opensTunnel(status))) return this.#switch(response);
+    if (this.#looksLikeSwitch(status)) return this.#refuseSwitch(response);
     const body = sortBody(response.body);
     try {
       this.#sendHead(response, body);
@@ -167,6 +171,18 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
 
   #opensTunnel(status: number): boolean {
     return this.request.proposal.type === "connect" && status >= 200 && status < 300;
+  }
+
+  /** Whether a client would take an answer that does not switch for the switch: RFC 8441 §4 says 2xx for 101. */
+  #looksLikeSwitch(status: number): boolean {
+    return this.request.proposal.type === "upgrade" && status >= 200 && status < 300;
+  }
+
+  /** The handler takes no upgrade, and HTTP/1.1 would go on with what it answers instead. */
+  #refuseSwitch({ body }: OutgoingResponse): void {
+    discardBody(body, null);
+    this.#pending?.reject(new UpgradeRejected("refused", { status: 501 }));
+    this.#refuse(501);
   }
 
   /** Whether there is no body, whatever the handler gives: RFC 9110 §6.4.1. */
@@ -387,7 +403,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     if (this.#headSent || this.#lost !== null) {
       throw new StateError("done", "Cannot send an informational response: it is answered");
     }
-    this.#host.machine.sendInformational(this.id, { status, fields: [...fieldPairs(fields)] });
+    this.#host.machine.sendInformational(this.id, { status, fields: withoutConnection(fieldPairs(fields)) });
     this.#host.driver.soon();
   }
 

@@ -259,3 +259,11 @@ test("an upgrade that is not claimed is reset after unclaimedUpgradeTimeoutMs", 
   await assertRejects(() => io.read(), TransportError);
   await ends.client.gracefulShutdown();
 });
+
+test("a 2xx that does not switch never looks like a switch: 501 (RFC 8441 §4)", async () => {
+  const ends = both(() => ({ status: 200, body: "a page" }));
+  const response = await ask(ends.client, { authority: "a", fields: UPGRADE });
+  assertEquals([response.status, await response.body.text()], [501, ""]);
+  assertEquals((await assertRejects(() => onUpgrade(response), UpgradeRejected)).status, 501);
+  await ends.client.gracefulShutdown();
+});
