@@ -24,7 +24,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "http1": ["errors", "bytes", "semantics", "http1/machine", "duplex"],
   "http2": ["errors", "bytes", "semantics", "http1/machine", "http2/machine", "duplex", "http1"],
   "http": ["errors", "bytes", "semantics", "http1/machine", "duplex", "http1", "http2"],
-  "proxy": ["errors", "bytes", "semantics", "duplex", "http1", "http"],
+  "proxy": ["errors", "bytes", "semantics", "websocket/machine", "duplex", "http1", "http"],
   "websocket": ["errors", "bytes", "semantics", "websocket/machine", "duplex", "http1", "http"],
   "node_http": ["errors", "bytes", "semantics", "duplex", "http1", "http"],
   "platform": ["errors", "bytes"],

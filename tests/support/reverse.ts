@@ -8,6 +8,8 @@ import { assertEquals } from "@std/assert";
 import { type Message, readResponse } from "../../scripts/conformance/proxies/message.ts";
 import { type Backend, dialPeer, listenPeers, type Peer } from "../../scripts/conformance/proxies/peer.ts";
 import { serve } from "../../src/http/server/serve.ts";
+import { handshake, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
+import { connect } from "../../src/net/mod.ts";
 import type { ServeOptions } from "../../src/http/server/serve_options.ts";
 import type { ReverseProxyOptions, ReverseProxyTarget } from "../../src/proxy/reverse/options.ts";
 import { type ReverseProxy, reverseProxy } from "../../src/proxy/reverse/reverse_proxy.ts";
@@ -22,6 +24,8 @@ export interface Proxied {
   readonly proxy: ReverseProxy;
   /** Opens a connection to it. */
   dial(): Promise<Peer>;
+  /** Opens a connection of HTTP/2 to it. */
+  dialHttp2(): Http2ClientConnection;
   /** Sends a request on a connection of its own, and reads the answer. */
   ask(request: string): Promise<Message>;
 }
@@ -49,12 +53,18 @@ export async function proxied(init: ProxiedInit, act: (proxied: Proxied) => Prom
   const proxy = reverseProxy(target, { name: "p", forwarded: false, ...init.options });
   const server = serve({ port: 0, hostname: "127.0.0.1", dateHeader: false, ...init.serve }, proxy);
   const clients: Peer[] = [];
+  const http2Clients: Http2ClientConnection[] = [];
   try {
     const [{ port }] = await server.listening;
     const dial = async (): Promise<Peer> => {
       const client = await dialPeer(port!);
       clients.push(client);
       return client;
+    };
+    const dialHttp2 = (): Http2ClientConnection => {
+      const { connection } = handshake(connect({ hostname: "127.0.0.1", port: port! }), { scheme: "http" });
+      http2Clients.push(connection);
+      return connection;
     };
     const ask = async (request: string): Promise<Message> => {
       const client = await dial();
@@ -63,9 +73,10 @@ export async function proxied(init: ProxiedInit, act: (proxied: Proxied) => Prom
       client.close();
       return answer;
     };
-    await act({ backends, backend: backends[0]!, proxy, dial, ask });
+    await act({ backends, backend: backends[0]!, proxy, dial, dialHttp2, ask });
   } finally {
     for (const client of clients) client.close();
+    for (const client of http2Clients) client.abort();
     await server[Symbol.asyncDispose]();
     await proxy[Symbol.asyncDispose]();
     assertEquals(server.connections, 0);

@@ -11,6 +11,7 @@ import { type Field, Fields } from "../../semantics/fields.ts";
 import { forwardsLeft } from "../max_forwards.ts";
 import { viaField } from "../via.ts";
 import { addForwarded, tellsOfClient, type Trust, trustOf } from "./forwarded.ts";
+import { addWebSocketKey } from "./http2_upgrade.ts";
 import type { FieldChanges, ReverseProxyOptions, RewriteOptions } from "./options.ts";
 import { Relay } from "./relay.ts";
 import { offeredOnward, onwardTarget, requestFields } from "./request_fields.ts";
@@ -81,9 +82,11 @@ export class Onward {
     const tells = this.#forwarded !== false;
     const drops = tells && !this.#trust(address ?? "", info) ? tellsOfClient : null;
     const host = this.#host(server, asking, asked);
-    const going = { protocols: offeredOnward(incoming.proposal), host: host === asked ? null : host, drops };
+    const protocols = offeredOnward(incoming.proposal);
+    const going = { protocols, host: host === asked ? null : host, drops };
     const { fields, host: found } = requestFields(incoming, going);
     if (found === null) fields.unshift(["Host", host]);
+    addWebSocketKey(incoming, protocols, fields);
     countForward(incoming, fields);
     if (tells) {
       const proto = info.tls === null ? "http" : "https";

@@ -17,7 +17,7 @@ import { type Clock, systemClock } from "../../duplex/clock.ts";
 import { Client } from "../../http/client/client.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
 import { isDeparture } from "../../http1/failure.ts";
-import { endWithClient, IncomingRequest } from "../../http1/incoming.ts";
+import { endWithClient, IncomingRequest, type IncomingResponse } from "../../http1/incoming.ts";
 import { hasFailed } from "../../http1/incoming_body.ts";
 import { messageOf } from "../../http1/stand_in.ts";
 import { wrongType } from "../../bytes/arguments.ts";
@@ -26,6 +26,7 @@ import { proxyErrorOf, type ProxyPhase } from "../proxy_failure.ts";
 import { hasPassed, pseudonym } from "../via.ts";
 import { Answers } from "./answer.ts";
 import { mayTryAnother, UpstreamExchange } from "./exchange.ts";
+import { checkWebSocketAccept, looksLikeSwitch } from "./http2_upgrade.ts";
 import { Onward } from "./onward.ts";
 import { checkReverseProxyOptions, checkTarget, type ReverseProxyOptions, type ReverseProxyTarget } from "./options.ts";
 import { lastHop, refusal } from "./refusal.ts";
@@ -203,11 +204,19 @@ class Proxying {
     server.active++;
     try {
       const response = await exchange.send(message);
+      checkWebSocketAccept(incoming, message, response);
       this.#upstreams.succeeded(server);
+      if (looksLikeSwitch(incoming, response)) return this.#noSwitch(response);
       return await this.#answers.answer(response, { server, exchange, incoming, asking });
     } finally {
       server.active--;
     }
+  }
+
+  /** The server is well: it only takes no such upgrade. */
+  #noSwitch({ body }: IncomingResponse): Response {
+    body.cancel();
+    return refusal(this.#name, "http_upgrade_failed");
   }
 
   /** Passes on what is the client's doing, or that of the proxy's own code. */
