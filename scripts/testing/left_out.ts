@@ -104,6 +104,7 @@ const leftOut: readonly LeftOut[] = [
     paths: [
       "tests/examples/",
       "tests/interop/crossws_test.ts",
+      "tests/interop/grpc_test.ts",
       "tests/interop/nest_test.ts",
       "tests/interop/socket_io_test.ts",
       "tests/interop/telemetry_test.ts",
