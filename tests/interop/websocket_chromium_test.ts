@@ -5,6 +5,7 @@
 import { after, test } from "node:test";
 import { assertEquals } from "@std/assert";
 import type { ServeHandler, ServeOptions } from "../../src/http/server/serve_options.ts";
+import type { ServerTrace } from "../../src/http/server/server_trace.ts";
 import type { UpgradeWebSocketOptions } from "../../src/websocket/upgrade.ts";
 import { serverCert, serverKey } from "../support/certificates.ts";
 import { type Browser, chromium, startChromium } from "../support/chromium.ts";
@@ -16,12 +17,14 @@ import { talking } from "../support/websocket_talk.ts";
 const options = { ...skipUnless(chromium !== undefined, "chromium is not installed"), timeout: 60_000 };
 const tls = { cert: serverCert, key: serverKey };
 
-/** A page without anything, and the WebSockets of websocket_talk.ts. */
+/** A page without anything, what is posted, and the WebSockets of websocket_talk.ts. */
 function pageAnd(webSockets: UpgradeWebSocketOptions): ServeHandler {
   const talk = talking(webSockets);
   return (request, info) =>
     request.headers.has("upgrade")
       ? talk(request, info)
+      : request.method === "POST"
+      ? new Response(request.body)
       : new Response("<!doctype html><title>WebSockets</title>", { headers: { "content-type": "text/html" } });
 }
 
@@ -65,6 +68,21 @@ const deflates: readonly [string, UpgradeWebSocketOptions["deflate"]][] = [
   }],
 ];
 
+const http2 = { tls, http2: { connectProtocol: true } };
+
+/** Notes each switch: the version, the protocol, and which connection of those with one. */
+function watching() {
+  const connections: unknown[] = [];
+  const switched: string[] = [];
+  const trace: ServerTrace = {
+    switched({ exchange, protocol }) {
+      if (!connections.includes(exchange.connection)) connections.push(exchange.connection);
+      switched.push(`${exchange.head.version} ${protocol} ${connections.indexOf(exchange.connection) + 1}`);
+    },
+  };
+  return { trace, switched };
+}
+
 for (const [scheme, serverOptions] of [["ws", {}], ["wss", { tls }]] as const) {
   for (const [extensions, deflate] of deflates) {
     if (scheme === "wss" && deflate !== true) continue;
@@ -81,6 +99,83 @@ for (const [scheme, serverOptions] of [["ws", {}], ["wss", { tls }]] as const) {
     );
   }
 }
+
+test(
+  "upgradeWebSocket() over HTTP/2 and Chromium's WebSocket: messages, closes, cuts, on the connection of the page",
+  options,
+  () => {
+    const seen = watching();
+    return browsing({ deflate: true }, { ...http2, trace: seen.trace }, async (browser, { port, server }) => {
+      const page = await browser.open(`https://localhost:${port}`);
+      const lines = await page.evaluate<string[]>(play(`wss://localhost:${port}`, "permessage-deflate"));
+      assertEquals(lines, expectedEvents);
+      assertEquals([server.stats().open, seen.switched], [1, Array(4).fill("2 websocket 1")]);
+      await page.close();
+    });
+  },
+);
+
+/** Talks on several WebSockets and fetches meanwhile. Runs in the page. */
+async function playTogether(url: string): Promise<string[]> {
+  async function talk(number: number): Promise<string> {
+    const socket = new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    await new Promise((resolve, reject) => {
+      socket.onopen = resolve;
+      socket.onerror = reject;
+    });
+    let bytes = 0;
+    const closed = new Promise<CloseEvent>((resolve) => socket.onclose = resolve);
+    socket.onmessage = ({ data }) => {
+      bytes += new Uint8Array(data).filter((byte) => byte === number).length;
+      if (bytes === 50 * 40_000) socket.close(3000);
+    };
+    for (let i = 0; i < 50; i++) socket.send(new Uint8Array(40_000).fill(number));
+    return `${number}: ${(await closed).code} ${bytes}`;
+  }
+  async function ask(number: number): Promise<string> {
+    const response = await fetch(`/${number}`, { method: "POST", body: new Uint8Array(100_000).fill(number) });
+    return `${new Uint8Array(await response.arrayBuffer()).filter((byte) => byte === number).length}`;
+  }
+  const numbers = Array.from({ length: 12 }, (_, i) => i + 1);
+  return await Promise.all([...numbers.map(talk), ...numbers.map(ask)]);
+}
+
+test(
+  "upgradeWebSocket() over HTTP/2: Chromium's page, 12 WebSockets and 12 fetches at once are streams of one connection",
+  options,
+  () => {
+    const seen = watching();
+    return browsing({ deflate: false }, { ...http2, trace: seen.trace }, async (browser, { port, server }) => {
+      const page = await browser.open(`https://localhost:${port}`);
+      const lines = await page.evaluate<string[]>(`(${playTogether})("wss://localhost:${port}")`);
+      const talks = Array.from({ length: 12 }, (_, i) => `${i + 1}: 3000 2000000`);
+      assertEquals(lines, [...talks, ...Array(12).fill("100000")]);
+      assertEquals([server.stats().open, seen.switched], [1, Array(12).fill("2 websocket 1")]);
+      await page.close();
+    });
+  },
+);
+
+test(
+  "upgradeWebSocket() over HTTP/2: a shutdown closes Chromium's WebSockets with 1001",
+  options,
+  () =>
+    browsing({ deflate: false }, http2, async (browser, { port, server }) => {
+      const page = await browser.open(`https://localhost:${port}`);
+      const closed = await page.evaluate<number[]>(`(async () => {
+        const sockets = Array.from({ length: 3 }, () => new WebSocket("wss://localhost:${port}"));
+        const closed = sockets.map((socket) => new Promise((resolve) => socket.onclose = ({ code }) => resolve(code)));
+        await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.onopen = resolve)));
+        globalThis.ended = Promise.all(closed);
+        return [];
+      })()`);
+      assertEquals(closed, []);
+      const finished = server.shutdown({ upgraded: "close" });
+      assertEquals(await page.evaluate<number[]>("globalThis.ended"), [1001, 1001, 1001]);
+      await finished;
+    }),
+);
 
 test(
   "upgradeWebSocket() and six pages of Chromium at once",
