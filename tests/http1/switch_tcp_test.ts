@@ -340,7 +340,8 @@ test("Upgraded.downcast() gives a net.Socket that goes on where HTTP stopped", a
   assertEquals([text(parts.readBuf), parts.ended], ["EARLY", false]);
   const received = new Promise<string>((resolve) => {
     let all = "";
-    parts.io.on("data", (chunk) => all += text(chunk)).on("end", () => resolve(all)).resume();
+    parts.io.on("data", (chunk: string | Uint8Array) => all += text(chunk as Uint8Array)).on("end", () => resolve(all))
+      .resume();
   });
   await client.write(wire("MORE"));
   await client.closeWrite();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { createServer } from "node:http2";
+import { createServer, type ServerHttp2Stream } from "node:http2";
 import { serveConnection } from "../../../src/http2/server_connection.ts";
 import { listen } from "../../../src/net/mod.ts";
 import { text } from "./hello.ts";
@@ -24,7 +24,7 @@ export async function connection(): Promise<number> {
 /** `node:http2`, by its streams, which cost it least. */
 export function nodeHttp2(): Promise<number> {
   const server = createServer();
-  server.on("stream", (stream) => {
+  server.on("stream", (stream: ServerHttp2Stream) => {
     stream.respond({ ":status": 200, "content-type": "text/plain", "content-length": text.length });
     stream.end(text);
   });
