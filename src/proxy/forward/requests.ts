@@ -18,6 +18,7 @@ import type { ResponseHead } from "../../semantics/message.ts";
 import { forwardsLeft } from "../max_forwards.ts";
 import { checkCoding } from "../reverse/answer.ts";
 import { UpstreamExchange } from "../reverse/exchange.ts";
+import { addWebSocketKey, checkWebSocketAccept, looksLikeSwitch } from "../reverse/http2_upgrade.ts";
 import { lastHop } from "../reverse/refusal.ts";
 import { offeredOnward, onwardTarget, requestFields } from "../reverse/request_fields.ts";
 import { responseFields } from "../reverse/response_fields.ts";
@@ -81,6 +82,8 @@ export async function answerRequest(
     const message = await onward(incoming, admitted, origin, body, house);
     endWithClient(incoming, attempt);
     const response = await attempt.send(message);
+    checkWebSocketAccept(incoming, message, response);
+    if (looksLikeSwitch(incoming, response)) throw unswitched(response, exchange);
     checkCoding(response, incoming);
     exchange.note({ ...origin.dialed(attempt.io!), status: response.status });
     exchange.start();
@@ -92,6 +95,13 @@ export async function answerRequest(
     exchange.end("client-left");
     throw error;
   }
+}
+
+/** The refusal of a response that would look like a switch to a client of HTTP/2. */
+function unswitched({ status: receivedStatus, body }: IncomingResponse, { open }: Exchange): Refusal {
+  body.cancel();
+  const why = `Cannot switch with ${open.authority}: it has answered ${receivedStatus}`;
+  return new Refusal("http_upgrade_failed", why, { receivedStatus });
 }
 
 async function admitRequest(
@@ -120,11 +130,11 @@ async function admitRequest(
   return admitted;
 }
 
-/** Where a request in absolute-form leads. */
+/** Where a request leads that names its scheme: in absolute-form, or in the pseudo-fields of HTTP/2 (RFC 9113 §8.3.1). */
 function destinationOf(incoming: IncomingRequest): { hostname: string; port: number; path: string } {
-  const { target: path, authority } = onwardTarget(incoming, "");
-  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(incoming.target)?.[1]?.toLowerCase();
-  if (authority === null || !(scheme === "http" || (scheme === "ws" && asksForWebSocket(incoming)))) {
+  const { target: path } = onwardTarget(incoming, "");
+  const { scheme, authority } = incoming;
+  if (!(scheme === "http" || (scheme === "ws" && asksForWebSocket(incoming)))) {
     const message = "This is a proxy: ask for http://host/path, or CONNECT host:port";
     throw new Refusal("http_request_error", message, { by: "target" });
   }
@@ -166,6 +176,7 @@ async function onward(
   const protocols = offeredOnward(incoming.proposal);
   const { fields, host: found } = requestFields(incoming, { protocols, host, drops: null });
   if (found === null) fields.unshift(["Host", host]);
+  addWebSocketKey(incoming, protocols, fields);
   countForward(incoming, fields);
   fields.push(viaField(incoming.version, name));
   const changed = settings.headers === undefined ? fields : await changedBy(settings.headers, fields, asked);
