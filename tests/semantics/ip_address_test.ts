@@ -54,6 +54,8 @@ test("parseIp() takes of IPv6 what the platform's URL takes", () => {
   fc.assert(fc.property(fc.array(piece, { maxLength: 10 }), fc.boolean(), (pieces, joined) => {
     const text = pieces.join(joined ? ":" : "");
     if (!text.includes(":")) return;
+    // Bun's URL takes a colon at the end behind `::` (seen on 1.4.5), which RFC 4291 §2.2 does not know.
+    if (/[^:]:$/.test(text)) return assertEquals(parseIp(text), null, text);
     const url = URL.canParse(`http://[${text}]/`) ? new URL(`http://[${text}]/`) : null;
     const own = parseIp(text);
     assertEquals(own !== null, url !== null, text);
