@@ -19,7 +19,7 @@ import { answerConnect } from "./tunnels.ts";
 import type { TunnelHouse } from "./house.ts";
 import { Origins } from "./origins.ts";
 import { answerRequest, type Source } from "./requests.ts";
-import { TimeLimit } from "../reverse/time_limit.ts";
+import { TimeLimit } from "../../duplex/time_limit.ts";
 import { IncomingRequest } from "../../http1/incoming.ts";
 import { messageOf } from "../../http1/stand_in.ts";
 import { wrongType } from "../../bytes/arguments.ts";

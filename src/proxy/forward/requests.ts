@@ -22,7 +22,7 @@ import { addWebSocketKey, checkWebSocketAccept, looksLikeSwitch } from "../rever
 import { lastHop } from "../reverse/refusal.ts";
 import { offeredOnward, onwardTarget, requestFields } from "../reverse/request_fields.ts";
 import { responseFields } from "../reverse/response_fields.ts";
-import type { TimeLimit } from "../reverse/time_limit.ts";
+import type { TimeLimit } from "../../duplex/time_limit.ts";
 import { hasPassed, viaField } from "../via.ts";
 import type { Exchange } from "./audit.ts";
 import { CountedBody } from "./counted.ts";

@@ -16,7 +16,7 @@ import { changed } from "./onward.ts";
 import type { ReverseProxyOptions, RewriteOptions } from "./options.ts";
 import { Relay } from "./relay.ts";
 import { type FieldRewrites, locationForClient, responseFields, rewriteFields } from "./response_fields.ts";
-import type { TimeLimit, Waiting } from "./time_limit.ts";
+import type { TimeLimit, Waiting } from "../../duplex/time_limit.ts";
 import { switched } from "./upgrade.ts";
 import type { UpstreamServer } from "./upstream.ts";
 import type { Asking } from "./upstreams.ts";

@@ -19,7 +19,7 @@ import type { Owned } from "../../http1/owned.ts";
 import { type Field, fieldList } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 import type { ProxyPhase } from "../proxy_failure.ts";
-import type { TimeLimit, Wait, Waiting } from "./time_limit.ts";
+import type { TimeLimit, Wait, Waiting } from "../../duplex/time_limit.ts";
 import type { UpstreamServer } from "./upstream.ts";
 
 /** As much of a server as is needed to send to it. */

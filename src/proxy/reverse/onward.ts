@@ -15,7 +15,7 @@ import { addWebSocketKey } from "./http2_upgrade.ts";
 import type { FieldChanges, ReverseProxyOptions, RewriteOptions } from "./options.ts";
 import { Relay } from "./relay.ts";
 import { offeredOnward, onwardTarget, requestFields } from "./request_fields.ts";
-import type { TimeLimit, Waiting } from "./time_limit.ts";
+import type { TimeLimit, Waiting } from "../../duplex/time_limit.ts";
 import type { UpstreamServer } from "./upstream.ts";
 import type { Asking } from "./upstreams.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import type { IncomingBody } from "../../http1/incoming_body.ts";
-import type { TimeLimit, Waiting } from "./time_limit.ts";
+import type { TimeLimit, Waiting } from "../../duplex/time_limit.ts";
 
 /** A body that is longer than it may be. */
 export class BodyTooLong extends Error {

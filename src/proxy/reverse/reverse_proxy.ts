@@ -32,7 +32,7 @@ import { checkReverseProxyOptions, checkTarget, type ReverseProxyOptions, type R
 import { lastHop, refusal } from "./refusal.ts";
 import { BodyTooLong } from "./relay.ts";
 import { responseFields } from "./response_fields.ts";
-import { TimeLimit } from "./time_limit.ts";
+import { TimeLimit } from "../../duplex/time_limit.ts";
 import { UpstreamServer } from "./upstream.ts";
 import { type Asking, ChosenUpstreams, UpstreamList, type Upstreams } from "./upstreams.ts";
 

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { systemClock } from "../../src/duplex/clock.ts";
-import { TimeLimit, type Waiting } from "../../src/proxy/reverse/time_limit.ts";
+import { TimeLimit, type Waiting } from "../../src/duplex/time_limit.ts";
 
 function waiting(): Waiting {
   return { waits: null, expired: () => {} };

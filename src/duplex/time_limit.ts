@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Clock, Deadline } from "../../duplex/clock.ts";
+import { type Clock, Deadline } from "./clock.ts";
 
 /** What waits. */
 export interface Waiting {
