@@ -6,7 +6,7 @@
  */
 
 import { checkObject, checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
-import { onAbort } from "../duplex/abort.ts";
+import { onAbort, unlessAborted } from "../duplex/abort.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { StateError } from "../errors/state_error.ts";
@@ -156,7 +156,9 @@ export class Http2ClientConnection implements AsyncDisposable {
     checkRequest(request);
     checkSendOptions(options);
     const { head, proposal } = outgoingHead(request, this.#scheme);
-    if (proposal.type === "upgrade" && !await this.takesUpgrades()) throw new UnsentError(request, noUpgrades());
+    if (proposal.type === "upgrade" && !await unlessAborted(this.takesUpgrades(), options.signal)) {
+      throw new UnsentError(request, noUpgrades());
+    }
     options.signal?.throwIfAborted();
     const { signal } = options;
     return await new Promise<IncomingResponse>((resolve, reject) => {

@@ -77,7 +77,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     this.#host = host;
     this.#sent = sent;
     this.#options = options;
-    this.outlet = new StreamOutlet(host.machine, id, this);
+    this.outlet = new StreamOutlet(host.machine, id, this, host.driver.writeLimit);
     this.outlet.ended = sent.ended;
     const { signal } = options;
     this.#onAbort = signal === undefined ? null : () => this.resetWith("cancel", signal.reason);
@@ -131,7 +131,11 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   /** An informational response has come. */
   informed({ head }: Http2InformationalEvent): void {
     if (head.status === 100) this.#word?.resolve();
-    this.#options.onInformational?.(headOf(head));
+    try {
+      this.#options.onInformational?.(headOf(head));
+    } catch (error) {
+      this.resetWith("cancel", error);
+    }
   }
 
   /** The final response has come. */
@@ -246,6 +250,12 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   sent(): void {
     this.#settle();
   }
+
+  /** See {@linkcode IntakeOwner}. */
+  awaits(): void {}
+
+  /** See {@linkcode IntakeOwner}. */
+  awaited(): void {}
 
   /** See {@linkcode IntakeOwner}. */
   unwanted(): void {

@@ -14,6 +14,7 @@ import type { OverListener } from "../duplex/held_channel.ts";
 import { closeBehindPeer, linger } from "../duplex/linger.ts";
 import { Outlet, type OutletOwner } from "../duplex/outlet.ts";
 import { Lull } from "../duplex/soon.ts";
+import { TimeLimit } from "../duplex/time_limit.ts";
 import { MESSAGE_COST, PART_COST } from "../duplex/turn.ts";
 import { Wire } from "../duplex/wire.ts";
 import { Http2Error, type Http2ErrorCode } from "../errors/http2_error.ts";
@@ -74,6 +75,8 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
   readonly machine: Http2Machine<Event>;
   /** The streams with a message that is not over, by their numbers. */
   readonly streams: Map<number, Stream> = new Map();
+  /** How long the peer may keep the windows of a stream shut. */
+  readonly writeLimit: TimeLimit;
   readonly #wire: Wire;
   readonly #settings: DriverLimits;
   readonly #role: DriverRole<Event>;
@@ -85,7 +88,6 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
   #finished = false;
   readonly #onWritten = (): void => this.#written();
   readonly #onFailed = (error: unknown): void => this.abort(error);
-  #reading = false;
   #peerEnded = false;
   /** Whether events are being taken, or wait for a turn: then they are taken anyway before the bytes. */
   #taking = false;
@@ -106,6 +108,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
     this.#wire = new Wire(io);
     this.#settings = settings;
     this.#role = role;
+    this.writeLimit = new TimeLimit(settings.writeTimeoutMs, settings.clock);
     this.#outlet = new Outlet(machine, this.#wire, settings, this);
     this.#lull = new Lull(() => machine.unsentBytes < ENOUGH_BYTES, () => this.#flush());
     this.#forgivenMs = settings.clock.now();
@@ -146,17 +149,19 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
   async run(readBuf: Uint8Array | null = null): Promise<void> {
     const { machine } = this;
     const wire = this.#wire;
+    let given = readBuf !== null;
     if (readBuf !== null) machine.receive(readBuf);
-    this.#flush();
+    else this.#flush();
     try {
       while (!this.#machineOver && this.#why === null) {
-        this.#reading = true;
-        const chunk = await wire.read();
-        this.#reading = false;
-        if (this.#why !== null) return;
-        this.#peerEnded = chunk === null;
-        if (chunk === null) machine.receiveEof();
-        else machine.receive(chunk);
+        if (!given) {
+          const chunk = await wire.read();
+          if (this.#why !== null) return;
+          this.#peerEnded = chunk === null;
+          if (chunk === null) machine.receiveEof();
+          else machine.receive(chunk);
+        }
+        given = false;
         this.#taking = true;
         while (this.#takeEvents() === "rest") {
           this.#send();
@@ -330,6 +335,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
     this.#why = why;
     this.#outlet.stop();
     this.#room?.resolve();
+    this.writeLimit.stop();
     const cause = departed(this.cause);
     for (const stream of [...this.streams.values()]) this.#forget(stream, cause, null);
     this.#role.onOver();

@@ -32,6 +32,8 @@ export interface SwitchLimits {
   readonly unclaimedUpgradeTimeoutMs: number;
   /** How long the peer may take to end its side. */
   readonly closeTimeoutMs: number;
+  /** How long it may keep its windows shut when the stream is closed. */
+  readonly writeTimeoutMs: number;
   /** Where time comes from. */
   readonly clock: Clock;
 }
@@ -54,9 +56,10 @@ export function handOverStream(
   pending: PendingUpgrade,
 ): Http2StreamChannel {
   const { intake, outlet } = stream;
-  const { clock, closeTimeoutMs } = limits;
+  const { clock, closeTimeoutMs, writeTimeoutMs } = limits;
   const reset = (): void => stream.resetWith("cancel", new TransportError("closed", "The stream was aborted"));
-  const channel = new Http2StreamChannel({ intake, outlet, reset, clock, closeTimeoutMs });
+  const channel = new Http2StreamChannel({ intake, outlet, reset, clock, closeTimeoutMs, writeTimeoutMs });
+  outlet.unlimit();
   const agreed = {
     protocol,
     request: request && new KeptRequestHead(request),

@@ -10,6 +10,7 @@ import { Deadline } from "../duplex/clock.ts";
 import { ignore } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import type { OverListener } from "../duplex/held_channel.ts";
+import { TimeLimit } from "../duplex/time_limit.ts";
 import { type Traffic, trafficOf } from "../duplex/traffic.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
@@ -60,6 +61,10 @@ export class Http2ServerConnection implements AsyncDisposable {
   #begun: ServerStream | null = null;
   /** Limits the wait for the preface and the SETTINGS, and then the time without a stream. */
   readonly #deadline: Deadline;
+  /** Limits the wait for a client that was warned of the end. */
+  readonly #warned: Deadline;
+  /** How many handlers are at work whose streams are over. */
+  #abandoned = 0;
   readonly #onTooSlow = (): void => {
     this.#driver.close({
       reason: "error",
@@ -83,10 +88,19 @@ export class Http2ServerConnection implements AsyncDisposable {
     this.#driver = new Http2Driver<Http2ServerEvent, ServerStream>(io, this.#machine, server, {
       onEvent: (event) => this.#onEvent(event),
       onTaken: ignore,
-      onOver: () => this.#deadline.stop(),
+      onOver: () => this.#stop(),
     });
-    this.#host = { machine: this.#machine, driver: this.#driver, settings, over: (streamId) => this.#over(streamId) };
+    this.#host = {
+      machine: this.#machine,
+      driver: this.#driver,
+      settings,
+      bodyLimit: new TimeLimit(server.bodyTimeoutMs, server.clock),
+      drainLimit: new TimeLimit(server.drainTimeoutMs, server.clock),
+      over: (streamId) => this.#over(streamId),
+      abandoned: (more) => this.#abandoned += more,
+    };
     this.#deadline = new Deadline(server.clock);
+    this.#warned = new Deadline(server.clock);
     this.#deadline.set(server.headTimeoutMs, this.#onTooSlow);
   }
 
@@ -127,7 +141,7 @@ export class Http2ServerConnection implements AsyncDisposable {
 
   /**
    * Lets the streams that are open finish, and closes: a GOAWAY that warns, and then one that says which stream was the last (RFC 9113
-   * §6.8). Idempotent.
+   * §6.8), after `closeTimeoutMs` at the latest. Idempotent.
    *
    * @returns Resolves when the connection is over.
    */
@@ -138,8 +152,19 @@ export class Http2ServerConnection implements AsyncDisposable {
 
   #shutDown(now: boolean): void {
     if (this.#driver.why !== null) return;
+    const { closeTimeoutMs } = this.#settings.server;
+    if (now) this.#warned.stop();
+    else if (!this.#machine.ending) this.#warned.set(closeTimeoutMs, this.#onIdle);
     this.#machine.shutdown(now || !this.#machine.begun);
     this.#driver.soon();
+  }
+
+  /** No time limit counts any more. */
+  #stop(): void {
+    this.#deadline.stop();
+    this.#warned.stop();
+    this.#host.bodyLimit.stop();
+    this.#host.drainLimit.stop();
   }
 
   /**
@@ -180,6 +205,7 @@ export class Http2ServerConnection implements AsyncDisposable {
   }
 
   #begin(event: Http2RequestEvent): void {
+    if (this.#abandoned >= this.#settings.limits.maxConcurrentStreams) return this.#refuse(event.streamId);
     if (this.idle) this.#deadline.clear();
     try {
       const stream = new ServerStream(this.#host, event);
@@ -189,5 +215,15 @@ export class Http2ServerConnection implements AsyncDisposable {
     } catch {
       this.#machine.resetStream(event.streamId, "protocol"); // a CONNECT that names no host and port
     }
+    this.#begun = null;
+  }
+
+  /**
+   * The client has given up so many requests whose handlers go on that it gets no more of them on this connection. Another one
+   * begins anew, as over HTTP/1.1, where each such request costs a connection.
+   */
+  #refuse(streamId: number): void {
+    this.#machine.resetStream(streamId, "refused-stream");
+    this.#shutDown(false);
   }
 }

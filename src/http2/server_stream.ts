@@ -8,6 +8,7 @@
 import { wrongType } from "../bytes/arguments.ts";
 import { Deadline, httpDate } from "../duplex/clock.ts";
 import { ignore, unattended } from "../duplex/deferred.ts";
+import type { TimeLimit, Wait, Waiting } from "../duplex/time_limit.ts";
 import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
@@ -40,8 +41,14 @@ export interface StreamHost {
   readonly settings: Http2ServerSettings;
   /** Runs the machine. */
   readonly driver: Http2Driver<Http2ServerEvent, ServerStream>;
+  /** How long a client may pause within a body that is read. */
+  readonly bodyLimit: TimeLimit;
+  /** How long the reader of a body may pause behind the response. */
+  readonly drainLimit: TimeLimit;
   /** The stream is over: nothing more comes or goes. */
   over(streamId: number): void;
+  /** So many more handlers are at work whose streams are over. */
+  abandoned(more: 1 | -1): void;
 }
 
 const EXPIRED: unique symbol = Symbol("expired");
@@ -50,7 +57,7 @@ const EXPIRED: unique symbol = Symbol("expired");
 const NO_TRAILERS: Fields = new Fields();
 
 /** One stream of a server. */
-export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, DriverStream {
+export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, DriverStream, Waiting {
   /** Its number. */
   readonly id: number;
   /** See {@linkcode RequestExchange}. */
@@ -61,6 +68,8 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   readonly outlet: StreamOutlet;
   /** Who is told how the exchange goes. */
   listener: ExchangeListener | null = null;
+  /** See {@linkcode Waiting}. */
+  waits: Wait | null = null;
   readonly #host: StreamHost;
   readonly #pending: PendingUpgrade | null;
   #controller: AbortController | null = null;
@@ -69,6 +78,15 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   #channel: Http2StreamChannel | null = null;
   #deadline: Deadline | null = null;
   #headSent = false;
+  /** Whether the client holds its body back until it is told to go on. */
+  #awaitsContinue: boolean;
+  /** Whether a reader waits for the client. */
+  #awaits = false;
+  /** Whether only the rest of the request is waited for, while it is being read. */
+  #settling = false;
+  /** Whether the handler has not come to an end, and whether the stream has before it. */
+  #atWork = false;
+  #abandoned = false;
   /** Why the stream is gone, once it is. */
   #lost: { readonly error: unknown } | null = null;
 
@@ -82,7 +100,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     this.id = streamId;
     this.scheme = head.scheme;
     this.#host = host;
-    this.outlet = new StreamOutlet(host.machine, streamId, this);
+    this.outlet = new StreamOutlet(host.machine, streamId, this, host.driver.writeLimit);
     const proposal = proposalIn(head);
     const framing = framingOf(event);
     this.request = new IncomingRequest(
@@ -92,6 +110,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
       framing.type === "none" ? null : this.intake,
       this,
     );
+    this.#awaitsContinue = framing.type !== "none" && head.fields.hasToken("expect", "100-continue");
     if (event.endStream) this.intake.end(NO_TRAILERS);
     this.#pending = pendingOf(this.request, proposal);
   }
@@ -111,15 +130,25 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
 
   async #answerLater(answer: Promise<OutgoingResponse>): Promise<void> {
     const limitMs = this.#limitMs;
+    this.#atWork = true;
     try {
       const response = await (limitMs > 0 ? this.#inTime(answer, limitMs) : answer);
       this.#deadline?.stop();
-      if (response === EXPIRED) this.#expired(answer, limitMs);
-      else this.#answer(response);
+      if (response === EXPIRED) return this.#expired(answer, limitMs);
+      this.#rested();
+      this.#answer(response);
     } catch (error) {
+      this.#rested();
       this.#deadline?.stop();
       this.#failed(error);
     }
+  }
+
+  /** The handler has come to an end. */
+  #rested(): void {
+    this.#atWork = false;
+    if (this.#abandoned) this.#host.abandoned(-1);
+    this.#abandoned = false;
   }
 
   /** How long the handler may take, or 0. */
@@ -139,7 +168,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
 
   /** The handler did not answer in time. What it answers later is discarded. */
   #expired(answer: Promise<OutgoingResponse>, limitMs: number): void {
-    answer.then((late) => discardBody(late.body, null)).catch(ignore);
+    answer.then((late) => discardBody(late.body, null)).catch(ignore).then(() => this.#rested());
     if (this.#lost !== null) return;
     this.#pending?.reject(new UpgradeRejected("timeout", { status: 503 }));
     this.#refuse(503);
@@ -259,12 +288,13 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     if (this.intake.over) return this.#over(null);
     if (this.#channel !== null) return;
     const { body } = this.request;
-    if (!body.used || body.canceled) this.#stopPeer();
+    if (!body.used || body.canceled) return this.#stopPeer(unread());
+    this.#settling = true;
+    if (!this.#awaits) this.#host.drainLimit.begin(this);
   }
 
   /** The client is told to send no more, behind a response that is complete. */
-  #stopPeer(): void {
-    const error = new StateError("canceled", "The body was not read before the response was complete");
+  #stopPeer(error: unknown): void {
     this.#lost = { error };
     this.intake.fail(error);
     this.#host.machine.resetStream(this.id, "no-error");
@@ -325,8 +355,39 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     if (this.#owned !== null) cancelOwned(this.#owned, reason);
   }
 
+  /** See {@linkcode IntakeOwner}. A client that waits for a 100 gets it first. */
+  awaits(): void {
+    this.#awaits = true;
+    this.#host.drainLimit.end(this);
+    this.#host.bodyLimit.begin(this);
+    if (this.#awaitsContinue) this.sendInformational(100, []);
+  }
+
+  /** See {@linkcode IntakeOwner}. */
+  awaited(): void {
+    this.#awaits = false;
+    this.#host.bodyLimit.end(this);
+    if (this.#settling) this.#host.drainLimit.begin(this);
+  }
+
+  /** See {@linkcode Waiting}: the client, or the reader behind the response, has paused for too long. */
+  expired(): void {
+    if (!this.#awaits) return this.#stopPeer(unread());
+    const error = new TransportError("timeout", "The body of a request did not go on in time");
+    if (this.#headSent) return this.resetWith("cancel", error);
+    this.#pending?.reject(new UpgradeRejected("timeout", { status: 408, cause: error }));
+    try {
+      this.#sendHead({ status: 408 }, sortBody(null));
+    } catch {
+      return this.resetWith("internal", error);
+    }
+    this.#stopPeer(error);
+    this.#abortHandler(error);
+  }
+
   /** Data has come. */
   onData(bytes: Uint8Array): void {
+    this.#awaitsContinue = false;
     this.intake.push(bytes);
     this.#channel?.arrived(bytes.length);
   }
@@ -359,6 +420,12 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   }
 
   #over(error: unknown): void {
+    this.#host.bodyLimit.end(this);
+    this.#host.drainLimit.end(this);
+    if (this.#atWork && !this.#abandoned) {
+      this.#abandoned = true;
+      this.#host.abandoned(1);
+    }
     this.listener?.onExchangeOver(error === null ? null : { reason: "error", error });
     this.listener = null;
     this.#host.over(this.id);
@@ -372,6 +439,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   /** See {@linkcode IntakeOwner}. */
   consumed(bytes: number): void {
     if (this.#channel === null) this.listener?.onBodyReceived(bytes);
+    if (this.#settling && !this.#awaits && !this.intake.over) this.#host.drainLimit.begin(this);
     this.#host.driver.consume(this.id, bytes);
   }
 
@@ -403,6 +471,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     if (this.#headSent || this.#lost !== null) {
       throw new StateError("done", "Cannot send an informational response: it is answered");
     }
+    if (status === 100) this.#awaitsContinue = false;
     this.#host.machine.sendInformational(this.id, { status, fields: withoutConnection(fieldPairs(fields)) });
     this.#host.driver.soon();
   }
@@ -418,6 +487,10 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     if (this.#lost !== null) cancelOwned(owned, this.#lost.error);
     else this.#owned = owned;
   }
+}
+
+function unread(): StateError {
+  return new StateError("canceled", "The body was not read before the response was complete");
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

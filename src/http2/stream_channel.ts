@@ -7,7 +7,7 @@
 
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
-import { Deferred, unattended } from "../duplex/deferred.ts";
+import { Deferred, ignore, unattended } from "../duplex/deferred.ts";
 import { accepted, type HeldChannel, type OverListener, type PeerWatcher } from "../duplex/held_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
@@ -25,6 +25,8 @@ export interface ChannelStream {
   reset(): void;
   /** How long a peer may take to end its side behind ours. */
   readonly closeTimeoutMs: number;
+  /** How long it may keep its windows shut behind `close()`. */
+  readonly writeTimeoutMs: number;
   /** Where time comes from. */
   readonly clock: Clock;
 }
@@ -49,6 +51,8 @@ export class Http2StreamChannel implements HeldChannel {
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
   #closing: Promise<void> | null = null;
+  /** Set while `close()` waits. */
+  #deadline: Deadline | null = null;
 
   constructor(stream: ChannelStream) {
     this.#stream = stream;
@@ -99,6 +103,7 @@ export class Http2StreamChannel implements HeldChannel {
     this.receivedBytes += bytes;
     this.#serveReader();
     if (this.#watcher !== null) this.#tellWatcher(this.#watcher);
+    if (this.#deadline !== null && bytes === 0) this.#limitClose(this.#deadline);
     this.#checkOver();
   }
 
@@ -150,21 +155,33 @@ export class Http2StreamChannel implements HeldChannel {
     }
   }
 
-  /** See {@linkcode HeldChannel}. What the peer still sends is dropped; it gets some time to end its side. */
+  /**
+   * See {@linkcode HeldChannel}. What was written still goes, as long as the peer lets it go on. What the peer still sends is dropped;
+   * it gets some time to end its side.
+   */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
 
   async #close(): Promise<void> {
-    const { intake, closeTimeoutMs, clock } = this.#stream;
+    const { intake, clock } = this.#stream;
     this.withdrawRead();
     intake.discard();
-    await this.closeWrite();
-    if (this.#over || intake.over) return this.#checkOver();
-    const deadline = new Deadline(clock);
-    deadline.set(closeTimeoutMs, () => this.abort());
+    await this.closeWrite().catch(ignore);
+    if (this.#over) return;
+    const deadline = this.#deadline = new Deadline(clock);
+    this.#limitClose(deadline);
     await this.closed;
+    this.#deadline = null;
     deadline.stop();
+  }
+
+  /** Limits what is waited for: that the peer takes what was written, or that it ends its side. */
+  #limitClose(deadline: Deadline): void {
+    const { outlet, closeTimeoutMs, writeTimeoutMs } = this.#stream;
+    if (!outlet.waiting) return deadline.set(closeTimeoutMs, () => this.abort());
+    outlet.goesOn();
+    deadline.set(writeTimeoutMs, () => outlet.goesOn() ? this.#limitClose(deadline) : this.abort());
   }
 
   /** See {@linkcode HeldChannel}. */

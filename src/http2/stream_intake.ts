@@ -13,6 +13,10 @@ import type { Fields } from "../semantics/fields.ts";
 export interface IntakeOwner {
   /** So many bytes were read. */
   consumed(bytes: number): void;
+  /** The reader waits for what comes. */
+  awaits(): void;
+  /** It has come. */
+  awaited(): void;
   /** The reader wants no more. */
   unwanted(): void;
   /** The end has been read, or the failure that came instead (`error` is not `null`). */
@@ -79,8 +83,10 @@ export class StreamIntake implements BodySource {
   }
 
   #arrived(): void {
-    this.#arrival?.resolve();
+    if (this.#arrival === null) return;
+    this.#arrival.resolve();
     this.#arrival = null;
+    this.#owner.awaited();
   }
 
   /** See {@linkcode BodySource}. */
@@ -100,7 +106,11 @@ export class StreamIntake implements BodySource {
   /** See {@linkcode BodySource}. */
   more(): Promise<void> {
     if (this.ready) return Promise.resolve();
-    return (this.#arrival ??= new Deferred<void>()).promise;
+    if (this.#arrival === null) {
+      this.#arrival = new Deferred<void>();
+      this.#owner.awaits();
+    }
+    return this.#arrival?.promise ?? Promise.resolve(); // it may have failed at once
   }
 
   /** See {@linkcode BodySource}. */

@@ -5,6 +5,8 @@
  */
 
 import { Deferred } from "../duplex/deferred.ts";
+import type { TimeLimit, Wait, Waiting } from "../duplex/time_limit.ts";
+import { TransportError } from "../errors/transport_error.ts";
 import type { Fields } from "../semantics/fields.ts";
 
 /** As much of a machine as is used here. */
@@ -13,6 +15,8 @@ export interface StreamMachine {
   sendData(streamId: number, bytes: Uint8Array): boolean;
   /** Ends the message. */
   sendEnd(streamId: number, trailers: Fields | null): void;
+  /** Changes when the peer lets data go on that waits. */
+  sendMark(streamId: number): number;
 }
 
 /** Whose stream it is. */
@@ -21,19 +25,29 @@ export interface OutletOwner {
   wake(): void;
   /** All of the message is on its way. */
   sent(): void;
+  /** Ends the stream at once. */
+  resetWith(code: "cancel", error: unknown): void;
 }
 
 /** What goes out on one stream. */
-export class StreamOutlet {
+export class StreamOutlet implements Waiting {
   /** Whether the end was sent, as far as the sender is concerned. Only this class writes it. */
   ended = false;
+  /** See {@linkcode Waiting}. */
+  waits: Wait | null = null;
   readonly #machine: StreamMachine;
   readonly #streamId: number;
   readonly #owner: OutletOwner;
+  /** How long the peer may let nothing go. */
+  #limit: TimeLimit | null;
+  /** What tells whether it has let something go. */
+  #mark = 0;
   #waiting: Deferred<void> | null = null;
   #failure: { readonly error: unknown } | null = null;
 
-  constructor(machine: StreamMachine, streamId: number, owner: OutletOwner) {
+  /** Sends nothing yet. `limit` is what the peer's windows may take to open. */
+  constructor(machine: StreamMachine, streamId: number, owner: OutletOwner, limit: TimeLimit) {
+    this.#limit = limit;
     this.#machine = machine;
     this.#streamId = streamId;
     this.#owner = owner;
@@ -55,7 +69,31 @@ export class StreamOutlet {
     const sent = this.#machine.sendData(this.#streamId, bytes);
     this.#owner.wake();
     if (sent) return undefined;
-    return (this.#waiting ??= new Deferred<void>()).promise;
+    if (this.#waiting === null) {
+      this.#waiting = new Deferred<void>();
+      this.#mark = this.#machine.sendMark(this.#streamId);
+      this.#limit?.begin(this);
+    }
+    return this.#waiting.promise;
+  }
+
+  /** See {@linkcode Waiting}. */
+  expired(): void {
+    if (this.goesOn()) return this.#limit?.begin(this);
+    this.#owner.resetWith("cancel", new TransportError("timeout", "The peer did not take our bytes in time"));
+  }
+
+  /** Whether the peer has let something go since this was asked last, or began to wait. */
+  goesOn(): boolean {
+    const before = this.#mark;
+    this.#mark = this.#machine.sendMark(this.#streamId);
+    return this.#mark !== before;
+  }
+
+  /** The time that the peer takes is its own from now on: the stream has switched. */
+  unlimit(): void {
+    this.#limit?.end(this);
+    this.#limit = null;
   }
 
   /**
@@ -73,6 +111,7 @@ export class StreamOutlet {
 
   /** What waited is on its way. */
   drained(): void {
+    this.#limit?.end(this);
     this.#waiting?.resolve();
     this.#waiting = null;
     if (this.ended) this.#owner.sent();
@@ -81,6 +120,7 @@ export class StreamOutlet {
   /** The stream is gone. */
   fail(error: unknown): void {
     this.#failure ??= { error };
+    this.#limit?.end(this);
     this.#waiting?.reject(error);
     this.#waiting = null;
   }

@@ -368,3 +368,29 @@ test("serveConnection() and handshake() over sockets: 300 requests, each with a 
   await shutDown({ client, server });
   await listener.close();
 });
+
+test("Http2ClientConnection.send() of an upgrade gives up with its signal while SETTINGS are waited for", async () => {
+  const [near] = duplexPair();
+  const client = handshake(near).connection;
+  const controller = new AbortController();
+  const fields = [["connection", "upgrade"], ["upgrade", "echo"]] as const;
+  const response = ask(client, { authority: "a", fields, signal: controller.signal });
+  controller.abort(new Error("enough"));
+  assertEquals((await assertRejects(() => response, Error)).message, "enough");
+  client.abort();
+});
+
+test("Http2ClientConnection.send() rejects with what onInformational throws, and other requests go on", async () => {
+  const ends = both((request) => {
+    request.sendInformational(103);
+    return { status: 200 };
+  });
+  const onInformational = () => {
+    throw new Error("not me");
+  };
+  const failing = ask(ends.client, { authority: "a", onInformational });
+  const other = ask(ends.client, { authority: "a" });
+  assertEquals((await assertRejects(() => failing, Error)).message, "not me");
+  assertEquals((await other).status, 200);
+  await shutDown(ends);
+});

@@ -22,7 +22,7 @@ import { type Http2ServerConnection, serveConnection } from "../../src/http2/ser
 import { upgradeWebSocket, webSocketOver } from "../../src/websocket/mod.ts";
 import { text } from "../support/bytes.ts";
 import { ask } from "../support/http2_ask.ts";
-import { wire } from "../support/wire.ts";
+import { FakeClock, turns, wire } from "../support/wire.ts";
 
 interface Both {
   readonly client: Http2ClientConnection;
@@ -267,3 +267,42 @@ test("a 2xx that does not switch never looks like a switch: 501 (RFC 8441 §4)",
   assertEquals((await assertRejects(() => onUpgrade(response), UpgradeRejected)).status, 501);
   await ends.client.gracefulShutdown();
 });
+
+test("Upgraded.close() of a stream that was reset resolves, as that of any transport", async () => {
+  const { near, far, client } = await switched("tunnel");
+  near.abort();
+  await far.closed;
+  await far.close();
+  client.abort();
+});
+
+for (const reads of [true, false]) {
+  test(`Upgraded.close() over HTTP/2 ${reads ? "waits for" : "does not wait without end for"} a peer that is slow to open its window`, async () => {
+    const clock = new FakeClock();
+    let far!: Promise<Upgraded>;
+    const { client } = both((request) => {
+      const { response, upgraded } = connectResponse(request);
+      far = upgraded;
+      return response;
+    }, { clock, closeTimeoutMs: 10, writeTimeoutMs: 1000 });
+    const near = await onUpgrade(await client.send(TUNNEL));
+    const io = await far;
+    const written = io.write(new Uint8Array(3_000_000)).catch((error) => error);
+    const closing = io.close();
+    await clock.advance(999);
+    if (reads) {
+      assertEquals((await rest(near)).length, 3_000_000);
+      assertEquals(await written, undefined);
+      await clock.advance(9);
+      await near.close();
+    } else {
+      await clock.advance(1001);
+      assert(await written instanceof TransportError);
+      await assertRejects(() => rest(near), TransportError);
+    }
+    await closing;
+    client.abort();
+    await turns();
+    assertEquals(clock.pending, 0);
+  });
+}

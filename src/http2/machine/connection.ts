@@ -58,6 +58,8 @@ export class Connection {
   readonly priorities: Map<number, Priority> = new Map();
   /** Frames that bring nothing. */
   readonly idleFrames: Budget;
+  /** Bytes of data that were written so far, of all streams. Only `send.ts` writes it. */
+  sentDataBytes = 0;
   phase: ConnectionPhase;
   /** What the peer has told. */
   peer: PeerSettings = FIRST_SETTINGS;

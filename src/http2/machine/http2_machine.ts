@@ -209,6 +209,16 @@ export abstract class Http2Machine<Event extends Http2Event> {
     this.connection.forgiveResets(resets);
   }
 
+  /**
+   * A number that changes when the peer lets a stream go on whose data waits: it has opened the window of this one, or, if that is
+   * open, the connection's, for whichever stream.
+   */
+  sendMark(streamId: number): number {
+    const stream = this.connection.streams.get(streamId);
+    if (stream === undefined) return 0;
+    return stream.sendWindow.bytes > 0 ? this.connection.sentDataBytes : -stream.queuedBytes;
+  }
+
   /** How many bytes `take()` would give. */
   get unsentBytes(): number {
     return this.connection.writer.length;

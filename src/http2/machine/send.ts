@@ -126,6 +126,7 @@ function writeData(connection: Connection, stream: Stream, bytes: Uint8Array, en
   connection.writer.data(stream.id, bytes, endStream);
   connection.sendWindow.bytes -= bytes.length;
   stream.sendWindow.bytes -= bytes.length;
+  connection.sentDataBytes += bytes.length;
   connection.idleFrames.earn(2); // the peer answers by opening its windows
   if (endStream) connection.end(stream, "we-end");
 }

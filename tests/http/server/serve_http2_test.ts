@@ -17,7 +17,9 @@ import { connect } from "../../../src/net/mod.ts";
 import { upgradeWebSocket, webSocketOver } from "../../../src/websocket/mod.ts";
 import { text } from "../../support/bytes.ts";
 import { authority, serverCert, serverKey } from "../../support/certificates.ts";
+import { headers, PREFACE, settings, Speller } from "../../support/h2_wire.ts";
 import { ask } from "../../support/http2_ask.ts";
+import { joined } from "../../support/switching.ts";
 import { unlessTlsIsRefused } from "../../support/runtime.ts";
 import { wire } from "../../support/wire.ts";
 
@@ -235,4 +237,29 @@ test("serve({ trace }) tells each exchange of HTTP/2 apart, and what its stream 
     "closed /2 2 2",
     "over eof",
   ]);
+});
+
+test("serve() answers all requests that came with the preface of HTTP/2, however many, and none twice", async () => {
+  const goOn = signal<void>();
+  const paths: string[] = [];
+  const { server, client, port } = await served(async (request) => {
+    paths.push(new URL(request.url).pathname);
+    if (paths.length === 90) goOn.resolve();
+    await goOn.promise;
+    return new Response("x");
+  });
+  const ids = Array.from({ length: 90 }, (_, i) => 2 * i + 1);
+  const requests = ids.map((id) => headers(id, [":method: GET", ":scheme: http", `:path: /${id}`, ":authority: a"]));
+  const socket = connect({ hostname: "127.0.0.1", port });
+  await socket.write(joined(PREFACE, settings(), ...requests));
+  const speller = new Speller(false);
+  const ended: string[] = [];
+  while (ended.length < 90) {
+    ended.push(...speller.spell((await socket.read())!).filter((frame) => / END /.test(frame)));
+  }
+  assertEquals(ended.toSorted(), ids.map((id) => `DATA ${id} END x`).toSorted());
+  assertEquals(paths, ids.map((id) => `/${id}`));
+  socket.abort();
+  client.abort();
+  await server.shutdown();
 });

@@ -1,0 +1,259 @@
+/**
+ * What a client may make a server wait for, and how long: the time limits of HTTP/1.1 hold for each stream, and for the connection.
+ */
+
+import { test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
+import { TransportError } from "../../src/errors/transport_error.ts";
+import type { IncomingRequest } from "../../src/http1/incoming.ts";
+import type { Handler } from "../../src/http1/server_exchange.ts";
+import type { Http2ServerConnectionOptions } from "../../src/http2/options.ts";
+import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
+import {
+  data,
+  GET,
+  headers,
+  POST,
+  PREFACE,
+  rstStream,
+  settings,
+  settingsAck,
+  Speller,
+  windowUpdate,
+} from "../support/h2_wire.ts";
+import { joined } from "../support/switching.ts";
+import { FakeClock, turns } from "../support/wire.ts";
+
+/** A client that writes frames as it likes, and a server whose time stands still. */
+class RawClient {
+  readonly end: PairEnd;
+  readonly clock: FakeClock = new FakeClock();
+  readonly connection: Http2ServerConnection;
+  /** What the server has sent since it was asked last. */
+  #said: string[] = [];
+  readonly #speller = new Speller(false);
+  /** Resolves at the end of what the server sends. */
+  readonly ended: Promise<void>;
+
+  constructor(handler: Handler, options: Http2ServerConnectionOptions = {}, pair: DuplexPairOptions = {}) {
+    const [near, far] = duplexPair(pair);
+    this.end = near;
+    this.connection = serveConnection(far, handler, { clock: this.clock, dateHeader: false, ...options });
+    this.ended = this.#read();
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for (let chunk = await this.end.read(); chunk !== null; chunk = await this.end.read()) {
+        this.#said.push(...this.#speller.spell(chunk));
+      }
+    } catch {
+      this.#said.push("cut");
+    }
+  }
+
+  /** Sends frames; gives what the server says to them. */
+  async sends(...frames: readonly Uint8Array[]): Promise<string[]> {
+    if (frames.length > 0) await this.end.write(joined(...frames));
+    await turns();
+    return this.#said.splice(0);
+  }
+
+  /** Begins. */
+  async begins(...pairs: readonly (readonly [id: number, value: number])[]): Promise<void> {
+    await this.sends(PREFACE, settings(...pairs), settingsAck);
+  }
+
+  /** Time passes; gives what the server says meanwhile. */
+  async passes(ms: number): Promise<string[]> {
+    await this.clock.advance(ms);
+    return await this.sends();
+  }
+
+  /** The connection ends; no timer may be left. */
+  async ends(): Promise<void> {
+    this.end.abort();
+    await this.connection.closed;
+    await turns();
+    assertEquals(this.clock.pending, 0);
+  }
+}
+
+const EXPECTING = [...POST, "expect: 100-continue"];
+
+test("a body that is read is preceded by the 100 that its client waits for, once (RFC 9110 §10.1.1)", async () => {
+  const client = new RawClient(async (request) => ({ status: 200, body: await request.body.text() }));
+  await client.begins();
+  assertEquals(await client.sends(headers(1, EXPECTING, "open")), ["HEADERS 1 :status: 100"]);
+  assertEquals(await client.sends(data(1, "he")), []);
+  assertEquals(await client.sends(data(1, "llo", true)), [
+    "HEADERS 1 :status: 200, content-length: 5",
+    "DATA 1 END hello",
+  ]);
+  await client.ends();
+});
+
+test("no 100 is sent where the body is not read, or has begun to come (RFC 9110 §10.1.1)", async () => {
+  const client = new RawClient(async (request) => {
+    if (request.target === "/no") return { status: 417 };
+    await null;
+    return { status: 200, body: await request.body.text() };
+  });
+  await client.begins();
+  const refused = await client.sends(
+    headers(1, [...EXPECTING.slice(0, 2), ":path: /no", ...EXPECTING.slice(3)], "open"),
+  );
+  assertEquals(refused, ["HEADERS 1 END :status: 417", "RST_STREAM 1 NO_ERROR"]);
+  assertEquals(await client.sends(headers(3, EXPECTING, "open"), data(3, "x", true)), [
+    "HEADERS 3 :status: 200, content-length: 1",
+    "DATA 3 END x",
+  ]);
+  await client.ends();
+});
+
+test("bodyTimeoutMs: a client that pauses within a body that is read gets 408, and the other streams go on", async () => {
+  const errors: unknown[] = [];
+  const failed: unknown[] = [];
+  const client = new RawClient(async (request) => {
+    if (request.method === "GET") return { status: 204 };
+    request.signal.addEventListener("abort", () => failed.push(request.signal.reason));
+    return { status: 200, body: await request.body.text() };
+  }, { bodyTimeoutMs: 1000, onError: (error) => errors.push(error) });
+  await client.begins();
+  assertEquals(await client.sends(headers(1, POST, "open")), []);
+  assertEquals(await client.passes(999), []);
+  assertEquals(await client.sends(data(1, "x")), []);
+  assertEquals(await client.passes(999), []);
+  assertEquals(await client.passes(1), ["HEADERS 1 END :status: 408", "RST_STREAM 1 NO_ERROR"]);
+  assertEquals(await client.sends(headers(3, GET)), ["HEADERS 3 END :status: 204"]);
+  assert(failed[0] instanceof TransportError && failed[0].code === "timeout");
+  await client.ends();
+});
+
+test("bodyTimeoutMs: behind the head of the response the stream is reset", async () => {
+  const client = new RawClient((request) => ({ status: 200, body: request.body }), { bodyTimeoutMs: 1000 });
+  await client.begins();
+  assertEquals(await client.sends(headers(1, POST, "open"), data(1, "x")), ["HEADERS 1 :status: 200", "DATA 1 x"]);
+  assertEquals(await client.passes(1000), ["RST_STREAM 1 CANCEL"]);
+  await client.ends();
+});
+
+test("bodyTimeoutMs counts while the client is waited for, and not while the reader pauses", async () => {
+  let request!: IncomingRequest;
+  const client = new RawClient((incoming) => {
+    request = incoming;
+    return new Promise(() => {});
+  }, { bodyTimeoutMs: 1000 });
+  await client.begins();
+  await client.sends(headers(1, POST, "open"), data(1, "x"));
+  await client.passes(10_000);
+  assertEquals((await request.body.read())?.length, 1);
+  await client.passes(10_000);
+  const read = request.body.read();
+  await client.passes(999);
+  await client.sends(data(1, "y", true));
+  assertEquals((await read)?.length, 1);
+  assertEquals(await request.body.read(), null);
+  assertEquals(await client.passes(10_000), []);
+  await client.ends();
+});
+
+test("writeTimeoutMs: a client that does not open its window for so long has its stream reset", async () => {
+  const canceled: unknown[] = [];
+  const client = new RawClient((request) => ({
+    status: 200,
+    body: request.target === "/"
+      ? new ReadableStream({
+        pull: (controller) => controller.enqueue(new Uint8Array(1000)),
+        cancel: (reason) => void canceled.push(reason),
+      })
+      : "x",
+  }), { writeTimeoutMs: 1000 });
+  await client.begins([4, 1500]);
+  const first = await client.sends(headers(1, GET));
+  assertEquals(first, ["HEADERS 1 :status: 200", "DATA 1 (1000)", "DATA 1 (500)"]);
+  await client.passes(999);
+  assertEquals(await client.sends(windowUpdate(1, 100)), ["DATA 1 (100)"]);
+  assertEquals(await client.passes(999), []);
+  assertEquals(await client.passes(2), ["RST_STREAM 1 CANCEL"]);
+  assert(canceled[0] instanceof TransportError && canceled[0].code === "timeout");
+  await client.ends();
+});
+
+test("writeTimeoutMs holds for a body that is there at once, and for the connection's window", async () => {
+  const client = new RawClient(() => ({ status: 200, body: new Uint8Array(100_000) }), { writeTimeoutMs: 1000 });
+  await client.begins([4, 200_000]);
+  await client.sends(headers(1, GET));
+  assertEquals(await client.passes(999), []);
+  assertEquals(await client.passes(1), ["RST_STREAM 1 CANCEL"]);
+  await client.ends();
+});
+
+test("drainTimeoutMs: a reader that pauses so long behind the response is not waited for", async () => {
+  const client = new RawClient((request) => {
+    request.body.read();
+    return { status: 200, body: "x" };
+  }, { drainTimeoutMs: 1000 });
+  await client.begins();
+  await client.sends(headers(1, POST, "open"), data(1, "x"), data(1, "y"));
+  assertEquals(await client.passes(999), []);
+  assertEquals(await client.passes(1), ["RST_STREAM 1 NO_ERROR"]);
+  assertEquals(client.connection.idle, true);
+  await client.ends();
+});
+
+test("gracefulShutdown() of a server does not wait without end for the answer to its PING", async () => {
+  const client = new RawClient(() => ({ status: 204 }), { idleTimeoutMs: 0, closeTimeoutMs: 1000 });
+  await client.begins();
+  await client.sends(headers(1, GET));
+  const closed = client.connection.gracefulShutdown();
+  const [warning, asked] = await client.sends();
+  assertEquals([warning, asked?.slice(0, 4)], ["GOAWAY 2147483647 NO_ERROR", "PING"]);
+  assertEquals(await client.passes(1000), ["GOAWAY 1 NO_ERROR"]);
+  await client.end.close();
+  assertEquals(await closed, { reason: "shutdown" });
+  assertEquals(client.clock.pending, 0);
+});
+
+test("gracefulShutdown() of a server without a PING's answer ends behind the stream that is open", async () => {
+  let answer!: () => void;
+  const client = new RawClient(() => new Promise((resolve) => answer = () => resolve({ status: 204 })), {
+    idleTimeoutMs: 0,
+    closeTimeoutMs: 1000,
+  });
+  await client.begins();
+  await client.sends(headers(1, GET));
+  const closed = client.connection.gracefulShutdown();
+  await client.passes(5000);
+  answer();
+  assertEquals((await client.sends())[0], "HEADERS 1 END :status: 204");
+  await client.end.close();
+  assertEquals(await closed, { reason: "shutdown" });
+  assertEquals(client.clock.pending, 0);
+});
+
+test("handlers whose streams were reset are bounded as streams are: then the client is sent to another connection", async () => {
+  let running = 0;
+  const client = new RawClient(() => {
+    running++;
+    return new Promise(() => {});
+  }, { limits: { maxConcurrentStreams: 10 } });
+  await client.begins();
+  const said: string[] = [];
+  for (let id = 1; id < 60; id += 2) said.push(...await client.sends(headers(id, GET), rstStream(id)));
+  assert(running <= 20, `${running}`);
+  assert(said.some((frame) => frame.startsWith("GOAWAY")), said.join());
+  assert(said.some((frame) => /^RST_STREAM [0-9]+ REFUSED_STREAM$/.test(frame)), said.join());
+  await client.ends();
+});
+
+test("handlers that come to an end after their streams were reset make room for others", async () => {
+  const client = new RawClient(async ({ signal }) => {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    return { status: 204 };
+  }, { limits: { maxConcurrentStreams: 10 } });
+  await client.begins();
+  for (let id = 1; id < 200; id += 2) assertEquals(await client.sends(headers(id, GET), rstStream(id)), []);
+  await client.ends();
+});
