@@ -165,7 +165,6 @@ export class Http2StreamChannel implements HeldChannel {
 
   async #close(): Promise<void> {
     const { intake, clock } = this.#stream;
-    this.withdrawRead();
     intake.discard();
     await this.closeWrite().catch(ignore);
     if (this.#over) return;

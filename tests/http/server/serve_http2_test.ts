@@ -263,3 +263,19 @@ test("serve() answers all requests that came with the preface of HTTP/2, however
   client.abort();
   await server.shutdown();
 });
+
+test("serve().shutdown() closes a stream behind a switch as it closes a connection: a read that waits ends with the client's side", async () => {
+  const told: unknown[] = [];
+  const { server, client } = await served((request) =>
+    upgradeResponse(request, "echo", {}, async (io) => {
+      while (await io.read() !== null);
+      told.push("end");
+    }).response, { onError: (error) => void told.push(error) });
+  const fields = [["connection", "upgrade"], ["upgrade", "echo"]] as [string, string][];
+  const io = await onUpgrade(await ask(client, { authority: "a", fields }));
+  const shutdown = server.shutdown({ upgraded: "close" });
+  assertEquals(await io.read(), null);
+  await io.closeWrite();
+  await shutdown;
+  assertEquals(told, ["end"]);
+});
