@@ -52,6 +52,7 @@ const leftOut: readonly LeftOut[] = [
       "tests/interop/curl_proxy_test.ts",
       "tests/interop/curl_server_test.ts",
       "tests/interop/http2_programs_test.ts",
+      "tests/interop/http2_proxies_test.ts",
       "tests/interop/docker_test.ts",
       "tests/interop/forward_apt_test.ts",
       "tests/interop/forward_chain_test.ts",

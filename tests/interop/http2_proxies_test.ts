@@ -1,0 +1,116 @@
+/**
+ * haproxy and nghttpx in front of `serve()`, which speak HTTP/2 or HTTP/1.1 with clients and with the server.
+ */
+
+import { join } from "node:path";
+import { test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { onUpgrade } from "../../src/http1/upgrade.ts";
+import { handshake } from "../../src/http2/client_connection.ts";
+import { upgradeWebSocket, webSocketOver } from "../../src/websocket/mod.ts";
+import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
+
+import type { WebSocketConnection } from "../../src/websocket/connection.ts";
+import { type Daemon, daemon } from "../support/daemon.ts";
+import { ask } from "../support/http2_ask.ts";
+import { dial, listening } from "../support/http_server.ts";
+import { skipUnless, which } from "../support/runtime.ts";
+import { noise } from "../support/websocket_talk.ts";
+
+type Spoken = "1.1" | "2";
+
+const [haproxy, nghttpx] = [which("haproxy"), which("nghttpx")];
+
+/** In front of a port; what is spoken with clients and with the server. */
+function startHaproxy(client: Spoken, server: Spoken, port: number): Promise<Daemon> {
+  const proto = (spoken: Spoken): string => spoken === "2" ? " proto h2" : "";
+  return daemon({
+    command: haproxy!,
+    args: (folder) => ["-f", join(folder, "conf")],
+    files: (_folder, own) => ({
+      conf: [
+        "defaults",
+        "  mode http",
+        ...["client", "server", "connect", "tunnel"].map((what) => `  timeout ${what} 20s`),
+        "frontend front",
+        `  bind 127.0.0.1:${own}${proto(client)}`,
+        "  default_backend back",
+        "backend back",
+        `  server a 127.0.0.1:${port}${proto(server)}`,
+      ].join("\n") + "\n",
+    }),
+  });
+}
+
+/** The same; with clients it speaks what they begin with. */
+function startNghttpx(_client: Spoken, server: Spoken, port: number): Promise<Daemon> {
+  return daemon({
+    command: nghttpx!,
+    args: (_folder, own) => [
+      `--frontend=127.0.0.1,${own};no-tls`,
+      `--backend=127.0.0.1,${port};;proto=${server === "2" ? "h2" : "http/1.1"}`,
+      "--workers=1",
+      "--conf=/dev/null",
+    ],
+  });
+}
+
+const proxies = [
+  { name: "haproxy", found: haproxy, start: startHaproxy },
+  { name: "nghttpx", found: nghttpx, start: startNghttpx },
+];
+
+async function expectEcho(socket: WebSocketConnection): Promise<void> {
+  for (const message of ["", "hé", noise(1000), noise(300_000)]) {
+    await socket.write(message);
+    assertEquals(await socket.read(), message);
+  }
+  await socket.close({ closeCode: 3001 });
+  assertEquals((await socket.closed).closeCode, 3001);
+}
+
+const upgrade: [string, string][] = [
+  ["connection", "upgrade"],
+  ["upgrade", "websocket"],
+  ["sec-websocket-version", "13"],
+];
+
+for (const { name, found, start } of proxies) {
+  for (const [client, server] of [["1.1", "2"], ["2", "2"], ["2", "1.1"]] as const) {
+    test(
+      `${name} in front of serve(), HTTP/${client} to HTTP/${server}: bodies both ways and WebSockets`,
+      { ...skipUnless(found !== undefined, `${name} is not installed`), timeout: 60_000 },
+      async () => {
+        const versions = new Set<string>();
+        await using site = await listening((request, { head }) => {
+          versions.add(head.version);
+          if (!request.headers.has("upgrade")) return new Response(request.body);
+          return upgradeWebSocket(request, { deflate: false }, async (socket) => {
+            for await (const message of socket) await socket.write(message);
+          }).response;
+        }, { http2: { h2c: true, connectProtocol: true } });
+        await using proxy = await start(client, server, site.port);
+        const body = noise(1_000_000);
+        if (client === "1.1") {
+          const response = await fetch(`http://127.0.0.1:${proxy.port}/`, { method: "POST", body: body as BodyInit });
+          assertEquals(new Uint8Array(await response.arrayBuffer()), body);
+          await expectEcho(await new WebSocketStream(`ws://127.0.0.1:${proxy.port}/`, { deflate: false }).opened);
+        } else {
+          const { connection } = handshake(dial(proxy.port), { scheme: "http" });
+          const bodies = await Promise.all(Array.from({ length: 5 }, async () => {
+            const response = await ask(connection, { method: "POST", authority: "a", body });
+            return await response.body.bytes();
+          }));
+          for (const back of bodies) assertEquals(back, body);
+          assert(await connection.takesUpgrades());
+          await Promise.all(Array.from({ length: 3 }, async () => {
+            const response = await ask(connection, { authority: "a", fields: upgrade });
+            await expectEcho(webSocketOver(await onUpgrade(response), { role: "client" }));
+          }));
+          await connection.gracefulShutdown();
+        }
+        assertEquals([...versions], [server]);
+      },
+    );
+  }
+}
