@@ -5,6 +5,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Handler } from "../../src/http1/server_exchange.ts";
 import { curl, scratch, sha256, withCurl } from "../support/curl.ts";
 import { http2Site } from "../support/http2_site.ts";
+import { listening } from "../support/http_server.ts";
 import { type Finished, skipUnless, spawn, unlessTlsIsRefused, which } from "../support/runtime.ts";
 
 const nghttp = which("nghttp");
@@ -104,6 +105,24 @@ test("h2load: uploads that come back, through small windows", withH2load, async 
   files.remove();
   await site.close();
 });
+
+for (const after of [1, 100, 1000, 3000]) {
+  test(`h2load: serve() that shuts down at request ${after} answers all that it has taken`, withH2load, async () => {
+    let taken = 0;
+    let finished: Promise<void> | null = null;
+    const { server, origin } = await listening(async () => {
+      const number = ++taken;
+      if (number === after) finished = server.shutdown();
+      if (number % 3 === 0) await new Promise((resolve) => setTimeout(resolve, number % 7));
+      return new Response("x".repeat(number % 5 === 0 ? 50_000 : 10));
+    }, { http2: { h2c: true } });
+    const { stdout } = await run(h2load, ["-n", "20000", "-c", "8", "-m", "20", `${origin}/`]);
+    await finished;
+    const [, succeeded] = /(\d+) succeeded/.exec(stdout) ?? [];
+    assertEquals([succeeded, server.connections], [`${taken}`, 0]);
+    assert(taken >= after && taken < 20_000, `${taken}`);
+  });
+}
 
 for (const transport of ["tcp", "tls"] as const) {
   const how = transport === "tcp" ? "--http2-prior-knowledge" : "--http2";
