@@ -9,7 +9,12 @@ import { etag } from "hono/etag";
 import { secureHeaders } from "hono/secure-headers";
 import { upgradeResponse } from "../../src/http1/switch.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
-import { listening, say } from "../support/http_server.ts";
+import { handshake } from "../../src/http2/client_connection.ts";
+import { onUpgrade } from "../../src/http1/upgrade.ts";
+import { upgradeWebSocket, webSocketOver } from "../../src/websocket/mod.ts";
+import { ask } from "../support/http2_ask.ts";
+import { dial, listening, say } from "../support/http_server.ts";
+import { text, wire } from "../support/wire.ts";
 
 const UPGRADE =
   "GET /up HTTP/1.1¶Host: a¶Origin: http://b¶Accept-Encoding: gzip¶Connection: upgrade¶Upgrade: echo¶¶early";
@@ -63,7 +68,7 @@ test("Hono's routes, queries, headers, bodies and forms work through serve()", a
   await server.shutdown();
 });
 
-test("an upgrade survives h3, and its routes work", async () => {
+function h3App(): H3 {
   const app = new H3();
   app.get("/up", (event) => {
     event.res.headers.set("x-event", "1");
@@ -71,10 +76,62 @@ test("an upgrade survives h3, and its routes work", async () => {
   });
   app.get("/text", () => "hello");
   app.post("/echo", async (event) => ({ got: await event.req.text() }));
+  return app;
+}
+
+test("an upgrade survives h3, and its routes work", async () => {
+  const app = h3App();
   const { server, port, origin } = await listening((request) => app.fetch(request) as Promise<Response>);
   const output = await say(port, UPGRADE);
   assertMatch(output, /^HTTP\/1\.1 101 .*x-init: 1¶.*¶early$/s);
   assertEquals(await (await fetch(`${origin}/text`)).text(), "hello");
   assertEquals(await (await fetch(`${origin}/echo`, { method: "POST", body: "x" })).json(), { got: "x" });
   await server.shutdown();
+});
+
+test("Hono and h3 over HTTP/2: routes, bodies, and upgrades behind middleware, on one connection", async () => {
+  const hono = honoApp();
+  hono.get("/chat", (c) =>
+    upgradeWebSocket(c.req.raw, {}, async (socket) => {
+      for await (const message of socket) await socket.write(message);
+    }).response);
+  const h3 = h3App();
+  h3.get("/chat", (event) =>
+    upgradeWebSocket(event.req as Request, {}, async (socket) => {
+      for await (const message of socket) await socket.write(message);
+    }).response);
+  const later = { hono: [["x-after", "1"], ["x-later", "2"]], h3: [["x-init", "1"]] };
+  const apps = { hono: hono.fetch, h3: (request: Request) => h3.fetch(request) as Promise<Response> };
+  for (const name of ["hono", "h3"] as const) {
+    const { server, port } = await listening((request) => apps[name](request), {
+      http2: { h2c: true, connectProtocol: true },
+    });
+    const { connection } = handshake(dial(port), { scheme: "http" });
+    const authority = "a.example";
+    const fields: [string, string][] = [["origin", "http://b"], ["connection", "upgrade"]];
+    const upgraded = await ask(connection, { authority, path: "/up", fields: [...fields, ["upgrade", "echo"]] });
+    for (const [field, value] of later[name]) assertEquals(upgraded.fields.get(field!), value);
+    const webSocket: [string, string][] = [["upgrade", "websocket"], ["sec-websocket-version", "13"]];
+    const chat = await ask(connection, { authority, path: "/chat", fields: [...fields, ...webSocket] });
+    const socket = webSocketOver(await onUpgrade(chat), { role: "client" });
+    const body = "x".repeat(400_000);
+    const echoed = await ask(connection, { method: "POST", authority, path: "/echo", body });
+    assertEquals(await echoed.body.text(), name === "hono" ? body : JSON.stringify({ got: body }));
+    const path = name === "hono" ? "/text/tea?q=1" : "/text";
+    assertEquals(
+      await (await ask(connection, { authority, path })).body.text(),
+      name === "hono" ? "hello tea 1" : "hello",
+    );
+    assertEquals((await ask(connection, { authority, path: "/none" })).status, 404);
+    await socket.write("hello");
+    assertEquals(await socket.read(), "hello");
+    await socket.close();
+    const io = await onUpgrade(upgraded);
+    await io.write(wire("early"));
+    assertEquals(text((await io.read())!), "early");
+    await io.close();
+    assertEquals([server.connections, server.stats().requests], [1, 5]);
+    await connection.gracefulShutdown();
+    await server.shutdown();
+  }
 });
