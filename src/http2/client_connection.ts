@@ -198,7 +198,7 @@ export class Http2ClientConnection implements AsyncDisposable {
     const id = this.#machine.sendRequest({ ...head, fields }, ended);
     this.#driver.soon();
     const stream = new ClientStream(this.#host, id, { request, proposal, body, ended }, options);
-    this.#driver.streams.set(id, stream);
+    this.#driver.streams.add(id, stream);
     return stream.answer;
   }
 

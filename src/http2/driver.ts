@@ -23,6 +23,7 @@ import type { Fields } from "../semantics/fields.ts";
 import { departed } from "../http1/failure.ts";
 import type { Http2Event } from "./machine/events.ts";
 import type { ResetEvent } from "./machine/events.ts";
+import { StreamTable } from "./machine/stream_table.ts";
 import type { Http2Machine } from "./machine/http2_machine.ts";
 import type { Closed, ServerSettings } from "../http1/options.ts";
 
@@ -74,7 +75,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
   /** Understands and writes the messages. */
   readonly machine: Http2Machine<Event>;
   /** The streams with a message that is not over, by their numbers. */
-  readonly streams: Map<number, Stream> = new Map();
+  readonly streams: StreamTable<Stream> = new StreamTable();
   /** How long the peer may keep the windows of a stream shut. */
   readonly writeLimit: TimeLimit;
   readonly #wire: Wire;
@@ -337,7 +338,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
     this.#room?.resolve();
     this.writeLimit.stop();
     const cause = departed(this.cause);
-    for (const stream of [...this.streams.values()]) this.#forget(stream, cause, null);
+    for (const stream of this.streams.values()) this.#forget(stream, cause, null);
     this.#role.onOver();
   }
 }

@@ -209,7 +209,7 @@ export class Http2ServerConnection implements AsyncDisposable {
     if (this.idle) this.#deadline.clear();
     try {
       const stream = new ServerStream(this.#host, event);
-      this.#driver.streams.set(event.streamId, stream);
+      this.#driver.streams.add(event.streamId, stream);
       this.#begun = stream;
       stream.run(this.#handler);
     } catch {

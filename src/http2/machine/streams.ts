@@ -6,6 +6,7 @@
 
 import type { Http2Role } from "./settings.ts";
 import type { Stream } from "./stream.ts";
+import { StreamTable } from "./stream_table.ts";
 import type { StreamState } from "./stream_state.ts";
 
 /** The last number there is (RFC 9113 §5.1.1). */
@@ -18,7 +19,7 @@ const REMEMBERED_GAPS = 64;
 /** The streams. */
 export class Streams {
   readonly #role: Http2Role;
-  readonly #live: Map<number, Stream> = new Map();
+  readonly #live: StreamTable<Stream> = new StreamTable();
   /** Those that were reset, the oldest first. */
   readonly #reset: Map<number, "reset-by-peer" | "reset-by-us"> = new Map();
   /** Numbers that were left out, so that they can never be used (RFC 9113 §5.1.1), the oldest first. */
@@ -49,8 +50,8 @@ export class Streams {
   }
 
   /** All that are open. */
-  [Symbol.iterator](): IterableIterator<Stream> {
-    return this.#live.values();
+  [Symbol.iterator](): Iterator<Stream> {
+    return this.#live.values()[Symbol.iterator]();
   }
 
   /** The stream, if it is open. */
@@ -81,7 +82,7 @@ export class Streams {
   /** Takes up a stream whose number is used. */
   add(stream: Stream): void {
     this.#lastAccepted = stream.id;
-    this.#live.set(stream.id, stream);
+    this.#live.add(stream.id, stream);
   }
 
   /** Forgets a stream that is closed. */
