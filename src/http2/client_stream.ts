@@ -6,7 +6,7 @@
  */
 
 import { Deadline } from "../duplex/clock.ts";
-import { Deferred, ignore } from "../duplex/deferred.ts";
+import { Deferred } from "../duplex/deferred.ts";
 import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { UnsentError } from "../errors/unsent_error.ts";
@@ -15,7 +15,7 @@ import { IncomingResponse } from "../http1/incoming.ts";
 import { IncomingBody } from "../http1/incoming_body.ts";
 import type { BodyFraming } from "../http1/machine/framing.ts";
 import type { ClientSettings } from "../http1/options.ts";
-import { discardBody, makeTrailers, OutgoingStream, type SortedBody } from "../http1/outgoing_body.ts";
+import { discardBody, type SortedBody } from "../http1/outgoing_body.ts";
 import type { OutgoingRequest, SendOptions } from "../http1/outgoing_request.ts";
 import { attachUpgrade, PendingUpgrade } from "../http1/upgrade.ts";
 import { Fields } from "../semantics/fields.ts";
@@ -28,6 +28,7 @@ import type { Http2ClientEvent, Http2InformationalEvent, Http2ResponseEvent, Res
 import type { Http2ResponseHead } from "./machine/message.ts";
 import type { Http2StreamChannel } from "./stream_channel.ts";
 import { type IntakeOwner, StreamIntake } from "./stream_intake.ts";
+import { StreamBody } from "./stream_body.ts";
 import { type OutletOwner, StreamOutlet } from "./stream_outlet.ts";
 
 /** What a stream needs of its connection. */
@@ -63,11 +64,11 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   readonly #host: ClientHost;
   readonly #sent: ClientBody;
   readonly #options: SendOptions;
+  readonly #body: StreamBody;
   readonly #answer: Deferred<IncomingResponse> = new Deferred<IncomingResponse>();
   readonly #onAbort: (() => void) | null;
   /** Resolves when the body need not wait for a 100 any more; `null` if it does not. */
   #word: Deferred<void> | null = null;
-  #source: OutgoingStream | null = null;
   #channel: Http2StreamChannel | null = null;
   #lost: { readonly error: unknown } | null = null;
 
@@ -78,6 +79,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     this.#sent = sent;
     this.#options = options;
     this.outlet = new StreamOutlet(host.machine, id, this, host.driver.writeLimit);
+    this.#body = new StreamBody(this.outlet);
     this.outlet.ended = sent.ended;
     const { signal } = options;
     this.#onAbort = signal === undefined ? null : () => this.resetWith("cancel", signal.reason);
@@ -99,18 +101,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     const { body, request } = this.#sent;
     if (expectsContinue(request)) await this.#awaitWord();
     if (this.#lost !== null || this.outlet.ended) return;
-    if (body.type === "bytes") {
-      const sent = this.outlet.send(body.bytes);
-      if (request.trailers === undefined) {
-        this.outlet.end(null);
-        return sent?.catch(ignore);
-      }
-    } else if (body.type === "stream") {
-      this.#source = new OutgoingStream(body.stream);
-      if (!await this.#source.run((chunk) => this.outlet.send(chunk))) return;
-    }
-    const trailers = await makeTrailers(request.trailers);
-    if (this.#lost === null) this.outlet.end(trailers);
+    await this.#body.send(body, request.trailers);
   }
 
   /** Waits for a 100, for the answer, or for time to pass (RFC 9110 §10.1.1). */
@@ -219,8 +210,8 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     this.#lost = { error };
     this.#unlisten();
     this.outlet.fail(error);
-    if (this.#source === null) discardBody(this.#sent.request.body, error);
-    else this.#source.stop(error);
+    this.#body.stop(error);
+    if (!this.#body.reads) discardBody(this.#sent.request.body, error);
     this.#word?.resolve();
     // RFC 9113 §8.1: a complete answer stays one, if the server only wants no more of the request.
     if (!(how?.code === "no-error" && this.intake.over)) {

@@ -6,8 +6,8 @@
  */
 
 import { wrongType } from "../bytes/arguments.ts";
-import { Deadline, httpDate } from "../duplex/clock.ts";
-import { ignore, unattended } from "../duplex/deferred.ts";
+import { httpDate } from "../duplex/clock.ts";
+import { unattended } from "../duplex/deferred.ts";
 import type { TimeLimit, Wait, Waiting } from "../duplex/time_limit.ts";
 import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
@@ -16,7 +16,7 @@ import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { ExchangeListener } from "../http1/exchange_listener.ts";
 import { departed, isDeparture, statusOf } from "../http1/failure.ts";
 import { IncomingRequest, type RequestExchange } from "../http1/incoming.ts";
-import { discardBody, makeTrailers, OutgoingStream, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
+import { discardBody, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
 import type { OutgoingResponse } from "../http1/outgoing_response.ts";
 import { cancelOwned, type Owned } from "../http1/owned.ts";
 import type { Handler } from "../http1/server_exchange.ts";
@@ -29,6 +29,8 @@ import type { Http2ServerSettings } from "./options.ts";
 import { framingOf, proposalIn, requestHeadOf } from "./request_head.ts";
 import { responseFieldsOf, switchFieldsOf, withoutConnection } from "./response_head.ts";
 import { handOverStream } from "./hand_over_stream.ts";
+import { type HandlerOwner, HandlerRun } from "./handler_run.ts";
+import { StreamBody } from "./stream_body.ts";
 import { type IntakeOwner, StreamIntake } from "./stream_intake.ts";
 import type { Http2StreamChannel } from "./stream_channel.ts";
 import { type OutletOwner, StreamOutlet } from "./stream_outlet.ts";
@@ -51,13 +53,11 @@ export interface StreamHost {
   abandoned(more: 1 | -1): void;
 }
 
-const EXPIRED: unique symbol = Symbol("expired");
-
 /** Those of requests whose head was all: nothing gives them out, as their body is none. */
 const NO_TRAILERS: Fields = new Fields();
 
 /** One stream of a server. */
-export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, DriverStream, Waiting {
+export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner, OutletOwner, DriverStream, Waiting {
   /** Its number. */
   readonly id: number;
   /** See {@linkcode RequestExchange}. */
@@ -71,12 +71,12 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   /** See {@linkcode Waiting}. */
   waits: Wait | null = null;
   readonly #host: StreamHost;
+  readonly #run: HandlerRun;
+  readonly #body: StreamBody;
   readonly #pending: PendingUpgrade | null;
   #controller: AbortController | null = null;
   #owned: Owned | null = null;
-  #source: OutgoingStream | null = null;
   #channel: Http2StreamChannel | null = null;
-  #deadline: Deadline | null = null;
   #headSent = false;
   /** Whether the client holds its body back until it is told to go on. */
   #awaitsContinue: boolean;
@@ -84,9 +84,6 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   #awaits = false;
   /** Whether only the rest of the request is waited for, while it is being read. */
   #settling = false;
-  /** Whether the handler has not come to an end, and whether the stream has before it. */
-  #atWork = false;
-  #abandoned = false;
   /** Why the stream is gone, once it is. */
   #lost: { readonly error: unknown } | null = null;
 
@@ -101,6 +98,8 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     this.scheme = head.scheme;
     this.#host = host;
     this.outlet = new StreamOutlet(host.machine, streamId, this, host.driver.writeLimit);
+    this.#run = new HandlerRun(this, host.settings.server.clock);
+    this.#body = new StreamBody(this.outlet, (bytes) => this.listener?.onBodySent(bytes));
     const proposal = proposalIn(head);
     const framing = framingOf(event);
     this.request = new IncomingRequest(
@@ -117,38 +116,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
 
   /** Calls the handler and sends what it answers. */
   run(handler: Handler): void {
-    try {
-      const answer = handler(this.request);
-      if (isPromise(answer)) {
-        this.#host.driver.expect();
-        this.#answerLater(answer);
-      } else this.#answer(answer);
-    } catch (error) {
-      this.#failed(error);
-    }
-  }
-
-  async #answerLater(answer: Promise<OutgoingResponse>): Promise<void> {
-    const limitMs = this.#limitMs;
-    this.#atWork = true;
-    try {
-      const response = await (limitMs > 0 ? this.#inTime(answer, limitMs) : answer);
-      this.#deadline?.stop();
-      if (response === EXPIRED) return this.#expired(answer, limitMs);
-      this.#rested();
-      this.#answer(response);
-    } catch (error) {
-      this.#rested();
-      this.#deadline?.stop();
-      this.#failed(error);
-    }
-  }
-
-  /** The handler has come to an end. */
-  #rested(): void {
-    this.#atWork = false;
-    if (this.#abandoned) this.#host.abandoned(-1);
-    this.#abandoned = false;
+    this.#run.begin(handler, this.request, this.#limitMs);
   }
 
   /** How long the handler may take, or 0. */
@@ -158,21 +126,31 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     return requestTimeoutMs <= 0 ? upgradeTimeoutMs : Math.min(requestTimeoutMs, upgradeTimeoutMs);
   }
 
-  #inTime(answer: Promise<OutgoingResponse>, limitMs: number): Promise<OutgoingResponse | typeof EXPIRED> {
-    const deadline = this.#deadline = new Deadline(this.#host.settings.server.clock);
-    return new Promise((resolve, reject) => {
-      deadline.set(limitMs, () => resolve(EXPIRED));
-      answer.then(resolve, reject);
-    });
+  /** See {@linkcode HandlerOwner}. */
+  onWait(): void {
+    this.#host.driver.expect();
   }
 
-  /** The handler did not answer in time. What it answers later is discarded. */
-  #expired(answer: Promise<OutgoingResponse>, limitMs: number): void {
-    answer.then((late) => discardBody(late.body, null)).catch(ignore).then(() => this.#rested());
+  /** See {@linkcode HandlerOwner}. */
+  onExpired(limitMs: number): void {
     if (this.#lost !== null) return;
     this.#pending?.reject(new UpgradeRejected("timeout", { status: 503 }));
     this.#refuse(503);
     this.#abortHandler(new TransportError("timeout", `The request was not answered within ${limitMs} ms`));
+  }
+
+  /** See {@linkcode HandlerOwner}. */
+  abandoned(more: 1 | -1): void {
+    this.#host.abandoned(more);
+  }
+
+  /** See {@linkcode HandlerOwner}. */
+  onAnswer(response: OutgoingResponse): void {
+    try {
+      this.#answer(response);
+    } catch (error) {
+      this.onFailure(error);
+    }
   }
 
   #answer(response: OutgoingResponse): void {
@@ -243,35 +221,11 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     }
   }
 
-  /** What is there already costs no promise. */
   #sendBody(response: OutgoingResponse, body: SortedBody): Promise<void> | undefined {
-    if (this.outlet.ended) {
-      discardBody(response.body, null);
-      this.#settle();
-    } else if (body.type === "bytes" && response.trailers === undefined) {
-      this.#sendChunk(body.bytes)?.catch(ignore);
-      this.outlet.end(null);
-    } else {
-      return this.#sendLater(response, body);
-    }
+    if (!this.outlet.ended) return this.#body.send(body, response.trailers);
+    discardBody(response.body, null);
+    this.#settle();
     return undefined;
-  }
-
-  async #sendLater(response: OutgoingResponse, body: SortedBody): Promise<void> {
-    if (body.type === "bytes") {
-      this.#sendChunk(body.bytes)?.catch(ignore);
-    } else if (body.type === "stream") {
-      this.#source = new OutgoingStream(body.stream);
-      if (!await this.#source.run((chunk) => this.#sendChunk(chunk))) return;
-    }
-    const trailers = await makeTrailers(response.trailers);
-    if (this.#lost !== null) return;
-    this.outlet.end(trailers);
-  }
-
-  #sendChunk(chunk: Uint8Array): Promise<void> | undefined {
-    this.listener?.onBodySent(chunk.length);
-    return this.outlet.send(chunk);
   }
 
   /** A response that cannot be completed must not look complete: the stream is reset. */
@@ -321,8 +275,8 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
     this.listener = null;
   }
 
-  /** What the handler threw, or a response that cannot be sent. */
-  #failed(error: unknown): void {
+  /** See {@linkcode HandlerOwner}. It may be a response that cannot be sent. */
+  onFailure(error: unknown): void {
     this.#report(error);
     if (this.#lost !== null) return;
     const bodied = error instanceof StateError && error.code === "upgrade-body";
@@ -409,12 +363,12 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   onGone(error: unknown): void {
     if (this.#lost !== null) return;
     this.#lost = { error };
-    this.#deadline?.stop();
+    this.#run.stop();
     this.#pending?.reject(new UpgradeRejected("canceled", { cause: error }));
     this.outlet.fail(error);
     this.intake.fail(error);
     this.#channel?.fail(error);
-    this.#source?.stop(error);
+    this.#body.stop(error);
     this.#abortHandler(departed(error));
     this.#over(error);
   }
@@ -422,10 +376,7 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
   #over(error: unknown): void {
     this.#host.bodyLimit.end(this);
     this.#host.drainLimit.end(this);
-    if (this.#atWork && !this.#abandoned) {
-      this.#abandoned = true;
-      this.#host.abandoned(1);
-    }
+    this.#run.leave();
     this.listener?.onExchangeOver(error === null ? null : { reason: "error", error });
     this.listener = null;
     this.#host.over(this.id);
@@ -491,8 +442,4 @@ export class ServerStream implements RequestExchange, IntakeOwner, OutletOwner, 
 
 function unread(): StateError {
   return new StateError("canceled", "The body was not read before the response was complete");
-}
-
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof (value as Promise<T>).then === "function";
 }

@@ -55,6 +55,7 @@ const shared = (name: string, make: () => Machine): Table => ({
   [`${name}.take`]: TAKES_NOTHING,
   [`${name}.recycle`]: TAKES_ANYTHING,
   [`${name}.sendData`]: [["text", () => make().sendData(1, wrong("x")), "bytes"]],
+  [`${name}.sendMark`]: "without an effect on a stream that is not open",
   [`${name}.sendEnd`]: [["a text for trailers", () => make().sendEnd(1, wrong("a: b")), "trailers"]],
   [`${name}.resetStream`]: "without an effect on a stream that is not open",
   [`${name}.consume`]: "without an effect on a stream that is not open",
