@@ -80,16 +80,18 @@ for (const { name, found, start } of proxies) {
     test(
       `${name} in front of serve(), HTTP/${client} to HTTP/${server}: bodies both ways and WebSockets`,
       { ...skipUnless(found !== undefined, `${name} is not installed`), timeout: 60_000 },
-      async () => {
+      async (t) => {
         const versions = new Set<string>();
-        await using site = await listening((request, { head }) => {
+        const site = await listening((request, { head }) => {
           versions.add(head.version);
           if (!request.headers.has("upgrade")) return new Response(request.body);
           return upgradeWebSocket(request, { deflate: false }, async (socket) => {
             for await (const message of socket) await socket.write(message);
           }).response;
         }, { http2: { h2c: true, connectProtocol: true } });
-        await using proxy = await start(client, server, site.port);
+        t.after(() => site[Symbol.asyncDispose]());
+        const proxy = await start(client, server, site.port);
+        t.after(() => proxy[Symbol.asyncDispose]());
         const body = noise(1_000_000);
         if (client === "1.1") {
           const response = await fetch(`http://127.0.0.1:${proxy.port}/`, { method: "POST", body: body as BodyInit });

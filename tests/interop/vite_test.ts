@@ -74,7 +74,8 @@ test("Vite's dev server behind reverseProxy(): its client, its modules and hot u
   });
   const [{ port }] = await front.listening;
   const here = `http://127.0.0.1:${port}`;
-  await using client = new Client();
+  const client = new Client();
+  t.after(() => client.close());
   const text = async (path: string): Promise<string> => await (await client.fetch(here + path)).text();
   assertStringIncludes(await text("/"), "/@vite/client");
   const [, token] = /wsToken = "([^"]+)"/.exec(await text("/@vite/client"))!;
