@@ -55,9 +55,13 @@ export function onread(): Promise<number> {
   return listenOnread((socket, bytes) => socket.write(bytes));
 }
 
-/** Answers whatever comes with a 101, with `onread`: the least that a handshake takes. */
+/** Answers what comes first with a 101 and sends back the rest, with `onread`: the least that a handshake takes. */
 export function handshake(): Promise<number> {
-  return listenOnread((socket) => socket.write(ECHO_SWITCH));
+  const switched = new WeakSet<net.Socket>();
+  return listenOnread((socket, bytes) => {
+    socket.write(switched.has(socket) ? bytes : ECHO_SWITCH);
+    switched.add(socket);
+  });
 }
 
 /**
