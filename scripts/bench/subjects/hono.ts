@@ -29,10 +29,16 @@ interface Hono {
 /** `@hono/node-server`, the same handler. */
 export const nodeServer = (): Promise<number> => onNodeServer(hello);
 
-/** `srvx`, the same handler. */
+/** `srvx`, the same handler; with the length, as it would send chunks, which are not counted. */
 export async function srvx(): Promise<number> {
   const module = await import(peerUrl("srvx")) as Srvx;
-  const server = module.serve({ fetch: hello, port: 0, hostname: "127.0.0.1", silent: true });
+  const headers = { "content-type": "text/plain", "content-length": String(text.length) };
+  const server = module.serve({
+    fetch: () => new Response(text, { headers }),
+    port: 0,
+    hostname: "127.0.0.1",
+    silent: true,
+  });
   return Number(new URL((await server.ready()).url).port);
 }
 
