@@ -2,7 +2,7 @@
  * Memory that short chunks share. A piece of it costs a view; memory of its own costs an allocation outside of the heap,
  * and as much again when it is collected. The sockets give pieces to readers that ask for them: those of heads.
  *
- * Nothing of it may leave the package: whoever transfers or writes the buffer of one piece has all the others.
+ * Nothing of it may leave the package: a holder who transfers or writes the buffer of one piece has all the others.
  *
  * @module
  */

@@ -94,8 +94,8 @@ export class ConnectionCore<
     else this.#overListener = listener;
   }
 
-  /** Tells nobody of its end: another connection goes on with the transport. */
-  tellNobody(): void {
+  /** Drops the listener of its end: another connection goes on with the transport. */
+  dropListener(): void {
     this.#overListener = null;
   }
 

@@ -11,7 +11,7 @@
  */
 
 import { StateError } from "../errors/state_error.ts";
-import { Deadline } from "../duplex/clock.ts";
+import { type Clock, Deadline } from "../duplex/clock.ts";
 import type { PendingUpgrade } from "./upgrade.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { ConnectionCore, CoreMachine } from "./connection_core.ts";
@@ -38,11 +38,19 @@ export function handOver(core: ConnectionCore<CoreMachine, Limits>, agreed: Agre
   core.finish("handed-over", { reason: "upgrade" });
 }
 
+/** How long an upgrade that was not claimed is kept. */
+export interface UnclaimedLimits {
+  /** In milliseconds; 0 or `Infinity` is without limit. */
+  readonly unclaimedUpgradeTimeoutMs: number;
+  /** Where time comes from. */
+  readonly clock: Clock;
+}
+
 /**
  * An upgrade that was not claimed is parked without reading, and closed when time is up. It may end before: a server that
  * shuts down closes it.
  */
-function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, limits: Limits): void {
+export function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, limits: UnclaimedLimits): void {
   const { clock, unclaimedUpgradeTimeoutMs } = limits;
   const deadline = new Deadline(clock);
   pending.onClaim = () => deadline.stop();

@@ -9,6 +9,7 @@ import type { Field, Fields, FieldsInit } from "../semantics/fields.ts";
 import { fieldPairs } from "../semantics/fields.ts";
 import type { RequestHead, ResponseHead, Version } from "../semantics/message.ts";
 import type { Proposal } from "../semantics/switching.ts";
+import { ABSOLUTE_FORM } from "../semantics/target.ts";
 import { type BodySource, IncomingBody } from "./incoming_body.ts";
 import type { BodyFraming } from "./machine/framing.ts";
 import type { Owned } from "./owned.ts";
@@ -102,15 +103,13 @@ export class IncomingRequest implements RequestHead {
 
   /** The scheme that the request names in lower case: of an absolute-form target, else `:scheme` of HTTP/2; or `null`. */
   get scheme(): string | null {
-    const absolute = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(this.target);
-    return absolute?.[1]?.toLowerCase() ?? this.#exchange.scheme ?? null;
+    return ABSOLUTE_FORM.exec(this.target)?.[1]?.toLowerCase() ?? this.#exchange.scheme ?? null;
   }
 
   /** The host that the request is for: of an absolute-form target, of CONNECT, else of `Host` (RFC 9112 §3.3). */
   get authority(): string {
     if (this.method === "CONNECT") return this.target;
-    const absolute = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?]*)/.exec(this.target);
-    return absolute?.[1] ?? this.fields.get("host") ?? "";
+    return ABSOLUTE_FORM.exec(this.target)?.[2] ?? this.fields.get("host") ?? "";
   }
 
   /**

@@ -315,7 +315,7 @@ export class ServerConnection implements AsyncDisposable {
   #handOverPreface(take: (readBuf: Uint8Array) => void): void {
     const core = this.#core;
     core.stop();
-    core.tellNobody();
+    core.dropListener();
     core.finish("handed-over", { reason: "upgrade" });
     take(core.machine.takeTrailing().bytes);
   }

@@ -5,10 +5,11 @@
  * @module
  */
 
-import { Deadline, httpDate } from "../duplex/clock.ts";
+import { Deadline } from "../duplex/clock.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { fieldList } from "../semantics/fields.ts";
+import { responseDate, tellError, tellResponse } from "./answering.ts";
 import { ConnectionCore } from "./connection_core.ts";
 import type { ExchangeListener } from "./exchange_listener.ts";
 import type { IncomingRequest } from "./incoming.ts";
@@ -58,39 +59,22 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings, Ex
 
   /** Writes the head of a final response; `request` is `null` if none could be read. */
   sendHead(request: IncomingRequest | null, response: OutgoingResponse, body: SortedBody): ResponseOutcome {
-    const outcome = this.machine.sendResponse(headOf(response), bodySize(body), this.#date);
-    if (this.settings.onResponse !== undefined) this.#tellResponse(request, response.status);
+    const outcome = this.machine.sendResponse(headOf(response), bodySize(body), responseDate(this.settings));
+    tellResponse(this.settings, request, response.status);
     if (this.listener !== null) this.listener.onHead(request, response.status);
     return outcome;
   }
 
   /** Writes the head of a response that switches. */
   sendSwitch(request: IncomingRequest, plan: SwitchPlan): void {
-    this.machine.sendSwitch(plan, this.#date);
-    if (this.settings.onResponse !== undefined) this.#tellResponse(request, plan.head.status);
+    this.machine.sendSwitch(plan, responseDate(this.settings));
+    tellResponse(this.settings, request, plan.head.status);
     if (this.listener !== null) this.listener.onHead(request, plan.head.status);
-  }
-
-  get #date(): string | null {
-    const { dateHeader, clock } = this.settings;
-    return dateHeader ? httpDate(clock) : null;
-  }
-
-  #tellResponse(request: IncomingRequest | null, status: number): void {
-    try {
-      this.settings.onResponse!(request, { status });
-    } catch (error) {
-      this.report(error);
-    }
   }
 
   /** Tells `onError`. What that throws is ignored. */
   report(error: unknown): void {
-    try {
-      this.settings.onError?.(error);
-    } catch {
-      return;
-    }
+    tellError(this.settings, error);
   }
 
   /** Sends an answer without a body, the last one of the connection. */

@@ -12,6 +12,7 @@ import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { Field } from "../semantics/fields.ts";
+import { answerLimitMs, isPromise } from "./answering.ts";
 import { BodySender, sendWhole } from "./body_sender.ts";
 import { ClientWatch, type Watched } from "./client_watch.ts";
 import { departed, isDeparture, statusOf } from "./failure.ts";
@@ -88,7 +89,7 @@ export class ServerExchange implements RequestExchange, Watched {
 
   async #answerLater(answer: Promise<OutgoingResponse>): Promise<Next> {
     this.#watch.beginIfLong();
-    const limitMs = this.#limitMs;
+    const limitMs = answerLimitMs(this.#core.settings, this.#pending !== null);
     try {
       const response = await (limitMs > 0 ? this.#inTime(answer, limitMs) : answer);
       if (response === EXPIRED) return await this.#expired(answer, limitMs);
@@ -98,13 +99,6 @@ export class ServerExchange implements RequestExchange, Watched {
     } catch (error) {
       return await this.#failed(error);
     }
-  }
-
-  /** How long the handler may take, or 0. */
-  get #limitMs(): number {
-    const { requestTimeoutMs, upgradeTimeoutMs } = this.#core.settings;
-    if (this.#pending === null || upgradeTimeoutMs <= 0) return requestTimeoutMs;
-    return requestTimeoutMs <= 0 ? upgradeTimeoutMs : Math.min(requestTimeoutMs, upgradeTimeoutMs);
   }
 
   #inTime(answer: Promise<OutgoingResponse>, limitMs: number): Promise<OutgoingResponse | typeof EXPIRED> {
@@ -289,8 +283,4 @@ export class ServerExchange implements RequestExchange, Watched {
   get undecided(): boolean {
     return this.#pending !== null && this.#core.machine.canRespond;
   }
-}
-
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof (value as Promise<T>).then === "function";
 }

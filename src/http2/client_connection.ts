@@ -17,13 +17,13 @@ import type { IncomingResponse } from "../http1/incoming.ts";
 import { type ClientConnectionOptions, clientSettings, type Closed } from "../http1/options.ts";
 import { sortBody } from "../http1/outgoing_body.ts";
 import type { OutgoingRequest, SendOptions } from "../http1/outgoing_request.ts";
-import { hasField } from "../semantics/fields.ts";
 import { type ClientHost, ClientStream } from "./client_stream.ts";
 import { Http2Driver } from "./driver.ts";
 import { Http2ClientMachine } from "./machine/client_machine.ts";
 import type { Http2ClientEvent } from "./machine/events.ts";
 import { type Http2Limits, http2LimitsOf } from "./machine/limits.ts";
 import { type OutgoingHead, outgoingHead } from "./outgoing_head.ts";
+import { addLength } from "./response_head.ts";
 
 /** Streams that may be open before the server has told how many it takes; as hyper. */
 const FIRST_STREAMS = 100;
@@ -76,8 +76,6 @@ export class Http2ClientConnection implements AsyncDisposable {
   readonly #driver: Http2Driver<Http2ClientEvent, ClientStream>;
   /** What its streams have of it. */
   readonly #host: ClientHost;
-  /** Whether the server's SETTINGS have come. */
-  #told = false;
   /** Resolves when the server's SETTINGS have come, or the connection has ended before. */
   readonly #begun: Deferred<void> = new Deferred<void>();
   /** Requests that wait until the server allows another stream, the oldest first. */
@@ -117,7 +115,7 @@ export class Http2ClientConnection implements AsyncDisposable {
 
   /** Whether a request can be sent right now. */
   get isReady(): boolean {
-    const few = this.#told || this.openStreams < FIRST_STREAMS;
+    const few = this.#machine.begun || this.openStreams < FIRST_STREAMS;
     return this.#driver.why === null && few && this.#machine.canSend;
   }
 
@@ -192,9 +190,7 @@ export class Http2ClientConnection implements AsyncDisposable {
     const body = sortBody(request.body);
     const ended = proposal.type === "none" && body.type === "none" && request.trailers === undefined;
     const fields = [...head.fields];
-    if (body.type === "bytes" && !hasField(fields, "content-length")) {
-      fields.push(["content-length", String(body.bytes.length)]);
-    }
+    addLength(fields, body);
     const id = this.#machine.sendRequest({ ...head, fields }, ended);
     this.#driver.soon();
     const stream = new ClientStream(this.#host, id, { request, proposal, body, ended }, options);
@@ -222,7 +218,6 @@ export class Http2ClientConnection implements AsyncDisposable {
     if (event.type === "response") this.#driver.streams.get(event.streamId)?.answered(event);
     else if (event.type === "informational") this.#driver.streams.get(event.streamId)?.informed(event);
     else if (event.type === "settings") this.#begun.resolve();
-    this.#told ||= event.type === "settings";
   }
 
   #onOver(): void {

@@ -13,7 +13,6 @@ import { UnsentError } from "../errors/unsent_error.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import { IncomingResponse } from "../http1/incoming.ts";
 import { IncomingBody } from "../http1/incoming_body.ts";
-import type { BodyFraming } from "../http1/machine/framing.ts";
 import type { ClientSettings } from "../http1/options.ts";
 import { discardBody, type SortedBody } from "../http1/outgoing_body.ts";
 import type { OutgoingRequest, SendOptions } from "../http1/outgoing_request.ts";
@@ -26,6 +25,7 @@ import { handOverStream } from "./hand_over_stream.ts";
 import type { Http2ClientMachine } from "./machine/client_machine.ts";
 import type { Http2ClientEvent, Http2InformationalEvent, Http2ResponseEvent, ResetEvent } from "./machine/events.ts";
 import type { Http2ResponseHead } from "./machine/message.ts";
+import { framingIn } from "./request_head.ts";
 import type { Http2StreamChannel } from "./stream_channel.ts";
 import { type IntakeOwner, StreamIntake } from "./stream_intake.ts";
 import { StreamBody } from "./stream_body.ts";
@@ -87,11 +87,6 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     if (!sent.ended && sent.proposal.type === "none") this.#sendBody().catch((error) => this.#cutShort(error));
   }
 
-  /** The request. */
-  get request(): OutgoingRequest {
-    return this.#sent.request;
-  }
-
   /** Resolves with the head of the final response. */
   get answer(): Promise<IncomingResponse> {
     return this.#answer.promise;
@@ -138,7 +133,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
       ? status >= 200 && status < 300
       : opensTunnel(this.#sent.request.method, status);
     if (proposal.type !== "none" && tunnels) return this.#switched(head);
-    const framing = framingOf(head, endStream);
+    const framing = framingIn(head.fields, endStream);
     const body = new IncomingBody(framing, endStream ? null : this.intake);
     const response = new IncomingResponse(headOf(head), body, () => {
       body.cancel();
@@ -252,19 +247,10 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   unwanted(): void {
     if (!this.intake.over) this.resetWith("cancel", new StateError("canceled", "The body was canceled"));
   }
-
-  /** See {@linkcode IntakeOwner}. */
-  intakeOver(): void {}
 }
 
 function headOf({ status, fields }: Http2ResponseHead): ResponseHead {
   return { status, reason: "", version: "2", fields };
-}
-
-function framingOf({ fields }: Http2ResponseHead, endStream: boolean): BodyFraming {
-  if (endStream) return { type: "none" };
-  const length = fields.get("content-length");
-  return length === null ? { type: "chunked" } : { type: "length", bytes: Number(length) };
 }
 
 function expectsContinue({ fields }: OutgoingRequest): boolean {

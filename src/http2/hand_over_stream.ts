@@ -5,9 +5,8 @@
  * @module
  */
 
-import { type Clock, Deadline } from "../duplex/clock.ts";
-import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
+import { closeUnclaimed, type UnclaimedLimits } from "../http1/hand_over.ts";
 import type { PendingUpgrade } from "../http1/upgrade.ts";
 import { Upgraded } from "../http1/upgraded.ts";
 import { KeptRequestHead, KeptResponseHead } from "../semantics/kept_head.ts";
@@ -27,15 +26,11 @@ export interface SwitchingStream {
 }
 
 /** What the parked upgrade is bounded by. */
-export interface SwitchLimits {
-  /** How long an upgrade that was not claimed is kept. */
-  readonly unclaimedUpgradeTimeoutMs: number;
+export interface SwitchLimits extends UnclaimedLimits {
   /** How long the peer may take to end its side. */
   readonly closeTimeoutMs: number;
   /** How long it may keep its windows shut when the stream is closed. */
   readonly writeTimeoutMs: number;
-  /** Where time comes from. */
-  readonly clock: Clock;
 }
 
 /** What was agreed on; the head is that of the request on a server, of the response on a client. */
@@ -69,17 +64,4 @@ export function handOverStream(
   pending.resolve(upgraded);
   if (!pending.claimed) closeUnclaimed(upgraded, pending, limits);
   return channel;
-}
-
-function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, limits: SwitchLimits): void {
-  const { clock, unclaimedUpgradeTimeoutMs } = limits;
-  const deadline = new Deadline(clock);
-  pending.onClaim = () => deadline.stop();
-  deadline.set(unclaimedUpgradeTimeoutMs, () => {
-    upgraded.abort(new StateError("canceled", `The upgrade was not claimed within ${unclaimedUpgradeTimeoutMs} ms`));
-  });
-  upgraded.closed.then(() => {
-    deadline.stop();
-    pending.abandon(new StateError("canceled", "The upgrade ended before it was claimed"));
-  });
 }

@@ -7,6 +7,7 @@
 
 import { type Clock, Deadline } from "../duplex/clock.ts";
 import { ignore } from "../duplex/deferred.ts";
+import { isPromise } from "../http1/answering.ts";
 import type { IncomingRequest } from "../http1/incoming.ts";
 import { discardBody } from "../http1/outgoing_body.ts";
 import type { OutgoingResponse } from "../http1/outgoing_response.ts";
@@ -100,8 +101,4 @@ export class HandlerRun {
     this.#abandoned = true;
     this.#owner.abandoned(1);
   }
-}
-
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof (value as Promise<T>).then === "function";
 }

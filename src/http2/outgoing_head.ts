@@ -6,10 +6,10 @@
 
 import { splitTarget } from "./split_target.ts";
 import type { OutgoingRequest } from "../http1/outgoing_request.ts";
-import { type Field, fieldPairs } from "../semantics/fields.ts";
-import { listElements } from "../semantics/fields.ts";
-import type { Proposal } from "../semantics/switching.ts";
+import { type Field, fieldPairs, listElements } from "../semantics/fields.ts";
+import { NOT_REQUESTED, type Proposal } from "../semantics/switching.ts";
 import { parseAuthority } from "../semantics/target.ts";
+import { CONNECTION_FIELDS } from "./machine/field_kind.ts";
 import type { OutgoingHttp2Request } from "./machine/message.ts";
 
 /** A request as it goes out, and what it proposes. */
@@ -21,11 +21,7 @@ export interface OutgoingHead {
 }
 
 /** Fields that say in HTTP/1.1 what pseudo-fields, or nothing, say here. */
-const LEFT_OUT: ReadonlySet<string> = new Set(
-  ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade", "host", "http2-settings"],
-);
-
-const NONE: Proposal = { type: "none", why: "not-requested" };
+const LEFT_OUT: ReadonlySet<string> = new Set([...CONNECTION_FIELDS, "host", "http2-settings"]);
 
 /**
  * Translates a request.
@@ -54,7 +50,7 @@ export function outgoingHead(request: OutgoingRequest, scheme: "http" | "https")
     authority: place.authority ?? host,
     path: place.path,
   };
-  if (upgrade === null) return { head: { method, ...named, protocol: null, fields }, proposal: NONE };
+  if (upgrade === null) return { head: { method, ...named, protocol: null, fields }, proposal: NOT_REQUESTED };
   const kept = fields.filter(([name]) => name.toLowerCase() !== "sec-websocket-key"); // RFC 8441 §5
   return {
     head: { method: "CONNECT", ...named, protocol: upgrade, fields: kept },

@@ -11,7 +11,7 @@
  * @module
  */
 
-import type { BodyFraming } from "../http1/machine/framing.ts";
+import { type BodyFraming, CHUNKED, NO_BODY } from "../http1/machine/framing.ts";
 import { type Field, Fields } from "../semantics/fields.ts";
 import type { RequestHead } from "../semantics/message.ts";
 import { NOT_REQUESTED, type Proposal } from "../semantics/switching.ts";
@@ -35,14 +35,19 @@ export function requestHeadOf(head: Http2RequestHead): RequestHead {
 }
 
 /** What the request proposes. */
-export function proposalIn({ method, authority, protocol }: Http2RequestHead): Proposal {
+export function http2Proposal({ method, authority, protocol }: Http2RequestHead): Proposal {
   if (protocol !== null) return { type: "upgrade", protocols: [protocol] };
   return method === "CONNECT" ? { type: "connect", authority: parseAuthority(authority!) } : NOT_REQUESTED;
 }
 
 /** How its body is delimited: by the end of the stream, unless its length is announced. */
 export function framingOf({ head, endStream }: Http2RequestEvent): BodyFraming {
-  if (endStream || head.method === "CONNECT") return { type: "none" };
-  const length = head.fields.get("content-length");
-  return length === null ? { type: "chunked" } : { type: "length", bytes: Number(length) };
+  return head.method === "CONNECT" ? NO_BODY : framingIn(head.fields, endStream);
+}
+
+/** The same of any message; its length was checked when it came. */
+export function framingIn(fields: Fields, endStream: boolean): BodyFraming {
+  if (endStream) return NO_BODY;
+  const length = fields.get("content-length");
+  return length === null ? CHUNKED : { type: "length", bytes: Number(length) };
 }

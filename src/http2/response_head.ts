@@ -8,20 +8,27 @@ import type { OutgoingResponse } from "../http1/outgoing_response.ts";
 import type { SortedBody } from "../http1/outgoing_body.ts";
 import { type Field, fieldPairs, hasField } from "../semantics/fields.ts";
 import { type Proposal, protocolOf } from "../semantics/switching.ts";
+import { CONNECTION_FIELDS } from "./machine/field_kind.ts";
 
-/** Fields about a connection of HTTP/1.1 (RFC 9113 §8.2.2); TE is one of requests. */
-const CONNECTION_FIELDS: ReadonlySet<string> = new Set(
-  ["connection", "proxy-connection", "keep-alive", "te", "transfer-encoding", "upgrade"],
-);
+/** Fields that a response cannot have here; TE is one of requests. */
+const LEFT_OUT: ReadonlySet<string> = new Set([...CONNECTION_FIELDS, "te"]);
 
 /** The fields of a response; `date` is added if it has none. */
 export function responseFieldsOf({ fields = [] }: OutgoingResponse, body: SortedBody, date: string | null): Field[] {
   const kept = withoutConnection(fieldPairs(fields));
-  if (date !== null && !hasField(kept, "date")) kept.push(["date", date]);
-  if (body.type === "bytes" && !hasField(kept, "content-length")) {
-    kept.push(["content-length", String(body.bytes.length)]);
-  }
+  addDate(kept, date);
+  addLength(kept, body);
   return kept;
+}
+
+function addDate(fields: Field[], date: string | null): void {
+  if (date !== null && !hasField(fields, "date")) fields.push(["date", date]);
+}
+
+/** Announces the length of a body that is there already, unless the fields do. */
+export function addLength(fields: Field[], body: SortedBody): void {
+  if (body.type !== "bytes" || hasField(fields, "content-length")) return;
+  fields.push(["content-length", String(body.bytes.length)]);
 }
 
 /** The fields of a response that switches, and the protocol: `null` for a tunnel. */
@@ -34,7 +41,7 @@ export function switchFieldsOf(
   const named = given.find(([name]) => name.toLowerCase() === "upgrade")?.[1] ?? null;
   const protocol = status === 101 ? protocolOf(proposal, named) : null;
   const kept = withoutConnection(given).filter(([name]) => !SWITCH_FIELDS.has(name.toLowerCase()));
-  if (date !== null && !hasField(kept, "date")) kept.push(["date", date]);
+  addDate(kept, date);
   return { fields: kept, protocol };
 }
 
@@ -44,6 +51,6 @@ const SWITCH_FIELDS: ReadonlySet<string> = new Set(["content-length", "sec-webso
 /** What of fields goes out, those of an informational response among them. */
 export function withoutConnection(fields: Iterable<Field>): Field[] {
   const kept: Field[] = [];
-  for (const field of fields) if (!CONNECTION_FIELDS.has(field[0].toLowerCase())) kept.push(field);
+  for (const field of fields) if (!LEFT_OUT.has(field[0].toLowerCase())) kept.push(field);
   return kept;
 }

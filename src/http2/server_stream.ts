@@ -6,13 +6,13 @@
  */
 
 import { wrongType } from "../bytes/arguments.ts";
-import { httpDate } from "../duplex/clock.ts";
 import { unattended } from "../duplex/deferred.ts";
 import type { TimeLimit, Wait, Waiting } from "../duplex/time_limit.ts";
 import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
+import { answerLimitMs, responseDate, tellError, tellResponse } from "../http1/answering.ts";
 import type { ExchangeListener } from "../http1/exchange_listener.ts";
 import { departed, isDeparture, statusOf } from "../http1/failure.ts";
 import { IncomingRequest, type RequestExchange } from "../http1/incoming.ts";
@@ -22,11 +22,12 @@ import { cancelOwned, type Owned } from "../http1/owned.ts";
 import type { Handler } from "../http1/server_exchange.ts";
 import { pendingOf, type PendingUpgrade } from "../http1/upgrade.ts";
 import { type Field, fieldPairs, Fields } from "../semantics/fields.ts";
+import { isBodiless } from "../semantics/message.ts";
 import type { DriverStream, Http2Driver } from "./driver.ts";
 import type { Http2RequestEvent, Http2ServerEvent } from "./machine/events.ts";
 import type { Http2ServerMachine } from "./machine/server_machine.ts";
 import type { Http2ServerSettings } from "./options.ts";
-import { framingOf, proposalIn, requestHeadOf } from "./request_head.ts";
+import { framingOf, http2Proposal, requestHeadOf } from "./request_head.ts";
 import { responseFieldsOf, switchFieldsOf, withoutConnection } from "./response_head.ts";
 import { handOverStream } from "./hand_over_stream.ts";
 import { type HandlerOwner, HandlerRun } from "./handler_run.ts";
@@ -72,7 +73,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
   waits: Wait | null = null;
   readonly #host: StreamHost;
   readonly #run: HandlerRun;
-  readonly #body: StreamBody;
+  #body: StreamBody | null = null;
   readonly #pending: PendingUpgrade | null;
   #controller: AbortController | null = null;
   #owned: Owned | null = null;
@@ -99,8 +100,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
     this.#host = host;
     this.outlet = new StreamOutlet(host.machine, streamId, this, host.driver.writeLimit);
     this.#run = new HandlerRun(this, host.settings.server.clock);
-    this.#body = new StreamBody(this.outlet, (bytes) => this.listener?.onBodySent(bytes));
-    const proposal = proposalIn(head);
+    const proposal = http2Proposal(head);
     const framing = framingOf(event);
     this.request = new IncomingRequest(
       requestHeadOf(head),
@@ -116,14 +116,8 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
 
   /** Calls the handler and sends what it answers. */
   run(handler: Handler): void {
-    this.#run.begin(handler, this.request, this.#limitMs);
-  }
-
-  /** How long the handler may take, or 0. */
-  get #limitMs(): number {
-    const { requestTimeoutMs, upgradeTimeoutMs } = this.#host.settings.server;
-    if (this.#pending === null || upgradeTimeoutMs <= 0) return requestTimeoutMs;
-    return requestTimeoutMs <= 0 ? upgradeTimeoutMs : Math.min(requestTimeoutMs, upgradeTimeoutMs);
+    const limitMs = answerLimitMs(this.#host.settings.server, this.#pending !== null);
+    this.#run.begin(handler, this.request, limitMs);
   }
 
   /** See {@linkcode HandlerOwner}. */
@@ -192,18 +186,13 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
     this.#refuse(501);
   }
 
-  /** Whether there is no body, whatever the handler gives: RFC 9110 §6.4.1. */
-  #bodiless(status: number): boolean {
-    return this.request.method === "HEAD" || status === 204 || status === 304;
-  }
-
   #sendHead(response: OutgoingResponse, body: SortedBody): void {
     const { machine, settings } = this.#host;
     const { status } = response;
     if (status === 101) throw new StateError("no-switch", "Cannot answer with 101: the request proposed no upgrade");
-    const date = settings.server.dateHeader ? httpDate(settings.server.clock) : null;
+    const date = responseDate(settings.server);
     const fields = responseFieldsOf(response, body, date);
-    const ends = this.#bodiless(status) || (body.type === "none" && response.trailers === undefined);
+    const ends = isBodiless(this.request.method, status) || (body.type === "none" && response.trailers === undefined);
     machine.sendResponse(this.id, { status, fields }, ends);
     this.#headSent = true;
     if (ends) this.outlet.ended = true;
@@ -213,16 +202,14 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
 
   #tellResponse(status: number): void {
     this.listener?.onHead(this.request, status);
-    const { onResponse } = this.#host.settings.server;
-    try {
-      onResponse?.(this.request, { status });
-    } catch (error) {
-      this.#report(error);
-    }
+    tellResponse(this.#host.settings.server, this.request, status);
   }
 
   #sendBody(response: OutgoingResponse, body: SortedBody): Promise<void> | undefined {
-    if (!this.outlet.ended) return this.#body.send(body, response.trailers);
+    if (!this.outlet.ended) {
+      this.#body = new StreamBody(this.outlet, this.listener);
+      return this.#body.send(body, response.trailers);
+    }
     discardBody(response.body, null);
     this.#settle();
     return undefined;
@@ -231,7 +218,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
   /** A response that cannot be completed must not look complete: the stream is reset. */
   #cutShort(error: unknown): void {
     if (this.#lost !== null) return;
-    this.#report(error);
+    tellError(this.#host.settings.server, error);
     this.#abortHandler(error);
     this.resetWith("internal", error);
   }
@@ -262,7 +249,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
     if (sortBody(response.body).type !== "none" && response.body !== "") {
       throw new StateError("upgrade-body", "Cannot switch: the response has a body");
     }
-    const date = settings.server.dateHeader ? httpDate(settings.server.clock) : null;
+    const date = responseDate(settings.server);
     const { fields, protocol } = switchFieldsOf(response, this.request.proposal, date);
     const status = response.status === 101 ? 200 : response.status;
     machine.sendResponse(this.id, { status, fields }, false);
@@ -277,7 +264,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
 
   /** See {@linkcode HandlerOwner}. It may be a response that cannot be sent. */
   onFailure(error: unknown): void {
-    this.#report(error);
+    tellError(this.#host.settings.server, error);
     if (this.#lost !== null) return;
     const bodied = error instanceof StateError && error.code === "upgrade-body";
     const status = statusOf(error);
@@ -293,14 +280,6 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
       this.#settle();
     } catch (error) {
       this.resetWith("internal", error);
-    }
-  }
-
-  #report(error: unknown): void {
-    try {
-      this.#host.settings.server.onError?.(error);
-    } catch {
-      return;
     }
   }
 
@@ -368,7 +347,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
     this.outlet.fail(error);
     this.intake.fail(error);
     this.#channel?.fail(error);
-    this.#body.stop(error);
+    this.#body?.stop(error);
     this.#abortHandler(departed(error));
     this.#over(error);
   }
@@ -408,9 +387,6 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
   unwanted(): void {
     this.#settle();
   }
-
-  /** See {@linkcode IntakeOwner}. */
-  intakeOver(): void {}
 
   /** See {@linkcode RequestExchange}. */
   sendInformational(status: number, fields: readonly Field[]): Promise<void> {

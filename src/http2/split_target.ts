@@ -4,6 +4,8 @@
  * @module
  */
 
+import { ABSOLUTE_FORM } from "../semantics/target.ts";
+
 /** The parts; `null` where the target does not say. */
 export interface TargetParts {
   /** In lower case. */
@@ -14,11 +16,9 @@ export interface TargetParts {
   readonly path: string;
 }
 
-const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?]*)(.*)$/;
-
 /** Splits a target in origin-form, absolute-form or asterisk-form. */
 export function splitTarget(target: string): TargetParts {
-  const match = target.charCodeAt(0) === 0x2f ? null : ABSOLUTE.exec(target);
+  const match = target.charCodeAt(0) === 0x2f ? null : ABSOLUTE_FORM.exec(target);
   if (match === null) return { scheme: null, authority: null, path: target };
   const path = match[3]!;
   return {

@@ -6,20 +6,21 @@
  */
 
 import { ignore } from "../duplex/deferred.ts";
+import type { BodyListener } from "../http1/exchange_listener.ts";
 import { makeTrailers, OutgoingStream, type OutgoingTrailers, type SortedBody } from "../http1/outgoing_body.ts";
 import type { StreamOutlet } from "./stream_outlet.ts";
 
 /** Sends one body. */
 export class StreamBody {
   readonly #outlet: StreamOutlet;
-  readonly #onChunk: ((bytes: number) => void) | null;
+  readonly #listener: Pick<BodyListener, "onBodySent"> | null;
   #source: OutgoingStream | null = null;
   #stopped = false;
 
-  /** Sends nothing yet. `onChunk` is told how long each part is. */
-  constructor(outlet: StreamOutlet, onChunk: ((bytes: number) => void) | null = null) {
+  /** Sends nothing yet. `listener` is told how long each part is. */
+  constructor(outlet: StreamOutlet, listener: Pick<BodyListener, "onBodySent"> | null = null) {
     this.#outlet = outlet;
-    this.#onChunk = onChunk;
+    this.#listener = listener;
   }
 
   /** Whether a source is being read. */
@@ -52,7 +53,7 @@ export class StreamBody {
   }
 
   #sendChunk(chunk: Uint8Array): Promise<void> | undefined {
-    this.#onChunk?.(chunk.length);
+    this.#listener?.onBodySent(chunk.length);
     return this.#outlet.send(chunk);
   }
 

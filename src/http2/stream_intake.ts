@@ -19,8 +19,6 @@ export interface IntakeOwner {
   awaited(): void;
   /** The reader wants no more. */
   unwanted(): void;
-  /** The end has been read, or the failure that came instead (`error` is not `null`). */
-  intakeOver(error: unknown): void;
 }
 
 /** How what comes in ends. */
@@ -99,7 +97,6 @@ export class StreamIntake implements BodySource {
     const end = this.#end;
     if (end === null) return null;
     if (end.type === "failed") throw end.error;
-    this.#owner.intakeOver(null);
     return end.trailers;
   }
 
@@ -115,7 +112,6 @@ export class StreamIntake implements BodySource {
 
   /** See {@linkcode BodySource}. */
   failed(error: unknown): unknown {
-    this.#owner.intakeOver(error);
     return error;
   }
 

@@ -14,7 +14,7 @@ import { ConnectionTrace } from "../http/server/connection_trace.ts";
 import { tracingOf } from "../http/server/exchanges.ts";
 import type { ServerTraceEvents } from "../http/server/server_trace.ts";
 import type { Tracing } from "../http/trace.ts";
-import type { RequestHead } from "../semantics/message.ts";
+import { isBodiless } from "../semantics/message.ts";
 import { statusOf } from "../http1/failure.ts";
 import { type AcceptOptions, prepared } from "./accept.ts";
 import {
@@ -94,7 +94,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, mounted: Mounte
     if (left() === null) {
       onResponse?.(request, response);
       trace?.onHead(head, response.status);
-      await send(res, response, info.decide(), isBodiless(head, response) ? null : trace);
+      await send(res, response, info.decide(), isBodiless(head.method, response.status) ? null : trace);
     } else {
       response.body?.cancel().catch(() => {});
     }
@@ -119,11 +119,6 @@ function placeOf({ socket }: IncomingMessage): SocketInfo {
 function traceOf(req: IncomingMessage, tracing: Tracing<ServerTraceEvents>): ConnectionTrace | null {
   const { active } = tracing;
   return active === null ? null : new ConnectionTrace(active, placeOf(req));
-}
-
-/** Whether `node:http` leaves the body out (RFC 9110 §6.4.1). */
-function isBodiless({ method }: RequestHead, { status }: Response): boolean {
-  return method === "HEAD" || status === 204 || status === 304;
 }
 
 /** What the handler answers; what stands for it where it fails. */

@@ -37,6 +37,11 @@ export interface ResponseHead {
   readonly fields: Fields;
 }
 
+/** Whether a final response has no content, whatever its fields say: RFC 9110 §6.4.1, but for that of CONNECT. */
+export function isBodiless(method: string, status: number): boolean {
+  return method === "HEAD" || status === 204 || status === 304;
+}
+
 /** Refuses what has no fields of ours. */
 export function checkHead(head: { readonly fields: Fields }, name = "head"): void {
   checkObject(head, name);

@@ -26,7 +26,8 @@ export interface Authority {
 
 const REG_NAME = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$/;
 const IP_FUTURE = /^[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+$/;
-const ABSOLUTE = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?]*)(.*)$/;
+/** A target in absolute-form: scheme, authority, path. */
+export const ABSOLUTE_FORM: RegExp = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?]*)(.*)$/;
 
 /**
  * Reads the target of a request.
@@ -49,7 +50,7 @@ export function parseTarget(method: string, target: string): RequestTarget {
   if (method === "CONNECT") return { form: "authority", authority: parseAuthority(target) };
   if (target.charCodeAt(0) === 0x2f) return originForm(target);
   if (target === "*" && method === "OPTIONS") return { form: "asterisk" };
-  const match = ABSOLUTE.exec(target);
+  const match = ABSOLUTE_FORM.exec(target);
   if (match === null || !isHostAndPort(match[2]!)) {
     throw badTarget(target, "it has none of the four forms that go with this method");
   }

@@ -19,7 +19,7 @@ import { connect, listen } from "../../src/net/mod.ts";
 import { PREFACE } from "../../src/http2/machine/preface.ts";
 import { frame } from "./machine/h2_talk.ts";
 import { FrameReader } from "../../src/http2/machine/frame_reader.ts";
-import { wire } from "../support/wire.ts";
+import { turns, wire } from "../support/wire.ts";
 import { concat } from "../../src/bytes/concat.ts";
 
 interface Both {
@@ -345,7 +345,7 @@ test("serveConnection() does not read on while its answers are not read: nothing
   let before = -1;
   while (before !== answered) {
     before = answered;
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve));
+    for (let turn = 0; turn < 20; turn++) await turns();
   }
   assert(answered < 2000, `${answered}`);
   near.abort();

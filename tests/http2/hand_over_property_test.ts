@@ -90,7 +90,7 @@ async function play(io: Upgraded, own: Side, seed: number): Promise<{ read: Uint
   const read: Uint8Array[] = [];
   let ended = false;
   try {
-    for (let turn = 0; turn < own.pause; turn++) await new Promise((resolve) => setTimeout(resolve));
+    for (let turn = 0; turn < own.pause; turn++) await turns();
     for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) read.push(chunk);
     ended = true;
   } catch {
@@ -130,7 +130,7 @@ test("any streams that switch at once lose no byte and double none, however they
       const server = serveConnection(right, async (request) => {
         const nth = Number(request.fields.get("x-nth"));
         const { how, late, near: from, far: own } = exchanges[nth]!;
-        for (let turn = 0; turn < late; turn++) await new Promise((resolve) => setTimeout(resolve));
+        for (let turn = 0; turn < late; turn++) await turns();
         if (how === "refused") return { status: 403, body: "no" };
         const { response, upgraded } = how === "tunnel" ? connectResponse(request) : upgradeResponse(request, "echo");
         fars.push(upgraded.then(async (io) => check(await play(io, own, 2 * nth), own, from, 2 * nth + 1)));

@@ -117,7 +117,7 @@ for (const how of ["upgrade", "tunnel"] as const) {
       for (; written < 100; written++) await near.write(new Uint8Array(100_000));
       await near.closeWrite();
     })();
-    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setTimeout(resolve));
+    for (let turn = 0; turn < 50; turn++) await turns();
     assert(written < 10, `${written}`);
     let read = 0;
     for (let chunk = await far.read(); chunk !== null; chunk = await far.read()) read += chunk.length;

@@ -7,6 +7,7 @@ import { curl, scratch, sha256, withCurl } from "../support/curl.ts";
 import { http2Site } from "../support/http2_site.ts";
 import { listening } from "../support/http_server.ts";
 import { type Finished, skipUnless, spawn, unlessTlsIsRefused, which } from "../support/runtime.ts";
+import { turns } from "../support/wire.ts";
 
 const nghttp = which("nghttp");
 const h2load = which("h2load");
@@ -113,7 +114,7 @@ for (const after of [1, 100, 1000, 3000]) {
     const { server, origin } = await listening(async () => {
       const number = ++taken;
       if (number === after) finished = server.shutdown();
-      if (number % 3 === 0) await new Promise((resolve) => setTimeout(resolve, number % 7));
+      if (number % 3 === 0) await turns();
       return new Response("x".repeat(number % 5 === 0 ? 50_000 : 10));
     }, { http2: { h2c: true } });
     const { stdout } = await run(h2load, ["-n", "20000", "-c", "8", "-m", "20", `${origin}/`]);

@@ -88,7 +88,7 @@ interface Exchange {
   readonly info: ExchangeInfo;
   /** What the handler got; `null` for CONNECT. */
   readonly request: Request | null;
-  /** Tells what happens; `null` if nobody listens. */
+  /** Tells what happens; `null` if there is no listener. */
   readonly trace: ConnectionTrace | null;
 }
 

@@ -8,6 +8,7 @@
 import { checkOptions, type Kinds } from "../../bytes/arguments.ts";
 import { Http2Error } from "../../errors/http2_error.ts";
 import { StateError } from "../../errors/state_error.ts";
+import { isBodiless } from "../../semantics/message.ts";
 import type { Connection } from "./connection.ts";
 import type { Http2ClientEvent } from "./events.ts";
 import { Http2Machine, type Http2MachineOptions } from "./http2_machine.ts";
@@ -15,7 +16,7 @@ import type { Http2ResponseHead, OutgoingHttp2Request } from "./message.ts";
 import { contentLengthIn, readResponse } from "./read_message.ts";
 import type { ReceivedFields } from "./receive_headers.ts";
 import { announcedLength, sendBlock } from "./send.ts";
-import { Stream } from "./stream.ts";
+import type { Stream } from "./stream.ts";
 import { MAX_STREAM_ID } from "./streams.ts";
 import { requestFields } from "./write_message.ts";
 
@@ -58,7 +59,10 @@ export class Http2ClientMachine extends Http2Machine<Http2ClientEvent> {
       throw new StateError("body-length", "Cannot end a request with its head: it announces a body");
     }
     this.#checkSend(head);
-    const stream = open(this.connection, head.method);
+    const { streams } = this.connection;
+    const id = streams.nextId;
+    streams.use(id);
+    const stream = this.connection.open(id, head.method);
     stream.owedBytes = owed;
     if (!endStream) stream.sending = "body";
     sendBlock(this.connection, stream, fields, endStream);
@@ -87,21 +91,6 @@ export class Http2ClientMachine extends Http2Machine<Http2ClientEvent> {
   }
 }
 
-function open(connection: Connection, method: string): Stream {
-  const { streams, peer, streamWindowBytes } = connection;
-  const id = streams.nextId;
-  const stream = new Stream({
-    id,
-    method,
-    sendWindowBytes: peer.streamWindowBytes,
-    receiveWindowBytes: streamWindowBytes,
-  });
-  stream.step("headers");
-  streams.use(id);
-  streams.add(stream);
-  return stream;
-}
-
 /** Takes the head of a response, informational or final. */
 function receiveResponse(connection: Connection, received: ReceivedFields, stream: Stream | undefined): void {
   const { streamId, endStream, block } = received;
@@ -119,7 +108,7 @@ function receiveResponse(connection: Connection, received: ReceivedFields, strea
 }
 
 function begin(stream: Stream, head: Http2ResponseHead, endStream: boolean): void {
-  const bodiless = stream.method === "HEAD" || head.status === 204 || head.status === 304;
+  const bodiless = isBodiless(stream.method, head.status);
   if (stream.method === "CONNECT" && head.status < 300) {
     stream.tunnel = true;
   } else {

@@ -19,7 +19,7 @@ import { PREFACE } from "./preface.ts";
 import type { Priority } from "./priority.ts";
 import { Scheduler } from "./scheduler.ts";
 import { FIRST_SETTINGS, type Http2Role, ownSettings, type PeerSettings } from "./settings.ts";
-import type { Stream } from "./stream.ts";
+import { Stream } from "./stream.ts";
 import { Streams } from "./streams.ts";
 import { DEFAULT_WINDOW_BYTES, ReceiveWindow, SendWindow } from "./window.ts";
 
@@ -90,6 +90,16 @@ export class Connection {
     this.writer.settings(ownSettings(role, limits, connectProtocol));
     const more = limits.connectionWindowBytes - DEFAULT_WINDOW_BYTES;
     if (more > 0) this.writer.windowUpdate(0, more);
+  }
+
+  /** Takes up a stream whose number is used: its request opens it. */
+  open(id: number, method: string): Stream {
+    const { peer, streamWindowBytes } = this;
+    const windows = { sendWindowBytes: peer.streamWindowBytes, receiveWindowBytes: streamWindowBytes };
+    const stream = new Stream({ id, method, ...windows });
+    stream.step("headers");
+    this.streams.add(stream);
+    return stream;
   }
 
   /** The window that a stream of the peer begins with: what we told counts once it is acknowledged (RFC 9113 §6.5.3). */

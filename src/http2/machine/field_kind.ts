@@ -40,7 +40,7 @@ export interface Wrong {
 const COLON = 0x3a;
 
 /** Fields about a connection of HTTP/1.1 (RFC 9113 §8.2.2). */
-const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
+export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-connection",

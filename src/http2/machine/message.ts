@@ -24,7 +24,7 @@ export interface RequestControl {
 export interface Http2RequestHead extends RequestControl {
   /** The field lines: names in lower case, cookies joined to one line (RFC 9113 §8.2.3). */
   readonly fields: Fields;
-  /** The names that no hop may remember, for whoever sends them on (RFC 7541 §6.2.3). */
+  /** The names that no hop may remember, for a proxy that sends them on (RFC 7541 §6.2.3). */
   readonly neverIndexed: readonly string[];
 }
 

@@ -9,6 +9,7 @@ import { checkInteger, checkOptions, type Kinds } from "../../bytes/arguments.ts
 import { Http2Error } from "../../errors/http2_error.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { Fields } from "../../semantics/fields.ts";
+import { isBodiless } from "../../semantics/message.ts";
 import type { Connection } from "./connection.ts";
 import type { Http2ServerEvent } from "./events.ts";
 import { Http2Machine, type Http2MachineOptions } from "./http2_machine.ts";
@@ -18,7 +19,7 @@ import { contentLengthIn, readRequest } from "./read_message.ts";
 import { SHUTDOWN_PING } from "./receive_frame.ts";
 import type { ReceivedFields } from "./receive_headers.ts";
 import { announcedLength, sendBlock } from "./send.ts";
-import { Stream } from "./stream.ts";
+import type { Stream } from "./stream.ts";
 import { MAX_STREAM_ID } from "./streams.ts";
 import { responseFields } from "./write_message.ts";
 
@@ -73,7 +74,7 @@ export class Http2ServerMachine extends Http2Machine<Http2ServerEvent> {
     checkInteger(head.status, "head.status", 200, 599);
     const stream = this.sending(streamId, "head");
     const fields = responseFields(head);
-    const bodiless = stream.method === "HEAD" || head.status === 204 || head.status === 304;
+    const bodiless = isBodiless(stream.method, head.status);
     if (stream.method === "CONNECT" && head.status < 300) stream.tunnel = true;
     else stream.owedBytes = bodiless ? 0 : announcedLength(fields);
     if (endStream && (stream.owedBytes ?? 0) > 0) {
@@ -128,7 +129,7 @@ function begin(connection: Connection, head: Http2RequestHead, { streamId, endSt
   if (endStream && length !== null && length > 0) {
     throw new Http2Error("protocol", "A request without a body announces one", "RFC 9113 §8.1.1", streamId);
   }
-  const stream = open(connection, streamId, method);
+  const stream = connection.open(streamId, method);
   stream.expectedBytes = length;
   stream.receiving = endStream ? "done" : "body";
   const asked = connection.priorities.get(streamId);
@@ -138,24 +139,11 @@ function begin(connection: Connection, head: Http2RequestHead, { streamId, endSt
   return stream;
 }
 
-function open(connection: Connection, id: number, method: string): Stream {
-  const { peer, streamWindowBytes } = connection;
-  const stream = new Stream({
-    id,
-    method,
-    sendWindowBytes: peer.streamWindowBytes,
-    receiveWindowBytes: streamWindowBytes,
-  });
-  stream.step("headers");
-  connection.streams.add(stream);
-  return stream;
-}
-
 /** 431, without asking the driver: the head is not complete (RFC 6585 §5). */
 function refuseTooLarge(connection: Connection, { streamId, endStream }: ReceivedFields): void {
   connection.spendReset();
   connection.answer();
-  const stream = open(connection, streamId, "");
+  const stream = connection.open(streamId, "");
   stream.receiving = endStream ? "done" : "body";
   if (endStream) connection.end(stream, "peer-ends");
   sendBlock(connection, stream, responseFields({ status: 431, fields: new Fields() }), true);
