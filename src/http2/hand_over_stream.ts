@@ -22,7 +22,7 @@ export interface SwitchingStream {
   /** What goes out. */
   readonly outlet: StreamOutlet;
   /** Ends it at once. */
-  resetWith(code: "cancel", error: unknown): void;
+  resetWith(code: "cancel" | "connect", error: unknown): void;
 }
 
 /** What the parked upgrade is bounded by. */
@@ -52,7 +52,8 @@ export function handOverStream(
 ): Http2StreamChannel {
   const { intake, outlet } = stream;
   const { clock, closeTimeoutMs, writeTimeoutMs } = limits;
-  const reset = (): void => stream.resetWith("cancel", new TransportError("closed", "The stream was aborted"));
+  const code = protocol === null ? "connect" : "cancel"; // RFC 9113 §8.5 and RFC 8441 §5: as RST is told for each
+  const reset = (): void => stream.resetWith(code, new TransportError("closed", "The stream was aborted"));
   const channel = new Http2StreamChannel({ intake, outlet, reset, clock, closeTimeoutMs, writeTimeoutMs });
   outlet.unlimit();
   const agreed = {

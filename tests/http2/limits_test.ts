@@ -4,81 +4,10 @@
 
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
-import type { Handler } from "../../src/http1/server_exchange.ts";
-import type { Http2ServerConnectionOptions } from "../../src/http2/options.ts";
-import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
-import {
-  data,
-  GET,
-  headers,
-  POST,
-  PREFACE,
-  rstStream,
-  settings,
-  settingsAck,
-  Speller,
-  windowUpdate,
-} from "../support/h2_wire.ts";
-import { joined } from "../support/switching.ts";
-import { FakeClock, turns } from "../support/wire.ts";
-
-/** A client that writes frames as it likes, and a server whose time stands still. */
-class RawClient {
-  readonly end: PairEnd;
-  readonly clock: FakeClock = new FakeClock();
-  readonly connection: Http2ServerConnection;
-  /** What the server has sent since it was asked last. */
-  #said: string[] = [];
-  readonly #speller = new Speller(false);
-  /** Resolves at the end of what the server sends. */
-  readonly ended: Promise<void>;
-
-  constructor(handler: Handler, options: Http2ServerConnectionOptions = {}, pair: DuplexPairOptions = {}) {
-    const [near, far] = duplexPair(pair);
-    this.end = near;
-    this.connection = serveConnection(far, handler, { clock: this.clock, dateHeader: false, ...options });
-    this.ended = this.#read();
-  }
-
-  async #read(): Promise<void> {
-    try {
-      for (let chunk = await this.end.read(); chunk !== null; chunk = await this.end.read()) {
-        this.#said.push(...this.#speller.spell(chunk));
-      }
-    } catch {
-      this.#said.push("cut");
-    }
-  }
-
-  /** Sends frames; gives what the server says to them. */
-  async sends(...frames: readonly Uint8Array[]): Promise<string[]> {
-    if (frames.length > 0) await this.end.write(joined(...frames));
-    await turns();
-    return this.#said.splice(0);
-  }
-
-  /** Begins. */
-  async begins(...pairs: readonly (readonly [id: number, value: number])[]): Promise<void> {
-    await this.sends(PREFACE, settings(...pairs), settingsAck);
-  }
-
-  /** Time passes; gives what the server says meanwhile. */
-  async passes(ms: number): Promise<string[]> {
-    await this.clock.advance(ms);
-    return await this.sends();
-  }
-
-  /** The connection ends; no timer may be left. */
-  async ends(): Promise<void> {
-    this.end.abort();
-    await this.connection.closed;
-    await turns();
-    assertEquals(this.clock.pending, 0);
-  }
-}
+import { RawClient } from "../support/h2_raw_peer.ts";
+import { data, GET, headers, POST, rstStream, windowUpdate } from "../support/h2_wire.ts";
 
 const EXPECTING = [...POST, "expect: 100-continue"];
 

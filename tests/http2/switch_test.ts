@@ -11,6 +11,7 @@ import { TransportError } from "../../src/errors/transport_error.ts";
 import { UnsentError } from "../../src/errors/unsent_error.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import { wantsUpgrade } from "../../src/http1/proposing.ts";
+import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
 import type { Handler } from "../../src/http1/server_exchange.ts";
 import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
@@ -21,6 +22,8 @@ import type { Http2ServerConnectionOptions } from "../../src/http2/options.ts";
 import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
 import { upgradeWebSocket, webSocketOver } from "../../src/websocket/mod.ts";
 import { text } from "../support/bytes.ts";
+import { RawClient, RawServer } from "../support/h2_raw_peer.ts";
+import { headers, OK } from "../support/h2_wire.ts";
 import { ask } from "../support/http2_ask.ts";
 import { FakeClock, turns, wire } from "../support/wire.ts";
 
@@ -36,6 +39,7 @@ function both(handler: Handler, options: Http2ServerConnectionOptions = {}, pair
 }
 
 const UPGRADE: readonly (readonly [string, string])[] = [["connection", "upgrade"], ["upgrade", "echo"]];
+const EXTENDED = [":method: CONNECT", ":protocol: echo", ":scheme: https", ":path: /", ":authority: a"];
 const TUNNEL = { method: "CONNECT", target: "b.example:443" } as const;
 
 /** An upgrade to `echo`, or a tunnel, on both sides. */
@@ -108,6 +112,33 @@ for (const how of ["upgrade", "tunnel"] as const) {
     const again = await client.send(TUNNEL);
     assertEquals(again.status, how === "tunnel" ? 200 : 500);
     client.abort();
+  });
+
+  const cut = how === "tunnel" ? "CONNECT_ERROR" : "CANCEL";
+
+  test(`${how} over HTTP/2: abort() says ${cut}, on either side (RFC 9113 §8.5, RFC 8441 §5)`, async () => {
+    const rows = how === "tunnel" ? [":method: CONNECT", ":authority: b.example:443"] : EXTENDED;
+    let io!: Promise<Upgraded>;
+    const client = new RawClient((request) => {
+      const { response, upgraded } = how === "tunnel" ? connectResponse(request) : upgradeResponse(request, "echo");
+      io = upgraded;
+      return response;
+    }, { connectProtocol: true });
+    await client.begins();
+    assertEquals(await client.sends(headers(1, rows, "open")), ["HEADERS 1 :status: 200"]);
+    (await io).abort();
+    assertEquals(await client.sends(), [`RST_STREAM 1 ${cut}`]);
+    await client.ends();
+
+    const server = new RawServer();
+    await server.begins();
+    const request = how === "tunnel" ? TUNNEL : { method: "GET", target: "/", fields: [["host", "a"], ...UPGRADE] };
+    const sending = server.connection.send(request as OutgoingRequest);
+    await server.sends();
+    await server.sends(headers(1, OK, "open"));
+    (await onUpgrade(await sending)).abort();
+    assertEquals(await server.sends(), [`RST_STREAM 1 ${cut}`]);
+    await server.ends();
   });
 
   test(`${how} over HTTP/2: a peer that does not read stops the writer`, async () => {
