@@ -341,6 +341,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
   /** The stream is gone: the client has reset it, or the connection is over. All that is under way fails. */
   onGone(error: unknown): void {
     if (this.#lost !== null) return;
+    const complete = this.#channel === null && this.outlet.ended && !this.outlet.waiting;
     this.#lost = { error };
     this.#run.stop();
     this.#pending?.reject(new UpgradeRejected("canceled", { cause: error }));
@@ -348,6 +349,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
     this.intake.fail(error);
     this.#channel?.fail(error);
     this.#body?.stop(error);
+    if (complete) return this.#over(null);
     this.#abortHandler(departed(error));
     this.#over(error);
   }
