@@ -5,6 +5,7 @@
  * | ---------------------------------------- | ----------------------------------------------------------------------- |
  * | `:authority: a.example`                  | `Host: a.example` before the other fields, in place of another one      |
  * | `:method: GET`, `:path: /x`              | method `GET`, target `/x`                                               |
+ * | `:scheme: ftp` besides, neither of the web | target `ftp://a.example/x`, as a proxy gets it                        |
  * | `:method: CONNECT`, `:authority: b:443`  | method `CONNECT`, target `b:443`: a tunnel is proposed                  |
  * | `:protocol: websocket` (RFC 8441)        | method `GET`, `Connection: upgrade`, `Upgrade: websocket`: an upgrade   |
  *
@@ -12,26 +13,47 @@
  */
 
 import { type BodyFraming, CHUNKED, NO_BODY } from "../http1/machine/framing.ts";
-import { type Field, Fields } from "../semantics/fields.ts";
+import { ProtocolError } from "../errors/protocol_error.ts";
+import { type Field, Fields, quoted } from "../semantics/fields.ts";
 import type { RequestHead } from "../semantics/message.ts";
 import { NOT_REQUESTED, type Proposal } from "../semantics/switching.ts";
-import { parseAuthority } from "../semantics/target.ts";
+import { parseAuthority, parseTarget } from "../semantics/target.ts";
 import type { Http2RequestEvent } from "./machine/events.ts";
 import type { Http2RequestHead } from "./machine/message.ts";
 
-/** The head for the handler. */
+/**
+ * The head for the handler.
+ *
+ * @throws {ProtocolError} `bad-target`: HTTP/1.1 has no words for the target.
+ */
 export function requestHeadOf(head: Http2RequestHead): RequestHead {
-  const { method, authority, path, protocol } = head;
+  const { method, authority, protocol } = head;
   const fields: Field[] = [];
   if (authority !== null) fields.push(["host", authority]);
   if (protocol !== null) fields.push(["connection", "upgrade"], ["upgrade", protocol]);
   for (const field of head.fields) if (authority === null || field[0] !== "host") fields.push(field);
   return {
     method: protocol === null ? method : "GET",
-    target: path ?? authority!,
+    target: targetOf(head),
     version: "2",
     fields: Fields.ofChecked(fields),
   };
+}
+
+function targetOf({ scheme, authority, path, fields }: Http2RequestHead): string {
+  if (path === null) return authority!;
+  return scheme === "https" || scheme === "http"
+    ? path
+    : absoluteTarget(scheme!, authority ?? fields.get("host"), path);
+}
+
+/** RFC 9113 §8.3.1: a proxy may speak for other schemes. The machine knows no rule of theirs, so it has let pass any text. */
+function absoluteTarget(scheme: string, authority: string | null, path: string): string {
+  const target = `${scheme}://${authority ?? ""}${path}`;
+  const parsed = parseTarget("GET", target);
+  if (parsed.form === "absolute" && parsed.authority === authority) return target;
+  const why = `Cannot use the path ${quoted(path)}: with its authority in front it would name another one`;
+  throw new ProtocolError("bad-target", why, "RFC 9112 §3.2.2");
 }
 
 /** What the request proposes. */

@@ -14,6 +14,7 @@ import { TimeLimit } from "../duplex/time_limit.ts";
 import { type Traffic, trafficOf } from "../duplex/traffic.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
+import { tellResponse } from "../http1/answering.ts";
 import type { ExchangeListener } from "../http1/exchange_listener.ts";
 import type { Closed } from "../http1/options.ts";
 import type { Handler } from "../http1/server_exchange.ts";
@@ -206,16 +207,24 @@ export class Http2ServerConnection implements AsyncDisposable {
 
   #begin(event: Http2RequestEvent): void {
     if (this.#abandoned >= this.#settings.limits.maxConcurrentStreams) return this.#refuse(event.streamId);
-    if (this.idle) this.#deadline.clear();
+    let stream: ServerStream;
     try {
-      const stream = new ServerStream(this.#host, event);
-      this.#driver.streams.add(event.streamId, stream);
-      this.#begun = stream;
-      stream.run(this.#handler);
+      stream = new ServerStream(this.#host, event);
     } catch {
-      this.#machine.resetStream(event.streamId, "protocol"); // a CONNECT that names no host and port
+      return this.#refuseTarget(event);
     }
+    if (this.idle) this.#deadline.clear();
+    this.#driver.streams.add(event.streamId, stream);
+    this.#begun = stream;
+    stream.run(this.#handler);
     this.#begun = null;
+  }
+
+  /** HTTP/1.1 has no words for the target that a handler could be given: 400, as there. */
+  #refuseTarget({ streamId, endStream }: Http2RequestEvent): void {
+    this.#machine.sendResponse(streamId, { status: 400, fields: [] }, true);
+    if (!endStream) this.#machine.resetStream(streamId, "no-error");
+    tellResponse(this.#settings.server, null, 400);
   }
 
   /**

@@ -91,7 +91,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
   /**
    * Makes the request; the handler is not called yet.
    *
-   * @throws {ProtocolError} `bad-target`: a CONNECT names no host and port.
+   * @throws {ProtocolError} `bad-target`: HTTP/1.1 has no words for its target.
    */
   constructor(host: StreamHost, event: Http2RequestEvent) {
     const { head, streamId } = event;
