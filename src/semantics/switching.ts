@@ -70,7 +70,7 @@ export function proposalIn(head: RequestHead, leniency: SwitchLeniency): Proposa
 }
 
 /** Whether the text is a `protocol`: a name and perhaps a version, both tokens (RFC 9110 §7.8). */
-function isProtocol(text: string): boolean {
+export function isProtocol(text: string): boolean {
   const slash = text.indexOf("/");
   return slash === -1 ? isToken(text) : isToken(text.slice(0, slash)) && isToken(text.slice(slash + 1));
 }

@@ -87,6 +87,22 @@ test("an extended CONNECT comes as a GET that proposes an upgrade, and a CONNECT
   await ends.client.gracefulShutdown();
 });
 
+test("an upgrade over HTTP/2 goes to a protocol with a version as over HTTP/1.1 (RFC 9110 §7.8)", async () => {
+  const protocol = "json-rpc/2.0";
+  const seen: unknown[] = [];
+  const ends = both((request) => {
+    seen.push(request.proposal);
+    const { response, upgraded } = upgradeResponse(request, protocol);
+    upgraded.then((io) => io.close());
+    return response;
+  });
+  const fields = [["connection", "upgrade"], ["upgrade", protocol]] as const;
+  const io = await onUpgrade(await ask(ends.client, { authority: "a", fields }));
+  assertEquals([io.protocol, seen], [protocol, [{ type: "upgrade", protocols: [protocol] }]]);
+  await io.close();
+  await ends.client.gracefulShutdown();
+});
+
 for (const how of ["upgrade", "tunnel"] as const) {
   for (const readBytes of [1, 65_536]) {
     test(`${how} over HTTP/2: bytes go both ways, each side ends by itself, ${readBytes} at a time`, async () => {

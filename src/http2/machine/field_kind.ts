@@ -6,6 +6,7 @@
  */
 
 import { CLASSES, equalsIgnoringCase, FIELD_CONTENT, isOws, isToken, LOWER_TOKEN, TARGET } from "../../bytes/ascii.ts";
+import { isProtocol } from "../../semantics/switching.ts";
 import { isHostAndPort } from "../../semantics/target.ts";
 import type { FieldLine } from "./hpack/field_line.ts";
 
@@ -77,7 +78,7 @@ function judgePseudo(name: string, value: string): FieldKind {
       if (isHostAndPort(value)) return KIND.authority;
       return isTargetText(value) && !/[/?]/.test(value) ? KIND.otherAuthority : KIND.malformed;
     case ":protocol":
-      return isToken(value) ? KIND.protocol : KIND.malformed;
+      return isProtocol(value) ? KIND.protocol : KIND.malformed;
     case ":status":
       return /^[1-9][0-9]{2}$/.test(value) && value !== "101" ? KIND.status : KIND.malformed;
     default:

@@ -8,6 +8,7 @@
 import { checkString, wrongType } from "../../bytes/arguments.ts";
 import { isToken } from "../../bytes/ascii.ts";
 import { checkFieldName, checkFieldValue, type Field, type Fields, quoted } from "../../semantics/fields.ts";
+import { isProtocol } from "../../semantics/switching.ts";
 import { isHostAndPort } from "../../semantics/target.ts";
 import { isAllowedTrailer } from "../../semantics/trailers.ts";
 import { isConnectionField, isFieldValue, isLowerToken, isScheme, isTargetText } from "./field_kind.ts";
@@ -51,7 +52,7 @@ function checkControl({ method, scheme, authority, path, protocol }: RequestCont
   checkPart(":scheme", scheme, isLowerScheme);
   checkPart(":authority", authority, isAuthorityText);
   checkPart(":path", path, isTargetText);
-  checkPart(":protocol", protocol, isToken);
+  checkPart(":protocol", protocol, isProtocol);
 }
 
 function isLowerScheme(text: string): boolean {

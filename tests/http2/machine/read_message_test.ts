@@ -267,6 +267,9 @@ test("an extended CONNECT has :scheme, :path and :authority, and is allowed only
   refuses("request", lines(...EXTENDED.map((row) => row.replace("/chat", "*"))), "RFC 9113 §8.3.1");
   refuses("request", lines(...EXTENDED.map((row) => row.replace("websocket", "web socket"))));
   refuses("request", lines(...EXTENDED.map((row) => row.replace("websocket", ""))));
+  for (const protocol of ["echo/", "/1", "a/1/2", "a, b"]) {
+    refuses("request", lines(...EXTENDED.map((row) => row.replace("websocket", protocol))), "RFC 8441 §4");
+  }
 });
 
 test("cookies become one line at the place of the first [M4]", () => {

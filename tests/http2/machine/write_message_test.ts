@@ -118,6 +118,7 @@ const badRequests: Readonly<Record<string, Partial<Record<keyof OutgoingHttp2Req
   "an extended CONNECT without a scheme": { ...EXTENDED, scheme: null },
   "an extended CONNECT without an authority": { ...EXTENDED, authority: null },
   "an extended CONNECT whose protocol is no token": { ...EXTENDED, protocol: "a b" },
+  "an extended CONNECT whose protocol has an empty version": { ...EXTENDED, protocol: "a/" },
 };
 
 for (const [what, change] of Object.entries(badRequests)) {
