@@ -1,5 +1,5 @@
 /**
- * As much of `cloudflare:sockets` as the example needs; `@cloudflare/workers-types` has all of it.
+ * As much of `cloudflare:sockets` as the examples need; `@cloudflare/workers-types` has all of it.
  *
  * @module
  */
@@ -13,9 +13,13 @@ export interface Socket {
   close(): Promise<void>;
 }
 
-/**
- * Connects to `host:port`.
- *
- * @param options `allowHalfOpen` keeps our side open when the peer ends its own; off unless asked for.
- */
-export function connect(address: string, options?: { readonly allowHalfOpen?: boolean }): Socket;
+/** What a connection can be told. */
+export interface SocketOptions {
+  /** Keeps our side open when the peer ends its own; off unless asked for. */
+  readonly allowHalfOpen?: boolean;
+  /** Whether there is TLS; off unless asked for. */
+  readonly secureTransport?: "off" | "on" | "starttls";
+}
+
+/** Connects to `host:port`. */
+export function connect(address: string, options?: SocketOptions): Socket;
