@@ -7,7 +7,6 @@
 
 import { checkFunction } from "../bytes/arguments.ts";
 import { Deadline } from "../duplex/clock.ts";
-import { ignore } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import type { OverListener } from "../duplex/held_channel.ts";
 import { TimeLimit } from "../duplex/time_limit.ts";
@@ -66,12 +65,12 @@ export class Http2ServerConnection implements AsyncDisposable {
   readonly #warned: Deadline;
   /** How many handlers are at work whose streams are over. */
   #abandoned = 0;
-  readonly #onTooSlow = (): void => {
-    this.#driver.close({
-      reason: "error",
-      error: new TransportError("timeout", "The client's SETTINGS did not come in time"),
-    });
-  };
+  /** Limits a head that has begun, beside what is under way; made for the first that does not come at once. */
+  #headLimit: Deadline | null = null;
+  /** Which head that is; 0 if none is waited for. */
+  #openBlock = 0;
+  readonly #onTooSlow = (): void => this.#tooSlow("The client's SETTINGS did not come in time");
+  readonly #onHeadTooSlow = (): void => this.#tooSlow("A head did not come to its end in time");
   readonly #onIdle = (): void => this.#shutDown(true);
 
   /**
@@ -88,7 +87,7 @@ export class Http2ServerConnection implements AsyncDisposable {
     this.#handler = handler;
     this.#driver = new Http2Driver<Http2ServerEvent, ServerStream>(io, this.#machine, server, {
       onEvent: (event) => this.#onEvent(event),
-      onTaken: ignore,
+      onTaken: () => this.#limitHead(),
       onOver: () => this.#stop(),
     });
     this.#host = {
@@ -164,6 +163,7 @@ export class Http2ServerConnection implements AsyncDisposable {
   #stop(): void {
     this.#deadline.stop();
     this.#warned.stop();
+    this.#headLimit?.stop();
     this.#host.bodyLimit.stop();
     this.#host.drainLimit.stop();
   }
@@ -198,6 +198,21 @@ export class Http2ServerConnection implements AsyncDisposable {
 
   #rest(): void {
     if (this.#driver.why === null) this.#deadline.set(this.#settings.server.idleTimeoutMs, this.#onIdle);
+  }
+
+  /** Nothing else comes while a head has begun (RFC 9113 §4.3), and no other time limit would count it. */
+  #limitHead(): void {
+    const { openBlock } = this.#machine;
+    if (openBlock === this.#openBlock) return;
+    this.#openBlock = openBlock;
+    const { headTimeoutMs, clock } = this.#settings.server;
+    if (openBlock === 0) this.#headLimit!.clear();
+    else (this.#headLimit ??= new Deadline(clock)).set(headTimeoutMs, this.#onHeadTooSlow);
+  }
+
+  #tooSlow(message: string): void {
+    this.#machine.shutdown(true);
+    this.#driver.close({ reason: "error", error: new TransportError("timeout", message) });
   }
 
   #onEvent(event: Http2ServerEvent): void {

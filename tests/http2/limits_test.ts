@@ -7,7 +7,9 @@ import { assert, assertEquals } from "@std/assert";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import { RawClient } from "../support/h2_raw_peer.ts";
-import { data, GET, headers, POST, rstStream, windowUpdate } from "../support/h2_wire.ts";
+import { continuation, data, GET, headers, POST, rstStream, windowUpdate } from "../support/h2_wire.ts";
+import { joined } from "../support/switching.ts";
+import { wire } from "../support/wire.ts";
 
 const EXPECTING = [...POST, "expect: 100-continue"];
 
@@ -85,6 +87,70 @@ test("bodyTimeoutMs counts while the client is waited for, and not while the rea
   assertEquals((await read)?.length, 1);
   assertEquals(await request.body.read(), null);
   assertEquals(await client.passes(10_000), []);
+  await client.ends();
+});
+
+for (
+  const [what, bytes] of [["nothing", ""], ["half of the preface", "PRI * HT"], ["no SETTINGS", "PRI * HTTP/2.0¶¶SM¶¶"]]
+) {
+  test(`headTimeoutMs: a client that begins with ${what} is told that the connection ends`, async () => {
+    const client = new RawClient(() => ({ status: 204 }), { headTimeoutMs: 1000 });
+    await client.sends(wire(bytes!));
+    assertEquals(await client.passes(999), []);
+    assertEquals(await client.passes(1), ["GOAWAY 0 NO_ERROR"]);
+    await client.ends();
+    const why = await client.closed;
+    assert(why.reason === "error" && (why.error as TransportError).code === "timeout");
+  });
+}
+
+/** A head of two frames, and all bytes of each but the last. */
+const BEGUN = headers(3, GET, "unfinished");
+const REST = continuation(3, ["x: y"]);
+const cuts: readonly (readonly [string, Uint8Array, Uint8Array])[] = [
+  ["behind its HEADERS", BEGUN, REST],
+  ["within its HEADERS", BEGUN.slice(0, 12), joined(BEGUN.slice(12), REST)],
+  ["within its CONTINUATION", joined(BEGUN, REST.slice(0, 5)), REST.slice(5)],
+];
+
+for (const [where, begun, rest] of cuts) {
+  test(`headTimeoutMs: a head that pauses ${where} ends the connection, whatever is open beside it (RFC 9113 §4.3)`, async () => {
+    const client = new RawClient(() => new Promise(() => {}), { headTimeoutMs: 1000 });
+    await client.begins();
+    await client.sends(headers(1, GET), begun);
+    assertEquals(await client.passes(999), []);
+    assertEquals(await client.passes(1), ["GOAWAY 1 NO_ERROR"]);
+    await client.ends();
+    const why = await client.closed;
+    assert(why.reason === "error" && (why.error as TransportError).code === "timeout");
+  });
+
+  test(`headTimeoutMs: a head that pauses ${where} and goes on in time is answered, and nothing counts behind it`, async () => {
+    const client = new RawClient(({ target }) => target === "/" ? { status: 204 } : new Promise(() => {}), {
+      headTimeoutMs: 1000,
+    });
+    await client.begins();
+    await client.sends(headers(1, [...GET.slice(0, 2), ":path: /slow", GET[3]!]), begun);
+    assertEquals(await client.passes(999), []);
+    assertEquals(await client.sends(rest), ["HEADERS 3 END :status: 204"]);
+    assertEquals(await client.passes(5000), []);
+    await client.ends();
+  });
+}
+
+test("headTimeoutMs begins anew with each head, and not with its parts", async () => {
+  const client = new RawClient(({ target }) => target === "/" ? { status: 204 } : new Promise(() => {}), {
+    headTimeoutMs: 1000,
+  });
+  await client.begins();
+  await client.sends(headers(1, [...GET.slice(0, 2), ":path: /slow", GET[3]!]), headers(3, GET, "unfinished"));
+  await client.passes(900);
+  const said = await client.sends(continuation(3, ["x: y"]), headers(5, GET, "unfinished"));
+  assertEquals(said, ["HEADERS 3 END :status: 204"]);
+  await client.passes(900);
+  assertEquals(await client.sends(continuation(5, ["x: y"], false)), []);
+  assertEquals(await client.passes(99), []);
+  assertEquals(await client.passes(1), ["GOAWAY 3 NO_ERROR"]);
   await client.ends();
 });
 

@@ -25,6 +25,8 @@ export class FieldBlocks {
   #headers: HeadersFrame | null = null;
   #fragments: Uint8Array[] = [];
   #bytes = 0;
+  /** How many are complete. Only this class writes it. */
+  complete = 0;
 
   /** Has begun none. */
   constructor(limits: Http2Limits) {
@@ -51,7 +53,10 @@ export class FieldBlocks {
 
   /** Takes HEADERS; the block, if that is all of it. */
   begin(headers: HeadersFrame): ReceivedBlock | null {
-    if (headers.endHeaders) return { headers, bytes: headers.fragment };
+    if (headers.endHeaders) {
+      this.complete++;
+      return { headers, bytes: headers.fragment };
+    }
     this.#headers = headers;
     this.#add(headers.fragment);
     return null;
@@ -73,6 +78,7 @@ export class FieldBlocks {
     this.#headers = null;
     this.#fragments = [];
     this.#bytes = 0;
+    this.complete++;
     return block;
   }
 

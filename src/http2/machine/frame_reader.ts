@@ -43,6 +43,12 @@ export class FrameReader {
     this.#maxFrameBytes = bytes;
   }
 
+  /** Whether a frame of HEADERS has begun and is not complete. */
+  get withinHeaders(): boolean {
+    const { bytes, start, length } = this.in;
+    return length > 3 && bytes[start + 3] === FRAME_TYPES.headers;
+  }
+
   /**
    * The next frame; `null` if it is not complete. What is wrong with its header is found as soon as that is there.
    *

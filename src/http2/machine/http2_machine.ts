@@ -72,6 +72,12 @@ export abstract class Http2Machine<Event extends Http2Event> {
     return this.connection.acknowledged;
   }
 
+  /** The field block that has begun and is not complete, counted from 1; 0 if there is none. Nothing else comes until it is. */
+  get openBlock(): number {
+    const { blocks, reader } = this.connection;
+    return blocks.open || reader.withinHeaders ? blocks.complete + 1 : 0;
+  }
+
   /** Adds received bytes; the machine may keep them, and events are views of them. */
   receive(bytes: Uint8Array): void {
     if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
