@@ -39,6 +39,9 @@ interface OpeningStep {
   readonly place?: string;
 }
 
+/** Asks the platform's object for what is known of both ends. */
+export type AskInfo = (native: unknown) => SocketInfo;
+
 /** A write that waits for the socket to open. */
 interface EarlyWrite {
   readonly bytes: Uint8Array;
@@ -79,8 +82,8 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
   #state: State = { is: "opening", writes: null, cancel: null };
   /** While it is open. */
   #transport: Transport | null = null;
-  /** Since it is open. */
-  #info: SocketInfo | null = null;
+  /** Since it is open; how to ask for it as long as it was not looked at, as most servers never do. */
+  #info: SocketInfo | AskInfo | null = null;
   /** The transport, while `write()` may go straight to it: the hot path asks for nothing else. */
   #writer: Transport | null = null;
   #lastWrite: Promise<void> = accepted;
@@ -107,7 +110,8 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
   get opened(): Promise<SocketInfo> {
     if (this.#opened === null) {
       this.#opened = new Deferred();
-      if (this.#info !== null) this.#opened.resolve(this.#info);
+      const { info } = this;
+      if (info !== null) this.#opened.resolve(info);
       else if (this.#state.is === "over") this.#opened.reject(this.#state.reason);
     }
     return this.#opened.promise;
@@ -137,9 +141,10 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
     return this.#writable ??= writableOf(this);
   }
 
-  /** What `opened` tells, if it has opened. */
+  /** What `opened` tells, if it has opened. The system is asked when this is looked at first: that is a system call or two. */
   get info(): SocketInfo | null {
-    return this.#info;
+    const info = this.#info;
+    return typeof info === "function" ? this.#info = info(this.native) : info;
   }
 
   /** Whether it is closed, failed or given away. */
@@ -303,9 +308,10 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
   /**
    * Opens the socket.
    *
+   * @param info What is known of both ends, or how to ask for it.
    * @returns `false` when it is over already; the transport has then been cut.
    */
-  attach(transport: Transport, info: SocketInfo): boolean {
+  attach(transport: Transport, info: SocketInfo | AskInfo): boolean {
     const state = this.#state;
     if (state.is !== "opening") {
       transport.abort(this.#refusal);
@@ -319,7 +325,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
       this.#lastWrite = transport.write(bytes);
       this.#lastWrite.then(() => written.resolve(), (error) => written.reject(error));
     }
-    this.#opened?.resolve(info);
+    this.#opened?.resolve(this.info!);
     if (this.upgraded) {
       this.#handOver(transport, info);
       return true;
@@ -442,7 +448,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
     }
   }
 
-  #handOver(transport: Transport, info: SocketInfo): void {
+  #handOver(transport: Transport, info: SocketInfo | AskInfo): void {
     this.#successor!.#lastWrite = this.#lastWrite;
     this.#successor!.attach(transport, info);
     this.#end(undefined, false);

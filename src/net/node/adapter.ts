@@ -66,10 +66,11 @@ function listen(
     server.listen(where, () => {
       const address = "path" in at ? at : boundAddress(server);
       const known = isOneAddress(address);
+      const askInfo = (native: unknown): SocketInfo => acceptedInfo(native as net.Socket | null, address, known);
       const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));
       sockets.accept(server, accepting, (native) => {
         const socket = new NetSocket(startTls, "starttls", options);
-        socket.attach(new NodeTransport(native, socket, cutNodeSocket), acceptedInfo(native, address, known));
+        socket.attach(new NodeTransport(native, socket, cutNodeSocket), askInfo);
         listener.offer(socket);
       });
       resolve(listener);
@@ -95,8 +96,8 @@ function isOneAddress(bound: SocketAddress): boolean {
 }
 
 /** Asking the system costs as much as parsing a request: what the listener's own address tells, if it is `known`, is not asked. */
-function acceptedInfo(native: net.Socket, bound: SocketAddress, known: boolean): SocketInfo {
-  if (!known) return infoOf(native, bound);
-  const { remoteAddress = "", remotePort = 0 } = native;
+function acceptedInfo(native: net.Socket | null, bound: SocketAddress, known: boolean): SocketInfo {
+  if (!known) return infoOf(native ?? {}, bound);
+  const { remoteAddress = "", remotePort = 0 } = native ?? {};
   return socketInfo({ hostname: remoteAddress, port: remotePort }, bound, null);
 }
