@@ -12,6 +12,7 @@ import { checkFunction, checkObject } from "../bytes/arguments.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import type { OverListener } from "../duplex/held_channel.ts";
 import { closeBehindPeer, linger } from "../duplex/linger.ts";
+import { isUnsaidEnd } from "../duplex/tls_end.ts";
 import { type Traffic, trafficOf } from "../duplex/traffic.ts";
 import { headCost, MESSAGE_COST } from "../duplex/turn.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
@@ -301,6 +302,9 @@ export class ServerConnection implements AsyncDisposable {
     }
     if (core.why === null && error instanceof ProtocolError && !isPreface) {
       core.refuseAndClose(this.#exchange?.request ?? null, error.status, error);
+    } else if (this.idle && isUnsaidEnd(error)) {
+      core.peerEnded = true;
+      core.close({ reason: "eof" }); // RFC 9112 §9.8: a client knows where its responses end
     } else {
       core.close({ reason: "error", error });
     }

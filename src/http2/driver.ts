@@ -15,6 +15,7 @@ import { closeBehindPeer, linger } from "../duplex/linger.ts";
 import { Outlet, type OutletOwner } from "../duplex/outlet.ts";
 import { Lull } from "../duplex/soon.ts";
 import { TimeLimit } from "../duplex/time_limit.ts";
+import { isUnsaidEnd } from "../duplex/tls_end.ts";
 import { MESSAGE_COST, PART_COST } from "../duplex/turn.ts";
 import { Wire } from "../duplex/wire.ts";
 import { Http2Error, type Http2ErrorCode } from "../errors/http2_error.ts";
@@ -175,8 +176,15 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
         }
       }
     } catch (error) {
-      this.abort(error);
+      if (isUnsaidEnd(error) && (this.streams.size === 0 || machine.ending)) this.#endBehindPeer();
+      else this.abort(error);
     }
+  }
+
+  /** TLS has ended without a word where nothing is under way, or behind a GOAWAY: the peer has left (RFC 9112 §9.8 says so as well). */
+  #endBehindPeer(): void {
+    this.#peerEnded = true;
+    if (this.#why === null) this.#linger({ reason: "eof" });
   }
 
   /** Something was written into the machine: it leaves soon, together with what follows at once. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { unsaidEnd } from "../duplex/tls_end.ts";
 import { TransportError, type TransportErrorCode } from "../errors/transport_error.ts";
 
 /** The codes of the system (Node, Bun, most of Deno). */
@@ -91,7 +92,9 @@ export function transportError(error: unknown, doing: Doing, place?: string): Tr
   const what = place === undefined ? doing : `${doing} ${PREPOSITION[doing]} ${place}`;
   // Bun's messages do not always say why; its codes do.
   const why = typeof code === "string" && !text.includes(code) ? `${text} (${code})` : text;
-  return new TransportError(codeOf(code, name, text, doing), `Cannot ${what}: ${why}`, { cause: error });
+  const made = new TransportError(codeOf(code, name, text, doing), `Cannot ${what}: ${why}`, { cause: error });
+  // What Deno calls so comes of rustls only.
+  return name === "UnexpectedEof" && made.code === "tls" && doing === "read" ? unsaidEnd(made) : made;
 }
 
 function codeOf(code: unknown, name: unknown, text: string, doing: Doing): TransportErrorCode {

@@ -51,8 +51,7 @@ export async function http2Site(
       await listener.close();
       await accepting;
       for (const why of await Promise.all(shutdowns.map((shutdown) => shutdown()))) {
-        // curl ends TLS without close_notify.
-        if (why.reason === "error" && (why.error as { code?: string }).code !== "tls") errors.push(why.error);
+        if (why.reason === "error") errors.push(why.error);
       }
       assertEquals(errors, []);
     },

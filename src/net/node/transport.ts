@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import { giveMemory, pooledCopy } from "../../bytes/memory_pool.ts";
 import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { accepted } from "../../duplex/held_channel.ts";
+import { unsaidEnd } from "../../duplex/tls_end.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";
@@ -222,7 +223,7 @@ export class NodeTransport implements Transport, LentReader {
     if (this.#over || this.#closing) return;
     if (this.#under?.truncated !== true) return this.sink.ended();
     // An attacker who cuts the connection must not be able to shorten what has no length of its own (RFC 8446 §6.1).
-    this.onError(new TransportError("tls", "Cannot read: the connection ended without close_notify"));
+    this.onError(unsaidEnd(new TransportError("tls", "Cannot read: the connection ended without close_notify")));
     this.native.destroy();
   }
 
