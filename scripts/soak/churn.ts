@@ -5,9 +5,9 @@
  * @module
  */
 
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { Client } from "../../mod.ts";
-import { pause, startPeers } from "./peers.ts";
+import { mulberry32, openSockets, within } from "./measure.ts";
+import { startPeers } from "./peers.ts";
 import { things } from "./things.ts";
 
 /** What was done and what is left. */
@@ -74,43 +74,4 @@ export async function churn({ operations, concurrency = 16, seed = 1 }: ChurnOpt
   await peers[Symbol.asyncDispose]();
   await within(2000, () => openSockets() <= before);
   return { counts, surprises, ...remaining, sockets: Math.max(0, openSockets() - before) };
-}
-
-async function within(ms: number, done: () => boolean): Promise<void> {
-  for (let waited = 0; waited < ms && !done(); waited += 50) await pause(50);
-}
-
-/** The TCP sockets of this process, where the system keeps a list. Runtimes open others for themselves. */
-function openSockets(): number {
-  try {
-    const inodes = new Set(["tcp", "tcp6"].flatMap((protocol) => inodesOf(`/proc/net/${protocol}`)));
-    return readdirSync("/proc/self/fd").filter((name) => inodes.has(linkOf(`/proc/self/fd/${name}`))).length;
-  } catch {
-    return 0;
-  }
-}
-
-function inodesOf(table: string): string[] {
-  const lines = readFileSync(table, "utf8").trimEnd().split("\n").slice(1);
-  return lines.map((line) => `socket:[${line.trim().split(/\s+/)[9]}]`);
-}
-
-/** The list itself was open while it was read. */
-function linkOf(path: string): string {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return "";
-  }
-}
-
-/** Random numbers that can be had again. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = state + 0x6d2b79f5 | 0;
-    let mixed = Math.imul(state ^ state >>> 15, 1 | state);
-    mixed = mixed + Math.imul(mixed ^ mixed >>> 7, 61 | mixed) ^ mixed;
-    return ((mixed ^ mixed >>> 14) >>> 0) / 4_294_967_296;
-  };
 }

@@ -18,6 +18,7 @@ import {
 } from "../../mod.ts";
 import { tunnel } from "../../src/proxy/mod.ts";
 import { connect, listen, type Listener, type Socket } from "../../src/net/mod.ts";
+import { pause } from "./measure.ts";
 
 /** Both servers, on loopback. */
 export interface Peers extends AsyncDisposable {
@@ -117,9 +118,4 @@ class Proxy {
       serveConnection(socket, forwards, limits);
     }
   }
-}
-
-/** Lets time pass. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -6,7 +6,7 @@
 
 import type { Client } from "../../mod.ts";
 import { connect, type Socket } from "../../src/net/mod.ts";
-import { pause } from "./peers.ts";
+import { pause } from "./measure.ts";
 
 /** What a thing is done with. */
 export interface Situation {
