@@ -7,6 +7,7 @@
 import type { Runtime } from "../testing/runtimes.ts";
 import type { BehindCommand, LoadPlan } from "./load/main.ts";
 import type { MessagesPlan } from "./load/messages.ts";
+import type { Preface } from "./load/preface.ts";
 
 /** One whose speed is measured. */
 export interface Contender {
@@ -14,10 +15,12 @@ export interface Contender {
   readonly title: string;
   /** `file.function` in `subjects/`. */
   readonly start: string;
-  /** Whether it is ours, or one to compare with. */
+  /** Whether it is ours, or one to compare with: another one's, or ours done another way. */
   readonly ours: boolean;
   /** On servers, what comes before what is measured. */
-  readonly preface?: "none" | "upgrade" | "connect";
+  readonly preface?: Preface["type"];
+  /** How many streams are on a connection, where the preface is one of HTTP/2. */
+  readonly streams?: number;
 }
 
 /** One measurement. */
@@ -44,10 +47,17 @@ const requests: LoadPlan = { type: "requests" };
 const handshakes: LoadPlan = { type: "handshakes" };
 const http2Requests: LoadPlan = { type: "http2-requests", connections: 8, streams: 16 };
 const http2OneByOne: LoadPlan = { type: "http2-requests", connections: 32, streams: 1 };
+const nodeHttp2: Contender = { title: "node:http2", start: "http2.nodeHttp2", ours: false };
 const http2Servers: readonly Contender[] = [
   { title: "serveConnection of http2", start: "http2.connection", ours: true },
-  { title: "node:http2", start: "http2.nodeHttp2", ours: false },
+  { title: "serve, LightResponse", start: "http2.serveLight", ours: true },
+  nodeHttp2,
 ];
+const http2Tunnels: readonly Contender[] = [
+  { title: "tunnel()", start: "proxy.oursHttp2", ours: true },
+  { title: "forwardProxy(), with rules", start: "proxy.forwardHttp2", ours: true },
+  { title: "node:http2, pipe()", start: "proxy.nodeHttp2", ours: false },
+].map((contender) => ({ ...contender, preface: "http2-connect", streams: 100 }));
 const manyRoundTrips: LoadPlan = { type: "round-trips", connections: 32, bytes: 64 };
 const oneRoundTrip: LoadPlan = { type: "round-trips", connections: 1, bytes: 64 };
 const oneBulk: LoadPlan = { type: "bulk", connections: 1 };
@@ -134,6 +144,15 @@ const reverses: readonly Benchmark[] = [
   },
 ];
 
+const tunnelRoundTrips: LoadPlan = { type: "round-trips", connections: 100, bytes: 64 };
+const tunnelBulk: LoadPlan = { type: "bulk", connections: 100 };
+const onOne = "on one connection of HTTP/2";
+const http2TunnelRows: readonly Benchmark[] = [
+  served("http2-tunnel-handshake", `tunnels through a proxy, 100 at a time ${onOne}`, handshakes, http2Tunnels),
+  served("http2-tunnel-round-trips", `round trips of 64 bytes, 100 tunnels ${onOne}`, tunnelRoundTrips, http2Tunnels),
+  { ...served("http2-tunnel-bulk", `bulk echo, 100 tunnels ${onOne}`, tunnelBulk, http2Tunnels), unit: "bytes" },
+];
+
 /** Not on Deno, whose `node:http2` ends the process in this row: "free(): invalid pointer" (seen on 2.9.6). */
 const http2Machines: Benchmark = requested("http2-machine", "requests over HTTP/2 in memory, both sides", [
   { title: "both machines", start: "codec.machines", ours: true },
@@ -146,6 +165,7 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
   const platform: Contender[] = runtime.name === "deno" || runtime.name === "bun"
     ? [{ title: runtime.name === "deno" ? "Deno.serve" : "Bun.serve", start: "hello.platform", ours: false }]
     : [];
+  const platformHttp2 = platform.map((contender) => ({ ...contender, start: "http2.platform" }));
   const open = quick ? 500 : 5000;
   const node = isNode(runtime);
   const switches = node ? [...upgrades, rawHandshake] : upgrades;
@@ -165,8 +185,14 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
       ...platform,
       ...(node ? [...nodeServers, rawResponse] : []),
     ]),
-    served("http2", "requests over HTTP/2, 8 connections with 16 streams each", http2Requests, http2Servers),
-    served("http2-one-by-one", "requests over HTTP/2, 32 connections with a stream each", http2OneByOne, http2Servers),
+    served("http2", "requests over HTTP/2, 8 connections with 16 streams each", http2Requests, [
+      ...http2Servers,
+      ...platformHttp2,
+    ]),
+    served("http2-one-by-one", "requests over HTTP/2, 32 connections with a stream each", http2OneByOne, [
+      ...http2Servers,
+      ...platformHttp2,
+    ]),
     ...(node ? [served("hono", "requests to a Hono app", requests, honoApps)] : []),
     served("handshake", "upgrades", handshakes, switches),
     { ...served("handshake-open", `upgrades while ${open} are open`, handshakes, upgrades), held: open },
@@ -179,8 +205,10 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
     served("proxy-handshake", "tunnels through a proxy", handshakes, tunnels),
     served("proxy-round-trips", "round trips of 64 bytes through a proxy, 32 connections", manyRoundTrips, tunnels),
     { ...served("proxy-bulk", "bulk echo through a proxy, one connection", oneBulk, tunnels), unit: "bytes" },
+    ...http2TunnelRows,
     ...(node ? reverses : []),
     ...webSockets(runtime, quick),
+    ...http2WebSockets(),
     ...broadcasts(runtime, quick),
     ...coldStarts(runtime),
     requested("client", "requests sent, conn level", [
@@ -262,6 +290,22 @@ function webSockets(runtime: Runtime, quick: boolean): Benchmark[] {
       messageEchoes(runtime, "websocket-deflate", { connections: count, kind: "text", deflate: true })
     ),
   ];
+}
+
+/** Ours over HTTP/2 beside ours over HTTP/1.1, where each WebSocket has a connection of its own. */
+function http2WebSockets(): Benchmark[] {
+  const contenders = (streams: number): Contender[] => [
+    { title: "over HTTP/2", start: "web_socket.channelHttp2", ours: true, preface: "http2-websocket", streams },
+    { title: "over HTTP/1.1", start: "web_socket.channel", ours: false },
+  ];
+  return [[1, 100], [25, 4], [100, 1]].flatMap(([connections, streams]) => {
+    const where = `on ${connections === 1 ? "one connection" : `${connections} connections`} of HTTP/2`;
+    return messageSizes.filter(([, bytes]) => bytes < 1_048_576).map(([size, bytes]) => {
+      const plan: LoadPlan = { type: "messages", connections: 100, bytes, inFlight: 1, kind: "text", deflate: false };
+      const title = `WebSocket echo, ${size} of text, 100 ${where}`;
+      return served("websocket-http2", title, plan, contenders(streams!));
+    });
+  });
 }
 
 /** One message for all: what one sends, everybody gets. */

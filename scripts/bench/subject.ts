@@ -8,7 +8,7 @@ import type { Runtime } from "../testing/runtimes.ts";
 import type { Benchmark, Contender } from "./catalogue.ts";
 import { Child, type ChildOptions } from "./child.ts";
 import type { Count, GeneratorCommand, LoadPlan } from "./load/main.ts";
-import type { Preface } from "./load/preface.ts";
+import type { Preface, SocketPreface } from "./load/preface.ts";
 import type { SubjectCommand, Usage } from "./subjects/main.ts";
 
 /** See the module. */
@@ -42,11 +42,28 @@ export async function openSubject(
     return new ClientSubject(contender, child, await say({ type: "answer" }) as number);
   }
   const { port } = await child.line() as { port: number };
-  const preface: Preface = contender.preface === "connect"
-    ? { type: "connect", port: await say({ type: "echo" }) as number }
-    : { type: contender.preface ?? "none" };
-  if (benchmark.held > 0) await say({ type: "hold", port, preface, connections: benchmark.held });
+  const preface = await prefaceOf(contender, say);
+  if (benchmark.held > 0) {
+    await say({ type: "hold", port, preface: preface as SocketPreface, connections: benchmark.held });
+  }
   return new ServerSubject(contender, child, generator, { port, preface, plan: benchmark.plan });
+}
+
+async function prefaceOf(
+  { preface: type = "none", streams = 1 }: Contender,
+  say: (command: GeneratorCommand) => Promise<unknown>,
+): Promise<Preface> {
+  const port = type.endsWith("connect") ? await say({ type: "echo" }) as number : 0;
+  switch (type) {
+    case "connect":
+      return { type, port };
+    case "http2-connect":
+      return { type, port, streams };
+    case "http2-websocket":
+      return { type, streams };
+    default:
+      return { type };
+  }
 }
 
 interface Work {

@@ -5,8 +5,8 @@
  */
 
 import type { Load } from "./load.ts";
-import { isAgreement, type Preface, prefaceRequest } from "./preface.ts";
-import { type Client, type ClientHandlers, openClients } from "./socket.ts";
+import { openBehind, type Preface } from "./preface.ts";
+import type { Connection } from "./socket.ts";
 
 /** Begins round trips on each of the connections. Counts round trips. */
 export function roundTrips(
@@ -17,9 +17,9 @@ export function roundTrips(
   let count = 0;
   let stopped = false;
   const message = new Uint8Array(size).fill(0x61);
-  const closed = openClients(port, connections, () => {
+  const closed = openBehind(port, preface, connections, () => {
     let missing = size;
-    return behind(preface, {
+    return {
       opened: (client) => client.write(message),
       received(client, bytes) {
         missing -= bytes.length;
@@ -30,7 +30,7 @@ export function roundTrips(
         if (stopped) client.end();
         else client.write(message);
       },
-    });
+    };
   });
   return {
     count: () => count,
@@ -50,17 +50,17 @@ export function bulk(port: number, preface: Preface, connections: number): Load 
   let count = 0;
   let stopped = false;
   const block = new Uint8Array(BLOCK_BYTES).fill(0x61);
-  const closed = openClients(port, connections, () => {
+  const closed = openBehind(port, preface, connections, () => {
     let room = WINDOW_BYTES;
     let writable = true;
-    const fill = (client: Client): void => {
+    const fill = (client: Connection): void => {
       while (!stopped && writable && room >= BLOCK_BYTES) {
         room -= BLOCK_BYTES;
         writable = client.write(block);
       }
       if (stopped && room === WINDOW_BYTES) client.end();
     };
-    return behind(preface, {
+    return {
       opened: fill,
       received(client, bytes) {
         count += bytes.length;
@@ -71,7 +71,7 @@ export function bulk(port: number, preface: Preface, connections: number): Load 
         writable = true;
         fill(client);
       },
-    });
+    };
   });
   return {
     count: () => count,
@@ -79,21 +79,5 @@ export function bulk(port: number, preface: Preface, connections: number): Load 
       stopped = true;
       return closed;
     },
-  };
-}
-
-/** Gets over the preface before the connection counts as opened. */
-function behind(preface: Preface, handlers: ClientHandlers): ClientHandlers {
-  const request = prefaceRequest(preface);
-  if (request === null) return handlers;
-  let agreed = false;
-  return {
-    opened: (client) => client.write(request),
-    received(client, bytes) {
-      if (agreed) return handlers.received(client, bytes);
-      agreed = isAgreement(bytes);
-      handlers.opened(client);
-    },
-    drained: (client) => handlers.drained?.(client),
   };
 }

@@ -9,7 +9,7 @@ import { ACK, END_HEADERS, END_STREAM, FRAME_HEADER_BYTES, FRAME_TYPES } from ".
 import { FrameWriter } from "../../../src/http2/machine/frame_writer.ts";
 import { PREFACE } from "../../../src/http2/machine/preface.ts";
 import type { Load } from "./load.ts";
-import { type Client, openClients } from "./socket.ts";
+import { type Connection, openClients } from "./socket.ts";
 
 /** What clients of HTTP/2 do. */
 export interface Http2RequestsPlan {
@@ -52,7 +52,7 @@ export function http2Requests(port: number, { connections, streams }: Http2Reque
       nextId += 2;
       open++;
     };
-    const flush = (client: Client): void => {
+    const flush = (client: Connection): void => {
       const parts = writer.take();
       if (parts.length > 0) client.write(concat(parts).slice());
       writer.recycle(true);

@@ -13,7 +13,7 @@ import { handshakes, hold } from "./handshakes.ts";
 import { http2Requests, type Http2RequestsPlan } from "./http2_requests.ts";
 import type { Load } from "./load.ts";
 import { holdMessages, messages, type MessagesPlan } from "./messages.ts";
-import type { Preface } from "./preface.ts";
+import type { Preface, SocketPreface } from "./preface.ts";
 import { dropRequests, holdRequests, requests } from "./requests.ts";
 
 /** What clients do. */
@@ -36,7 +36,7 @@ export type BehindCommand =
 export type GeneratorCommand =
   | BehindCommand
   | { readonly type: "start"; readonly port: number; readonly preface: Preface; readonly plan: LoadPlan }
-  | { readonly type: "hold"; readonly port: number; readonly preface: Preface; readonly connections: number }
+  | { readonly type: "hold"; readonly port: number; readonly preface: SocketPreface; readonly connections: number }
   | { readonly type: "hold-requests"; readonly port: number; readonly connections: number; readonly partial: boolean }
   | { readonly type: "drop-requests" }
   | { readonly type: "hold-messages"; readonly port: number; readonly connections: number; readonly deflate: boolean }
@@ -68,7 +68,7 @@ function begin(port: number, preface: Preface, plan: LoadPlan): Load {
     case "bulk":
       return bulk(port, preface, plan.connections);
     case "messages":
-      return messages(port, plan);
+      return messages(port, preface, plan);
     default:
       return plan satisfies never;
   }

@@ -6,8 +6,10 @@
  */
 
 import { deflateRawSync } from "node:zlib";
+import { openStreams } from "./http2_streams.ts";
 import { CONNECTIONS, type Load } from "./load.ts";
-import { type Client, open, openClients } from "./socket.ts";
+import { type Preface, streamsOf } from "./preface.ts";
+import { type ClientHandlers, type Connection, open, openClients } from "./socket.ts";
 
 /** What is sent to and fro. */
 export interface MessagesPlan {
@@ -39,28 +41,29 @@ const BINARY = 0x2;
 /** ws, Deno and Bun have compressed what is this long, ours as well. */
 const COMPRESS_FROM = 1024;
 
-/** Begins to send messages. Counts those that have come back. */
-export function messages(port: number, plan: MessagesPlan): Load {
+/** Begins to send messages, over HTTP/1.1 or over streams of HTTP/2. Counts those that have come back. */
+export function messages(port: number, preface: Preface, plan: MessagesPlan): Load {
   const { connections, bytes, inFlight, kind, deflate, senders = connections } = plan;
   let count = 0;
   let ready = 0;
-  const listeners: Client[] = [];
+  const listeners: Connection[] = [];
   let stopped = false;
   const frame = frameOf(bytes, kind, deflate);
   const frames = new Uint8Array(frame.length * inFlight);
   for (let at = 0; at < frames.length; at += frame.length) frames.set(frame, at);
-  const closed = openClients(port, connections, () => {
+  const streams = streamsOf(preface);
+  const handlers = (): ClientHandlers => {
     const reader = new FrameReader();
     let switched = false;
     let missing = 0;
     let sends = false;
-    const begin = (client: Client): void => {
+    const begin = (client: Connection): void => {
       sends = ready++ >= connections - senders;
       if (sends) send(client, 0);
       else if (stopped) client.end();
       else listeners.push(client);
     };
-    const send = (client: Client, messages: number): void => {
+    const send = (client: Connection, messages: number): void => {
       missing -= messages;
       count += messages;
       if (stopped) {
@@ -72,7 +75,11 @@ export function messages(port: number, plan: MessagesPlan): Load {
       client.write(more === 1 ? frame : frames.subarray(0, more * frame.length));
     };
     return {
-      opened: (client) => client.write(request(deflate)),
+      opened(client) {
+        switched = streams !== null;
+        if (switched) begin(client);
+        else client.write(request(deflate));
+      },
       received(client, chunk) {
         let rest = chunk;
         if (!switched) {
@@ -85,7 +92,10 @@ export function messages(port: number, plan: MessagesPlan): Load {
         else count += complete;
       },
     };
-  });
+  };
+  const closed = streams === null
+    ? openClients(port, connections, handlers)
+    : openStreams(port, connections, streams, handlers);
   return {
     count: () => count,
     stop() {

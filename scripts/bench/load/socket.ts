@@ -6,16 +6,24 @@
  * @module
  */
 
+/** A client's end of a connection, or of a stream of HTTP/2. */
+export interface Connection {
+  /** Sends bytes, which must be left alone until then; `false` asks to wait for `drained()`. */
+  write(bytes: Uint8Array): boolean;
+  /** Ends this side. */
+  end(): void;
+}
+
 /** What a client does when something happens. */
 export interface ClientHandlers {
   /** The connection is there. */
-  opened(client: Client): void;
+  opened(client: Connection): void;
   /** Bytes; only valid until the function returns. */
-  received(client: Client, bytes: Uint8Array): void;
+  received(client: Connection, bytes: Uint8Array): void;
   /** A write that was not taken whole has gone out. */
-  drained?(client: Client): void;
+  drained?(client: Connection): void;
   /** Both sides have ended. */
-  closed?(client: Client): void;
+  closed?(client: Connection): void;
 }
 
 interface BunSocket {
@@ -28,8 +36,8 @@ interface Bun {
   connect(options: object): Promise<unknown>;
 }
 
-/** A client's connection. */
-export class Client {
+/** A client's socket. */
+export class Client implements Connection {
   readonly #handlers: ClientHandlers;
   #native: BunSocket | null = null;
   #waiting: Uint8Array | null = null;
@@ -39,7 +47,7 @@ export class Client {
     this.#handlers = handlers;
   }
 
-  /** Sends bytes, which must be left alone until then; `false` asks to wait for `drained()`. */
+  /** See {@linkcode Connection}. */
   write(bytes: Uint8Array): boolean {
     if (this.#waiting !== null) throw new Error("Cannot write: the last write has not gone out");
     const taken = this.#native!.write(bytes);
@@ -48,7 +56,7 @@ export class Client {
     return false;
   }
 
-  /** Ends this side. */
+  /** See {@linkcode Connection}. */
   end(): void {
     this.#native?.shutdown();
   }

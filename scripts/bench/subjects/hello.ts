@@ -41,8 +41,11 @@ export function serveReplaced(): Promise<number> {
 }
 
 /** `serve` with a `LightResponse`. */
-export function serveLight(): Promise<number> {
-  return serveWith(() => LightResponse.of(text, { headers: { "content-type": type } }));
+export const serveLight = (): Promise<number> => helloLight({});
+
+/** The same, with options. */
+export function helloLight(options: ServeOptions): Promise<number> {
+  return serveWith(() => LightResponse.of(text, { headers: { "content-type": type } }), options);
 }
 
 async function serveWith(handler: () => Response, options: ServeOptions = {}): Promise<number> {
@@ -61,7 +64,12 @@ export function nodeHttp(): Promise<number> {
 }
 
 /** `Deno.serve` or `Bun.serve`. */
-export async function platform(): Promise<number> {
-  if (deno !== null) return deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, hello).addr.port;
-  return bun!.serve({ hostname: "127.0.0.1", port: 0, fetch: hello }).port;
+export const platform = (): Promise<number> => helloPlatform({});
+
+/** The same, with options for Bun; Deno's has HTTP/2 anyway. */
+export function helloPlatform(options: { readonly http2?: boolean }): Promise<number> {
+  if (deno !== null) {
+    return Promise.resolve(deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, hello).addr.port);
+  }
+  return Promise.resolve(bun!.serve({ ...options, hostname: "127.0.0.1", port: 0, fetch: hello }).port);
 }

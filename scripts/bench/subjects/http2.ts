@@ -7,7 +7,7 @@
 import { createServer, type ServerHttp2Stream } from "node:http2";
 import { serveConnection } from "../../../src/http2/server_connection.ts";
 import { listen } from "../../../src/net/mod.ts";
-import { text } from "./hello.ts";
+import { helloLight, helloPlatform, text } from "./hello.ts";
 import { portOf } from "./ports.ts";
 
 /** `serveConnection` of `http2/` over sockets of `./net`. */
@@ -20,6 +20,12 @@ export async function connection(): Promise<number> {
   accept();
   return portOf(listener.address);
 }
+
+/** `serve` with HTTP/2 and a `LightResponse`. */
+export const serveLight = (): Promise<number> => helloLight({ http2: { h2c: true } });
+
+/** `Deno.serve`, or `Bun.serve` that is asked for it. */
+export const platform = (): Promise<number> => helloPlatform({ http2: true });
 
 /** `node:http2`, by its streams, which cost it least. */
 export function nodeHttp2(): Promise<number> {

@@ -6,6 +6,7 @@
 
 import { createServer } from "node:http";
 import { serve } from "../../../src/http/server/serve.ts";
+import type { ServeOptions } from "../../../src/http/server/serve_options.ts";
 import type { WebSocketConnection } from "../../../src/websocket/connection.ts";
 import { upgradeWebSocket } from "../../../src/websocket/upgrade.ts";
 import { Topic } from "../../../src/websocket/topic.ts";
@@ -24,6 +25,10 @@ export const channelBytes = (): Promise<number> => ours(false, echo, "bytes");
 /** The first one, compressed. */
 export const channelDeflate = (): Promise<number> => ours(true, echo);
 
+/** The first one over HTTP/2. */
+export const channelHttp2 = (): Promise<number> =>
+  ours(false, echo, "string", { http2: { h2c: true, connectProtocol: true } });
+
 /** Ours, with `readable` and `writable`. */
 export const streams = (): Promise<number> => ours(false, ({ readable, writable }) => readable.pipeTo(writable));
 
@@ -31,8 +36,9 @@ async function ours(
   deflate: boolean,
   speak: (socket: WebSocketConnection) => Promise<void>,
   text: "string" | "bytes" = "string",
+  options: ServeOptions = {},
 ): Promise<number> {
-  const { listening } = serve({ hostname: "127.0.0.1", port: 0 }, (request) => {
+  const { listening } = serve({ ...options, hostname: "127.0.0.1", port: 0 }, (request) => {
     const { response, socket } = upgradeWebSocket(request, { deflate, text });
     socket.opened.then(speak).catch(() => {});
     return response;
