@@ -31,6 +31,8 @@ export class ClientWatch implements RequestBodyOwner, VigilOwner {
   #controller: AbortController | null = null;
   #owned: Owned | null = null;
   #vigil: Vigil | null = null;
+  /** Why the handler was told to give up, once it was: it may look for the first time later. */
+  #aborted: { readonly reason: unknown } | null = null;
   /** Why the client is lost, once it is. Only this class writes it. */
   lostFor: { readonly error: unknown } | null = null;
 
@@ -42,6 +44,7 @@ export class ClientWatch implements RequestBodyOwner, VigilOwner {
 
   /** The handler wants to know. Behind a request that may switch the watch begins when the answer takes long. */
   signal(controller: AbortController): void {
+    if (this.#aborted !== null) return controller.abort(this.#aborted.reason);
     if (this.#exchange.over) return;
     const { machine, why, over } = this.#core;
     if (why?.reason === "error") return controller.abort(why.error);
@@ -55,7 +58,8 @@ export class ClientWatch implements RequestBodyOwner, VigilOwner {
   /** Something ends with the client. Unlike {@linkcode signal} it begins no watch: that of a long exchange tells. */
   own(owned: Owned): void {
     const { why } = this.#core;
-    if (why?.reason === "error") cancelOwned(owned, why.error);
+    if (this.#aborted !== null) cancelOwned(owned, this.#aborted.reason);
+    else if (why?.reason === "error") cancelOwned(owned, why.error);
     else this.#owned = owned;
   }
 
@@ -73,6 +77,7 @@ export class ClientWatch implements RequestBodyOwner, VigilOwner {
 
   /** Tells the handler. */
   abort(reason: unknown): void {
+    this.#aborted = { reason };
     this.#controller?.abort(reason);
     if (this.#owned !== null) cancelOwned(this.#owned, reason);
   }

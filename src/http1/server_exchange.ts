@@ -117,7 +117,7 @@ export class ServerExchange implements RequestExchange, Watched {
     if (!this.#core.machine.canRespond) return "last";
     this.#client?.end();
     this.#pending?.reject(new UpgradeRejected("timeout", { status: 503 }));
-    this.#client?.abort(new TransportError("timeout", `The request was not answered within ${limitMs} ms`));
+    this.#watch.abort(new TransportError("timeout", `The request was not answered within ${limitMs} ms`));
     await this.#core.refuse(this.request, 503);
     return "last";
   }

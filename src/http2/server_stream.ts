@@ -85,6 +85,8 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
   #awaits = false;
   /** Whether only the rest of the request is waited for, while it is being read. */
   #settling = false;
+  /** Why the handler is to give up, once it is: it may look for the first time later. */
+  #aborted: { readonly error: unknown } | null = null;
   /** Why the stream is gone, once it is. */
   #lost: { readonly error: unknown } | null = null;
 
@@ -143,6 +145,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
     try {
       this.#answer(response);
     } catch (error) {
+      discardBody(response?.body, error); // nothing of it was sent
       this.onFailure(error);
     }
   }
@@ -156,12 +159,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
     if (this.#pending !== null && (status === 101 || this.#opensTunnel(status))) return this.#switch(response);
     if (this.#looksLikeSwitch(status)) return this.#refuseSwitch(response);
     const body = sortBody(response.body);
-    try {
-      this.#sendHead(response, body);
-    } catch (error) {
-      discardBody(response.body, error);
-      throw error;
-    }
+    this.#sendHead(response, body);
     this.#pending?.reject(new UpgradeRejected("refused", { status }));
     try {
       this.#sendBody(response, body)?.catch((error) => this.#cutShort(error));
@@ -284,6 +282,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
   }
 
   #abortHandler(reason: unknown): void {
+    this.#aborted = { error: reason };
     this.#controller?.abort(reason);
     if (this.#owned !== null) cancelOwned(this.#owned, reason);
   }
@@ -407,13 +406,15 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
 
   /** See {@linkcode RequestExchange}. */
   watch(controller: AbortController): void {
-    if (this.#lost !== null) controller.abort(this.#lost.error);
+    const over = this.#aborted ?? this.#lost;
+    if (over !== null) controller.abort(over.error);
     else this.#controller = controller;
   }
 
   /** See {@linkcode RequestExchange}. */
   own(owned: Owned): void {
-    if (this.#lost !== null) cancelOwned(owned, this.#lost.error);
+    const over = this.#aborted ?? this.#lost;
+    if (over !== null) cancelOwned(owned, over.error);
     else this.#owned = owned;
   }
 }

@@ -375,6 +375,26 @@ test("requestTimeoutMs answers 503 for a handler that does not, aborts request.s
   assertEquals([canceled, clock.pending], [true, 0]);
 });
 
+test("requestTimeoutMs: request.signal is aborted also for a handler that looks at it later", async () => {
+  let look!: () => void;
+  const looks = new Promise<void>((resolve) => look = resolve);
+  let seen: unknown = null;
+  const { client, connection, clock } = conversing(async (request) => {
+    await looks;
+    seen = request.signal.reason;
+    return { status: 200 };
+  }, { requestTimeoutMs: 1000 });
+  await client.write(wire(GET));
+  await turns();
+  await clock.advance(1000);
+  assertEquals(await readAll(client), "HTTP/1.1 503 Service Unavailable¶content-length: 0¶connection: close¶¶");
+  await client.closeWrite();
+  await connection.closed;
+  look();
+  await turns();
+  assert(seen instanceof TransportError && seen.code === "timeout", `${seen}`);
+});
+
 test("requestTimeoutMs ends a request whose body is still being read, however steadily it drips", async () => {
   let failed: Promise<unknown> = Promise.resolve();
   const { client, connection, clock } = conversing((request) => {

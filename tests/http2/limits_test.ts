@@ -252,3 +252,21 @@ test("handlers that come to an end after their streams were reset make room for 
   for (let id = 1; id < 200; id += 2) assertEquals(await client.sends(headers(id, GET), rstStream(id)), []);
   await client.ends();
 });
+
+test("requestTimeoutMs: request.signal is aborted also for a handler that looks at it later", async () => {
+  let look!: () => void;
+  const looks = new Promise<void>((resolve) => look = resolve);
+  let seen: unknown = null;
+  const client = new RawClient(async (request) => {
+    await looks;
+    seen = request.signal.reason;
+    return { status: 200 };
+  }, { requestTimeoutMs: 1000 });
+  await client.begins();
+  assertEquals(await client.sends(headers(1, GET)), []);
+  assertEquals(await client.passes(1000), ["HEADERS 1 END :status: 503"]);
+  look();
+  await client.sends();
+  assert(seen instanceof TransportError && seen.code === "timeout", `${seen}`);
+  await client.ends();
+});

@@ -251,6 +251,17 @@ test("an upgrade is not sent to a server that has not told that it takes it (RFC
   await ends.client.gracefulShutdown();
 });
 
+test("the body of a response that cannot switch is canceled", async () => {
+  const reasons: unknown[] = [];
+  const ends = both((request) => {
+    const body = new ReadableStream<Uint8Array>({ cancel: (reason) => void reasons.push(reason) });
+    return { ...upgradeResponse(request, "echo").response, body };
+  });
+  assertEquals((await ask(ends.client, { authority: "a", fields: UPGRADE })).status, 500);
+  assert(reasons[0] instanceof StateError && reasons[0].code === "upgrade-body", `${reasons}`);
+  await ends.client.gracefulShutdown();
+});
+
 test("a response that cannot switch is a 500: a body, or a protocol that was not offered", async () => {
   const errors: unknown[] = [];
   const ends = both(
