@@ -39,8 +39,8 @@ interface OpeningStep {
   readonly place?: string;
 }
 
-/** Asks the platform's object for what is known of both ends. */
-export type AskInfo = (native: unknown) => SocketInfo;
+/** Asks the platform for what is known of both ends; `null` once the socket is over. */
+export type AskInfo = (transport: Transport | null) => SocketInfo;
 
 /** A write that waits for the socket to open. */
 interface EarlyWrite {
@@ -144,7 +144,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
   /** What `opened` tells, if it has opened. The system is asked when this is looked at first: that is a system call or two. */
   get info(): SocketInfo | null {
     const info = this.#info;
-    return typeof info === "function" ? this.#info = info(this.native) : info;
+    return typeof info === "function" ? this.#info = info(this.#transport) : info;
   }
 
   /** Whether it is closed, failed or given away. */

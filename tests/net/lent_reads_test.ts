@@ -1,7 +1,8 @@
 import net from "node:net";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { lendingSockets, lendReads } from "../../src/net/node/lent_reads.ts";
+import { lendReads } from "../../src/net/node/lent_reads.ts";
+import { lendingSockets } from "../../src/net/node/sockets.ts";
 import { runtimeName, skipUnless } from "../support/runtime.ts";
 
 const onNode = skipUnless(runtimeName === "node", "only Node lends what it reads");
@@ -19,7 +20,10 @@ async function acceptOne(hidden: boolean): Promise<net.Socket> {
   const handle = internals._handle;
   if (hidden) internals._handle = {};
   const accepted = new Promise<net.Socket>((resolve) =>
-    lendingSockets.accept(server, { noDelay: true, keepAlive: false }, resolve)
+    lendingSockets.accept(server, { noDelay: true, keepAlive: false }, (transport) => {
+      transport.detach();
+      resolve(transport.native as net.Socket);
+    })
   );
   internals._handle = handle;
   net.connect(port, "127.0.0.1").end("hello");

@@ -8,12 +8,13 @@ import net from "node:net";
 import type { Listener, ListenOptions, SocketOptions } from "../../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
 import type { Adapter } from "../adapter.ts";
-import { infoOf, socketInfo } from "../address.ts";
+import { infoOf, type NativeEnds, socketInfo } from "../address.ts";
 import { NetSocket, type StartTls } from "../net_socket.ts";
 import { secureWithNode } from "./tls.ts";
-import { lendingSockets, plainSockets, type SocketMaker } from "./lent_reads.ts";
+import { type Accepted, nodeSockets, type SocketMaker } from "./sockets.ts";
 import { cutNodeSocket, NodeTransport } from "./transport.ts";
 import { DEFAULT_BACKLOG, PushListener } from "../listener.ts";
+import type { Transport } from "../transport.ts";
 
 /** Over sockets that somebody makes. */
 export function nodeAdapterOver(sockets: SocketMaker): Adapter {
@@ -24,10 +25,8 @@ export function nodeAdapterOver(sockets: SocketMaker): Adapter {
   };
 }
 
-const isNode = !("Bun" in globalThis) && !("Deno" in globalThis);
-
 /** Node; and Deno and Bun, through their versions of its modules. */
-export const nodeAdapter: Adapter = nodeAdapterOver(isNode ? lendingSockets : plainSockets);
+export const nodeAdapter: Adapter = nodeAdapterOver(nodeSockets);
 
 function connect(sockets: SocketMaker, socket: NetSocket, to: SocketAddress, options: SocketOptions): void {
   const where = "path" in to ? { path: to.path } : { host: to.hostname, port: to.port };
@@ -66,11 +65,12 @@ function listen(
     server.listen(where, () => {
       const address = "path" in at ? at : boundAddress(server);
       const known = isOneAddress(address);
-      const askInfo = (native: unknown): SocketInfo => acceptedInfo(native as net.Socket | null, address, known);
+      const askInfo = (transport: Transport | null): SocketInfo =>
+        acceptedInfo((transport as Accepted | null)?.ends ?? {}, address, known);
       const listener = new PushListener(address, backlog, stop, tls && ((socket) => startTls(socket, tls, options)));
-      sockets.accept(server, accepting, (native) => {
+      sockets.accept(server, accepting, (accepted) => {
         const socket = new NetSocket(startTls, "starttls", options);
-        socket.attach(new NodeTransport(native, socket, cutNodeSocket), askInfo);
+        socket.attach(accepted, askInfo);
         listener.offer(socket);
       });
       resolve(listener);
@@ -96,8 +96,8 @@ function isOneAddress(bound: SocketAddress): boolean {
 }
 
 /** Asking the system costs as much as parsing a request: what the listener's own address tells, if it is `known`, is not asked. */
-function acceptedInfo(native: net.Socket | null, bound: SocketAddress, known: boolean): SocketInfo {
-  if (!known) return infoOf(native ?? {}, bound);
-  const { remoteAddress = "", remotePort = 0 } = native ?? {};
+function acceptedInfo(ends: NativeEnds, bound: SocketAddress, known: boolean): SocketInfo {
+  if (!known) return infoOf(ends, bound);
+  const { remoteAddress = "", remotePort = 0 } = ends;
   return socketInfo({ hostname: remoteAddress, port: remotePort }, bound, null);
 }

@@ -1,16 +1,14 @@
 /**
  * Node's sockets that read into memory which is used again (`onread`), instead of into 64 KiB that Node makes for each
- * read. The adapter makes sockets with it; the transport is told what they read.
+ * read. `sockets.ts` makes sockets with it; the transport is told what they read.
  *
- * `net.connect()` takes `onread`, `net.createServer()` does not: accepted sockets are made here, from what the server's
- * handle announces. That handle is no public API (the same on Node 20 to 26). Where it looks otherwise, sockets read in
- * the usual way, as on Bun (its `onread` ignores the buffer, oven-sh/bun#33382) and Deno.
+ * Bun's `onread` ignores the buffer (oven-sh/bun#33382), and Deno has none.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
-import net from "node:net";
+import type net from "node:net";
 import { takeMemory } from "../../bytes/memory_pool.ts";
 import { allocate } from "../../platform/buffer_module.ts";
 
@@ -68,62 +66,15 @@ const onread = {
   },
 };
 
-/** How accepted sockets are set up. */
-export interface AcceptOptions {
-  readonly noDelay: boolean;
-  readonly keepAlive: boolean;
+/** Options for a socket that lends what it reads. */
+export function lending<Options extends object>(options: Options): Options {
+  return { ...options, onread };
 }
 
-/** Where the adapter has its sockets from. */
-export interface SocketMaker {
-  /** `net.connect()`, paused. */
-  connect(options: net.NetConnectOpts): net.Socket;
-  /**
-   * Has the server tell of accepted sockets, paused.
-   *
-   * @param server Made with `pauseOnConnect` and `options`; it listens already.
-   */
-  accept(server: net.Server, options: AcceptOptions, take: (socket: net.Socket) => void): void;
-}
-
-/** Sockets with `data` events. */
-export const plainSockets: SocketMaker = {
-  connect: (options) => net.connect(options).pause(),
-  accept: (server, _options, take) => void server.on("connection", take),
-};
-
-/** Sockets that lend what they read. */
-export const lendingSockets: SocketMaker = {
-  connect: (options) => marked(net.connect({ ...options, onread } as net.NetConnectOpts)).pause(),
-  accept(server, options, take): void {
-    server.on("connection", take);
-    const handle = (server as unknown as { readonly _handle?: ServerHandle | null })._handle;
-    const announce = handle?.onconnection;
-    if (handle === null || handle === undefined || typeof announce !== "function") return;
-    handle.onconnection = function (error, client) {
-      if (error !== 0 || client === undefined) return announce.call(this, error, client);
-      take(acceptedSocket(client, options));
-    };
-  },
-};
-
-/** What Node's own listener gets: as much as is used of a handle of a server, which is listening. */
-interface ServerHandle {
-  onconnection?: (this: unknown, error: number, client: object | undefined) => void;
-}
-
-function acceptedSocket(handle: object, { noDelay, keepAlive }: AcceptOptions): net.Socket {
-  const options = { handle, allowHalfOpen: true, pauseOnCreate: true, onread };
-  const socket = marked(new net.Socket(options as net.SocketConstructorOpts));
-  if (noDelay) socket.setNoDelay(true);
-  if (keepAlive) socket.setKeepAlive(true);
+/** Makes room for the reader of a socket that was made to lend. */
+export function marked(socket: net.Socket): net.Socket {
+  (socket as LendingSocket)[READER] = null;
   return socket;
-}
-
-function marked(socket: net.Socket): LendingSocket {
-  const lending = socket as LendingSocket;
-  lending[READER] = null;
-  return lending;
 }
 
 /**

@@ -7,14 +7,15 @@
 
 import type { Socket as NetSocketOfNode } from "node:net";
 import type { Duplex } from "node:stream";
-import { giveMemory, pooledCopy } from "../../bytes/memory_pool.ts";
 import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { accepted } from "../../duplex/held_channel.ts";
 import { unsaidEnd } from "../../duplex/tls_end.ts";
 import { TransportError } from "../../errors/transport_error.ts";
+import type { NativeEnds } from "../address.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";
-import { freshReadBuffer, lendReads, type LentReader, sharedReadBuffer } from "./lent_reads.ts";
+import { LentChunks } from "./lent_chunks.ts";
+import { lendReads } from "./lent_reads.ts";
 
 /** What is below TLS. */
 export interface Below {
@@ -30,23 +31,16 @@ const TRANSPORT: unique symbol = Symbol("http-upgrade.transport");
 /** A socket that a transport listens to. */
 type Carrier = NetSocketOfNode & { [TRANSPORT]: NodeTransport };
 
-/** A chunk that is smaller than this part of its buffer is copied out of it. */
-const COPIED_PART = 1 / 4;
-
 /** Reads into lent memory where the socket can, else from `data` events; writes straight through. */
-export class NodeTransport implements Transport, LentReader {
+export class NodeTransport extends LentChunks implements Transport {
   readonly native: NetSocketOfNode;
-  sink: TransportSink;
   readonly #cut: (native: NetSocketOfNode) => void;
   readonly #under: Below | null;
   readonly #secure: boolean;
   /** Whether the socket lends what it reads; else it comes as `data`. */
   readonly #lends: boolean;
   #flowing = false;
-  #over = false;
   #closing = false;
-  /** Whether the memory that a read has filled can go with the chunk. */
-  #movable = false;
   /** Why it is over; `undefined` when it ended as it should. */
   #reason: unknown = undefined;
 
@@ -64,8 +58,8 @@ export class NodeTransport implements Transport, LentReader {
     cut: (native: NetSocketOfNode) => void,
     under: Below | null = null,
   ) {
+    super(sink);
     this.native = native;
-    this.sink = sink;
     this.#cut = cut;
     this.#under = under;
     this.#secure = (native as { readonly encrypted?: boolean }).encrypted === true;
@@ -76,6 +70,11 @@ export class NodeTransport implements Transport, LentReader {
     native.on("end", onEnd);
     native.on("error", onError);
     native.on("close", onClose);
+  }
+
+  /** Tells of both ends. */
+  get ends(): NativeEnds {
+    return this.native;
   }
 
   get reading(): boolean {
@@ -121,7 +120,7 @@ export class NodeTransport implements Transport, LentReader {
   }
 
   probe(): void {
-    if (this.#over || this.writing || this.native.writableEnded) return;
+    if (this.over || this.writing || this.native.writableEnded) return;
     // On Deno's TLS socket a write of no bytes fails with EPERM (seen on 2.9.6); what is below others is written to.
     if (!this.#secure || this.#under !== null) this.native.write(NO_BYTES);
     // A `TLSSocket` keeps a write of no bytes to itself (seen on Node 20 to 26), what is below it does not.
@@ -140,15 +139,15 @@ export class NodeTransport implements Transport, LentReader {
   }
 
   abort(reason: unknown): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.over) return;
+    this.over = true;
     this.#reason = reason;
     this.#cut(this.native);
   }
 
   detach(): void {
     const native = this.native;
-    this.#over = true;
+    this.over = true;
     native.pause();
     if (!lendReads(native, null)) native.off("data", onData);
     native.off("end", onEnd);
@@ -164,7 +163,7 @@ export class NodeTransport implements Transport, LentReader {
 
   /** Node reports success for the write that was under way when the socket was destroyed. */
   #settle(error: Error | null | undefined, resolve: () => void, reject: (reason: unknown) => void): void {
-    if (this.#over) reject(this.#reason ?? new TransportError("closed", "Cannot write: the socket is closed"));
+    if (this.over) reject(this.#reason ?? new TransportError("closed", "Cannot write: the socket is closed"));
     else if (error) reject(transportError(error, "write"));
     else resolve();
   }
@@ -182,45 +181,16 @@ export class NodeTransport implements Transport, LentReader {
     under.on("close", go);
   }
 
-  /**
-   * Most chunks have been understood when `lend()` returns. Of the others the short ones are copied. Long ones follow one
-   * another: from the second one on they are read into memory of their own, which is given away with them.
-   */
-  onRead(chunk: Uint8Array): Uint8Array | undefined {
-    if (this.#over) return undefined;
-    const memory = chunk.buffer as ArrayBuffer;
-    const own = memory !== sharedReadBuffer.buffer;
-    const long = chunk.length >= memory.byteLength * COPIED_PART;
-    const movable = own && long;
-    this.#movable = movable;
-    if (!this.sink.lend(chunk)) this.sink.received(this.#memoryGoes() ? chunk : chunk.slice());
-    if (movable && !this.#movable) return freshReadBuffer();
-    if (!own) return chunk.length === memory.byteLength ? freshReadBuffer() : undefined;
-    if (long) return undefined;
-    giveMemory(new Uint8Array(memory));
-    return sharedReadBuffer;
-  }
-
-  keep(chunk: Uint8Array): Uint8Array {
-    return this.#memoryGoes() ? chunk : pooledCopy(chunk);
-  }
-
-  #memoryGoes(): boolean {
-    const movable = this.#movable;
-    this.#movable = false;
-    return movable;
-  }
-
   /** Bytes have come from a socket that does not lend. */
   onData(chunk: Uint8Array): void {
-    if (this.#over) return;
+    if (this.over) return;
     this.sink.received(new Uint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength));
   }
 
   /** The peer has ended its side. */
   onEnd(): void {
     // Bun tells of an end when we destroy the socket.
-    if (this.#over || this.#closing) return;
+    if (this.over || this.#closing) return;
     if (this.#under?.truncated !== true) return this.sink.ended();
     // An attacker who cuts the connection must not be able to shorten what has no length of its own (RFC 8446 §6.1).
     this.onError(unsaidEnd(new TransportError("tls", "Cannot read: the connection ended without close_notify")));
@@ -229,16 +199,16 @@ export class NodeTransport implements Transport, LentReader {
 
   /** The socket has failed. */
   onError(error: Error): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.over) return;
+    this.over = true;
     this.#reason = transportError(error, "read");
     this.sink.failed(this.#reason);
   }
 
   /** The socket is gone. */
   onClose(): void {
-    if (this.#over) return;
-    this.#over = true;
+    if (this.over) return;
+    this.over = true;
     this.sink.gone();
   }
 }

@@ -1,0 +1,344 @@
+/**
+ * A connection's handle as a transport, past Node's streams. `handle_sockets.ts` makes it; `NetSocket` calls it. Once `native` is
+ * looked at there is a `net.Socket`, and `transport.ts` goes on with that.
+ *
+ * @module
+ */
+
+import type { Socket as NetSocketOfNode } from "node:net";
+import { getSystemErrorName } from "node:util";
+import { NO_BYTES } from "../../bytes/no_bytes.ts";
+import { ignore } from "../../duplex/deferred.ts";
+import { accepted } from "../../duplex/held_channel.ts";
+import { TransportError } from "../../errors/transport_error.ts";
+import type { NativeEnds } from "../address.ts";
+import { transportError } from "../errors.ts";
+import type { Transport, TransportSink } from "../transport.ts";
+import { LentChunks, NO_SINK } from "./lent_chunks.ts";
+import { sharedReadBuffer } from "./lent_reads.ts";
+import {
+  type HandleAddress,
+  type HandleRequest,
+  type StreamHandle,
+  type StreamHandles,
+  streamHandles,
+} from "./stream_handle.ts";
+import { cutNodeSocket, NodeTransport } from "./transport.ts";
+
+/** Where there are none, nothing of this is called. */
+const { WriteWrap, ShutdownWrap, state, readBytesOrError, lastWriteWasAsync } = (streamHandles ?? {}) as StreamHandles;
+
+/** What libuv calls the end of a stream (uv.h). */
+const END_OF_STREAM = -4095;
+
+const TRANSPORT: unique symbol = Symbol("http-upgrade.transport");
+type Carrier = StreamHandle & { [TRANSPORT]: HandleTransport };
+
+/** Makes Node's socket of a handle. `writable` is false once our side has ended. */
+export type MakeSocket = (handle: StreamHandle, writable: boolean) => NetSocketOfNode;
+
+/** A write, or the end of our side, that is not done yet. */
+interface Pending extends HandleRequest {
+  transport: HandleTransport;
+  resolve: () => void;
+  reject: (reason: unknown) => void;
+}
+
+/** The next write. Those that are done at once leave it as it is. */
+let request: HandleRequest | null = null;
+
+/** Asks a handle for its ends; each question is a system call. */
+class HandleEnds implements NativeEnds {
+  readonly #handle: StreamHandle;
+  #remote: HandleAddress | null = null;
+  #local: HandleAddress | null = null;
+
+  constructor(handle: StreamHandle) {
+    this.#handle = handle;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#peer.address;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#peer.port;
+  }
+
+  get localAddress(): string | undefined {
+    return this.#own.address;
+  }
+
+  get localPort(): number | undefined {
+    return this.#own.port;
+  }
+
+  get #peer(): HandleAddress {
+    if (this.#remote === null) this.#handle.getpeername?.(this.#remote = {});
+    return this.#remote ?? {};
+  }
+
+  get #own(): HandleAddress {
+    if (this.#local === null) this.#handle.getsockname?.(this.#local = {});
+    return this.#local ?? {};
+  }
+}
+
+/** Reads into lent memory, and writes straight through. */
+export class HandleTransport extends LentChunks implements Transport, TransportSink {
+  readonly #handle: StreamHandle;
+  readonly #makeSocket: MakeSocket;
+  /** What is read into: the handle does not keep it. */
+  #memory: Uint8Array = sharedReadBuffer;
+  #flowing = false;
+  #ended = false;
+  #closing = false;
+  #shutdown: "no" | "begun" | "done" = "no";
+  /** How many writes the system has not taken. */
+  #writes = 0;
+  /** Why it is over; `undefined` when it ended as it should. */
+  #reason: unknown = undefined;
+  /** What goes on with the handle since `native` was looked at. */
+  #successor: NodeTransport | null = null;
+
+  /** Takes a handle that is connected and that nothing reads. */
+  constructor(handle: StreamHandle, makeSocket: MakeSocket) {
+    super(NO_SINK);
+    this.#handle = handle;
+    this.#makeSocket = makeSocket;
+    (handle as Carrier)[TRANSPORT] = this;
+    handle.onread = onread;
+    handle.useUserBuffer(sharedReadBuffer);
+  }
+
+  /** Node's socket: from now on that reads and writes. `null` once this closes. */
+  get native(): NetSocketOfNode | null {
+    if (this.#successor === null && !this.over && !this.#closing) this.#successor = this.#succeed();
+    return this.#successor?.native ?? null;
+  }
+
+  /** What the system tells of both ends. */
+  get ends(): NativeEnds {
+    if (this.#successor !== null) return this.#successor.ends;
+    if (this.over || this.#closing) return {};
+    return new HandleEnds(this.#handle);
+  }
+
+  get reading(): boolean {
+    return false;
+  }
+
+  get tellsReset(): boolean {
+    return false;
+  }
+
+  get writing(): boolean {
+    return this.#writes > 0 || this.#successor?.writing === true;
+  }
+
+  get endsOnClose(): boolean {
+    if (this.#successor !== null) return this.#successor.endsOnClose;
+    return this.#writes === 0 && this.#shutdown === "no" && !this.#closing && !this.over;
+  }
+
+  resume(): void {
+    if (this.#successor !== null) return this.#successor.resume();
+    if (this.#flowing || this.#ended || this.over || this.#closing) return;
+    this.#flowing = true;
+    const code = this.#handle.readStart();
+    if (code !== 0) queueMicrotask(() => this.#fail(code, "read"));
+  }
+
+  pause(): void {
+    if (this.#successor !== null) return this.#successor.pause();
+    if (!this.#flowing) return;
+    this.#flowing = false;
+    if (!this.over && !this.#closing) this.#handle.readStop();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    if (this.over || this.#closing || this.#successor !== null) return this.#writeElsewhere(bytes);
+    request ??= new WriteWrap();
+    const code = this.#handle.writeBuffer(request, bytes);
+    // The kernel has taken it all: the usual case.
+    if (code === 0 && state[lastWriteWasAsync] === 0) return accepted;
+    return this.#writeLater(code, bytes);
+  }
+
+  probe(): void {
+    if (this.#successor !== null) return this.#successor.probe();
+    if (!this.writing && this.#shutdown === "no") this.write(NO_BYTES).catch(ignore);
+  }
+
+  closeWrite(): Promise<void> {
+    if (this.#successor !== null) return this.#successor.closeWrite();
+    if (this.over || this.#closing) return Promise.reject(this.#refusal);
+    this.#shutdown = "begun";
+    return new Promise((resolve, reject) => {
+      const shutdown = new ShutdownWrap();
+      Object.assign(shutdown, { handle: this.#handle, transport: this, resolve, reject, oncomplete: onShutdown });
+      // Behind a reset there is nothing to end, as Node sees it.
+      if (this.#handle.shutdown(shutdown) !== 0) onShutdown.call(shutdown as Pending);
+    });
+  }
+
+  close(): void {
+    if (this.#successor !== null) return this.#successor.close();
+    if (this.over || this.#closing) return;
+    this.#closing = true;
+    this.#handle.close(onClose);
+  }
+
+  abort(reason: unknown): void {
+    if (this.over) return;
+    this.over = true;
+    this.#reason = reason;
+    if (this.#successor !== null) this.#successor.abort(reason);
+    else if (!this.#closing) this.#cut();
+  }
+
+  detach(): void {
+    this.over = true;
+    this.#successor?.detach();
+  }
+
+  /** See `cutNodeSocket()`: a FIN that is on its way has all bytes before it, and a reset would fail. */
+  #cut(): void {
+    const handle = this.#handle;
+    const ending = this.#shutdown === "begun" && this.#writes === 0;
+    if (ending || typeof handle.reset !== "function" || handle.reset() !== 0) handle.close();
+  }
+
+  #succeed(): NodeTransport {
+    const handle = this.#handle;
+    if (this.#flowing) handle.readStop();
+    const successor = new NodeTransport(this.#makeSocket(handle, this.#shutdown === "no"), this, cutNodeSocket);
+    if (this.#flowing && !this.#ended) successor.resume();
+    return successor;
+  }
+
+  #writeElsewhere(bytes: Uint8Array): Promise<void> {
+    if (this.#successor !== null) return this.#successor.write(bytes);
+    return Promise.reject(this.#refusal);
+  }
+
+  #writeLater(code: number, bytes: Uint8Array): Promise<void> {
+    const write = request!;
+    request = null;
+    if (code !== 0) {
+      queueMicrotask(() => this.#fail(code, "write"));
+      return Promise.reject(transportError(systemError(code, "write"), "write"));
+    }
+    this.#writes++;
+    return new Promise((resolve, reject) => {
+      Object.assign(write, {
+        handle: this.#handle,
+        buffer: bytes,
+        transport: this,
+        resolve,
+        reject,
+        oncomplete: onWritten,
+      });
+    });
+  }
+
+  get #refusal(): unknown {
+    return this.#reason ?? new TransportError("closed", "Cannot write: the socket is closed");
+  }
+
+  #fail(code: number, doing: "read" | "write"): void {
+    if (this.over || this.#closing) return;
+    this.#handle.close();
+    this.failed(transportError(systemError(code, doing), doing));
+  }
+
+  /** What the handle tells: how much was read, or why nothing was. */
+  onHandleRead(count: number): Uint8Array | undefined {
+    if (count > 0) {
+      const { buffer, byteOffset } = this.#memory;
+      const next = this.onRead(new Uint8Array(buffer as ArrayBuffer, byteOffset, count));
+      if (next !== undefined) this.#memory = next;
+      return next;
+    }
+    if (count === END_OF_STREAM) this.#end();
+    else if (count < 0) this.#fail(count, "read");
+    return undefined;
+  }
+
+  #end(): void {
+    this.#flowing = false;
+    if (!this.over && !this.#closing) this.ended();
+  }
+
+  /** A write is over. */
+  onHandleWritten({ resolve, reject }: Pending, status: number): void {
+    this.#writes--;
+    if (this.over || this.#closing) return reject(this.#refusal);
+    if (status >= 0) return resolve();
+    reject(transportError(systemError(status, "write"), "write"));
+    this.#fail(status, "write");
+  }
+
+  /** Our side has ended. */
+  onHandleShutdown({ resolve, reject }: Pending): void {
+    this.#shutdown = "done";
+    if (this.over || this.#closing) reject(this.#refusal);
+    else resolve();
+  }
+
+  /** The handle is closed. */
+  onHandleClosed(): void {
+    if (!this.over) this.gone();
+  }
+
+  // What the successor tells.
+
+  lend(chunk: Uint8Array): boolean {
+    return this.sink.lend(chunk);
+  }
+
+  received(chunk: Uint8Array): void {
+    this.sink.received(chunk);
+  }
+
+  ended(): void {
+    if (this.#ended) return; // a socket that was made behind the end reads it again
+    this.#ended = true;
+    this.sink.ended();
+  }
+
+  failed(error: unknown): void {
+    this.over = true;
+    this.#reason = error;
+    this.sink.failed(error);
+  }
+
+  gone(): void {
+    this.over = true;
+    this.sink.gone();
+  }
+}
+
+// One function of each kind for all handles.
+
+function onread(this: StreamHandle): Uint8Array | undefined {
+  return (this as Carrier)[TRANSPORT].onHandleRead(state[readBytesOrError]!);
+}
+
+function onClose(this: StreamHandle): void {
+  (this as Carrier)[TRANSPORT].onHandleClosed();
+}
+
+function onWritten(this: HandleRequest, status: number): void {
+  (this as Pending).transport.onHandleWritten(this as Pending, status);
+}
+
+function onShutdown(this: HandleRequest): void {
+  (this as Pending).transport.onHandleShutdown(this as Pending);
+}
+
+/** An error as Node makes it for what a system call has returned. */
+function systemError(errno: number, syscall: string): Error {
+  const code = getSystemErrorName(errno);
+  return Object.assign(new Error(`${syscall} ${code}`), { errno, code, syscall });
+}

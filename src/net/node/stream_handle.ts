@@ -1,0 +1,112 @@
+/**
+ * What is below Node's `net.Socket`: a handle of libuv's. Reading and writing through it leaves out Node's streams, which cost a
+ * connection as much as its HTTP, and a small message as much as understanding it.
+ *
+ * That is no public API. It is looked for by `process.binding()`, which has been deprecated for years and is there (the same on Node 20
+ * to 26). Where it is not, is not allowed (`--permission`), or would be complained about (`--pending-deprecation`), or has another
+ * shape, sockets are `net.Socket`s.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+/** As much of a handle as is used: of a TCP connection, or of one by a unix socket. */
+export interface StreamHandle {
+  /** Called when something was read, or cannot be. It may return memory for the next read. */
+  onread: (this: StreamHandle) => Uint8Array | undefined;
+  /** Reads into this from now on. */
+  useUserBuffer(memory: Uint8Array): void;
+  readStart(): number;
+  readStop(): number;
+  /** Writes; the rest waits for the peer, if the state of all handles says so. */
+  writeBuffer(request: HandleRequest, bytes: Uint8Array): number;
+  shutdown(request: HandleRequest): number;
+  close(callback?: (this: StreamHandle) => void): void;
+  /** Closes with a reset. TCP only. */
+  reset?(callback?: () => void): number;
+  setNoDelay?(on: boolean): number;
+  getpeername?(address: HandleAddress): number;
+  getsockname?(address: HandleAddress): number;
+}
+
+/** Something that a handle does, until it tells of its end. */
+export interface HandleRequest {
+  /** Keeps the handle, and the memory that it writes from. */
+  handle?: StreamHandle;
+  buffer?: Uint8Array;
+  oncomplete?: (status: number) => void;
+}
+
+/** Is filled in by the system. */
+export interface HandleAddress {
+  address?: string;
+  port?: number;
+}
+
+/** What all handles of a process share. */
+export interface StreamHandles {
+  /** Makes what a write is. One that was done at once can be used again. */
+  readonly WriteWrap: new () => HandleRequest;
+  /** Makes what an end of our side is. */
+  readonly ShutdownWrap: new () => HandleRequest;
+  /** Says of the last call what this does not return, by the places below. */
+  readonly state: Int32Array;
+  /** How much was read, or why nothing was. */
+  readonly readBytesOrError: number;
+  /** Whether something is left to be written. */
+  readonly lastWriteWasAsync: number;
+}
+
+/** As much of `process` as is used. */
+export interface HandleProcess {
+  readonly execArgv: readonly string[];
+  readonly env: { readonly [name: string]: string | undefined };
+  /** Gives what Node is built of. */
+  binding?(name: string): object;
+}
+
+/** What handles share; `null` where that is not to be had, or not without a complaint. */
+export function streamHandlesOf(process: HandleProcess): StreamHandles | null {
+  if (complains(process)) return null;
+  try {
+    return readBinding(process.binding?.("stream_wrap") ?? {});
+  } catch {
+    return null; // --permission
+  }
+}
+
+function readBinding(found: object): StreamHandles | null {
+  const { WriteWrap, ShutdownWrap, streamBaseState: state, kReadBytesOrError, kLastWriteWasAsync } = found as {
+    readonly [name: string]: unknown;
+  };
+  if (typeof WriteWrap !== "function" || typeof ShutdownWrap !== "function") return null;
+  if (!(state instanceof Int32Array) || typeof kReadBytesOrError !== "number") return null;
+  if (typeof kLastWriteWasAsync !== "number") return null;
+  return {
+    WriteWrap: WriteWrap as StreamHandles["WriteWrap"],
+    ShutdownWrap: ShutdownWrap as StreamHandles["ShutdownWrap"],
+    state,
+    readBytesOrError: kReadBytesOrError,
+    lastWriteWasAsync: kLastWriteWasAsync,
+  };
+}
+
+/** Whether Node was asked to complain about what only its manual calls deprecated. */
+function complains({ execArgv, env }: HandleProcess): boolean {
+  const asked = /--(?:pending|throw)-deprecation/;
+  return env.NODE_PENDING_DEPRECATION === "1" || asked.test(env.NODE_OPTIONS ?? "") ||
+    execArgv.some((arg) => asked.test(arg));
+}
+
+/** What the handles of this process share. */
+export const streamHandles: StreamHandles | null = "Bun" in globalThis || "Deno" in globalThis
+  ? null
+  : streamHandlesOf(process as HandleProcess);
+
+/** Whether an object is a handle as it is known. */
+export function isStreamHandle(object: object): object is StreamHandle {
+  const { useUserBuffer, readStart, readStop, writeBuffer, shutdown, close } = object as Partial<StreamHandle>;
+  return typeof useUserBuffer === "function" && typeof readStart === "function" && typeof readStop === "function" &&
+    typeof writeBuffer === "function" && typeof shutdown === "function" && typeof close === "function";
+}
