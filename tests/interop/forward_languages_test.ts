@@ -83,6 +83,7 @@ const PROGRAM = `package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -105,12 +106,18 @@ func text(r *http.Response, err error) {
 	fmt.Println(strings.TrimSpace(string(body)))
 }
 
+// Over HTTP/2 net/http refuses a request with Upgrade, which TLS would agree on.
+var http1 = &http.Client{Transport: &http.Transport{
+	Proxy:        http.ProxyFromEnvironment,
+	TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+}}
+
 func upgrade(url string) {
 	request, err := http.NewRequest("GET", url, nil)
 	must(err)
 	request.Header.Set("Connection", "Upgrade")
 	request.Header.Set("Upgrade", "echo")
-	response, err := http.DefaultClient.Do(request)
+	response, err := http1.Do(request)
 	must(err)
 	wire := response.Body.(io.ReadWriteCloser)
 	_, err = wire.Write(bytes.Repeat([]byte("x"), 200000))

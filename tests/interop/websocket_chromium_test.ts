@@ -38,8 +38,9 @@ async function browsing(
   webSockets: UpgradeWebSocketOptions,
   serverOptions: ServeOptions,
   act: (browser: Browser, server: Listening) => Promise<void>,
+  handler: ServeHandler = pageAnd(webSockets),
 ): Promise<void> {
-  const server = await listening(pageAnd(webSockets), serverOptions);
+  const server = await listening(handler, serverOptions);
   try {
     await act(await (started ??= startChromium()), server);
   } finally {
@@ -117,6 +118,30 @@ test(
       assertEquals([seen.connections.length, seen.switched], [1, Array(4).fill("2 websocket 1")]);
       await page.close();
     });
+  },
+);
+
+test(
+  "upgradeWebSocket() over TLS without connectProtocol: Chromium asks for its page over HTTP/2, and for WebSockets over HTTP/1.1",
+  options,
+  () => {
+    const seen = watching();
+    const asked = new Set<string>();
+    const handler = pageAnd({ deflate: true });
+    const noting: ServeHandler = (request, info) => {
+      if (!request.headers.has("upgrade")) asked.add(info.head.version);
+      return handler(request, info);
+    };
+    return browsing({ deflate: true }, { tls, trace: seen.trace }, async (browser, { port }) => {
+      const page = await browser.open(`https://localhost:${port}`);
+      const lines = await page.evaluate<string[]>(play(`wss://localhost:${port}`, "permessage-deflate"));
+      assertEquals(lines, expectedEvents);
+      assertEquals([[...asked], seen.switched.map((line) => line.slice(0, -2))], [
+        ["2"],
+        Array(4).fill("1.1 websocket"),
+      ]);
+      await page.close();
+    }, noting);
   },
 );
 

@@ -128,13 +128,14 @@ export class Listeners {
 }
 
 function placesOf(options: ServeOptions): ListenOptions[] {
-  const protocols = options.http2 === undefined || options.http2 === false ? ["http/1.1"] : ["h2", "http/1.1"];
+  const protocols = options.http2 === false ? ["http/1.1"] : ["h2", "http/1.1"];
   const { listen: several, hostname, port, path, tls, reusePort, backlog, noDelay, allowHalfOpen } = options;
   const one = { hostname, port, path, tls, reusePort, backlog, noDelay, allowHalfOpen };
   return (several ?? [one as ListenOptions]).map((place) => speaking(place, protocols));
 }
 
-/** Clients that offer several protocols through ALPN are to speak the first of these. */
-function speaking(place: ListenOptions, alpnProtocols: readonly string[]): ListenOptions {
-  return place.tls === undefined ? place : { ...place, tls: { alpnProtocols, ...place.tls } };
+/** Clients that offer several protocols through ALPN are to speak the first of these, unless the place itself says which. */
+function speaking(place: ListenOptions, protocols: readonly string[]): ListenOptions {
+  if (place.tls === undefined) return place;
+  return { ...place, tls: { ...place.tls, alpnProtocols: place.tls.alpnProtocols ?? protocols } };
 }

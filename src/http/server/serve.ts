@@ -9,7 +9,7 @@ import { checkServe, type ServeHandler, type ServeOptions, type Server } from ".
 import { RunningServer } from "./server.ts";
 
 /**
- * Serves HTTP/1.1.
+ * Serves HTTP/1.1, and HTTP/2 to the clients that ask for it over TLS.
  *
  * The handler may ignore that a request proposes an upgrade: then it is an ordinary request. Timeouts, limits and
  * strictness are those of `serveConnection`.

@@ -32,8 +32,8 @@ export interface ServeOptions
   /** Several places to listen at, instead of `hostname`, `port`, `path` and `tls` above. */
   readonly listen?: readonly ListenOptions[] | undefined;
   /**
-   * HTTP/2 beside HTTP/1.1, on the same port, for the same handler: over TLS by ALPN, and with `h2c` without TLS as well, where the
-   * client begins with it. `true` is all that holds by default. False.
+   * HTTP/2 beside HTTP/1.1, on the same port, for the same handler: over TLS with clients that ask for it through ALPN, and with `h2c`
+   * without TLS as well, where the client begins with it. `false` leaves HTTP/1.1 alone. True by default.
    */
   readonly http2?: boolean | ServeHttp2Options | undefined;
   /** Answers CONNECT; without it: 405, and the connection closes. */
@@ -189,8 +189,8 @@ export interface ServeHttp2 {
 }
 
 /** Fills in what `http2` leaves out; `null` if that is not spoken. */
-export function serveHttp2(http2: ServeOptions["http2"], server: ServerSettings): ServeHttp2 | null {
-  if (http2 === undefined || http2 === false) return null;
+export function serveHttp2(http2: ServeOptions["http2"] = true, server: ServerSettings): ServeHttp2 | null {
+  if (http2 === false) return null;
   const { h2c = false, ...options } = http2 === true ? {} : http2;
   return { h2c, settings: http2Settings(server, options) };
 }

@@ -64,9 +64,9 @@ test("serve() refuses the preface of HTTP/2 where that is not asked for", async 
 });
 
 for (const [offered, agreed] of [["h2", "2"], ["http/1.1", "1.1"]] as const) {
-  test(`serve({ tls, http2: true }) agrees on ${offered} through ALPN`, unlessTlsIsRefused, async () => {
+  test(`serve({ tls }) agrees on ${offered} through ALPN`, unlessTlsIsRefused, async () => {
     const server = serve(
-      { hostname: "127.0.0.1", port: 0, tls: { cert: serverCert, key: serverKey }, http2: true },
+      { hostname: "127.0.0.1", port: 0, tls: { cert: serverCert, key: serverKey } },
       (request, { head, tls }) => new Response(`${head.version} ${request.url} ${tls?.alpn}`),
     );
     const port = (await server.listening)[0].port!;

@@ -6,8 +6,10 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Client } from "../../../src/http/client/client.ts";
 import { LightResponse } from "../../../src/http1/light_response.ts";
 import { serve } from "../../../src/http/server/serve.ts";
+import type { ServeOptions } from "../../../src/http/server/serve_options.ts";
 import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";
+import { handshake } from "../../../src/http2/client_connection.ts";
 import { connect, type Socket, startTls, TransportError } from "../../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../../support/certificates.ts";
 import { rejection } from "../../support/dialing.ts";
@@ -32,34 +34,50 @@ function folder(t: { after(remove: () => void): void }): string {
   return path;
 }
 
-test("serve() over TLS: https URLs, ALPN http/1.1, and info.tls", async (t) => {
-  const served = await listening((request, info) => {
-    return LightResponse.of(`${new URL(request.url).protocol} ${info.tls?.alpn}`);
-  }, { tls });
-  t.after(() => served[Symbol.asyncDispose]());
-  const offers: readonly (readonly [readonly string[] | undefined, string])[] = [
-    [["h2", "http/1.1"], "http/1.1"],
-    [["http/1.1"], "http/1.1"],
-    [undefined, "null"],
-  ];
-  for (const [alpnProtocols, agreed] of offers) {
-    const alpn = alpnProtocols === undefined ? {} : { alpnProtocols };
-    const socket = connect({ hostname: "127.0.0.1", port: served.port }, { tls: { ...trusting, ...alpn } });
-    assertEquals((await socket.opened).alpn, agreed === "null" ? null : agreed);
-    await socket.write(wire(GET));
-    await readUntil(socket, `¶¶https: ${agreed}`);
-    await socket.close();
+test("serve() over TLS: https URLs, ALPN and info.tls; HTTP/2 unless it is forbidden (RFC 9113 §3.2)", async (t) => {
+  for (const http2 of [undefined, true, false]) {
+    const served = await listening((request, info) => {
+      return LightResponse.of(`${new URL(request.url).protocol} ${info.tls?.alpn} ${info.head.version}`);
+    }, { tls, http2 });
+    t.after(() => served[Symbol.asyncDispose]());
+    const offers: readonly (readonly [readonly string[] | undefined, string])[] = [
+      [["h2", "http/1.1"], http2 === false ? "http/1.1" : "h2"],
+      [["http/1.1", "h2"], http2 === false ? "http/1.1" : "h2"],
+      [["http/1.1"], "http/1.1"],
+      [undefined, "null"],
+    ];
+    for (const [alpnProtocols, agreed] of offers) {
+      const alpn = alpnProtocols === undefined ? {} : { alpnProtocols };
+      const socket = connect({ hostname: "127.0.0.1", port: served.port }, { tls: { ...trusting, ...alpn } });
+      assertEquals((await socket.opened).alpn, agreed === "null" ? null : agreed);
+      if (agreed === "h2") {
+        const { sender } = handshake(socket);
+        const response = await sender.send({ method: "GET", target: "/", fields: { host: "a" } });
+        assertEquals(await response.body.text(), "https: h2 2");
+        await sender.gracefulShutdown();
+      } else {
+        await socket.write(wire(GET));
+        await readUntil(socket, `¶¶https: ${agreed} 1.1`);
+        await socket.close();
+      }
+    }
   }
 });
 
-test("serve() over TLS turns away who speaks HTTP/2 only, unless ALPN is the caller's (RFC 7301 §3.2)", async (t) => {
-  for (const [alpnProtocols, agreed] of [[undefined, null], [["h2", "http/1.1"], "h2"]] as const) {
-    const served = await listening(() => new Response(), {
-      tls: { ...tls, ...(alpnProtocols === undefined ? {} : { alpnProtocols }) },
-    });
+test("serve() over TLS turns away who speaks none of its protocols, which alpnProtocols may name (RFC 7301 §3.2)", async (t) => {
+  const cases: readonly (readonly [ServeOptions, offer: string, agreed: string | null])[] = [
+    [{ http2: false }, "h2", null],
+    [{}, "h3", null],
+    [{}, "h2", "h2"],
+    [{ tls: { ...tls, alpnProtocols: ["http/1.1"] } }, "h2", null],
+    [{ tls: { ...tls, alpnProtocols: ["x", "http/1.1"] } }, "http/1.1", "http/1.1"],
+    [{ http2: false, tls: { ...tls, alpnProtocols: ["h2", "http/1.1"] } }, "h2", "h2"],
+  ];
+  for (const [options, offer, agreed] of cases) {
+    const served = await listening(() => new Response(), { tls, ...options });
     t.after(() => served[Symbol.asyncDispose]());
     const address = { hostname: "127.0.0.1", port: served.port };
-    const socket = connect(address, { tls: { ...trusting, alpnProtocols: ["h2"] } });
+    const socket = connect(address, { tls: { ...trusting, alpnProtocols: [offer] } });
     if (agreed === null) assert(await rejection(socket.opened) instanceof TransportError);
     else assertEquals((await socket.opened).alpn, agreed);
     socket.abort();

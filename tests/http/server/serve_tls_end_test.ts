@@ -120,7 +120,6 @@ for (const alpn of ["http/1.1", "h2"]) {
         hostname: "127.0.0.1",
         port: 0,
         tls: { cert: serverCert, key: serverKey },
-        http2: true,
         trace: { connectionClosed: ({ why }) => tell(why) },
         onError: (error) => void errors.push(error),
       }, () => new Response("ok"));
