@@ -216,6 +216,19 @@ function backPressureCases(net: Subject): void {
     });
   });
 
+  test("abort() of an accepted socket rejects a write and a closeWrite() that are stuck with its reason", async () => {
+    await withPair(net, async ({ server }) => {
+      const { stuck } = await writeUntilStuck(net, server);
+      const ending = server.closeWrite();
+      const reason = new Error("enough");
+      server.abort(reason);
+      const [written, ended] = await Promise.all([rejection(stuck), rejection(ending)]);
+      assertStrictEquals(written, reason);
+      assertStrictEquals(ended, reason);
+      await server.close();
+    });
+  });
+
   test("abort() ends a close() that is stuck", async () => {
     await withPair(net, async ({ client }) => {
       const { stuck } = await writeUntilStuck(net, client);

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import net from "node:net";
 import process from "node:process";
 import { test } from "node:test";
@@ -39,11 +40,14 @@ test("streamHandlesOf(): what is missing or has another shape is not used", onNo
   };
   assertEquals(streamHandlesOf({ ...PLAIN, binding: refusing }), null);
   const whole = (process as unknown as HandleProcess).binding!("stream_wrap") as Record<string, unknown>;
+  const tcp = (process as unknown as HandleProcess).binding!("tcp_wrap");
   const names = ["WriteWrap", "ShutdownWrap", "streamBaseState", "kReadBytesOrError", "kLastWriteWasAsync"];
-  assert(streamHandlesOf({ ...PLAIN, binding: () => whole }) !== null);
+  assert(streamHandlesOf({ ...PLAIN, binding: (name) => name === "tcp_wrap" ? tcp : whole }) !== null);
   for (const name of names) {
     assertEquals(streamHandlesOf({ ...PLAIN, binding: () => ({ ...whole, [name]: undefined }) }), null, name);
   }
+  assert(streamHandles!.tcp !== null);
+  assertEquals(streamHandlesOf({ ...PLAIN, binding: (name) => name === "tcp_wrap" ? {} : whole })?.tcp, null);
 });
 
 test(
@@ -68,6 +72,20 @@ test(
       assertEquals(await client.read(), null);
     }),
 );
+
+test("connect(): those who subscribe to Node's own channel are told of sockets that connect", onNode, async () => {
+  const told: unknown[] = [];
+  const tell = (message: unknown): void => void told.push((message as { socket: unknown }).socket);
+  subscribe("net.client.socket", tell);
+  try {
+    await withPair(network, async ({ client }) => {
+      await client.opened;
+      assertEquals(told, [client.native]);
+    });
+  } finally {
+    unsubscribe("net.client.socket", tell);
+  }
+});
 
 test("native: an end of our side stays one", onNode, () =>
   withPair(network, async ({ client, server }) => {

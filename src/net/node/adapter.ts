@@ -5,21 +5,20 @@
  */
 
 import net from "node:net";
-import type { Listener, ListenOptions, SocketOptions } from "../../duplex/network.ts";
+import type { Listener, ListenOptions } from "../../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
 import type { Adapter } from "../adapter.ts";
 import { infoOf, type NativeEnds, socketInfo } from "../address.ts";
 import { NetSocket, type StartTls } from "../net_socket.ts";
 import { secureWithNode } from "./tls.ts";
 import { type Accepted, nodeSockets, type SocketMaker } from "./sockets.ts";
-import { cutNodeSocket, NodeTransport } from "./transport.ts";
 import { DEFAULT_BACKLOG, PushListener } from "../listener.ts";
 import type { Transport } from "../transport.ts";
 
 /** Over sockets that somebody makes. */
 export function nodeAdapterOver(sockets: SocketMaker): Adapter {
   return {
-    connect: (socket, to, options) => connect(sockets, socket, to, options),
+    connect: (socket, to, { noDelay = true, keepAlive = false }) => sockets.connect(socket, { to, noDelay, keepAlive }),
     listen: (startTls, at, options) => listen(sockets, startTls, at, options),
     secure: secureWithNode,
   };
@@ -27,24 +26,6 @@ export function nodeAdapterOver(sockets: SocketMaker): Adapter {
 
 /** Node; and Deno and Bun, through their versions of its modules. */
 export const nodeAdapter: Adapter = nodeAdapterOver(nodeSockets);
-
-function connect(sockets: SocketMaker, socket: NetSocket, to: SocketAddress, options: SocketOptions): void {
-  const where = "path" in to ? { path: to.path } : { host: to.hostname, port: to.port };
-  const native = sockets.connect({
-    ...where,
-    allowHalfOpen: true,
-    noDelay: options.noDelay ?? true,
-    keepAlive: options.keepAlive ?? false,
-  });
-  const onError = (error: Error): void => socket.cannotOpen(error);
-  native.on("error", onError);
-  socket.cancel = () => native.destroy();
-  native.once("connect", () => {
-    const transport = new NodeTransport(native, socket, cutNodeSocket);
-    native.off("error", onError);
-    socket.attach(transport, connectedInfo(native, to));
-  });
-}
 
 function listen(
   sockets: SocketMaker,
@@ -81,13 +62,6 @@ function listen(
 function boundAddress(server: net.Server): SocketAddress {
   const { address, port } = server.address() as net.AddressInfo;
   return { hostname: address, port };
-}
-
-/** An IPv4 address that was connected to is the peer's, which is not asked then; but 0.0.0.0 leads to this host. */
-function connectedInfo(native: net.Socket, to: SocketAddress): SocketInfo {
-  if ("path" in to || !net.isIPv4(to.hostname) || to.hostname === "0.0.0.0") return infoOf(native, to);
-  const { localAddress = "", localPort = 0 } = native;
-  return socketInfo(to, { hostname: localAddress, port: localPort }, null);
 }
 
 /** Whether all that is accepted there has this very address on our side. */

@@ -6,7 +6,6 @@
  */
 
 import type { Socket as NetSocketOfNode } from "node:net";
-import { getSystemErrorName } from "node:util";
 import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { ignore } from "../../duplex/deferred.ts";
 import { accepted } from "../../duplex/held_channel.ts";
@@ -22,6 +21,7 @@ import {
   type StreamHandle,
   type StreamHandles,
   streamHandles,
+  systemError,
 } from "./stream_handle.ts";
 import { cutNodeSocket, NodeTransport } from "./transport.ts";
 
@@ -37,11 +37,15 @@ type Carrier = StreamHandle & { [TRANSPORT]: HandleTransport };
 /** Makes Node's socket of a handle. `writable` is false once our side has ended. */
 export type MakeSocket = (handle: StreamHandle, writable: boolean) => NetSocketOfNode;
 
-/** A write, or the end of our side, that is not done yet. */
-interface Pending extends HandleRequest {
-  transport: HandleTransport;
+/** Tells of an end. */
+interface Ending {
   resolve: () => void;
   reject: (reason: unknown) => void;
+}
+
+/** A write, or the end of our side, that is not done yet. */
+interface Pending extends HandleRequest, Ending {
+  transport: HandleTransport;
 }
 
 /** The next write. Those that are done at once leave it as it is. */
@@ -93,7 +97,9 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
   #flowing = false;
   #ended = false;
   #closing = false;
-  #shutdown: "no" | "begun" | "done" = "no";
+  #shutdown: "no" | "waits" | "begun" | "done" = "no";
+  /** Settles the end of our side, as long as that waits for what is written. */
+  #ending: Ending | null = null;
   /** How many writes the system has not taken. */
   #writes = 0;
   /** Why it is over; `undefined` when it ended as it should. */
@@ -173,13 +179,21 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
   closeWrite(): Promise<void> {
     if (this.#successor !== null) return this.#successor.closeWrite();
     if (this.over || this.#closing) return Promise.reject(this.#refusal);
-    this.#shutdown = "begun";
+    this.#shutdown = "waits";
     return new Promise((resolve, reject) => {
-      const shutdown = new ShutdownWrap();
-      Object.assign(shutdown, { handle: this.#handle, transport: this, resolve, reject, oncomplete: onShutdown });
-      // Behind a reset there is nothing to end, as Node sees it.
-      if (this.#handle.shutdown(shutdown) !== 0) onShutdown.call(shutdown as Pending);
+      this.#ending = { resolve, reject };
+      if (this.#writes === 0) this.#beginShutdown();
     });
+  }
+
+  /** Behind all that was written: a handle that is to be shut down later cannot be reset any more. */
+  #beginShutdown(): void {
+    this.#shutdown = "begun";
+    const shutdown = Object.assign(new ShutdownWrap(), this.#ending!) as Pending;
+    this.#ending = null;
+    Object.assign(shutdown, { handle: this.#handle, transport: this, oncomplete: onShutdown });
+    // Behind a reset there is nothing to end, as Node sees it.
+    if (this.#handle.shutdown(shutdown) !== 0) onShutdown.call(shutdown);
   }
 
   close(): void {
@@ -193,6 +207,7 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
     if (this.over) return;
     this.over = true;
     this.#reason = reason;
+    this.#refuseEnding();
     if (this.#successor !== null) this.#successor.abort(reason);
     else if (!this.#closing) this.#cut();
   }
@@ -202,11 +217,15 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
     this.#successor?.detach();
   }
 
-  /** See `cutNodeSocket()`: a FIN that is on its way has all bytes before it, and a reset would fail. */
+  #refuseEnding(): void {
+    this.#ending?.reject(this.#refusal);
+    this.#ending = null;
+  }
+
+  /** See `cutNodeSocket()`: a FIN that is on its way has all bytes before it, and a reset fails and leaves the handle open. */
   #cut(): void {
     const handle = this.#handle;
-    const ending = this.#shutdown === "begun" && this.#writes === 0;
-    if (ending || typeof handle.reset !== "function" || handle.reset() !== 0) handle.close();
+    if (this.#shutdown === "begun" || typeof handle.reset !== "function" || handle.reset() !== 0) handle.close();
   }
 
   #succeed(): NodeTransport {
@@ -274,7 +293,10 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
   onHandleWritten({ resolve, reject }: Pending, status: number): void {
     this.#writes--;
     if (this.over || this.#closing) return reject(this.#refusal);
-    if (status >= 0) return resolve();
+    if (status >= 0) {
+      if (this.#writes === 0 && this.#ending !== null) this.#beginShutdown();
+      return resolve();
+    }
     reject(transportError(systemError(status, "write"), "write"));
     this.#fail(status, "write");
   }
@@ -310,11 +332,13 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
   failed(error: unknown): void {
     this.over = true;
     this.#reason = error;
+    this.#refuseEnding();
     this.sink.failed(error);
   }
 
   gone(): void {
     this.over = true;
+    this.#refuseEnding();
     this.sink.gone();
   }
 }
@@ -335,10 +359,4 @@ function onWritten(this: HandleRequest, status: number): void {
 
 function onShutdown(this: HandleRequest): void {
   (this as Pending).transport.onHandleShutdown(this as Pending);
-}
-
-/** An error as Node makes it for what a system call has returned. */
-function systemError(errno: number, syscall: string): Error {
-  const code = getSystemErrorName(errno);
-  return Object.assign(new Error(`${syscall} ${code}`), { errno, code, syscall });
 }

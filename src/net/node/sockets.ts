@@ -5,13 +5,24 @@
  * @module
  */
 
+import { channel } from "node:diagnostics_channel";
 import net from "node:net";
-import type { NativeEnds } from "../address.ts";
+import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
+import { infoOf, type NativeEnds, socketInfo } from "../address.ts";
+import type { NetSocket } from "../net_socket.ts";
 import type { Transport } from "../transport.ts";
 import { HandleTransport } from "./handle_transport.ts";
 import { NO_SINK } from "./lent_chunks.ts";
 import { lending, marked } from "./lent_reads.ts";
-import { isStreamHandle, streamHandles } from "./stream_handle.ts";
+import {
+  type HandleRequest,
+  isStreamHandle,
+  type StreamHandle,
+  streamHandles,
+  systemError,
+  type TcpHandle,
+  type TcpHandles,
+} from "./stream_handle.ts";
 import { cutNodeSocket, NodeTransport } from "./transport.ts";
 
 /** How accepted sockets are set up. */
@@ -26,10 +37,15 @@ export interface Accepted extends Transport {
   readonly ends: NativeEnds;
 }
 
+/** How sockets that connect are set up. */
+export interface OpenOptions extends AcceptOptions {
+  readonly to: SocketAddress;
+}
+
 /** Makes sockets. */
 export interface SocketMaker {
-  /** `net.connect()`, paused. */
-  connect(options: net.NetConnectOpts): net.Socket;
+  /** Opens a socket; ends with its `attach()` or `cannotOpen()`. */
+  connect(socket: NetSocket, options: OpenOptions): void;
   /**
    * Has the server tell of accepted sockets, paused.
    *
@@ -40,27 +56,38 @@ export interface SocketMaker {
 
 /** Sockets with `data` events. */
 export const plainSockets: SocketMaker = {
-  connect: (options) => net.connect(options).pause(),
+  connect: (socket, options) => connectWith((options) => net.connect(options).pause(), socket, options),
   accept: (server, _options, take) => void server.on("connection", (socket) => take(transportOf(socket))),
 };
 
 /** Sockets that lend what they read. */
 export const lendingSockets: SocketMaker = {
-  connect: (options) => marked(net.connect(lending(options))).pause(),
+  connect: (socket, options) =>
+    connectWith((options) => marked(net.connect(lending(options))).pause(), socket, options),
   accept: (server, options, take) =>
     acceptHandles(server, take, (handle) => transportOf(socketOf(handle, options, true))),
 };
 
-/** Handles, which become sockets when somebody wants one; opened sockets lend. */
+/** Handles, which become sockets when somebody wants one. To connect by one there must be an address: a name is Node's to look up. */
 export const handleSockets: SocketMaker = {
-  connect: lendingSockets.connect,
+  connect(socket, options) {
+    const { to, keepAlive } = options;
+    const tcp = streamHandles?.tcp ?? null;
+    const family = "path" in to ? 0 : net.isIP(to.hostname);
+    if (tcp === null || "path" in to || family === 0 || keepAlive || opened.hasSubscribers) {
+      return lendingSockets.connect(socket, options);
+    }
+    connectHandle(tcp, family, socket, { ...options, to });
+  },
   accept: (server, options, take) =>
     acceptHandles(server, take, (handle) => {
       if (!isStreamHandle(handle) || options.keepAlive) return transportOf(socketOf(handle, options, true));
-      if (options.noDelay) handle.setNoDelay?.(true);
-      return new HandleTransport(handle, (handle, writable) => socketOf(handle, AS_THEY_ARE, writable));
+      return transportOver(handle, options.noDelay);
     }),
 };
+
+/** Node tells those who subscribe of each socket that connects. */
+const opened = channel("net.client.socket");
 
 /** The best that there is here. */
 export const nodeSockets: SocketMaker = "Bun" in globalThis || "Deno" in globalThis
@@ -68,8 +95,6 @@ export const nodeSockets: SocketMaker = "Bun" in globalThis || "Deno" in globalT
   : streamHandles === null
   ? lendingSockets
   : handleSockets;
-
-const AS_THEY_ARE: AcceptOptions = { noDelay: false, keepAlive: false };
 
 /** What Node's own listener gets: as much as is used of a handle of a server, which is listening. */
 interface ServerHandle {
@@ -83,7 +108,7 @@ interface ServerHandle {
 function acceptHandles(
   server: net.Server,
   take: (accepted: Accepted) => void,
-  transportOver: (handle: object) => Accepted,
+  transport: (handle: object) => Accepted,
 ): void {
   server.on("connection", (socket) => take(transportOf(socket)));
   const handle = (server as unknown as { readonly _handle?: ServerHandle | null })._handle;
@@ -91,9 +116,12 @@ function acceptHandles(
   if (handle === null || handle === undefined || typeof announce !== "function") return;
   handle.onconnection = function (error, client) {
     if (error !== 0 || client === undefined) return announce.call(this, error, client);
-    take(transportOver(client));
+    take(transport(client));
   };
 }
+
+/** A handle is set up before. */
+const AS_IT_IS: AcceptOptions = { noDelay: false, keepAlive: false };
 
 /** `net.createServer()` takes no `onread`: such sockets are made of the handle of a connection. */
 function socketOf(handle: object, { noDelay, keepAlive }: AcceptOptions, writable: boolean): net.Socket {
@@ -104,6 +132,75 @@ function socketOf(handle: object, { noDelay, keepAlive }: AcceptOptions, writabl
   return socket;
 }
 
+function transportOver(handle: StreamHandle, noDelay: boolean): HandleTransport {
+  if (noDelay) handle.setNoDelay?.(true);
+  return new HandleTransport(handle, socketAsItIs);
+}
+
+function socketAsItIs(handle: StreamHandle, writable: boolean): net.Socket {
+  return socketOf(handle, AS_IT_IS, writable);
+}
+
 function transportOf(socket: net.Socket): NodeTransport {
   return new NodeTransport(socket, NO_SINK, cutNodeSocket);
+}
+
+function connectWith(
+  open: (options: net.NetConnectOpts) => net.Socket,
+  socket: NetSocket,
+  { to, noDelay, keepAlive }: OpenOptions,
+): void {
+  const where = "path" in to ? { path: to.path } : { host: to.hostname, port: to.port };
+  const native = open({ ...where, allowHalfOpen: true, noDelay, keepAlive });
+  const onError = (error: Error): void => socket.cannotOpen(error);
+  native.on("error", onError);
+  socket.cancel = () => native.destroy();
+  native.once("connect", () => {
+    const transport = new NodeTransport(native, socket, cutNodeSocket);
+    native.off("error", onError);
+    socket.attach(transport, connectedInfo(native, to));
+  });
+}
+
+/** What `connectHandle()` has begun. */
+interface Connecting extends HandleRequest {
+  readonly handle: TcpHandle;
+  readonly socket: NetSocket;
+  readonly to: IpAddress;
+  readonly noDelay: boolean;
+}
+
+type IpAddress = Extract<SocketAddress, { readonly port: number }>;
+
+function connectHandle(
+  { TCP, TCPConnectWrap, kind }: TcpHandles,
+  family: number,
+  socket: NetSocket,
+  { to, noDelay }: OpenOptions & { readonly to: IpAddress },
+): void {
+  const handle = new TCP(kind);
+  const request = Object.assign(new TCPConnectWrap(), { handle, socket, to, noDelay, oncomplete: onConnected });
+  socket.cancel = () => handle.close();
+  const { hostname, port } = to;
+  const code = family === 4 ? handle.connect(request, hostname, port) : handle.connect6(request, hostname, port);
+  if (code !== 0) onConnected.call(request, code);
+}
+
+function onConnected(this: HandleRequest, code: number): void {
+  const { handle, socket, to, noDelay } = this as Connecting;
+  if (socket.over) return; // it was given up, and the handle is closed
+  if (code === 0) {
+    const transport = transportOver(handle, noDelay);
+    return void socket.attach(transport, connectedInfo(transport.ends, to));
+  }
+  handle.close();
+  const { hostname: address, port } = to;
+  socket.cannotOpen(Object.assign(systemError(code, "connect", ` ${address}:${port}`), { address, port }));
+}
+
+/** An IPv4 address that was connected to is the peer's, which is not asked then; but 0.0.0.0 leads to this host. */
+function connectedInfo(ends: NativeEnds, to: SocketAddress): SocketInfo {
+  if ("path" in to || !net.isIPv4(to.hostname) || to.hostname === "0.0.0.0") return infoOf(ends, to);
+  const { localAddress = "", localPort = 0 } = ends;
+  return socketInfo(to, { hostname: localAddress, port: localPort }, null);
 }

@@ -10,6 +10,7 @@
  */
 
 import process from "node:process";
+import { getSystemErrorName } from "node:util";
 
 /** As much of a handle as is used: of a TCP connection, or of one by a unix socket. */
 export interface StreamHandle {
@@ -38,6 +39,22 @@ export interface HandleRequest {
   oncomplete?: (status: number) => void;
 }
 
+/** A handle that is not connected. */
+export interface TcpHandle extends StreamHandle {
+  /** Connects to an IPv4 address. */
+  connect(request: HandleRequest, address: string, port: number): number;
+  /** Connects to an IPv6 address. */
+  connect6(request: HandleRequest, address: string, port: number): number;
+}
+
+/** Makes handles. */
+export interface TcpHandles {
+  readonly TCP: new (kind: number) => TcpHandle;
+  readonly TCPConnectWrap: new () => HandleRequest;
+  /** The kind that connects. */
+  readonly kind: number;
+}
+
 /** Is filled in by the system. */
 export interface HandleAddress {
   address?: string;
@@ -56,6 +73,8 @@ export interface StreamHandles {
   readonly readBytesOrError: number;
   /** Whether something is left to be written. */
   readonly lastWriteWasAsync: number;
+  /** Makes handles that connect; `null` where that cannot be had. */
+  readonly tcp: TcpHandles | null;
 }
 
 /** As much of `process` as is used. */
@@ -70,16 +89,20 @@ export interface HandleProcess {
 export function streamHandlesOf(process: HandleProcess): StreamHandles | null {
   if (complains(process)) return null;
   try {
-    return readBinding(process.binding?.("stream_wrap") ?? {});
+    if (process.binding === undefined) return null;
+    return readBinding(process.binding("stream_wrap"), process.binding("tcp_wrap"));
   } catch {
     return null; // --permission
   }
 }
 
-function readBinding(found: object): StreamHandles | null {
-  const { WriteWrap, ShutdownWrap, streamBaseState: state, kReadBytesOrError, kLastWriteWasAsync } = found as {
-    readonly [name: string]: unknown;
-  };
+/** What a part of Node has. */
+interface Binding {
+  readonly [name: string]: unknown;
+}
+
+function readBinding(stream: object, tcp: object): StreamHandles | null {
+  const { WriteWrap, ShutdownWrap, streamBaseState: state, kReadBytesOrError, kLastWriteWasAsync } = stream as Binding;
   if (typeof WriteWrap !== "function" || typeof ShutdownWrap !== "function") return null;
   if (!(state instanceof Int32Array) || typeof kReadBytesOrError !== "number") return null;
   if (typeof kLastWriteWasAsync !== "number") return null;
@@ -89,7 +112,17 @@ function readBinding(found: object): StreamHandles | null {
     state,
     readBytesOrError: kReadBytesOrError,
     lastWriteWasAsync: kLastWriteWasAsync,
+    tcp: readTcp(tcp),
   };
+}
+
+function readTcp(tcp: object): TcpHandles | null {
+  const { TCP, TCPConnectWrap, constants } = tcp as Binding;
+  const { SOCKET } = Object(constants) as Binding;
+  if (typeof TCP !== "function" || typeof TCPConnectWrap !== "function" || typeof SOCKET !== "number") return null;
+  const { connect, connect6 } = Object(TCP.prototype) as Partial<TcpHandle>;
+  if (typeof connect !== "function" || typeof connect6 !== "function") return null;
+  return { TCP, TCPConnectWrap, kind: SOCKET } as unknown as TcpHandles;
 }
 
 /** Whether Node was asked to complain about what only its manual calls deprecated. */
@@ -109,4 +142,10 @@ export function isStreamHandle(object: object): object is StreamHandle {
   const { useUserBuffer, readStart, readStop, writeBuffer, shutdown, close } = object as Partial<StreamHandle>;
   return typeof useUserBuffer === "function" && typeof readStart === "function" && typeof readStop === "function" &&
     typeof writeBuffer === "function" && typeof shutdown === "function" && typeof close === "function";
+}
+
+/** An error as Node makes it of what a system call has returned. */
+export function systemError(errno: number, syscall: string, details = ""): Error {
+  const code = getSystemErrorName(errno);
+  return Object.assign(new Error(`${syscall} ${code}${details}`), { errno, code, syscall });
 }
