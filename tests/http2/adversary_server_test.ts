@@ -162,6 +162,7 @@ const scene = fc.record({
   readBytes: fc.constantFrom(1000, 65_536),
   finish: fc.constantFrom("fin", "abort", "goaway", "silence"),
   pipelined: fc.boolean(),
+  polite: fc.boolean(),
 });
 
 /** One handler for all: the request's path says which plan it is. */
@@ -249,7 +250,7 @@ test("any client against any handlers: nothing is left when the connection is ov
 });
 
 async function attack(scene: Scene): Promise<void> {
-  const { steps, initialWindow, streamWindowBytes, maxConcurrentStreams, readBytes, finish, pipelined } = scene;
+  const { steps, initialWindow, streamWindowBytes, maxConcurrentStreams, readBytes, finish, pipelined, polite } = scene;
   const [near, far] = duplexPair({ readBytes });
   const clock = new FakeClock();
   const ledger = new Ledger();
@@ -274,6 +275,7 @@ async function attack(scene: Scene): Promise<void> {
     }
   })();
   const ids: number[] = [];
+  const open: number[] = [];
   let next = 1;
   let nth = 0;
   let writing = Promise.resolve();
@@ -281,7 +283,14 @@ async function attack(scene: Scene): Promise<void> {
     writing = writing.then(() => near.write(bytes)).catch(() => {});
     if (!pipelined) await turns();
   };
-  const idOf = (stream: number) => ids.at(-1 - stream) ?? 1;
+  /** A client that keeps to the rules sends nothing behind its end, so that more happens before the connection fails. */
+  const idOf = (stream: number) => {
+    const from = polite ? open : ids;
+    return from.length === 0 ? polite ? 0 : 1 : from[from.length - 1 - stream % from.length]!;
+  };
+  const over = (id: number) => {
+    if (open.includes(id)) open.splice(open.indexOf(id), 1);
+  };
   await send(PREFACE);
   await send(settings([4, initialWindow]));
   await send(settingsAck);
@@ -290,20 +299,22 @@ async function attack(scene: Scene): Promise<void> {
       case "open":
         ids.push(next);
         await send(headers(next, [...linesOf(each.kind), `x-nth: ${nth++}`], ...(each.end ? [] : ["open" as const])));
+        if (!each.end) open.push(next);
         next += 2;
         break;
       case "data":
-        await send(data(idOf(each.stream), new Uint8Array(each.size), each.end));
-        break;
       case "trailers":
-        await send(headers(idOf(each.stream), ["x-t: 1"]));
-        break;
       case "reset":
-        await send(rstStream(idOf(each.stream), each.size % 14));
+      case "window": {
+        const id = idOf(each.stream);
+        if (id === 0) break;
+        if (each.type === "data") await send(data(id, new Uint8Array(each.size), each.end));
+        else if (each.type === "trailers") await send(headers(id, ["x-t: 1"]));
+        else if (each.type === "reset") await send(rstStream(id, each.size % 14));
+        else await send(windowUpdate(id, each.size + 1));
+        if (each.type === "reset" || each.type === "trailers" || (each.type === "data" && each.end)) over(id);
         break;
-      case "window":
-        await send(windowUpdate(idOf(each.stream), each.size + 1));
-        break;
+      }
       case "connection-window":
         await send(windowUpdate(0, each.size + 1));
         break;

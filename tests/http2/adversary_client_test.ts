@@ -1,0 +1,370 @@
+/**
+ * Servers that break off, stall, flood, and end everything in every state, against a client that asks, gives up and leaves at any point:
+ * nothing is left, nothing waits without end, and what the client sends is HTTP/2 in every case. RFC 9113 §5.1, §5.4, §6.8, §8.1;
+ * RFC 8441 §4.
+ */
+
+import { test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { CountedSignals } from "../../scripts/soak/measure.ts";
+import { duplexPair } from "../../src/duplex/pair.ts";
+import type { IncomingResponse } from "../../src/http1/incoming.ts";
+import { UnsentError } from "../../src/errors/unsent_error.ts";
+import { onUpgrade } from "../../src/http1/upgrade.ts";
+import { handshake, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
+import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
+import { FrameOrder } from "../support/h2_frame_order.ts";
+import { Ledger, play as playSwitched, SWITCHED, type Switched } from "../support/h2_ledger.ts";
+import {
+  data,
+  goaway,
+  headers,
+  ping,
+  raw,
+  rstStream,
+  settings,
+  settingsAck,
+  windowUpdate,
+} from "../support/h2_wire.ts";
+import { rounds } from "../support/rounds.ts";
+import { FakeClock, turns } from "../support/wire.ts";
+
+/** What the client asks for, and what it does with the answer. */
+interface Asking {
+  readonly type: "ask";
+  readonly kind: "GET" | "HEAD" | "POST" | "CONNECT" | "UPGRADE";
+  readonly body: "none" | "bytes" | "stream" | "endless" | "failing" | "short";
+  readonly expects: boolean;
+  readonly size: number;
+  readonly trailers: "none" | "some" | "reject" | "never";
+  readonly read: "none" | "one" | "all" | "cancel" | "stream" | "trailers";
+  readonly signal: boolean;
+  readonly claims: boolean;
+  readonly switched: Switched;
+}
+
+const asking: fc.Arbitrary<Asking> = fc.record({
+  type: fc.constant("ask"),
+  kind: fc.constantFrom("GET", "HEAD", "POST", "POST", "CONNECT", "UPGRADE"),
+  body: fc.constantFrom("none", "bytes", "stream", "endless", "failing", "short"),
+  expects: fc.boolean(),
+  size: fc.oneof(fc.nat(10), fc.nat(200_000)),
+  trailers: fc.oneof(
+    { weight: 4, arbitrary: fc.constant("none" as const) },
+    fc.constantFrom("some", "reject", "never"),
+  ),
+  read: fc.constantFrom("none", "one", "all", "cancel", "stream", "trailers"),
+  signal: fc.boolean(),
+  claims: fc.boolean(),
+  switched: SWITCHED,
+});
+
+type Step =
+  | Asking
+  | {
+    readonly type: "head";
+    readonly stream: number;
+    readonly status: number;
+    readonly length: number;
+    readonly end: boolean;
+  }
+  | { readonly type: "data"; readonly stream: number; readonly size: number; readonly end: boolean }
+  | { readonly type: "trailers" | "reset" | "window"; readonly stream: number; readonly size: number }
+  | {
+    readonly type:
+      | "connection-window"
+      | "initial-window"
+      | "max-streams"
+      | "settings"
+      | "ping"
+      | "goaway"
+      | "abort-signal"
+      | "noise";
+    readonly size: number;
+  }
+  | { readonly type: "shutdown" | "abort" | "pause" | "stop-reading" | "read" }
+  | { readonly type: "time"; readonly ms: number };
+
+const stream = fc.nat(3);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 5, arbitrary: asking },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant("head" as const),
+      stream,
+      status: fc.constantFrom(100, 103, 200, 200, 200, 204, 304, 403),
+      length: fc.constantFrom(-1, -1, 0, 20),
+      end: fc.boolean(),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constant("data" as const),
+      stream,
+      size: fc.oneof(fc.nat(20), fc.nat(16_384)),
+      end: fc.boolean(),
+    }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      type: fc.constantFrom("trailers" as const, "reset" as const, "window" as const),
+      stream,
+      size: fc.nat(100_000),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constantFrom(
+        "connection-window" as const,
+        "initial-window",
+        "max-streams",
+        "settings",
+        "ping",
+        "abort-signal",
+        "abort-signal",
+        "abort-signal",
+      ),
+      size: fc.nat(100_000),
+    }) as fc.Arbitrary<Step>,
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constantFrom("pause" as const, "pause", "pause", "stop-reading", "read"),
+    }) as fc.Arbitrary<Step>,
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constantFrom("goaway" as const, "noise"), size: fc.nat(20) }) as fc.Arbitrary<Step>,
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constantFrom("shutdown" as const, "abort") }) as fc.Arbitrary<Step> },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant("time" as const), ms: fc.constantFrom(10, 1500, 70_000) }) },
+);
+
+const scene = fc.record({
+  steps: fc.array(step, { maxLength: 40 }),
+  begins: fc.constantFrom("at once", "late", "never"),
+  initialWindow: fc.constantFrom(0, 10, 65_535),
+  streamWindowBytes: fc.constantFrom(100, 20_000),
+  readBytes: fc.constantFrom(1000, 65_536),
+  finish: fc.constantFrom("fin", "abort", "goaway", "own-abort"),
+  polite: fc.boolean(),
+});
+type Scene = typeof scene extends fc.Arbitrary<infer Value> ? Value : never;
+
+test("a client against any server: nothing is left when the connection is over, and all that is sent is HTTP/2", async () => {
+  await fc.assert(fc.asyncProperty(scene, attack), rounds(80));
+});
+
+async function attack(
+  { steps, begins, initialWindow, streamWindowBytes, readBytes, finish, polite }: Scene,
+): Promise<void> {
+  const [near, far] = duplexPair({ readBytes });
+  const clock = new FakeClock();
+  const signals = new CountedSignals();
+  const ledger = new Ledger();
+  const order = new FrameOrder("client");
+  const { connection } = handshake(near, { clock, limits: { streamWindowBytes } });
+  let hold: { readonly resolve: () => void } | null = null;
+  let reading = Promise.resolve();
+  const ids: number[] = [];
+  const heads: number[] = [];
+  const bodies: number[] = [];
+  const reader = (async () => {
+    try {
+      for (let chunk = await far.read(); chunk !== null; chunk = await far.read()) {
+        for (const frame of order.check(chunk)) {
+          const id = /^HEADERS (\d+)/.exec(frame);
+          if (id !== null && !ids.includes(Number(id[1]))) {
+            ids.push(Number(id[1]));
+            heads.push(Number(id[1]));
+          }
+        }
+        await reading;
+      }
+    } catch (error) {
+      if (order.broken) throw error;
+    }
+  })();
+  const send = async (bytes: Uint8Array) => {
+    far.write(bytes).catch(() => {});
+    await turns();
+  };
+  /** A server that keeps to the rules sends what may come, so that more happens before the connection fails. */
+  const idOf = (stream: number, from: readonly number[]) => {
+    if (polite) return from.length === 0 ? 0 : from[from.length - 1 - stream % from.length]!;
+    return ids.at(-1 - stream) ?? 1;
+  };
+  const over = (id: number, lists: readonly number[][]) => {
+    for (const list of lists) if (list.includes(id)) list.splice(list.indexOf(id), 1);
+  };
+  const controllers: AbortController[] = [];
+  const begin = () => send(settings([4, initialWindow], [8, 1]));
+  if (begins === "at once") await begin();
+  for (const each of steps) {
+    switch (each.type) {
+      case "ask": {
+        const controller = signals.controller();
+        if (each.signal) controllers.push(controller);
+        ledger.run(() => ask(connection, each, controller.signal, ledger));
+        await turns();
+        break;
+      }
+      case "head": {
+        const rows = [`:status: ${each.status}`, ...(each.length < 0 ? [] : [`content-length: ${each.length}`])];
+        const id = idOf(each.stream, heads);
+        if (id === 0) break;
+        const end = each.end && each.status >= 200;
+        if (each.status >= 200) over(id, [heads]);
+        if (each.status >= 200 && !end) bodies.push(id);
+        await send(headers(id, rows, ...(end ? [] : ["open" as const])));
+        break;
+      }
+      case "data":
+      case "trailers":
+      case "reset":
+      case "window": {
+        const id = idOf(each.stream, each.type === "data" || each.type === "trailers" ? bodies : [...heads, ...bodies]);
+        if (id === 0) break;
+        if (each.type === "reset") over(id, [heads, bodies]);
+        if (each.type === "trailers" || (each.type === "data" && each.end)) over(id, [bodies]);
+        if (each.type === "data") await send(data(id, new Uint8Array(each.size), each.end));
+        else if (each.type === "trailers") await send(headers(id, ["x-t: 1"]));
+        else if (each.type === "reset") await send(rstStream(id, each.size % 14));
+        else await send(windowUpdate(id, each.size + 1));
+        break;
+      }
+      case "connection-window":
+        await send(windowUpdate(0, each.size + 1));
+        break;
+      case "initial-window":
+        await send(settings([4, each.size]));
+        break;
+      case "max-streams":
+        await send(settings([3, each.size % 3]));
+        break;
+      case "settings":
+        await send(begins === "late" ? settings([8, 1]) : settingsAck);
+        break;
+      case "ping":
+        await send(ping("12345678"));
+        break;
+      case "goaway":
+        await send(goaway(each.size, each.size % 2));
+        break;
+      case "noise":
+        await send(raw(each.size, 0xff, each.size % 5, "whatever"));
+        break;
+      case "abort-signal":
+        controllers.splice(each.size % Math.max(1, controllers.length), 1)[0]?.abort(new Error("enough"));
+        await turns();
+        break;
+      case "shutdown":
+        connection.gracefulShutdown();
+        break;
+      case "abort":
+        connection.abort();
+        break;
+      case "pause":
+        await turns();
+        break;
+      case "stop-reading":
+        if (hold === null) {
+          let resolve!: () => void;
+          const promise = new Promise<void>((fulfil) => resolve = fulfil);
+          hold = { resolve };
+          reading = promise;
+        }
+        break;
+      case "read":
+        hold?.resolve();
+        hold = null;
+        break;
+      case "time":
+        await clock.advance(each.ms);
+        break;
+    }
+  }
+  await turns();
+  if (finish === "fin") far.closeWrite().catch(() => {});
+  else if (finish === "goaway") await send(goaway(0, 0));
+  else if (finish === "abort") far.abort();
+  else connection.abort();
+  hold?.resolve();
+  for (let minute = 0; minute < 3; minute++) await clock.advance(60_000);
+  if (finish === "goaway") far.abort(); // an answer may take as long as it likes
+  await turns();
+  await clock.advance(10_000);
+  const closed = await Promise.race([connection.closed, turns().then(turns).then(() => null)]);
+  assert(closed !== null, "the connection is over");
+  for (let i = 0; i < 10 && !ledger.clean; i++) await turns();
+  far.abort();
+  await reader;
+  ledger.settled();
+  assertEquals([connection.openStreams, clock.pending, signals.listeners], [0, 0, 0]);
+}
+
+async function ask(
+  connection: Http2ClientConnection,
+  asking: Asking,
+  signal: AbortSignal,
+  ledger: Ledger,
+): Promise<void> {
+  const request = requestOf(asking, ledger);
+  let response: IncomingResponse;
+  try {
+    response = await connection.send(request, asking.signal ? { signal } : {});
+  } catch (error) {
+    // Nothing of it was sent: its body is the caller's again.
+    if (error instanceof UnsentError && request.body instanceof ReadableStream) await request.body.cancel();
+    return ledger.report(error);
+  }
+  if (asking.kind === "UPGRADE" || asking.kind === "CONNECT") {
+    if (!asking.claims) return;
+    const io = await onUpgrade(response).catch(() => null);
+    if (io !== null) return await playSwitched(io, asking.switched, ledger);
+  }
+  const { body } = response;
+  try {
+    if (asking.read === "one") await body.read();
+    if (asking.read === "all") await body.bytes();
+    if (asking.read === "cancel") body.cancel();
+    if (asking.read === "stream") await body.stream.pipeTo(new WritableStream());
+    if (asking.read === "trailers") await Promise.all([body.bytes(), body.trailers]);
+  } catch (error) {
+    ledger.report(error);
+  }
+}
+
+function requestOf({ kind, body, expects, size, trailers }: Asking, ledger: Ledger): OutgoingRequest {
+  if (kind === "CONNECT") return { method: kind, target: "b:1" };
+  const fields: [string, string][] = [["Host", "a"]];
+  if (kind === "UPGRADE") {
+    return { method: "GET", target: "/", fields: [...fields, ["Connection", "upgrade"], ["Upgrade", "echo"]] };
+  }
+  const request = { method: kind, target: "/", fields };
+  if (kind !== "POST" || body === "none") return request;
+  if (expects) fields.push(["Expect", "100-continue"]);
+  if (body === "short") fields.push(["content-length", `${size + 1}`]);
+  const sources = {
+    bytes: () => new Uint8Array(size),
+    stream: () => ledger.source(size, "end"),
+    short: () => ledger.source(size, "end"),
+    endless: () => ledger.source(size, "stall"),
+    failing: () => ledger.source(size, "fail"),
+  };
+  const more = trailers === "none" ? {} : {
+    trailers: () =>
+      trailers === "reject"
+        ? Promise.reject(new Error("no trailers"))
+        : trailers === "some"
+        ? Promise.resolve([["x-sum", "1"]] as [string, string][])
+        : new Promise<never>(() => {}),
+  };
+  return { ...request, body: sources[body](), ...more };
+}
