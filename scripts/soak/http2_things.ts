@@ -239,6 +239,7 @@ async function endOf(io: { read(): Promise<Uint8Array | null> }): Promise<number
 async function expectEcho(io: Upgraded, length: number): Promise<void> {
   const sent = Uint8Array.from({ length }, (_, i) => Math.imul(i, 2_654_435_761) >>> 24);
   const writing = io.write(sent).then(() => io.closeWrite());
+  writing.catch(() => {}); // if reading fails, that tells
   let back = 0;
   for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) {
     for (const byte of chunk) if (byte !== sent[back++]) throw new Error(`byte ${back - 1} came back changed`);
