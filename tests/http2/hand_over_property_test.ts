@@ -1,6 +1,8 @@
 /**
  * Many streams of one connection switch at once, with any cuts of the transport, any windows, and ends and resets at any point: what
  * one side writes is what the other reads, whole, once and in order. RFC 8441 §4, RFC 9113 §5.2 and §8.5.
+ *
+ * A run plays about 50 exchanges; `FUZZ=200` makes it 10,000 on each runtime, in a minute and a half.
  */
 
 import { test } from "node:test";
