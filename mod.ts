@@ -40,6 +40,7 @@ export { Client } from "./src/http/client/client.ts";
 export type { Interceptor, InterceptorContext, Next, OriginRequest } from "./src/http/client/interceptor.ts";
 export type {
   ClientBody,
+  ClientHttp2Options,
   ClientOptions,
   ConnectInit,
   Dial,

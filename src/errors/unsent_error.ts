@@ -17,17 +17,21 @@ export class UnsentError<Message = unknown> extends Error implements HttpUpgrade
   override readonly name = "UnsentError";
   /** The one thing that happens: nothing was sent. */
   readonly code = "unsent";
-  /** The request, its body untouched. */
+  /** The request. Its body is untouched, unless {@linkcode bodyUsed}. */
   readonly request: Message;
+  /** Whether its body is a stream of which something was taken: it cannot be sent again. Over HTTP/2 only. */
+  readonly bodyUsed: boolean;
 
   /**
    * Makes the error.
    *
    * @param request The request.
    * @param cause Why it was not sent.
+   * @param bodyUsed Whether something of its body was taken.
    */
-  constructor(request: Message, cause: unknown) {
+  constructor(request: Message, cause: unknown, bodyUsed = false) {
     super("The request was not sent", { cause });
     this.request = request;
+    this.bodyUsed = bodyUsed;
   }
 }

@@ -13,6 +13,7 @@ import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { UnsentError } from "../errors/unsent_error.ts";
 import { checkRequest, checkSendOptions } from "../http1/client_connection.ts";
+import type { ExchangeOverListener } from "../http1/exchange_listener.ts";
 import type { IncomingResponse } from "../http1/incoming.ts";
 import { type ClientConnectionOptions, clientSettings, type Closed } from "../http1/options.ts";
 import { sortBody } from "../http1/outgoing_body.ts";
@@ -45,7 +46,16 @@ const OPTIONS: Kinds<Pick<Http2ClientConnectionOptions, "limits" | "scheme">> = 
 /** A request that waits until the server allows another stream. */
 interface Waiting {
   begin(): void;
+  /** It may be sent on another connection. */
   fail(cause: unknown): void;
+  /** It is not to be sent. */
+  refuse(reason: unknown): void;
+}
+
+/** Is told of the streams of a connection. */
+export interface StreamsListener {
+  /** A request is over, or its stream has switched; or a stream that had switched is over. */
+  onStreamOver(): void;
 }
 
 /** A client's connection under its two names. */
@@ -80,6 +90,9 @@ export class Http2ClientConnection implements AsyncDisposable {
   readonly #begun: Deferred<void> = new Deferred<void>();
   /** Requests that wait until the server allows another stream, the oldest first. */
   readonly #waiting: Set<Waiting> = new Set();
+  /** Streams that have not switched. */
+  #requests = 0;
+  #listener: StreamsListener | null = null;
 
   /**
    * Use {@linkcode handshake}.
@@ -99,7 +112,13 @@ export class Http2ClientConnection implements AsyncDisposable {
       onTaken: () => this.#goOn(),
       onOver: () => this.#onOver(),
     });
-    this.#host = { machine: this.#machine, driver: this.#driver, settings, over: (streamId) => this.#over(streamId) };
+    this.#host = {
+      machine: this.#machine,
+      driver: this.#driver,
+      settings,
+      over: (stream) => this.#over(stream),
+      switched: () => this.#requestOver(),
+    };
     this.#driver.run();
   }
 
@@ -121,12 +140,31 @@ export class Http2ClientConnection implements AsyncDisposable {
 
   /** Whether no request can be sent any more. */
   get isClosed(): boolean {
-    return this.#driver.why !== null || this.#machine.ending;
+    return this.#driver.why !== null || this.#machine.ending || this.#machine.exhausted;
+  }
+
+  /** Whether the connection has ended, or is about to with all that is under way. */
+  get isOver(): boolean {
+    return this.#driver.why !== null;
   }
 
   /** How many requests, and switched streams, are under way. */
   get openStreams(): number {
     return this.#driver.streams.size;
+  }
+
+  /** How many requests are under way, those among them that wait until the server allows another stream. */
+  get openRequests(): number {
+    return this.#requests + this.#waiting.size;
+  }
+
+  /**
+   * Tells whenever fewer streams are open. Internal.
+   *
+   * @ignore
+   */
+  tellStreams(listener: StreamsListener): void {
+    this.#listener = listener;
   }
 
   /**
@@ -150,7 +188,20 @@ export class Http2ClientConnection implements AsyncDisposable {
    * @throws {TransportError} The transport failed, or the server has reset the stream (`reset`).
    * @throws {TypeError} The request cannot be written.
    */
-  async send(request: OutgoingRequest, options: SendOptions = {}): Promise<IncomingResponse> {
+  send(request: OutgoingRequest, options: SendOptions = {}): Promise<IncomingResponse> {
+    return this.sendTold(request, options, null);
+  }
+
+  /**
+   * The same, and tells how it goes. Internal.
+   *
+   * @ignore
+   */
+  async sendTold(
+    request: OutgoingRequest,
+    options: SendOptions,
+    listener: ExchangeOverListener | null,
+  ): Promise<IncomingResponse> {
     checkRequest(request);
     checkSendOptions(options);
     const { head, proposal } = outgoingHead(request, this.#scheme);
@@ -160,7 +211,7 @@ export class Http2ClientConnection implements AsyncDisposable {
     options.signal?.throwIfAborted();
     const { signal } = options;
     return await new Promise<IncomingResponse>((resolve, reject) => {
-      const begin = (): void => resolve(this.#begin(request, { head, proposal }, options));
+      const begin = (): void => resolve(this.#begin(request, { head, proposal }, options, listener));
       if (this.isReady && this.#waiting.size === 0) return begin();
       if (this.isClosed) return reject(new UnsentError(request, closedError()));
       const waiting: Waiting = {
@@ -171,6 +222,10 @@ export class Http2ClientConnection implements AsyncDisposable {
         fail(cause) {
           unlisten();
           reject(new UnsentError(request, cause));
+        },
+        refuse(reason) {
+          unlisten();
+          reject(reason);
         },
       };
       const unlisten = onAbort(signal, () => {
@@ -186,6 +241,7 @@ export class Http2ClientConnection implements AsyncDisposable {
     request: OutgoingRequest,
     { head, proposal }: OutgoingHead,
     options: SendOptions,
+    listener: ExchangeOverListener | null,
   ): Promise<IncomingResponse> {
     const body = sortBody(request.body);
     const ended = proposal.type === "none" && body.type === "none" && request.trailers === undefined;
@@ -193,15 +249,45 @@ export class Http2ClientConnection implements AsyncDisposable {
     addLength(fields, body);
     const id = this.#machine.sendRequest({ ...head, fields }, ended);
     this.#driver.soon();
-    const stream = new ClientStream(this.#host, id, { request, proposal, body, ended }, options);
+    const stream = new ClientStream(this.#host, id, { request, proposal, body, ended, listener }, options);
     this.#driver.streams.add(id, stream);
+    this.#requests++;
     return stream.answer;
   }
 
-  #over(streamId: number): void {
-    this.#driver.streams.delete(streamId);
+  #over(stream: ClientStream): void {
+    this.#driver.streams.delete(stream.id);
+    if (!stream.switched) this.#requests--;
     this.#goOn();
     this.#driver.soon(); // a shutdown may be complete
+    this.#listener?.onStreamOver();
+  }
+
+  #requestOver(): void {
+    this.#requests--;
+    this.#listener?.onStreamOver();
+  }
+
+  /**
+   * Refuses the requests that wait until the server allows another stream. Internal.
+   *
+   * @ignore
+   */
+  turnAway(reason: unknown): void {
+    for (const waiting of this.#waiting) waiting.refuse(reason);
+    this.#waiting.clear();
+  }
+
+  /**
+   * Ends the requests that are under way, and leaves alone the streams that have switched. Internal.
+   *
+   * @ignore
+   */
+  abortRequests(reason: unknown): void {
+    this.turnAway(reason);
+    for (const stream of this.#driver.streams.values()) {
+      if (!stream.switched) stream.resetWith("cancel", reason);
+    }
   }
 
   /** Those that wait go on, as far as the server allows. */
@@ -236,6 +322,16 @@ export class Http2ClientConnection implements AsyncDisposable {
       this.#driver.soon();
     }
     return this.closed;
+  }
+
+  /**
+   * Says GOAWAY and ends the connection at once. Internal.
+   *
+   * @ignore
+   */
+  leave(): void {
+    this.#machine.shutdown();
+    this.#driver.leave();
   }
 
   /** Ends the connection at once; what is under way fails with `reason`. Idempotent. */

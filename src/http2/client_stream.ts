@@ -11,6 +11,7 @@ import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { UnsentError } from "../errors/unsent_error.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
+import type { ExchangeOverListener } from "../http1/exchange_listener.ts";
 import { IncomingResponse } from "../http1/incoming.ts";
 import { IncomingBody } from "../http1/incoming_body.ts";
 import type { ClientSettings } from "../http1/options.ts";
@@ -30,6 +31,7 @@ import type { Http2StreamChannel } from "./stream_channel.ts";
 import { type IntakeOwner, StreamIntake } from "./stream_intake.ts";
 import { StreamBody } from "./stream_body.ts";
 import { type OutletOwner, StreamOutlet } from "./stream_outlet.ts";
+import { StreamTelling } from "./stream_telling.ts";
 
 /** What a stream needs of its connection. */
 export interface ClientHost {
@@ -40,7 +42,9 @@ export interface ClientHost {
   /** Runs the machine. */
   readonly driver: Http2Driver<Http2ClientEvent, ClientStream>;
   /** The stream is over. */
-  over(streamId: number): void;
+  over(stream: ClientStream): void;
+  /** It has switched: it is no request any more. */
+  switched(): void;
 }
 
 /** What is sent behind the head. */
@@ -53,6 +57,8 @@ export interface ClientBody {
   readonly body: SortedBody;
   /** Whether the head was all of it. */
   readonly ended: boolean;
+  /** Is told how it goes, or `null`. */
+  readonly listener: ExchangeOverListener | null;
 }
 
 /** One stream of a client. */
@@ -71,6 +77,9 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   #word: Deferred<void> | null = null;
   #channel: Http2StreamChannel | null = null;
   #lost: { readonly error: unknown } | null = null;
+  #left = false;
+  /** Tells how it goes; `null` without a listener. */
+  readonly #told: StreamTelling | null;
 
   /** Takes over behind the head. From now on the caller's signal resets the stream. */
   constructor(host: ClientHost, id: number, sent: ClientBody, options: SendOptions) {
@@ -79,12 +88,19 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     this.#sent = sent;
     this.#options = options;
     this.outlet = new StreamOutlet(host.machine, id, this, host.driver.writeLimit);
-    this.#body = new StreamBody(this.outlet);
+    const { listener } = sent;
+    this.#told = listener === null ? null : new StreamTelling(listener, sent.ended);
+    this.#body = new StreamBody(this.outlet, listener);
     this.outlet.ended = sent.ended;
     const { signal } = options;
     this.#onAbort = signal === undefined ? null : () => this.resetWith("cancel", signal.reason);
     if (this.#onAbort !== null) signal!.addEventListener("abort", this.#onAbort);
     if (!sent.ended && sent.proposal.type === "none") this.#sendBody().catch((error) => this.#cutShort(error));
+  }
+
+  /** Whether it is the transport of another protocol. */
+  get switched(): boolean {
+    return this.#channel !== null;
   }
 
   /** Resolves with the head of the final response. */
@@ -126,7 +142,10 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
 
   /** The final response has come. */
   answered({ head, endStream }: Http2ResponseEvent): void {
-    if (endStream) this.intake.end(new Fields());
+    if (endStream) {
+      this.intake.end(new Fields());
+      this.#told?.received();
+    }
     const { proposal } = this.#sent;
     const { status } = head;
     const tunnels = proposal.type === "upgrade"
@@ -134,7 +153,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
       : opensTunnel(this.#sent.request.method, status);
     if (proposal.type !== "none" && tunnels) return this.#switched(head);
     const framing = framingIn(head.fields, endStream);
-    const body = new IncomingBody(framing, endStream ? null : this.intake);
+    const body = new IncomingBody(framing, endStream ? null : this.#told?.telling(this.intake) ?? this.intake);
     const response = new IncomingResponse(headOf(head), body, () => {
       body.cancel();
       return Promise.resolve();
@@ -165,6 +184,8 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     this.#unlisten();
     const protocol = proposal.type === "upgrade" ? proposal.protocols[0]! : null;
     this.#channel = handOverStream(this, this.#host.settings, { protocol, response }, pending);
+    this.#told?.over(null);
+    this.#host.switched();
     this.#answer.resolve(response);
   }
 
@@ -189,9 +210,14 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
 
   /** Both messages are over, or the answer is and the server has said that it wants no more of the request. */
   #settle(): void {
-    if (!this.intake.over || !this.outlet.ended || this.outlet.waiting) return;
+    if (this.intake.over && this.outlet.ended && !this.outlet.waiting) this.#leave();
+  }
+
+  #leave(): void {
+    if (this.#left) return;
+    this.#left = true;
     this.#unlisten();
-    this.#host.over(this.id);
+    this.#host.over(this);
   }
 
   #unlisten(): void {
@@ -201,20 +227,23 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   /** See {@linkcode DriverStream}. */
   onGone(reason: unknown, how: ResetEvent | null): void {
     if (this.#lost !== null) return;
-    const error = how?.processed === false ? new UnsentError(this.#sent.request, reason) : reason;
+    const { reads } = this.#body;
+    const error = how?.processed === false ? new UnsentError(this.#sent.request, reason, reads) : reason;
     this.#lost = { error };
-    this.#unlisten();
     this.outlet.fail(error);
     this.#body.stop(error);
-    if (!this.#body.reads) discardBody(this.#sent.request.body, error);
+    if (!reads && how?.processed !== false) discardBody(this.#sent.request.body, error);
     this.#word?.resolve();
     // RFC 9113 §8.1: a complete answer stays one, if the server only wants no more of the request.
-    if (!(how?.code === "no-error" && this.intake.over)) {
+    if (how?.code === "no-error" && this.intake.over) {
+      this.#told?.sent();
+    } else {
       this.intake.fail(error);
+      this.#told?.over({ reason: "error", error });
     }
     this.#channel?.fail(error);
     this.#answer.reject(error);
-    this.#host.over(this.id);
+    this.#leave();
   }
 
   /** Resets the stream. */
@@ -234,6 +263,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
 
   /** See {@linkcode OutletOwner}. */
   sent(): void {
+    this.#told?.sent();
     this.#settle();
   }
 

@@ -231,6 +231,16 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
     this.#linger(why);
   }
 
+  /** Ends it at once, with GOAWAY, and waits for nothing of the peer. */
+  leave(): void {
+    if (this.#why !== null) return this.abort(this.cause);
+    this.#outlet.flush()?.catch(ignore); // behind what is being written
+    const writing = this.#outlet.writing;
+    this.#end({ reason: "shutdown" });
+    if (writing || !this.#wire.closeAtOnce()) this.#wire.abort();
+    this.#finish();
+  }
+
   /** Takes events until there are none, or others are to have their turn. */
   #takeEvents(): Taken {
     const { turn } = this.#wire;

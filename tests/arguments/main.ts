@@ -105,6 +105,14 @@ const own: Table = {
     ["a function for trace", () => new main.Client({ trace: wrong(() => {}) }), "options.trace"],
     ["no function in trace", () => new main.Client({ trace: { retried: wrong(1) } }), "options.trace.retried"],
     ["no function", () => new main.Client({ onProxyChallenge: wrong("Basic") }), "options.onProxyChallenge"],
+    ["a text for versions", () => new main.Client({ http2: wrong("h2") }), "options.http2"],
+    ["a text for h2c", () => new main.Client({ http2: { h2c: wrong("yes") } }), "options.http2.h2c"],
+    [
+      "a limit below 0",
+      () => new main.Client({ http2: { limits: { maxResets: -1 } } }),
+      "limits.maxResets",
+      "RangeError",
+    ],
   ],
   "Client.fetch": [
     ...wrongInputs((input) => client.fetch(wrong(input))),

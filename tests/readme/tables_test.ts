@@ -160,6 +160,12 @@ const listed: Readonly<Record<string, readonly [listed: readonly string[], decla
       ...membersOf("src/http2/options.ts", "Http2Options"),
     ],
   ],
+  "HTTP/2 of a client": [
+    tablesOf(sectionOf(manual("src/http/client/README.md"), "## HTTP/2")).flatMap(({ rows }) =>
+      rows.flatMap(([name]) => codesIn(name!))
+    ),
+    membersOf(clientOptions, "ClientHttp2Options"),
+  ],
   "a client": [
     optionsIn(sectionOf(manual("src/http/client/README.md"), "## Options of a client")).flatMap(({ names }) => names),
     [...route, ...membersOf(clientOptions, "ClientOptions")],

@@ -5,13 +5,29 @@
  * @module
  */
 
-import { checkOneOf, checkSignal, type Kinds, wrongType } from "../../bytes/arguments.ts";
+import {
+  checkKind,
+  checkObject,
+  checkOneOf,
+  checkOptions,
+  checkSignal,
+  type Kinds,
+  wrongType,
+} from "../../bytes/arguments.ts";
 import { checkTls } from "../../duplex/check_network.ts";
 import type { ClientConnectionOptions } from "../../http1/options.ts";
 import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.ts";
 import { protocolList } from "../../http1/switch.ts";
+import { http2LimitsOf } from "../../http2/machine/limits.ts";
 import { clientChannels } from "./client_trace.ts";
-import type { ClientOptions, ConnectInit, FetchInit, RouteOptions, UpgradeInit } from "./options.ts";
+import type {
+  ClientHttp2Options,
+  ClientOptions,
+  ConnectInit,
+  FetchInit,
+  RouteOptions,
+  UpgradeInit,
+} from "./options.ts";
 
 /** What a way is checked for, wherever it is described. */
 export const ROUTE: Kinds<RouteOptions> = { proxy: checkProxy, noProxy: "string", tls: checkTls, dial: "function" };
@@ -30,7 +46,16 @@ export const CLIENT: Kinds<Omit<ClientOptions, keyof ClientConnectionOptions>> =
   connectTimeoutMs: "number",
   decompress: "boolean",
   maxRedirects: "number",
+  http2: checkHttp2,
   trace: (value, name) => clientChannels.check(value, name),
+};
+
+const HTTP2: Kinds<ClientHttp2Options> = {
+  limits: (value, name) => {
+    checkObject(value, name);
+    http2LimitsOf(value as ClientHttp2Options["limits"]);
+  },
+  h2c: "boolean",
 };
 
 /** What `fetch()` takes. */
@@ -79,6 +104,11 @@ export function checkHeaders(value: unknown, name: string): void {
 
 function checkClientHeaders(value: unknown, name: string): void {
   if (typeof value !== "function") checkHeaders(value, name);
+}
+
+function checkHttp2(value: unknown, name: string): void {
+  if (typeof value === "object" && value !== null) checkOptions<ClientHttp2Options>(value, HTTP2, name);
+  else checkKind(value, "boolean", name);
 }
 
 function checkProxy(value: unknown, name: string): void {

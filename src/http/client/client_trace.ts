@@ -20,6 +20,8 @@ export interface TracedClientConnection {
   readonly secure: boolean;
   /** The proxy that it goes through, `host:port`, or `null`. */
   readonly proxy: string | null;
+  /** The version of HTTP that is spoken on it. Requests share one of HTTP/2. */
+  readonly version: "1.1" | "2";
 }
 
 /** One request and its answer, on a client: the same object in each event of it. A redirect begins another one, as an interceptor does. */
@@ -44,7 +46,7 @@ export interface ClientTraceEvents {
   readonly poolWaitEnded: { readonly exchange: TracedClientExchange };
   /** A connection is open, the handshakes with proxy and TLS over. */
   readonly connectionOpened: { readonly connection: TracedClientConnection };
-  /** The request is sent again: for an error of a kept connection, or for the status of an answer, 407 or 417. */
+  /** The request is sent again: for an error of a connection, or for the status of an answer, 407 or 417. */
   readonly retried: { readonly exchange: TracedClientExchange; readonly error?: unknown; readonly status?: number };
   /** The final head of the answer has come. */
   readonly headDecided: { readonly exchange: TracedClientExchange; readonly head: ResponseHead };

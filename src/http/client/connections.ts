@@ -1,6 +1,7 @@
 /**
- * The connections of a client: one that waits in the pool, or a new one through proxy and TLS, within the limit for each
- * place. Exchanges and `Client` call it; `pool.ts`, `turnstile.ts` and `way/` do the parts.
+ * The connections of a client: one that waits in the pool, one of HTTP/2 that requests share, or a new one through proxy and TLS,
+ * within the limit for each place. Exchanges and `Client` call it; `pool.ts`, `shared_pool.ts`, `opening.ts`, `turnstile.ts` and
+ * `way/` do the parts.
  *
  * @module
  */
@@ -11,16 +12,29 @@ import { clientSettings } from "../../http1/options.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { type Field, hasField } from "../../semantics/fields.ts";
+import { Http2ClientConnection, type Http2ClientConnectionOptions } from "../../http2/client_connection.ts";
+import type { Http2Limits } from "../../http2/machine/limits.ts";
+import type { Carrier } from "./carrier.ts";
 import { Tracing } from "../trace.ts";
 import { clientChannels, type ClientTraceEvents } from "./client_trace.ts";
 import { type ExchangeTrace, tracedConnection } from "./exchange_trace.ts";
+import { Opening } from "./opening.ts";
 import type { ClientOptions } from "./options.ts";
 import { Pool, type Pooled } from "./pool.ts";
+import { SharedPool } from "./shared_pool.ts";
 import { type Leave, noPlace, Turnstile } from "./turnstile.ts";
 import { TlsSessions } from "../../duplex/tls_session.ts";
-import { type ConnectorSettings, openRoute, withinTime } from "./way/connector.ts";
+import { type ConnectorSettings, type Opened, openRoute, withinTime } from "./way/connector.ts";
 import { openTunnel } from "./way/proxy_connect.ts";
-import { placeOf, type Route } from "./way/route.ts";
+import { placeOf, type Route, withoutHttp2 } from "./way/route.ts";
+
+/** 1 MiB and 16 MiB: responses that are not read share the latter, and must not stop the others. */
+const WINDOWS: Partial<Http2Limits> = { streamWindowBytes: 1_048_576, connectionWindowBytes: 16_777_216 };
+/** How many places are known by their version. */
+const MAX_KNOWN_VERSIONS = 256;
+
+/** Makes a connection of HTTP of what was opened. */
+type Speak<C extends Carrier> = (route: Route, opened: Opened, leave: Leave) => C;
 
 /** Opens, lends and closes the connections of one client. */
 export class Connections {
@@ -30,6 +44,12 @@ export class Connections {
   readonly #settings: Omit<ConnectorSettings, "openTunnel">;
   readonly #userAgent: readonly Field[];
   readonly #pool: Pool;
+  readonly #shared: SharedPool;
+  readonly #keepAlive: boolean;
+  /** What is being opened for all requests of a route. */
+  readonly #openings: Map<string, Opening> = new Map();
+  /** Which routes have led to servers of HTTP/1.1, though HTTP/2 was offered. */
+  readonly #oldServers: Set<string> = new Set();
   readonly #turnstile: Turnstile;
   /** What is waited for outside of a connection, so that nothing is left when the client is closed. */
   readonly #pending: Map<AbortController, Promise<unknown>> = new Map();
@@ -43,23 +63,22 @@ export class Connections {
     const { proxyTls, connectTimeoutMs = 10_000 } = options;
     this.#settings = { proxyTls, sessions: new TlsSessions(), connectTimeoutMs, clock };
     this.#userAgent = userAgent;
-    this.#pool = new Pool({
-      maxIdlePerOrigin: options.maxIdlePerOrigin ?? 6,
-      idleTimeoutMs: options.idleTimeoutMs ?? 15_000,
-      clock,
-    });
+    const { maxIdlePerOrigin = 6, idleTimeoutMs = 15_000, keepAlive = true } = options;
+    this.#keepAlive = keepAlive;
+    this.#pool = new Pool({ maxIdlePerOrigin, idleTimeoutMs, clock });
+    this.#shared = new SharedPool({ keepAlive, idleTimeoutMs: maxIdlePerOrigin < 1 ? null : idleTimeoutMs, clock });
     this.#turnstile = new Turnstile(options.maxConnectionsPerOrigin ?? Infinity);
   }
 
   /** How many are open; see {@linkcode Client.connections}. */
   get size(): number {
-    return this.#pool.size;
+    return this.#pool.size + this.#shared.size;
   }
 
   /**
    * Gives a connection of this route that can send. Give it back by {@linkcode release}.
    *
-   * @param fresh Whether it must be a new one.
+   * @param fresh Whether it must be a new one, if it is for one request at a time.
    * @param trace Is told if it waits for a place.
    * @returns A promise where it must be waited for.
    */
@@ -68,16 +87,69 @@ export class Connections {
     fresh: boolean,
     signal: AbortSignal | undefined,
     trace: ExchangeTrace | null = null,
+  ): Carrier | Promise<Carrier> {
+    if (route.http2 === "never") return this.takeHttp1(route, fresh, signal, trace);
+    if (!this.#keepAlive || this.#oldServers.has(route.key)) {
+      return this.#take(route, fresh, signal, trace, route.alpnProtocols, this.#speak);
+    }
+    return this.#shared.take(route.key) ?? this.#join(route, fresh, signal, trace);
+  }
+
+  /** The same for a request that HTTP/2 is no use for. */
+  takeHttp1(
+    route: Route,
+    fresh: boolean,
+    signal: AbortSignal | undefined,
+    trace: ExchangeTrace | null = null,
   ): Pooled | Promise<Pooled> {
+    return this.#take(route, fresh, signal, trace, withoutHttp2(route), this.#speakHttp1);
+  }
+
+  /** Waits for the connection that is being opened; begins that if none is. */
+  async #join(
+    route: Route,
+    fresh: boolean,
+    signal: AbortSignal | undefined,
+    trace: ExchangeTrace | null,
+  ): Promise<Carrier> {
+    let opening = this.#openings.get(route.key);
+    if (opening === undefined || opening.signal.aborted) {
+      this.#openings.set(route.key, opening = new Opening());
+      this.#openFor(opening, route);
+    }
+    return await opening.join(signal) ?? await this.take(route, fresh, signal, trace);
+  }
+
+  async #openFor(opening: Opening, route: Route): Promise<void> {
+    const { signal } = opening;
+    try {
+      const leave = await this.#turnstile.enter(route.key, signal);
+      const carrier = await this.#open(route, signal, leave, route.alpnProtocols, this.#speak);
+      if (!opening.open(carrier)) this.release(carrier);
+    } catch (error) {
+      opening.fail(error);
+    } finally {
+      if (this.#openings.get(route.key) === opening) this.#openings.delete(route.key);
+    }
+  }
+
+  #take<C extends Carrier>(
+    route: Route,
+    fresh: boolean,
+    signal: AbortSignal | undefined,
+    trace: ExchangeTrace | null,
+    alpnProtocols: readonly string[],
+    speak: Speak<C>,
+  ): Pooled | C | Promise<Pooled | C> {
     const leave = this.#turnstile.enter(route.key, signal);
     if (typeof leave !== "function") {
       trace?.wait();
       return leave.then((leave) => {
         trace?.endWait();
-        return this.#takeOrOpen(route, fresh, signal, leave);
+        return this.#takeOrOpen(route, fresh, signal, leave, alpnProtocols, speak);
       });
     }
-    return this.#takeOrOpen(route, fresh, signal, leave);
+    return this.#takeOrOpen(route, fresh, signal, leave, alpnProtocols, speak);
   }
 
   /** A connection of this route that waits for a request; `null` if none does, or no more may be at work. */
@@ -89,39 +161,70 @@ export class Connections {
     return kept;
   }
 
-  #takeOrOpen(
+  #takeOrOpen<C extends Carrier>(
     route: Route,
     fresh: boolean,
     signal: AbortSignal | undefined,
     leave: Leave,
-  ): Pooled | Promise<Pooled> {
+    alpnProtocols: readonly string[],
+    speak: Speak<C>,
+  ): Pooled | C | Promise<C> {
     const waiting = fresh ? null : this.#pool.take(route.key, leave);
-    return waiting ?? this.#open(route, signal, leave);
+    return waiting ?? this.#open(route, signal, leave, alpnProtocols, speak);
   }
 
-  /** The connection is free for another request when its exchange is over. */
-  release(pooled: Pooled): void {
-    this.#pool.release(pooled);
+  /** The connection is free for another request when its exchange is over; one of HTTP/2 is in any case. */
+  release(carrier: Carrier): void {
+    if (carrier.version === "1.1") this.#pool.release(carrier);
+    else this.#shared.release(carrier);
   }
 
-  async #open(route: Route, signal: AbortSignal | undefined, leave: Leave): Promise<Pooled> {
+  async #open<C extends Carrier>(
+    route: Route,
+    signal: AbortSignal | undefined,
+    leave: Leave,
+    alpnProtocols: readonly string[],
+    speak: Speak<C>,
+  ): Promise<C> {
     try {
-      return await this.#dial(route, signal, [], (io) => this.#opened(route, io, leave));
+      return await this.#dial(route, alpnProtocols, signal, [], (opened) => speak(route, opened, leave));
     } catch (error) {
       leave();
       throw error;
     }
   }
 
-  #opened(route: Route, io: DuplexLike, leave: Leave): Pooled {
-    const pooled = this.#add(route.key, io, leave);
+  readonly #speakHttp1: Speak<Pooled> = (route, { io }, leave) => this.#opened(route, this.#add(route.key, io, leave));
+
+  /** Speaks the version that was agreed on, or assumed. */
+  readonly #speak: Speak<Carrier> = (route, opened, leave) => {
+    const known = this.#oldServers;
+    if (route.http2 === "agreed" && opened.alpn !== "h2") {
+      if (known.size === MAX_KNOWN_VERSIONS) known.clear();
+      known.add(route.key);
+      return this.#speakHttp1(route, opened, leave);
+    }
+    known.delete(route.key);
+    const scheme = route.secure ? "https" : "http";
+    const shared = this.#shared.add(route.key, new Http2ClientConnection(opened.io, this.#http2(scheme)), opened.io);
+    leave(); // all requests go over this one: there is nothing to be limited
+    return this.#opened(route, shared);
+  };
+
+  #http2(scheme: "http" | "https"): Http2ClientConnectionOptions {
+    const { http2, limits: _limits, ...options } = this.#options;
+    const limits = typeof http2 === "object" ? http2.limits : undefined;
+    return { ...options, scheme, limits: { ...WINDOWS, ...limits } };
+  }
+
+  #opened<C extends Carrier>(route: Route, carrier: C): C {
     const tracing = this.tracing.active;
     if (tracing !== null) {
-      const connection = pooled.traced = tracedConnection(route);
+      const connection = carrier.traced = tracedConnection(route, carrier.version);
       tracing.tell("connectionOpened", { connection });
-      pooled.connection.closed.then((why) => tracing.tell("connectionClosed", { connection, why }));
+      carrier.connection.closed.then((why) => tracing.tell("connectionClosed", { connection, why }));
     }
-    return pooled;
+    return carrier;
   }
 
   #add(key: string, io: DuplexLike, leave: Leave): Pooled {
@@ -130,14 +233,15 @@ export class Connections {
 
   /** Opens a way that is the caller's from then on, with further fields of a CONNECT on it. */
   dial(route: Route, signal: AbortSignal | undefined, tunnelFields: readonly Field[]): Promise<DuplexLike> {
-    return this.#dial(route, signal, tunnelFields, (io) => io);
+    return this.#dial(route, route.alpnProtocols, signal, tunnelFields, ({ io }) => io);
   }
 
   #dial<T>(
     route: Route,
+    alpnProtocols: readonly string[],
     signal: AbortSignal | undefined,
     tunnelFields: readonly Field[],
-    opened: (io: DuplexLike) => T,
+    opened: (opened: Opened) => T,
   ): Promise<T> {
     const settings: ConnectorSettings = {
       ...this.#settings,
@@ -158,7 +262,7 @@ export class Connections {
           placeOf(route),
           settings,
           controller,
-          async (signal) => opened(await openRoute(route, settings, signal)),
+          async (signal) => opened(await openRoute(route, alpnProtocols, settings, signal)),
         ),
     );
   }
@@ -187,7 +291,7 @@ export class Connections {
     this.#turnstile.close(new StateError("closed", "Cannot send: the client was closed"));
     if (signal?.aborted) return await this.abort(signal.reason);
     const unlisten = onAbort(signal, () => void this.abort(signal!.reason));
-    await this.#allGone(() => this.#pool.close());
+    await this.#allGone(() => Promise.all([this.#pool.close(), this.#shared.close()]));
     unlisten();
   }
 
@@ -196,14 +300,14 @@ export class Connections {
     this.#aborted ??= { reason };
     this.#turnstile.close(reason);
     for (const controller of this.#pending.keys()) controller.abort(reason);
-    await this.#allGone(() => this.#pool.abort(reason));
+    await this.#allGone(() => Promise.all([this.#pool.abort(reason), this.#shared.abort(reason)]));
   }
 
   /** What is being opened may come into the pool when that has been emptied already. */
-  async #allGone(empty: () => Promise<void>): Promise<void> {
+  async #allGone(empty: () => Promise<unknown>): Promise<void> {
     do {
       await empty();
       await Promise.all(this.#pending.values());
-    } while (this.#pool.size > 0);
+    } while (this.size > 0);
   }
 }

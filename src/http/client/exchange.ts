@@ -8,18 +8,18 @@
 import { quietly } from "../../duplex/deferred.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import type { OutgoingRequest, SendOptions } from "../../http1/outgoing_request.ts";
-import { ProtocolError } from "../../errors/protocol_error.ts";
-import { TransportError } from "../../errors/transport_error.ts";
 import { UnsentError } from "../../errors/unsent_error.ts";
 import { type Field, hasField } from "../../semantics/fields.ts";
 import { socketsPolled } from "../platform.ts";
+import type { Carrier } from "./carrier.ts";
 import { acceptedCodings } from "./codings.ts";
 import type { Connections } from "./connections.ts";
 import { ExchangeTrace } from "./exchange_trace.ts";
 import type { ClientOptions, FetchInit, UpgradeInit } from "./options.ts";
-import type { Pooled } from "./pool.ts";
 import { type ClientRequest, withoutField } from "./request.ts";
 import { isReplayable } from "./request_body.ts";
+import { IDEMPOTENT, isSentAgain, mustBeFresh, noteKeepAlive } from "./resend.ts";
+import type { Shared } from "./shared_pool.ts";
 import { answerChallenge } from "./way/proxy_connect.ts";
 import type { Route } from "./way/route.ts";
 
@@ -53,9 +53,6 @@ export function exchangeInit(
   };
 }
 
-/** RFC 9110 §9.2.2: what may be sent twice without harm. */
-export const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
-
 /** One request and its answer. */
 export class Exchange {
   readonly #connections: Connections;
@@ -67,7 +64,9 @@ export class Exchange {
   #proxyAuthorization: string | null;
   #challenged = false;
   #sent = false;
-  #pooled: Pooled | null = null;
+  #carrier: Carrier | null = null;
+  /** How often it was sent again over HTTP/2. */
+  #resent = 0;
 
   /** Sends nothing yet. The request goes to its URL as it is, with the fields that the way asks for. */
   constructor(connections: Connections, request: ClientRequest, route: Route, init: ExchangeInit) {
@@ -98,29 +97,74 @@ export class Exchange {
     const { signal } = this.#init;
     for (let fresh = false;;) {
       signal?.throwIfAborted();
-      const taken = this.#connections.take(this.#route, fresh, signal, trace);
-      const pooled = this.#pooled = taken instanceof Promise ? await taken : taken;
-      if (trace !== null) trace.take(pooled, this.#route);
+      const taken = this.#take(fresh);
+      const carrier = this.#carrier = taken instanceof Promise ? await taken : taken;
+      if (trace !== null) trace.take(carrier, this.#route);
       let response: IncomingResponse;
       try {
-        // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
-        if (pooled.reused && !this.#repeatable) await socketsPolled();
-        response = await pooled.connection.send(this.#message(), this.#init);
-        noteKeepAlive(pooled, response);
+        if (carrier.version === "2") {
+          const answer = await this.#sendShared(carrier, !(taken instanceof Promise));
+          if (answer === null) continue;
+          response = answer;
+        } else {
+          // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
+          if (carrier.reused && !this.#repeatable) await socketsPolled();
+          response = await carrier.connection.send(this.#message(), this.#init);
+          noteKeepAlive(carrier, response);
+        }
       } catch (error) {
         if (!(error instanceof UnsentError)) this.#sent = true;
-        if (trace !== null) pooled.connection.tellExchange(null);
+        if (carrier.version === "2") throw error;
+        if (trace !== null) carrier.connection.tellExchange(null);
         if (signal?.aborted === true) throw error;
-        fresh = mustBeFresh(pooled, error, this.#repeatable);
+        fresh = mustBeFresh(carrier, error, this.#repeatable);
         if (trace !== null) this.#traceRetry(trace, { error });
         continue;
       } finally {
-        this.#connections.release(pooled);
+        this.#connections.release(carrier);
       }
       const { status } = response;
       if ((status !== 407 && status !== 417) || !await this.#amends(response)) return response;
       if (trace !== null) this.#traceRetry(trace, { status });
       fresh = false;
+    }
+  }
+
+  #take(fresh: boolean): Carrier | Promise<Carrier> {
+    const { signal } = this.#init;
+    return this.#route.http2 !== "never" && hasField(this.#request.fields, "upgrade")
+      ? this.#connections.takeHttp1(this.#route, fresh, signal, this.#trace)
+      : this.#connections.take(this.#route, fresh, signal, this.#trace);
+  }
+
+  /**
+   * Sends the request over HTTP/2.
+   *
+   * @param reused Whether the connection was there before.
+   * @returns The answer; `null` if the request is to be sent again.
+   */
+  async #sendShared(shared: Shared, reused: boolean): Promise<IncomingResponse | null> {
+    const { signal, onInformational } = this.#init;
+    const repeatable = this.#repeatable;
+    let heard = false;
+    const init: SendOptions = {
+      ...this.#init,
+      onInformational(head) {
+        heard = true;
+        onInformational?.(head);
+      },
+    };
+    try {
+      if (reused && !repeatable && shared.connection.openStreams === 0) await socketsPolled();
+      return await shared.connection.sendTold(this.#message(), init, this.#trace);
+    } catch (error) {
+      const replayable = isReplayable(this.#request.body);
+      const failure = { reused, heard, repeatable, replayable, resent: this.#resent };
+      if (signal?.aborted === true || !isSentAgain(shared, error, failure)) throw error;
+      if (!(error instanceof UnsentError)) this.#sent = true;
+      this.#resent++;
+      if (this.#trace !== null) this.#traceRetry(this.#trace, { error });
+      return null;
     }
   }
 
@@ -131,7 +175,8 @@ export class Exchange {
   /** Gives up the body of the answer and waits until the connection is free again, or closed: within `closeTimeoutMs`. */
   async discard(response: IncomingResponse): Promise<void> {
     response.body.cancel();
-    await quietly(() => this.#pooled!.connection.ready());
+    const carrier = this.#carrier!;
+    if (carrier.version === "1.1") await quietly(() => carrier.connection.ready());
   }
 
   get #repeatable(): boolean {
@@ -185,31 +230,4 @@ export class Exchange {
       throw error;
     }
   }
-}
-
-/**
- * Whether a request that has failed is sent again over a new connection, or over any: kept ones go away.
- *
- * @param repeatable Whether it can be sent twice without harm.
- * @throws {unknown} The error, if it is not sent again.
- */
-export function mustBeFresh(pooled: Pooled, error: unknown, repeatable: boolean): boolean {
-  if (!pooled.reused) throw error;
-  if (error instanceof UnsentError) return false;
-  if (pooled.connection.heard || !repeatable || !isGone(error)) throw error;
-  return true;
-}
-
-/** Whether the connection went away, as kept ones do. */
-function isGone(error: unknown): boolean {
-  if (error instanceof ProtocolError) return error.code === "truncated";
-  return error instanceof TransportError && (error.code === "reset" || error.code === "closed");
-}
-
-/** Servers say how long they wait. A request that is sent just before they hang up is lost. */
-export function noteKeepAlive(pooled: Pooled, response: IncomingResponse): void {
-  const said = response.fields.get("keep-alive");
-  if (said === null) return;
-  const seconds = /(?:^|[,;\s])timeout=(\d{1,9})/i.exec(said)?.[1];
-  if (seconds !== undefined) pooled.hintMs = Math.max(0, Number(seconds) * 1000 - 1000);
 }

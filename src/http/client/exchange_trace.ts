@@ -11,13 +11,16 @@ import { upgradeOf } from "../../http1/upgrade.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
 import type { Field } from "../../semantics/fields.ts";
 import { type Tracing, UpgradedMeter } from "../trace.ts";
+import type { Carrier } from "./carrier.ts";
 import type { ClientTraceEvents, TracedClientConnection, TracedClientExchange } from "./client_trace.ts";
-import type { Pooled } from "./pool.ts";
 import type { Route } from "./way/route.ts";
 
 /** What a route is to those who trace. */
-export function tracedConnection({ hostname, port, secure, proxy }: Route): TracedClientConnection {
-  return { hostname, port, secure, proxy: proxy?.address ?? null };
+export function tracedConnection(
+  { hostname, port, secure, proxy }: Route,
+  version: TracedClientConnection["version"],
+): TracedClientConnection {
+  return { hostname, port, secure, proxy: proxy?.address ?? null, version };
 }
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
@@ -68,11 +71,11 @@ export class ExchangeTrace implements ExchangeOverListener {
   }
 
   /** There is a connection. */
-  take(pooled: Pooled, route: Route): void {
+  take(carrier: Carrier, route: Route): void {
     this.#ended = null;
     this.#requestBodyBytes = this.#responseBodyBytes = 0;
-    this.#exchange.connection = pooled.traced ??= tracedConnection(route);
-    pooled.connection.tellExchange(this);
+    this.#exchange.connection = carrier.traced ??= tracedConnection(route, carrier.version);
+    if (carrier.version === "1.1") carrier.connection.tellExchange(this);
   }
 
   /** See {@linkcode ExchangeOverListener}. */

@@ -9,6 +9,7 @@ import type { OutgoingTrailers } from "../../http1/outgoing_body.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { TlsOptions } from "../../duplex/tls_options.ts";
 import type { ClientTrace } from "./client_trace.ts";
+import type { Http2Limits } from "../../http2/machine/limits.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 
 /** Where a connection is to lead: the server itself, or the proxy in front of it. */
@@ -49,6 +50,17 @@ export interface RouteOptions {
   readonly dial?: Dial | undefined;
 }
 
+/** How a client speaks HTTP/2. */
+export interface ClientHttp2Options {
+  /**
+   * Bounds on what a server may send; see `DEFAULT_HTTP2_LIMITS`. Other than there, `streamWindowBytes` is 1 MiB and
+   * `connectionWindowBytes` 16 MiB: responses that are not read share that, and must not stop the others.
+   */
+  readonly limits?: Partial<Http2Limits> | undefined;
+  /** Whether servers of `http:` URLs, which no HTTP/1.1 proxy stands in front of, are spoken to in HTTP/2 from the beginning. False. */
+  readonly h2c?: boolean | undefined;
+}
+
 /** What a client can be told. All time limits are in milliseconds; 0 switches one off. */
 export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
   /** TLS to an `https:` proxy. */
@@ -77,7 +89,8 @@ export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
   readonly maxIdlePerOrigin?: number | undefined;
   /**
    * How many connections to one place may be at work or wait; further requests wait in their order. Unlimited, as with
-   * undici and hyper. Upgraded ones do not count. A response that is not read keeps its place.
+   * undici and hyper. Upgraded ones do not count, nor does the one of HTTP/2, which takes all requests. A response that is not
+   * read keeps its place.
    */
   readonly maxConnectionsPerOrigin?: number | undefined;
   /**
@@ -91,6 +104,11 @@ export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
   readonly decompress?: boolean | undefined;
   /** Told of connections, requests, heads, switches, ends, waits and retries, when they happen, for telemetry. */
   readonly trace?: ClientTrace | undefined;
+  /**
+   * Whether HTTP/2 is spoken with servers that agree to it: it is offered by ALPN, before HTTP/1.1, wherever `alpnProtocols` does not
+   * say what is. One connection takes all requests to an origin then. True; an object says more of it.
+   */
+  readonly http2?: boolean | ClientHttp2Options | undefined;
   /** How many redirects are followed. 20 (Fetch standard). */
   readonly maxRedirects?: number | undefined;
 }

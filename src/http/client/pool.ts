@@ -1,6 +1,6 @@
 /**
- * The connections of a client: those that wait for another request, by route, and those at work. `Connections` fills it
- * and takes from it; each entry is a connection of `http1/` with its time limit.
+ * The connections of a client that speak HTTP/1.1: those that wait for another request, by route, and those at work.
+ * `Connections` fills it and takes from it; each entry is a connection of `http1/` with its time limit.
  *
  * @module
  */
@@ -22,8 +22,10 @@ interface PoolSettings {
   readonly clock: Clock;
 }
 
-/** One connection. */
+/** One connection, for one request at a time. */
 export interface Pooled {
+  /** Tells it from one of HTTP/2. */
+  readonly version: "1.1";
   /** The key of its route. */
   readonly key: string;
   /** Sends requests, and can be ended. */
@@ -42,7 +44,7 @@ export interface Pooled {
   leave: Leave;
 }
 
-/** All connections of a client but those that were upgraded. */
+/** All connections of HTTP/1.1 of a client but those that were upgraded. */
 export class Pool {
   readonly #settings: PoolSettings;
   readonly #waiting: Map<string, Pooled[]> = new Map();
@@ -77,7 +79,17 @@ export class Pool {
   /** Takes a new connection in; it is at work until {@linkcode release}. */
   add(key: string, connection: ClientConnection, io: DuplexLike, leave: Leave): Pooled {
     const idle = new Deadline(this.#settings.clock);
-    const pooled = { key, connection, io, idle, hintMs: Infinity, reused: false, traced: null, leave };
+    const pooled: Pooled = {
+      version: "1.1",
+      key,
+      connection,
+      io,
+      idle,
+      hintMs: Infinity,
+      reused: false,
+      traced: null,
+      leave,
+    };
     this.#open.set(pooled, connection.closed.then((closed) => this.#gone(pooled, io, closed.reason === "upgrade")));
     return pooled;
   }

@@ -11,7 +11,7 @@ import { TransportError } from "../../errors/transport_error.ts";
 import { UnsentError } from "../../errors/unsent_error.ts";
 import { UpgradeRejected } from "../../errors/upgrade_rejected.ts";
 import { giveUp } from "./answer.ts";
-import { IDEMPOTENT } from "./exchange.ts";
+import { IDEMPOTENT } from "./resend.ts";
 import type { Interceptor, InterceptorContext, OriginRequest } from "./interceptor.ts";
 import { isReplayable } from "./request_body.ts";
 import type { ClientResponse } from "./response.ts";

@@ -43,6 +43,11 @@ export class Http2ClientMachine extends Http2Machine<Http2ClientEvent> {
     return goesOn && streams.nextId <= MAX_STREAM_ID && streams.size < peer.maxConcurrentStreams;
   }
 
+  /** Whether there are no numbers left for further streams (RFC 9113 §5.1.1). */
+  get exhausted(): boolean {
+    return this.connection.streams.nextId > MAX_STREAM_ID;
+  }
+
   /**
    * Sends the head of a request on a stream of its own.
    *

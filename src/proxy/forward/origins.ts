@@ -126,7 +126,7 @@ export class Origins {
       dial: async ({ hostname, port }, { signal }) => {
         const asked = { ...question, host: canonicalHost(hostname)!, port };
         const { io, ...dialed } = await reach({ question: asked, allowed, proxies }, ways, signal);
-        const opened = secure === null ? io : await secured(io, secure.serverName, tls, session, signal);
+        const opened = secure === null ? io : (await secured(io, secure.serverName, tls, session, signal)).io;
         this.#dialed.set(opened, dialed);
         return opened;
       },

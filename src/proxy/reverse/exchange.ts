@@ -9,9 +9,9 @@ import type { DuplexLike } from "../../duplex/duplex.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { UnsentError } from "../../errors/unsent_error.ts";
 import { partsOf } from "../../http/client/client.ts";
-import { IDEMPOTENT, mustBeFresh, noteKeepAlive } from "../../http/client/exchange.ts";
 import { ExchangeTrace } from "../../http/client/exchange_trace.ts";
 import type { Pooled } from "../../http/client/pool.ts";
+import { IDEMPOTENT, mustBeFresh, noteKeepAlive } from "../../http/client/resend.ts";
 import { socketsPolled } from "../../http/platform.ts";
 import type { IncomingRequest, IncomingResponse } from "../../http1/incoming.ts";
 import type { OutgoingRequest } from "../../http1/outgoing_request.ts";
@@ -106,7 +106,7 @@ export class UpstreamExchange implements Owned, Waiting {
     const controller = this.#connecting = new AbortController();
     if (this.#left !== null) throw this.#left.reason;
     const { connections } = partsOf(this.#server.client);
-    const pooled = await connections.take(this.#server.route, fresh, controller.signal, trace);
+    const pooled = await connections.takeHttp1(this.#server.route, fresh, controller.signal, trace);
     this.#connecting = null;
     return pooled;
   }

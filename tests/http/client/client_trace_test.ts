@@ -67,6 +67,7 @@ test("a Client with trace tells connections, requests, heads and ends; what is a
     port: Number(new URL(origin).port),
     secure: false,
     proxy: null,
+    version: "1.1",
   });
   const ended = told.filter(([name]) => name === "exchangeEnded") as [
     "exchangeEnded",

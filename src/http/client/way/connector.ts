@@ -81,20 +81,41 @@ export function tooLate(place: string, { connectTimeoutMs }: ConnectLimits): Tra
   return new TransportError("timeout", `Cannot connect to ${place}: no connection within ${connectTimeoutMs} ms`);
 }
 
-/** Opens the way to an origin. `signal` gives up at any moment. */
-export async function openRoute(route: Route, settings: ConnectorSettings, signal: AbortSignal): Promise<DuplexLike> {
+/** What HTTP is spoken over. */
+export interface Opened {
+  /** The transport. */
+  readonly io: DuplexLike;
+  /** What ALPN has agreed on, or `null`. */
+  readonly alpn: string | null;
+}
+
+/**
+ * Opens the way to an origin.
+ *
+ * @param alpnProtocols What is offered by ALPN.
+ * @param signal Gives up at any moment.
+ */
+export async function openRoute(
+  route: Route,
+  alpnProtocols: readonly string[],
+  settings: ConnectorSettings,
+  signal: AbortSignal,
+): Promise<Opened> {
   const { proxy } = route;
   const { proxyTls, sessions } = settings;
   const target = { hostname: route.hostname, port: route.port };
-  const open = async () => {
+  const open = async (alpnProtocols: readonly string[]): Promise<Opened> => {
     const io = await openTransport(proxy ?? target, route.dial, settings.clock, signal);
-    if (proxy?.scheme !== "https") return io;
-    return await secured(io, proxy.hostname, proxyTls, sessions.of(`proxy ${proxy.address}`), signal);
+    if (proxy?.scheme !== "https") return { io, alpn: null };
+    const tls = { ...proxyTls, alpnProtocols };
+    return await secured(io, proxy.hostname, tls, sessions.of(`proxy ${proxy.address} ${alpnProtocols}`), signal);
   };
-  if (route.forward) return await open();
-  const io = proxy === null ? await open() : await tunneled(open, route, proxy, settings, signal);
-  if (!route.secure) return io;
-  return await secured(io, route.hostname, route.tls, sessions.of(route.key), signal);
+  if (route.forward) return await open(alpnProtocols);
+  const toProxy = async () => (await open(proxyTls?.alpnProtocols ?? HTTP_1)).io;
+  const io = proxy === null ? (await open([])).io : await tunneled(toProxy, route, proxy, settings, signal);
+  if (!route.secure) return { io, alpn: null };
+  const tls = { ...route.tls, alpnProtocols };
+  return await secured(io, route.hostname, tls, sessions.of(`${route.key} ${alpnProtocols}`), signal);
 }
 
 async function tunneled(
@@ -164,6 +185,8 @@ function addressesOf(hostname: string, signal: AbortSignal): Promise<string[]> {
   return unlessAborted(lookup(hostname).catch(() => []), signal);
 }
 
+const HTTP_1: readonly string[] = ["http/1.1"];
+
 /** Puts TLS on a connection, for HTTP/1.1 unless the options say otherwise. Without TLS there is no connection. */
 export async function secured(
   io: DuplexLike,
@@ -171,10 +194,11 @@ export async function secured(
   tls: TlsOptions | undefined,
   session: TlsSession,
   signal: AbortSignal,
-): Promise<DuplexLike> {
+): Promise<Opened> {
   try {
-    const { serverName = hostname, alpnProtocols = ["http/1.1"] } = tls ?? {};
-    return await whenOpen(startTls(io, resuming({ ...tls, serverName, alpnProtocols, signal }, session)));
+    const { serverName = hostname, alpnProtocols = HTTP_1 } = tls ?? {};
+    const socket = startTls(io, resuming({ ...tls, serverName, alpnProtocols, signal }, session));
+    return { io: socket, alpn: (await socket.opened).alpn };
   } catch (error) {
     abandon(io);
     throw error;

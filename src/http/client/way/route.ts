@@ -9,6 +9,11 @@ import type { ClientOptions, Dial, ProxyChoice, RouteOptions } from "../options.
 import { bareHost, portOf, proxyFor, type ProxyServer } from "./proxy_rules.ts";
 import type { TlsOptions } from "../../../duplex/tls_options.ts";
 
+/**
+ * How HTTP/2 comes about: by ALPN if the server agrees, from the beginning (RFC 9113 §3.3), or not at all.
+ */
+export type Http2Use = "agreed" | "assumed" | "never";
+
 /** How a place is reached. */
 export interface Route {
   /** The same for the same way: the place of the connections in the pool. */
@@ -29,16 +34,27 @@ export interface Route {
   readonly forward: boolean;
   /** TLS with the server. */
   readonly tls: TlsOptions | undefined;
+  /** Whether requests may go over HTTP/2. */
+  readonly http2: Http2Use;
+  /** What is offered by ALPN where the requests' TLS is: with the server, or with the proxy that is sent the requests. */
+  readonly alpnProtocols: readonly string[];
   /** Opens the transport. */
   readonly dial: Dial | undefined;
 }
 
-function routeTo(url: URL, choice: RouteOptions, tunnel: boolean): Route {
+/** What decides on versions. */
+type VersionOptions = Pick<ClientOptions, "http2" | "proxyTls">;
+
+function routeTo(url: URL, choice: RouteOptions, tunnel: boolean, { http2 = true, proxyTls }: VersionOptions): Route {
   const secure = url.protocol === "https:";
   const proxy = proxyFor(url, choice.proxy, choice.noProxy);
   const forward = proxy !== null && proxy.scheme !== "socks5" && !secure && !tunnel;
   const authority = `${url.hostname}:${portOf(url)}`;
   const means = `${idOf(choice.tls)} ${idOf(choice.dial)}`;
+  const alpnProtocols = (forward ? proxyTls : choice.tls)?.alpnProtocols ?? (http2 === false ? HTTP_1 : BOTH);
+  const overTls = forward ? proxy.scheme === "https" : secure;
+  const assumed = !overTls && !forward && typeof http2 === "object" && http2.h2c === true;
+  const agreed = overTls && http2 !== false && alpnProtocols.includes("h2");
   return {
     key: forward ? `${proxy.key} ${means}` : `${url.protocol}${authority} ${proxy?.key ?? ""} ${means}`,
     secure,
@@ -48,6 +64,8 @@ function routeTo(url: URL, choice: RouteOptions, tunnel: boolean): Route {
     host: url.host,
     proxy,
     forward,
+    http2: assumed ? "assumed" : agreed ? "agreed" : "never",
+    alpnProtocols,
     tls: choice.tls,
     dial: choice.dial,
   };
@@ -73,6 +91,8 @@ export function tunnelRoute(authority: string, choice: ProxyChoice | undefined, 
     host: url.host,
     proxy,
     forward: false,
+    http2: "never",
+    alpnProtocols: HTTP_1,
     tls: undefined,
     dial,
   };
@@ -130,8 +150,18 @@ export class Routes {
       tls: init.tls ?? options.tls,
       dial: init.dial ?? options.dial,
     };
-    return routeTo(url, choice, tunnel || options.proxyTunnel === "always");
+    return routeTo(url, choice, tunnel || options.proxyTunnel === "always", options);
   }
+}
+
+const HTTP_1: readonly string[] = ["http/1.1"];
+const BOTH: readonly string[] = ["h2", "http/1.1"];
+
+/** What is offered on a way for requests that HTTP/2 is no use for. */
+export function withoutHttp2({ http2, alpnProtocols }: Route): readonly string[] {
+  if (http2 === "never") return alpnProtocols;
+  const others = alpnProtocols.filter((protocol) => protocol !== "h2");
+  return others.length > 0 ? others : HTTP_1;
 }
 
 /** Where a route leads, for messages. */

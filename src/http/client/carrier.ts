@@ -1,0 +1,12 @@
+/**
+ * What carries a request: a connection of its own for that long, or one that many requests share. `Connections` lends them,
+ * exchanges send over them.
+ *
+ * @module
+ */
+
+import type { Pooled } from "./pool.ts";
+import type { Shared } from "./shared_pool.ts";
+
+/** A connection that takes a request. Its `version` tells which one it is. */
+export type Carrier = Pooled | Shared;

@@ -1,0 +1,149 @@
+/**
+ * The connections of a client that speak HTTP/2: one for a route takes all requests, until either side says that it takes no
+ * more. `Connections` fills it and takes from it.
+ *
+ * @module
+ */
+
+import { type Clock, Deadline } from "../../duplex/clock.ts";
+import { Deferred, quietly } from "../../duplex/deferred.ts";
+import type { DuplexLike } from "../../duplex/duplex.ts";
+import { StateError } from "../../errors/state_error.ts";
+import type { Http2ClientConnection } from "../../http2/client_connection.ts";
+import type { TracedClientConnection } from "./client_trace.ts";
+
+/** What holds for all of them. */
+interface SharedSettings {
+  /** Whether one takes a second request. */
+  readonly keepAlive: boolean;
+  /** How long one waits without a request, in milliseconds; `null`: not at all. */
+  readonly idleTimeoutMs: number | null;
+  /** The source of time. */
+  readonly clock: Clock;
+}
+
+/** One connection, for many requests at once. */
+export interface Shared {
+  /** Tells it from one of HTTP/1.1. */
+  readonly version: "2";
+  /** The key of its route. */
+  readonly key: string;
+  /** Sends requests, and can be ended. */
+  readonly connection: Http2ClientConnection;
+  /** What it is spoken over. */
+  readonly io: DuplexLike;
+  /** When it has waited long enough. */
+  readonly idle: Deadline;
+  /** What traces know it as; `null` before the first one of it. */
+  traced: TracedClientConnection | null;
+}
+
+/** All connections of HTTP/2 of a client. */
+export class SharedPool {
+  readonly #settings: SharedSettings;
+  /** Those that take requests. */
+  readonly #taking: Map<string, Shared> = new Map();
+  /** Those that are the client's: what settles when they are not any more. */
+  readonly #open: Map<Shared, Deferred<void>> = new Map();
+  #closing = false;
+
+  /** Makes an empty pool. */
+  constructor(settings: SharedSettings) {
+    this.#settings = settings;
+  }
+
+  /** How many connections are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** The one that takes requests of this route, or `null`. */
+  take(key: string): Shared | null {
+    const shared = this.#taking.get(key);
+    if (shared === undefined) return null;
+    if (!shared.connection.isClosed) {
+      shared.idle.clear();
+      return shared;
+    }
+    this.#retire(shared);
+    return null;
+  }
+
+  /** Takes a new connection in, for requests that are waiting. */
+  add(key: string, connection: Http2ClientConnection, io: DuplexLike): Shared {
+    const idle = new Deadline(this.#settings.clock);
+    const shared: Shared = { version: "2", key, connection, io, idle, traced: null };
+    this.#open.set(shared, new Deferred<void>());
+    if (this.#settings.keepAlive) {
+      const former = this.#taking.get(key);
+      if (former !== undefined) this.#retire(former);
+      this.#taking.set(key, shared);
+    }
+    connection.tellStreams({ onStreamOver: () => this.release(shared) });
+    connection.closed.then(() => this.#gone(shared));
+    return shared;
+  }
+
+  /** Fewer requests are under way: without any, it waits for the next one. */
+  release(shared: Shared): void {
+    const { connection } = shared;
+    if (connection.openRequests > 0) {
+      if (!this.#settings.keepAlive) connection.gracefulShutdown();
+    } else if (connection.openStreams === 0) this.#wait(shared);
+    else if (this.#closing) this.#forget(shared); // what has switched is its owners'
+  }
+
+  /** Lets requests end that are under way and closes what is without any; resolves when none is left. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    const reason = new StateError("closed", "Cannot send: the client was closed");
+    for (const shared of this.#open.keys()) {
+      shared.connection.turnAway(reason);
+      this.#retire(shared);
+      this.release(shared);
+    }
+    await this.#allGone();
+  }
+
+  /** Ends all requests at once. */
+  async abort(reason: unknown): Promise<void> {
+    this.#closing = true;
+    for (const shared of this.#open.keys()) {
+      const { connection } = shared;
+      connection.abortRequests(reason);
+      if (connection.openStreams === 0) connection.leave();
+      this.#retire(shared);
+      this.release(shared);
+    }
+    await this.#allGone();
+  }
+
+  async #allGone(): Promise<void> {
+    while (this.#open.size > 0) await Promise.all([...this.#open.values()].map(({ promise }) => promise));
+  }
+
+  #wait(shared: Shared): void {
+    const { idleTimeoutMs, keepAlive } = this.#settings;
+    if (this.#closing || !keepAlive || idleTimeoutMs === null) this.#retire(shared);
+    else shared.idle.set(idleTimeoutMs, () => this.#retire(shared));
+  }
+
+  /** It takes no further request, and ends with the last one that it has. */
+  #retire(shared: Shared): void {
+    if (this.#taking.get(shared.key) === shared) this.#taking.delete(shared.key);
+    shared.connection.gracefulShutdown();
+  }
+
+  async #gone(shared: Shared): Promise<void> {
+    shared.idle.stop();
+    this.#retire(shared);
+    // The connection has closed it: that is waited for where the transport can tell.
+    await quietly(() => (shared.io as DuplexLike & { close?(): Promise<void> }).close?.());
+    this.#forget(shared);
+  }
+
+  #forget(shared: Shared): void {
+    this.#open.get(shared)?.resolve();
+    this.#open.delete(shared);
+  }
+}
