@@ -9,7 +9,7 @@ import type { OutgoingTrailers } from "../../http1/outgoing_body.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { TlsOptions } from "../../duplex/tls_options.ts";
 import type { ClientTrace } from "./client_trace.ts";
-import type { Http2Limits } from "../../http2/machine/limits.ts";
+import type { Http2Options } from "../../http2/options.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 
 /** Where a connection is to lead: the server itself, or the proxy in front of it. */
@@ -56,7 +56,7 @@ export interface ClientHttp2Options {
    * Bounds on what a server may send; see `DEFAULT_HTTP2_LIMITS`. Other than there, `streamWindowBytes` is 1 MiB and
    * `connectionWindowBytes` 16 MiB: responses that are not read share that, and must not stop the others.
    */
-  readonly limits?: Partial<Http2Limits> | undefined;
+  readonly limits?: Http2Options["limits"];
   /** Whether servers of `http:` URLs, which no HTTP/1.1 proxy stands in front of, are spoken to in HTTP/2 from the beginning. False. */
   readonly h2c?: boolean | undefined;
 }
