@@ -5,20 +5,12 @@
  * @module
  */
 
-import {
-  checkKind,
-  checkObject,
-  checkOneOf,
-  checkOptions,
-  checkSignal,
-  type Kinds,
-  wrongType,
-} from "../../bytes/arguments.ts";
+import { checkKind, checkOneOf, checkOptions, checkSignal, type Kinds, wrongType } from "../../bytes/arguments.ts";
 import { checkTls } from "../../duplex/check_network.ts";
 import type { ClientConnectionOptions } from "../../http1/options.ts";
 import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.ts";
 import { protocolList } from "../../http1/switch.ts";
-import { http2LimitsOf } from "../../http2/machine/limits.ts";
+import { HTTP2 } from "../../http2/options.ts";
 import { clientChannels } from "./client_trace.ts";
 import type {
   ClientHttp2Options,
@@ -50,13 +42,7 @@ export const CLIENT: Kinds<Omit<ClientOptions, keyof ClientConnectionOptions>> =
   trace: (value, name) => clientChannels.check(value, name),
 };
 
-const HTTP2: Kinds<ClientHttp2Options> = {
-  limits: (value, name) => {
-    checkObject(value, name);
-    http2LimitsOf(value as ClientHttp2Options["limits"]);
-  },
-  h2c: "boolean",
-};
+const CLIENT_HTTP2: Kinds<ClientHttp2Options> = { limits: HTTP2.limits, h2c: "boolean" };
 
 /** What `fetch()` takes. */
 export const FETCH: Kinds<FetchInit> = {
@@ -107,7 +93,7 @@ function checkClientHeaders(value: unknown, name: string): void {
 }
 
 function checkHttp2(value: unknown, name: string): void {
-  if (typeof value === "object" && value !== null) checkOptions<ClientHttp2Options>(value, HTTP2, name);
+  if (typeof value === "object" && value !== null) checkOptions<ClientHttp2Options>(value, CLIENT_HTTP2, name);
   else checkKind(value, "boolean", name);
 }
 

@@ -13,7 +13,7 @@ import type { DuplexLike } from "../../duplex/duplex.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { type Field, hasField } from "../../semantics/fields.ts";
 import { Http2ClientConnection, type Http2ClientConnectionOptions } from "../../http2/client_connection.ts";
-import type { Http2Limits } from "../../http2/machine/limits.ts";
+import type { Http2Options } from "../../http2/options.ts";
 import type { Carrier } from "./carrier.ts";
 import { Tracing } from "../trace.ts";
 import { clientChannels, type ClientTraceEvents } from "./client_trace.ts";
@@ -29,7 +29,7 @@ import { openTunnel } from "./way/proxy_connect.ts";
 import { placeOf, type Route, withoutHttp2 } from "./way/route.ts";
 
 /** 1 MiB and 16 MiB: responses that are not read share the latter, and must not stop the others. */
-const WINDOWS: Partial<Http2Limits> = { streamWindowBytes: 1_048_576, connectionWindowBytes: 16_777_216 };
+const WINDOWS: Http2Options["limits"] = { streamWindowBytes: 1_048_576, connectionWindowBytes: 16_777_216 };
 /** How many places are known by their version. */
 const MAX_KNOWN_VERSIONS = 256;
 

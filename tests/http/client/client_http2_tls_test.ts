@@ -20,7 +20,7 @@ async function site(
   handler: ServeHandler = (_, { head }) => new Response(head.version),
 ): Promise<{ readonly server: Server; readonly url: string }> {
   const server = serve({ hostname: "127.0.0.1", port: 0, tls, http2: true, ...options }, handler);
-  const [{ port }] = await server.listening as [{ port: number }];
+  const [{ port }] = await server.listening;
   return { server, url: `https://localhost:${port}/` };
 }
 
