@@ -40,5 +40,5 @@ export function tellResponse(settings: ServerSettings, request: IncomingRequest 
 
 /** Whether an answer must be waited for. */
 export function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
-  return typeof (value as Promise<T>).then === "function";
+  return typeof (value as Promise<T> | null)?.then === "function";
 }

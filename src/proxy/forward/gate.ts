@@ -10,11 +10,11 @@ import type { Clock } from "../../duplex/clock.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
 import { withinTime } from "../../http/client/way/connector.ts";
 import type { RequestHead } from "../../semantics/message.ts";
-import type { Asked } from "./asked.ts";
+import type { Asked, Verdict } from "./asked.ts";
 import type { Exchange } from "./audit.ts";
 import { type Allowed, allowedBy, decideAddress, denied, deniedBy, place } from "./decide.ts";
 import { dialAddress, dialAddresses, type Dialed, permittedAddresses } from "./destination.ts";
-import { authorityText, canonicalHost, hostText } from "./host.ts";
+import { authorityOf, authorityText, canonicalHost, hostText } from "./host.ts";
 import type { Identity } from "./identity.ts";
 import { Refusal, refusalBy } from "./refusal.ts";
 import { type Question, readAddresses } from "./rule.ts";
@@ -34,11 +34,19 @@ export interface Admitted extends Asking {
   readonly proxies: readonly string[];
 }
 
+/** The address that was written last, and how it was: many connections come from one client. */
+let lastWritten = "";
+let lastAddress = "";
+
 /** The address of a client as rules and limits know it: an IPv4 address in IPv6 is one of IPv4. */
 export function clientAddress({ remote }: Pick<ServeInfo, "remote">): string {
   if ("path" in remote) return "unix";
-  const host = canonicalHost(remote.hostname);
-  return host === null ? remote.hostname : hostText(host);
+  const { hostname } = remote;
+  if (hostname === lastWritten) return lastAddress;
+  const host = canonicalHost(hostname);
+  lastAddress = host === null ? hostname : hostText(host);
+  lastWritten = hostname;
+  return lastAddress;
 }
 
 /**
@@ -56,16 +64,18 @@ export function questionOf(
   if (host === null) {
     throw new Refusal("http_request_error", "This proxy cannot read the host that is asked for", { by: "host" });
   }
-  return { ...about, host, port: authority.port, identity: identity?.name ?? null };
+  const { kind, method, path, intercepted } = about;
+  return { kind, method, path, intercepted, host, port: authority.port, identity: identity?.name ?? null };
 }
 
 /** What a function of the user gets to see. */
 export function askedOf(question: Question, identity: Identity | null, client: string, head: RequestHead): Asked {
   const { kind, host, port, method, path } = question;
+  const hostname = hostText(host);
   return {
     kind,
-    authority: authorityText(host, port),
-    hostname: hostText(host),
+    authority: authorityOf(hostname, port),
+    hostname,
     port,
     method,
     path,
@@ -76,17 +86,20 @@ export function askedOf(question: Question, identity: Identity | null, client: s
 }
 
 /**
- * Asks the rules, and the function among them.
+ * Asks the rules, and the function among them. A promise where that gives one.
  *
- * @throws {Refusal} They deny it.
+ * @throws {Refusal} They deny it; or the promise rejects with it.
  */
-export async function admit({ question, asked }: Asking, settings: Settings): Promise<Admitted> {
-  const { rules, decide, upstream } = settings;
-  const denial = deniedBy(rules, question);
+export function admit(asking: Asking, settings: Settings): Admitted | Promise<Admitted> {
+  const { rules, decide } = settings;
+  const denial = deniedBy(rules, asking.question);
   if (denial !== null) throw refusalBy(denial);
-  const answer = decide?.(asked);
-  // Most functions know at once.
-  const verdict = typeof answer === "object" && "then" in answer ? await answer : answer;
+  const answer = decide?.(asking.asked);
+  if (typeof answer !== "object" || !("then" in answer)) return judge(asking, answer, settings);
+  return answer.then((verdict) => judge(asking, verdict, settings));
+}
+
+function judge({ question, asked }: Asking, verdict: Verdict, { rules, upstream }: Settings): Admitted {
   if (verdict === false || typeof verdict === "string") {
     throw refusalBy(denied("decide", place(question), verdict || "it is denied"));
   }

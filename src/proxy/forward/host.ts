@@ -62,6 +62,10 @@ export function hostText(host: Host): string {
 
 /** `host:port`, with brackets around an IPv6 address. */
 export function authorityText(host: Host, port: number): string {
-  const text = hostText(host);
+  return authorityOf(hostText(host), port);
+}
+
+/** The same of a host that is text already, without brackets. */
+export function authorityOf(text: string, port: number): string {
   return `${text.includes(":") ? `[${text}]` : text}:${port}`;
 }

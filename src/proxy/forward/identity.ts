@@ -89,10 +89,15 @@ export class Doorkeeper {
    *
    * @param client The address of the client.
    * @returns `null` where names are not asked for.
-   * @throws {Refusal} They may not: 403, or 407 where credentials could help.
+   * @throws {Refusal} They may not: 403, or 407 where credentials could help; or the promise rejects with it.
    */
-  async identify(client: string, fields: Fields, tls: TlsInfo | null): Promise<Identity | null> {
+  identify(client: string, fields: Fields, tls: TlsInfo | null): Identity | null | Promise<Identity | null> {
     this.#checkSource(client);
+    const asks = this.#challenges.length > 0 || this.#auth.certificate !== undefined;
+    return asks ? this.#identify(client, fields, tls) : null;
+  }
+
+  async #identify(client: string, fields: Fields, tls: TlsInfo | null): Promise<Identity | null> {
     if (this.#auth.certificate !== undefined) {
       const owner = await this.#owner(this.#auth.certificate, tls, client);
       if (owner !== null) return owner;

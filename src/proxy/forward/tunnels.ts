@@ -13,6 +13,7 @@
 import { abandon } from "../../http/client/way/connector.ts";
 import type { ConnectRequest } from "../../http/server/connect_request.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
+import { isPromise } from "../../http1/answering.ts";
 import { connectResponse } from "../../http1/switch.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
 import type { Exchange } from "./audit.ts";
@@ -20,8 +21,8 @@ import { copy } from "./copy.ts";
 import type { Dialed } from "./destination.ts";
 import { admit, type Admitted, askedOf, clientAddress, noteRefusal, questionOf, reach } from "./gate.ts";
 import { begin } from "./hello_gate.ts";
-import { authorityText } from "./host.ts";
 import type { TunnelHouse } from "./house.ts";
+import type { Identity } from "./identity.ts";
 import { intercept } from "./intercept.ts";
 import { refusalFor, refusalResponse } from "./refusal.ts";
 import { covers } from "./rule.ts";
@@ -37,7 +38,8 @@ export async function answerConnect(
   let admitted: Admitted;
   let target: Dialed | null = null;
   try {
-    admitted = await admitTunnel(request, info, exchange, house);
+    const admitting = admitTunnel(request, info, exchange, house);
+    admitted = isPromise(admitting) ? await admitting : admitting;
     if (!admitted.question.intercepted) target = await reach(admitted, house, request.signal);
   } catch (error) {
     return refuse(error, request, exchange, house);
@@ -61,23 +63,41 @@ export async function answerConnect(
   }).response;
 }
 
-async function admitTunnel(
+/** A promise only where a function of the user gives one. */
+function admitTunnel(
   request: ConnectRequest,
   info: ServeInfo,
   exchange: Exchange,
-  { settings, count }: TunnelHouse,
-): Promise<Admitted> {
+  house: TunnelHouse,
+): Admitted | Promise<Admitted> {
   const client = clientAddress(info);
-  const identity = await settings.doorkeeper.identify(client, info.head.fields, info.tls);
+  const identity = house.settings.doorkeeper.identify(client, info.head.fields, info.tls);
+  const next = (identity: Identity | null): Admitted | Promise<Admitted> =>
+    admitClient(request, identity, client, info, exchange, house);
+  return isPromise(identity) ? identity.then(next) : next(identity);
+}
+
+function admitClient(
+  request: ConnectRequest,
+  identity: Identity | null,
+  client: string,
+  info: ServeInfo,
+  exchange: Exchange,
+  { settings, count }: TunnelHouse,
+): Admitted | Promise<Admitted> {
   const about = { kind: "tunnel", method: "CONNECT", path: null, intercepted: false } as const;
   const plain = questionOf(request, about, identity);
   const intercepted = settings.intercept?.rules.some((rule) => covers(rule, plain)) ?? false;
-  const question = { ...plain, intercepted };
-  exchange.note({ identity: question.identity, authority: authorityText(question.host, question.port) });
+  const question = intercepted ? { ...plain, intercepted } : plain;
+  const asked = askedOf(question, identity, client, info.head);
+  exchange.note({ identity: question.identity, authority: asked.authority });
   exchange.onEnd(count.enter(question.identity ?? client, settings));
-  const admitted = await admit({ question, asked: askedOf(question, identity, client, info.head) }, settings);
-  exchange.note({ decision: "allowed", rule: admitted.allowed.by });
-  return admitted;
+  const admitting = admit({ question, asked }, settings);
+  const noted = (admitted: Admitted): Admitted => {
+    exchange.note({ decision: "allowed", rule: admitted.allowed.by });
+    return admitted;
+  };
+  return isPromise(admitting) ? admitting.then(noted) : noted(admitting);
 }
 
 /** The connection closes behind it, with all that the client may have sent already (RFC 9931 §4). */
