@@ -1,5 +1,5 @@
 /**
- * HTTP/1.1 connections you can take over: Upgrade, CONNECT and WebSocket on web streams, for Deno, Bun and Node.
+ * HTTP/1.1 and HTTP/2 connections you can take over: Upgrade, CONNECT and WebSocket on web streams, for Deno, Bun and Node.
  *
  * @example A server and a client that switch to a protocol of their own
  * ```ts

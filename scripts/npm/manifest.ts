@@ -47,7 +47,7 @@ export function manifestOf({ version, license, exports }: Project): Manifest {
   return {
     name: npmName,
     version,
-    description: "HTTP/1.1 connections you can take over: Upgrade, CONNECT and WebSocket, on web streams",
+    description: "HTTP/1.1 and HTTP/2 connections you can take over: Upgrade, CONNECT and WebSocket, on web streams",
     keywords: [
       "http",
       "http1",
