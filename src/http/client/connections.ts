@@ -33,8 +33,13 @@ const WINDOWS: Http2Options["limits"] = { streamWindowBytes: 1_048_576, connecti
 /** How many places are known by their version. */
 const MAX_KNOWN_VERSIONS = 256;
 
-/** Makes a connection of HTTP of what was opened. */
-type Speak<C extends Carrier> = (route: Route, opened: Opened, leave: Leave) => C;
+/** Which versions a request may go over. */
+interface Speaking<C extends Carrier> {
+  /** What is offered by ALPN. */
+  offered(route: Route): readonly string[];
+  /** Makes a connection of HTTP of what was opened. */
+  speak(route: Route, opened: Opened, leave: Leave): C;
+}
 
 /** Opens, lends and closes the connections of one client. */
 export class Connections {
@@ -90,7 +95,7 @@ export class Connections {
   ): Carrier | Promise<Carrier> {
     if (route.http2 === "never") return this.takeHttp1(route, fresh, signal, trace);
     if (!this.#keepAlive || this.#oldServers.has(route.key)) {
-      return this.#take(route, fresh, signal, trace, route.alpnProtocols, this.#speak);
+      return this.#take(route, fresh, signal, trace, this.#anyVersion);
     }
     return this.#shared.take(route.key) ?? this.#join(route, fresh, signal, trace);
   }
@@ -102,7 +107,7 @@ export class Connections {
     signal: AbortSignal | undefined,
     trace: ExchangeTrace | null = null,
   ): Pooled | Promise<Pooled> {
-    return this.#take(route, fresh, signal, trace, withoutHttp2(route), this.#speakHttp1);
+    return this.#take(route, fresh, signal, trace, this.#http1);
   }
 
   /** Waits for the connection that is being opened; begins that if none is. */
@@ -124,7 +129,7 @@ export class Connections {
     const { signal } = opening;
     try {
       const leave = await this.#turnstile.enter(route.key, signal);
-      const carrier = await this.#open(route, signal, leave, route.alpnProtocols, this.#speak);
+      const carrier = await this.#open(route, signal, leave, this.#anyVersion);
       if (!opening.open(carrier)) this.release(carrier);
     } catch (error) {
       opening.fail(error);
@@ -138,18 +143,17 @@ export class Connections {
     fresh: boolean,
     signal: AbortSignal | undefined,
     trace: ExchangeTrace | null,
-    alpnProtocols: readonly string[],
-    speak: Speak<C>,
+    speaking: Speaking<C>,
   ): Pooled | C | Promise<Pooled | C> {
     const leave = this.#turnstile.enter(route.key, signal);
     if (typeof leave !== "function") {
       trace?.wait();
       return leave.then((leave) => {
         trace?.endWait();
-        return this.#takeOrOpen(route, fresh, signal, leave, alpnProtocols, speak);
+        return this.#takeOrOpen(route, fresh, signal, leave, speaking);
       });
     }
-    return this.#takeOrOpen(route, fresh, signal, leave, alpnProtocols, speak);
+    return this.#takeOrOpen(route, fresh, signal, leave, speaking);
   }
 
   /** A connection of this route that waits for a request; `null` if none does, or no more may be at work. */
@@ -166,11 +170,10 @@ export class Connections {
     fresh: boolean,
     signal: AbortSignal | undefined,
     leave: Leave,
-    alpnProtocols: readonly string[],
-    speak: Speak<C>,
+    speaking: Speaking<C>,
   ): Pooled | C | Promise<C> {
     const waiting = fresh ? null : this.#pool.take(route.key, leave);
-    return waiting ?? this.#open(route, signal, leave, alpnProtocols, speak);
+    return waiting ?? this.#open(route, signal, leave, speaking);
   }
 
   /** The connection is free for another request when its exchange is over; one of HTTP/2 is in any case. */
@@ -183,33 +186,41 @@ export class Connections {
     route: Route,
     signal: AbortSignal | undefined,
     leave: Leave,
-    alpnProtocols: readonly string[],
-    speak: Speak<C>,
+    speaking: Speaking<C>,
   ): Promise<C> {
     try {
-      return await this.#dial(route, alpnProtocols, signal, [], (opened) => speak(route, opened, leave));
+      const alpnProtocols = speaking.offered(route);
+      return await this.#dial(route, alpnProtocols, signal, [], (opened) => speaking.speak(route, opened, leave));
     } catch (error) {
       leave();
       throw error;
     }
   }
 
-  readonly #speakHttp1: Speak<Pooled> = (route, { io }, leave) => this.#opened(route, this.#add(route.key, io, leave));
+  readonly #http1: Speaking<Pooled> = {
+    offered: withoutHttp2,
+    speak: (route, { io }, leave) => this.#opened(route, this.#add(route.key, io, leave)),
+  };
 
-  /** Speaks the version that was agreed on, or assumed. */
-  readonly #speak: Speak<Carrier> = (route, opened, leave) => {
+  /** The version that was agreed on, or assumed. */
+  readonly #anyVersion: Speaking<Carrier> = {
+    offered: ({ alpnProtocols }) => alpnProtocols,
+    speak: (route, opened, leave) => this.#speak(route, opened, leave),
+  };
+
+  #speak(route: Route, opened: Opened, leave: Leave): Carrier {
     const known = this.#oldServers;
     if (route.http2 === "agreed" && opened.alpn !== "h2") {
       if (known.size === MAX_KNOWN_VERSIONS) known.clear();
       known.add(route.key);
-      return this.#speakHttp1(route, opened, leave);
+      return this.#http1.speak(route, opened, leave);
     }
     known.delete(route.key);
     const scheme = route.secure ? "https" : "http";
     const shared = this.#shared.add(route.key, new Http2ClientConnection(opened.io, this.#http2(scheme)), opened.io);
     leave(); // all requests go over this one: there is nothing to be limited
     return this.#opened(route, shared);
-  };
+  }
 
   #http2(scheme: "http" | "https"): Http2ClientConnectionOptions {
     const { http2, limits: _limits, ...options } = this.#options;

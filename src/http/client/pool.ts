@@ -145,8 +145,12 @@ export class Pool {
     const at = waiting?.indexOf(pooled) ?? -1;
     if (at !== -1) waiting!.splice(at, 1);
     if (waiting?.length === 0) this.#waiting.delete(pooled.key);
-    // The connection has closed it: that is waited for where the transport can tell.
-    if (!switched) await quietly(() => (io as DuplexLike & { close?(): Promise<void> }).close?.());
+    if (!switched) await untilClosed(io);
     this.#open.delete(pooled);
   }
+}
+
+/** A connection has closed its transport: waits for that, where the transport can tell. */
+export async function untilClosed(io: DuplexLike): Promise<void> {
+  await quietly(() => (io as DuplexLike & { close?(): Promise<void> }).close?.());
 }

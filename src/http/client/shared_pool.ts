@@ -6,11 +6,12 @@
  */
 
 import { type Clock, Deadline } from "../../duplex/clock.ts";
-import { Deferred, quietly } from "../../duplex/deferred.ts";
+import { Deferred } from "../../duplex/deferred.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import { StateError } from "../../errors/state_error.ts";
 import type { Http2ClientConnection } from "../../http2/client_connection.ts";
 import type { TracedClientConnection } from "./client_trace.ts";
+import { untilClosed } from "./pool.ts";
 
 /** What holds for all of them. */
 interface SharedSettings {
@@ -137,8 +138,7 @@ export class SharedPool {
   async #gone(shared: Shared): Promise<void> {
     shared.idle.stop();
     this.#retire(shared);
-    // The connection has closed it: that is waited for where the transport can tell.
-    await quietly(() => (shared.io as DuplexLike & { close?(): Promise<void> }).close?.());
+    await untilClosed(shared.io);
     this.#forget(shared);
   }
 

@@ -23,7 +23,7 @@ import type { Dial, DialAddress } from "../options.ts";
 import { alternate, race } from "./happy_eyeballs.ts";
 import { connect, lookup, startTls } from "../../platform.ts";
 import type { ProxyServer } from "./proxy_rules.ts";
-import type { Route } from "./route.ts";
+import { HTTP_1, type Route } from "./route.ts";
 import { socks5 } from "./socks5.ts";
 
 /** What a connector needs. */
@@ -184,8 +184,6 @@ function namingHost({ code, message, cause }: TransportError, hostname: string, 
 function addressesOf(hostname: string, signal: AbortSignal): Promise<string[]> {
   return unlessAborted(lookup(hostname).catch(() => []), signal);
 }
-
-const HTTP_1: readonly string[] = ["http/1.1"];
 
 /** Puts TLS on a connection, for HTTP/1.1 unless the options say otherwise. Without TLS there is no connection. */
 export async function secured(

@@ -154,7 +154,8 @@ export class Routes {
   }
 }
 
-const HTTP_1: readonly string[] = ["http/1.1"];
+/** What ALPN offers for HTTP/1.1 alone. */
+export const HTTP_1: readonly string[] = ["http/1.1"];
 const BOTH: readonly string[] = ["h2", "http/1.1"];
 
 /** What is offered on a way for requests that HTTP/2 is no use for. */
