@@ -13,10 +13,10 @@ import { TransportError } from "../../errors/transport_error.ts";
 import type { NativeEnds } from "../address.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";
+import { HandleEnds } from "./handle_ends.ts";
 import { LentChunks, NO_SINK } from "./lent_chunks.ts";
 import { sharedReadBuffer } from "./lent_reads.ts";
 import {
-  type HandleAddress,
   type HandleRequest,
   type StreamHandle,
   type StreamHandles,
@@ -50,43 +50,6 @@ interface Pending extends HandleRequest, Ending {
 
 /** The next write. Those that are done at once leave it as it is. */
 let request: HandleRequest | null = null;
-
-/** Asks a handle for its ends; each question is a system call. */
-class HandleEnds implements NativeEnds {
-  readonly #handle: StreamHandle;
-  #remote: HandleAddress | null = null;
-  #local: HandleAddress | null = null;
-
-  constructor(handle: StreamHandle) {
-    this.#handle = handle;
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.#peer.address;
-  }
-
-  get remotePort(): number | undefined {
-    return this.#peer.port;
-  }
-
-  get localAddress(): string | undefined {
-    return this.#own.address;
-  }
-
-  get localPort(): number | undefined {
-    return this.#own.port;
-  }
-
-  get #peer(): HandleAddress {
-    if (this.#remote === null) this.#handle.getpeername?.(this.#remote = {});
-    return this.#remote ?? {};
-  }
-
-  get #own(): HandleAddress {
-    if (this.#local === null) this.#handle.getsockname?.(this.#local = {});
-    return this.#local ?? {};
-  }
-}
 
 /** Reads into lent memory, and writes straight through. */
 export class HandleTransport extends LentChunks implements Transport, TransportSink {
