@@ -14,7 +14,7 @@ import { things } from "./things.ts";
 export interface Churned {
   /** How often each thing was done. */
   readonly counts: Readonly<Record<string, number>>;
-  /** What failed although nobody gave it up. */
+  /** Things that failed although their client had not given them up. */
   readonly surprises: readonly string[];
   /** Connections that the client still holds. */
   readonly clientConnections: number;

@@ -8,6 +8,7 @@
 
 import { UnsentError } from "../../mod.ts";
 import type { IncomingResponse, OutgoingRequest } from "../../src/http2/mod.ts";
+import type { ChurnOptions } from "./churn.ts";
 import { Connections, type Shared } from "./http2_connections.ts";
 import { startHttp2Peers } from "./http2_peers.ts";
 import { http2Things } from "./http2_things.ts";
@@ -17,7 +18,7 @@ import { CountedSignals, CountingClock, mulberry32, openSockets, within } from "
 export interface Http2Churned {
   /** How often each thing was done; `again`: requests that were sent again, since the server had not looked at them. */
   readonly counts: Readonly<Record<string, number>>;
-  /** What failed although nobody gave it up, and what servers were told that is a fault of theirs. */
+  /** Things that failed although their client had not given them up, and errors that a server reported as its own fault. */
   readonly surprises: readonly string[];
   /** Streams and connections that clients still have. */
   readonly clientStreams: number;
@@ -33,16 +34,6 @@ export interface Http2Churned {
   readonly sockets: number;
 }
 
-/** How much of it. */
-export interface Http2ChurnOptions {
-  /** How many things are done. */
-  readonly operations: number;
-  /** How many at a time. 16. */
-  readonly concurrency?: number;
-  /** Where the random numbers begin. 1. */
-  readonly seed?: number;
-}
-
 /** Things that wait until they are given up. */
 const WITHOUT_END: ReadonlySet<string> = new Set(["never", "unclaimed"]);
 
@@ -51,7 +42,7 @@ const WITHOUT_END: ReadonlySet<string> = new Set(["never", "unclaimed"]);
  *
  * @returns What is left once everything has had two seconds to end.
  */
-export async function http2Churn({ operations, concurrency = 16, seed = 1 }: Http2ChurnOptions): Promise<Http2Churned> {
+export async function http2Churn({ operations, concurrency = 16, seed = 1 }: ChurnOptions): Promise<Http2Churned> {
   const before = openSockets();
   const clock = new CountingClock();
   const signals = new CountedSignals();

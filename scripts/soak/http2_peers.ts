@@ -5,19 +5,11 @@
  * @module
  */
 
-import {
-  LightResponse,
-  serve,
-  type ServeHandler,
-  type Upgraded,
-  upgradeResponse,
-  upgradeWebSocket,
-  wantsUpgrade,
-} from "../../mod.ts";
-import { connectResponse, type Handler, type Http2ServerConnection, serveConnection } from "../../src/http2/mod.ts";
-import { connect, listen } from "../../src/net/mod.ts";
-import { tunnel } from "../../src/proxy/mod.ts";
+import { LightResponse, serve, type ServeHandler, upgradeResponse, upgradeWebSocket, wantsUpgrade } from "../../mod.ts";
+import { type Handler, type Http2ServerConnection, serveConnection } from "../../src/http2/mod.ts";
+import { listen } from "../../src/net/mod.ts";
 import { type CountingClock, pause } from "./measure.ts";
+import { echo, forwards } from "./switches.ts";
 
 /** Both servers, on loopback. */
 export interface Http2Peers extends AsyncDisposable {
@@ -67,7 +59,7 @@ export async function startHttp2Peers(clock: CountingClock): Promise<Http2Peers>
   const open = new Set<Http2ServerConnection>();
   const accepting = (async () => {
     for await (const socket of listener) {
-      const connection = serveConnection(socket, (request) => forwards(request, connection), {
+      const connection = serveConnection(socket, (request) => tunnelsOrShutsDown(request, connection), {
         ...limits,
         clock,
         onError,
@@ -144,27 +136,12 @@ function blocks(count: number, pauseMs = 0, failure: Error | null = null): Reada
   });
 }
 
-async function echo(io: Upgraded): Promise<void> {
-  try {
-    for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) await io.write(chunk);
-    await io.close();
-  } catch (error) {
-    io.abort(error);
-  }
-}
-
 /** CONNECT leads where it says; any other request shuts the connection down on which it has come. */
-async function forwards(
+function tunnelsOrShutsDown(
   request: Parameters<Handler>[0],
   connection: Http2ServerConnection,
-): Promise<Awaited<ReturnType<Handler>>> {
-  if (request.method !== "CONNECT") {
-    connection.gracefulShutdown();
-    return { status: 200, body: "goodbye" };
-  }
-  const target = connect(request.target);
-  await target.opened;
-  const { response, upgraded } = connectResponse(request);
-  upgraded.then((io) => tunnel(io, target)).catch(() => target.abort());
-  return response;
+): ReturnType<Handler> {
+  if (request.method === "CONNECT") return forwards(request);
+  connection.gracefulShutdown();
+  return { status: 200, body: "goodbye" };
 }

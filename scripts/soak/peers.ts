@@ -5,20 +5,17 @@
  */
 
 import {
-  connectResponse,
-  type Handler,
   LightResponse,
   serve,
   serveConnection,
   type ServeHandler,
   type Server,
-  type Upgraded,
   upgradeResponse,
   wantsUpgrade,
 } from "../../mod.ts";
-import { tunnel } from "../../src/proxy/mod.ts";
-import { connect, listen, type Listener, type Socket } from "../../src/net/mod.ts";
+import { listen, type Listener, type Socket } from "../../src/net/mod.ts";
 import { pause } from "./measure.ts";
+import { echo, forwards } from "./switches.ts";
 
 /** Both servers, on loopback. */
 export interface Peers extends AsyncDisposable {
@@ -84,23 +81,6 @@ function trickle(signal: AbortSignal): ReadableStream<Uint8Array> {
     },
   });
 }
-
-async function echo(io: Upgraded): Promise<void> {
-  try {
-    for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) await io.write(chunk);
-    await io.close();
-  } catch (error) {
-    io.abort(error);
-  }
-}
-
-const forwards: Handler = async (request) => {
-  const target = connect(request.target);
-  await target.opened;
-  const { response, upgraded } = connectResponse(request);
-  upgraded.then((io) => tunnel(io, target)).catch(() => target.abort());
-  return response;
-};
 
 class Proxy {
   readonly listener: Listener;

@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { CountedSignals } from "../../scripts/soak/measure.ts";
+import { Deferred } from "../../src/duplex/deferred.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import type { IncomingResponse } from "../../src/http1/incoming.ts";
 import { UnsentError } from "../../src/errors/unsent_error.ts";
@@ -16,17 +17,8 @@ import { handshake, type Http2ClientConnection } from "../../src/http2/client_co
 import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
 import { FrameOrder } from "../support/h2_frame_order.ts";
 import { Ledger, play as playSwitched, SWITCHED, type Switched } from "../support/h2_ledger.ts";
-import {
-  data,
-  goaway,
-  headers,
-  ping,
-  raw,
-  rstStream,
-  settings,
-  settingsAck,
-  windowUpdate,
-} from "../support/h2_wire.ts";
+import { goaway, headers, ping, raw, settings, settingsAck, windowUpdate } from "../support/h2_wire.ts";
+import { chosenStream, controlStep, dataStep, frameOf, type StreamStep } from "../support/h2_stream_steps.ts";
 import { rounds } from "../support/rounds.ts";
 import { FakeClock, turns } from "../support/wire.ts";
 
@@ -69,8 +61,7 @@ type Step =
     readonly length: number;
     readonly end: boolean;
   }
-  | { readonly type: "data"; readonly stream: number; readonly size: number; readonly end: boolean }
-  | { readonly type: "trailers" | "reset" | "window"; readonly stream: number; readonly size: number }
+  | StreamStep
   | {
     readonly type:
       | "connection-window"
@@ -86,36 +77,20 @@ type Step =
   | { readonly type: "shutdown" | "abort" | "pause" | "stop-reading" | "read" }
   | { readonly type: "time"; readonly ms: number };
 
-const stream = fc.nat(3);
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: asking },
   {
     weight: 6,
     arbitrary: fc.record({
       type: fc.constant("head" as const),
-      stream,
+      stream: chosenStream,
       status: fc.constantFrom(100, 103, 200, 200, 200, 204, 304, 403),
       length: fc.constantFrom(-1, -1, 0, 20),
       end: fc.boolean(),
     }),
   },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      type: fc.constant("data" as const),
-      stream,
-      size: fc.oneof(fc.nat(20), fc.nat(16_384)),
-      end: fc.boolean(),
-    }),
-  },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      type: fc.constantFrom("trailers" as const, "reset" as const, "window" as const),
-      stream,
-      size: fc.nat(100_000),
-    }),
-  },
+  { weight: 5, arbitrary: dataStep },
+  { weight: 5, arbitrary: controlStep },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -170,8 +145,7 @@ async function attack(
   const ledger = new Ledger();
   const order = new FrameOrder("client");
   const { connection } = handshake(near, { clock, limits: { streamWindowBytes } });
-  let hold: { readonly resolve: () => void } | null = null;
-  let reading = Promise.resolve();
+  let hold = null as Deferred<void> | null;
   const ids: number[] = [];
   const heads: number[] = [];
   const bodies: number[] = [];
@@ -185,7 +159,7 @@ async function attack(
             heads.push(Number(id[1]));
           }
         }
-        await reading;
+        await hold?.promise;
       }
     } catch (error) {
       if (order.broken) throw error;
@@ -233,10 +207,7 @@ async function attack(
         if (id === 0) break;
         if (each.type === "reset") over(id, [heads, bodies]);
         if (each.type === "trailers" || (each.type === "data" && each.end)) over(id, [bodies]);
-        if (each.type === "data") await send(data(id, new Uint8Array(each.size), each.end));
-        else if (each.type === "trailers") await send(headers(id, ["x-t: 1"]));
-        else if (each.type === "reset") await send(rstStream(id, each.size % 14));
-        else await send(windowUpdate(id, each.size + 1));
+        await send(frameOf(each, id));
         break;
       }
       case "connection-window":
@@ -274,12 +245,7 @@ async function attack(
         await turns();
         break;
       case "stop-reading":
-        if (hold === null) {
-          let resolve!: () => void;
-          const promise = new Promise<void>((fulfil) => resolve = fulfil);
-          hold = { resolve };
-          reading = promise;
-        }
+        hold ??= new Deferred();
         break;
       case "read":
         hold?.resolve();

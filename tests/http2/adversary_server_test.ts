@@ -6,6 +6,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { Deferred } from "../../src/duplex/deferred.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import type { Handler } from "../../src/http1/server_exchange.ts";
 import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
@@ -13,19 +14,18 @@ import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
 import {
-  data,
   goaway,
   headers,
   ping,
   PREFACE,
   priorityUpdate,
-  rstStream,
   settings,
   settingsAck,
   windowUpdate,
 } from "../support/h2_wire.ts";
 import { Ledger, play as playSwitched, SWITCHED, type Switched } from "../support/h2_ledger.ts";
 import { FrameOrder } from "../support/h2_frame_order.ts";
+import { controlStep, dataStep, frameOf, type StreamStep } from "../support/h2_stream_steps.ts";
 import { rounds } from "../support/rounds.ts";
 import { FakeClock, turns } from "../support/wire.ts";
 
@@ -88,13 +88,11 @@ const plan: fc.Arbitrary<Plan> = fc.record({
 
 type Step =
   | { readonly type: "open"; readonly kind: (typeof KINDS)[number]; readonly end: boolean; readonly plan: Plan }
-  | { readonly type: "data"; readonly stream: number; readonly size: number; readonly end: boolean }
-  | { readonly type: "trailers" | "reset" | "window"; readonly stream: number; readonly size: number }
+  | StreamStep
   | { readonly type: "connection-window" | "initial-window" | "ping" | "settings" | "priority"; readonly size: number }
   | { readonly type: "goaway" | "shutdown" | "pause" | "stop-reading" | "read" }
   | { readonly type: "time"; readonly ms: number };
 
-const stream = fc.nat(3);
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
@@ -105,23 +103,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       plan,
     }),
   },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      type: fc.constant("data" as const),
-      stream,
-      size: fc.oneof(fc.nat(20), fc.nat(16_384)),
-      end: fc.boolean(),
-    }),
-  },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      type: fc.constantFrom("trailers" as const, "reset" as const, "window" as const),
-      stream,
-      size: fc.nat(100_000),
-    }),
-  },
+  { weight: 5, arbitrary: dataStep },
+  { weight: 5, arbitrary: controlStep },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -262,13 +245,12 @@ async function attack(scene: Scene): Promise<void> {
     limits: { streamWindowBytes, maxConcurrentStreams },
     onError: (error) => ledger.report(error),
   });
-  let reading = Promise.resolve();
-  let hold: { readonly promise: Promise<void>; readonly resolve: () => void } | null = null;
+  let hold = null as Deferred<void> | null;
   const reader = (async () => {
     try {
       for (let chunk = await near.read(); chunk !== null; chunk = await near.read()) {
         order.check(chunk);
-        await reading;
+        await hold?.promise;
       }
     } catch (error) {
       if (order.broken) throw error;
@@ -308,10 +290,7 @@ async function attack(scene: Scene): Promise<void> {
       case "window": {
         const id = idOf(each.stream);
         if (id === 0) break;
-        if (each.type === "data") await send(data(id, new Uint8Array(each.size), each.end));
-        else if (each.type === "trailers") await send(headers(id, ["x-t: 1"]));
-        else if (each.type === "reset") await send(rstStream(id, each.size % 14));
-        else await send(windowUpdate(id, each.size + 1));
+        await send(frameOf(each, id));
         if (each.type === "reset" || each.type === "trailers" || (each.type === "data" && each.end)) over(id);
         break;
       }
@@ -340,12 +319,7 @@ async function attack(scene: Scene): Promise<void> {
         await turns();
         break;
       case "stop-reading":
-        if (hold === null) {
-          let resolve!: () => void;
-          const promise = new Promise<void>((fulfil) => resolve = fulfil);
-          hold = { promise, resolve };
-          reading = promise;
-        }
+        hold ??= new Deferred();
         break;
       case "read":
         hold?.resolve();
