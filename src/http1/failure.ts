@@ -36,7 +36,9 @@ function causesOf(error: unknown): object[] {
  */
 export function isPeersDoing(error: unknown): boolean {
   const { name } = Object(error) as { readonly name?: unknown };
-  if (name === "TransportError" || name === "ProtocolError" || name === "UnsentError") return true;
+  if (name === "TransportError" || name === "ProtocolError" || name === "Http2Error" || name === "UnsentError") {
+    return true;
+  }
   return name === "TimeoutError" || isRejectedByPeer(error);
 }
 
@@ -55,6 +57,7 @@ export function statusOf(error: unknown): number {
   if (failure instanceof ProtocolError) return isRefusal(failure.status) ? failure.status : 500;
   const { name, code } = Object(failure) as { readonly [key in "name" | "code"]?: unknown };
   if (name === "TransportError") return code === "timeout" ? 504 : 502;
+  if (name === "Http2Error") return 502;
   if (name === "TimeoutError") return 504;
   return isRejectedByPeer(failure) ? 502 : 500;
 }

@@ -21,7 +21,6 @@ import { Wire } from "../duplex/wire.ts";
 import { Http2Error, type Http2ErrorCode } from "../errors/http2_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import type { Fields } from "../semantics/fields.ts";
-import { departed } from "../http1/failure.ts";
 import type { Http2Event, ResetEvent } from "./machine/events.ts";
 import { StreamTable } from "./machine/stream_table.ts";
 import type { Http2Machine } from "./machine/http2_machine.ts";
@@ -288,7 +287,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
     const { streamId, code, error } = event;
     const stream = this.streams.get(streamId);
     if (stream === undefined) return;
-    const reason = error ?? departed(new TransportError("reset", `The peer has reset the stream: ${code}`));
+    const reason = error ?? resetError(code, streamId);
     this.#forget(stream, reason, event);
   }
 
@@ -354,8 +353,14 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
     this.#outlet.stop();
     this.#room?.resolve();
     this.writeLimit.stop();
-    const cause = departed(this.cause);
+    const { cause } = this;
     for (const stream of this.streams.values()) this.#forget(stream, cause, null);
     this.#role.onOver();
   }
+}
+
+/** What becomes of a stream that the peer has reset. */
+function resetError(code: Http2ErrorCode, streamId: number): TransportError {
+  const message = `The peer has reset the stream: ${code}`;
+  return new TransportError("reset", message, { cause: new Http2Error(code, message, "RFC 9113 §5.4.2", streamId) });
 }

@@ -341,7 +341,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
   onGone(error: unknown): void {
     if (this.#lost !== null) return;
     const complete = this.#channel === null && this.outlet.ended && !this.outlet.waiting;
-    this.#lost = { error };
+    this.#lost = { error: departed(error) };
     this.#run.stop();
     this.#pending?.reject(new UpgradeRejected("canceled", { cause: error }));
     this.outlet.fail(error);
@@ -349,7 +349,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
     this.#channel?.fail(error);
     this.#body?.stop(error);
     if (complete) return this.#over(null);
-    this.#abortHandler(departed(error));
+    this.#abortHandler(error);
     this.#over(error);
   }
 

@@ -35,6 +35,8 @@ export function proxyErrorOf(error: unknown, phase: ProxyPhase): ProxyError {
       return ofTransport(failure, phase);
     case "ProtocolError":
       return ofProtocol(failure.code as ProtocolErrorCode);
+    case "Http2Error":
+      return "http_protocol_error";
     case "TimeoutError":
       return phase === "connecting" ? "connection_timeout" : "http_response_timeout";
     case "UpgradeRejected":

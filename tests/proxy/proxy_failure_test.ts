@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
+import { Http2Error } from "../../src/errors/http2_error.ts";
 import { ProtocolError, type ProtocolErrorCode } from "../../src/errors/protocol_error.ts";
 import { TransportError, type TransportErrorCode } from "../../src/errors/transport_error.ts";
 import { UnsentError } from "../../src/errors/unsent_error.ts";
@@ -38,6 +39,7 @@ test("proxyErrorOf() names what is wrong with an answer, also below an UnsentErr
   assertEquals(proxyErrorOf(protocol("bad-transfer-encoding"), "waiting"), "http_response_transfer_coding");
   assertEquals(proxyErrorOf(protocol("unexpected-upgrade"), "waiting"), "http_upgrade_failed");
   assertEquals(proxyErrorOf(new UnsentError({}, protocol("bad-status")), "waiting"), "http_protocol_error");
+  assertEquals(proxyErrorOf(new Http2Error("frame-size", "wrong", "RFC 9113 §4.2"), "waiting"), "http_protocol_error");
 });
 
 test("proxyErrorOf() does not blame the next hop for what the proxy's own code throws", () => {
