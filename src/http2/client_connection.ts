@@ -143,9 +143,9 @@ export class Http2ClientConnection implements AsyncDisposable {
     return this.#driver.why !== null || this.#machine.ending || this.#machine.exhausted;
   }
 
-  /** Whether the connection has ended, or is about to with all that is under way. */
-  get isOver(): boolean {
-    return this.#driver.why !== null;
+  /** Why the connection has ended, or is about to with all that is under way; `null` before that is decided. */
+  get why(): Closed | null {
+    return this.#driver.why;
   }
 
   /** How many requests, and switched streams, are under way. */
@@ -173,7 +173,16 @@ export class Http2ClientConnection implements AsyncDisposable {
    */
   async takesUpgrades(): Promise<boolean> {
     await this.#begun.promise;
-    return this.#machine.peer.connectProtocol;
+    return this.upgrades === true;
+  }
+
+  /**
+   * The same, as far as it is known: `null` without SETTINGS of the server. Internal.
+   *
+   * @ignore
+   */
+  get upgrades(): boolean | null {
+    return this.#machine.begun ? this.#machine.peer.connectProtocol : null;
   }
 
   /**
@@ -206,7 +215,7 @@ export class Http2ClientConnection implements AsyncDisposable {
     checkSendOptions(options);
     const { head, proposal } = outgoingHead(request, this.#scheme);
     if (proposal.type === "upgrade" && !await unlessAborted(this.takesUpgrades(), options.signal)) {
-      throw new UnsentError(request, noUpgrades());
+      throw new UnsentError(request, this.upgrades === null ? closedError() : noUpgrades());
     }
     options.signal?.throwIfAborted();
     const { signal } = options;

@@ -78,8 +78,8 @@ interface Asked {
 
 function opened(upgraded: Upgraded, { key, protocols, deflate: wanted, settings }: Asked): WebSocketConnection {
   try {
-    const { fields } = upgraded.head;
-    const protocol = checkWebSocketResponse(fields, key, protocols);
+    const { fields, version } = upgraded.head;
+    const protocol = checkWebSocketResponse(fields, version === "2" ? null : key, protocols);
     const extensions = fields.getAll("sec-websocket-extensions").join(", ");
     const deflate = agreedDeflate(extensions, wanted);
     const agreed = { role: "client", protocol, extensions, deflate, deflateOptions: wanted ?? {}, settings } as const;

@@ -87,6 +87,8 @@ export class Http2Peer {
 export function playing(options: ClientOptions = {}): {
   readonly client: Client;
   readonly dialed: Dialing["dialed"];
+  /** The connection of this number, before its server has begun. */
+  readonly connection: Dialing["connection"];
   /** The server of the connection of this number, which has begun. */
   peer(index: number, ...pairs: readonly (readonly [id: number, value: number])[]): Promise<Http2Peer>;
 } {
@@ -94,6 +96,7 @@ export function playing(options: ClientOptions = {}): {
   return {
     client,
     dialed,
+    connection,
     async peer(index, ...pairs) {
       const peer = new Http2Peer((await connection(index)).far);
       await peer.begin(...pairs);

@@ -23,8 +23,10 @@ export function responseTo(
   decode: boolean,
 ): ClientResponse {
   const codings = decode ? codingsOf(incoming) : [];
-  const response = clientResponse(incoming, { url, redirected, bodiless: method === "HEAD", codings, signal });
   const pending = upgradeOf(incoming);
+  const switchedTo = incoming.version === "2" ? pending?.upgraded?.protocol ?? null : null;
+  const bodiless = method === "HEAD";
+  const response = clientResponse(incoming, { url, redirected, bodiless, codings, signal, switchedTo });
   if (pending !== undefined) attachUpgrade(response, pending);
   return response;
 }

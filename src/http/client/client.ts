@@ -167,7 +167,7 @@ export class Client implements AsyncDisposable {
       request = { ...request, fields: [...request.fields, ["expect", "100-continue"]] };
     }
     const { decompress, onProxyChallenge, maxRedirects = 20 } = this.#options;
-    const sending = exchangeInit(init, request.signal, init.decompress ?? decompress, onProxyChallenge);
+    const sending = exchangeInit(init, request.signal, init.decompress ?? decompress, onProxyChallenge, false);
     for (let redirects = 0;; redirects++) {
       const sent = this.#own.withChosen(request);
       if (this.#interceptors !== null) {
@@ -190,11 +190,12 @@ export class Client implements AsyncDisposable {
 
   /**
    * Sends a request that offers protocols, and waits for the server to take one. Through an HTTP proxy it goes in a
-   * tunnel. Redirects are not followed.
+   * tunnel. Redirects are not followed. A single protocol is offered over HTTP/2 to servers that take upgrades there (RFC 8441):
+   * the connection is a stream then.
    *
    * @param input A URL of http or https, or a `Request`.
    * @param init The protocols, and the rest of the request.
-   * @returns The connection, which is the caller's from then on; `protocol` says which one was taken.
+   * @returns The connection, which is the caller's from then on; `protocol` says which one was taken, `head.version` over what.
    * @throws {UpgradeRejected} `refused`: the server gave another answer; `response` is a `Response` with its body. Or
    * `proxy-refused`, as {@linkcode fetch} does.
    * @throws {unknown} What {@linkcode fetch} throws.
@@ -209,7 +210,7 @@ export class Client implements AsyncDisposable {
     const fields: Field[] = [["connection", "Upgrade"], ["upgrade", protocols.join(", ")], ...kept];
     const request = this.#own.withChosen(this.#own.withFixed({ ...prepared, fields }));
     const { decompress, onProxyChallenge } = this.#options;
-    const sending = exchangeInit(init, request.signal, decompress, onProxyChallenge);
+    const sending = exchangeInit(init, request.signal, decompress, onProxyChallenge, true);
     let message: IncomingResponse | ClientResponse;
     if (this.#interceptors === null) {
       const route = this.#routes.find(request.url, init, true);

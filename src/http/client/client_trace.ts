@@ -50,7 +50,7 @@ export interface ClientTraceEvents {
   readonly retried: { readonly exchange: TracedClientExchange; readonly error?: unknown; readonly status?: number };
   /** The final head of the answer has come. */
   readonly headDecided: { readonly exchange: TracedClientExchange; readonly head: ResponseHead };
-  /** The connection has switched to a protocol. It is the caller's. */
+  /** The connection, or one stream of HTTP/2, has switched to a protocol. It is the caller's. */
   readonly switched: { readonly exchange: TracedClientExchange; readonly protocol: string | null };
   /** The exchange is over, the body of the answer read or given up. `error` is there if it failed. */
   readonly exchangeEnded: BodyBytes & { readonly exchange: TracedClientExchange; readonly error?: unknown };

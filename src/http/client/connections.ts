@@ -6,7 +6,7 @@
  * @module
  */
 
-import { onAbort } from "../../duplex/abort.ts";
+import { onAbort, unlessAborted } from "../../duplex/abort.ts";
 import { handshake } from "../../http1/client_connection.ts";
 import { clientSettings } from "../../http1/options.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
@@ -18,10 +18,11 @@ import type { Carrier } from "./carrier.ts";
 import { Tracing } from "../trace.ts";
 import { clientChannels, type ClientTraceEvents } from "./client_trace.ts";
 import { type ExchangeTrace, tracedConnection } from "./exchange_trace.ts";
+import { KnownRoutes } from "./known_routes.ts";
 import { Opening } from "./opening.ts";
 import type { ClientOptions } from "./options.ts";
 import { Pool, type Pooled } from "./pool.ts";
-import { SharedPool } from "./shared_pool.ts";
+import { type Shared, SharedPool } from "./shared_pool.ts";
 import { type Leave, noPlace, Turnstile } from "./turnstile.ts";
 import { TlsSessions } from "../../duplex/tls_session.ts";
 import { type ConnectorSettings, type Opened, openRoute, withinTime } from "./way/connector.ts";
@@ -30,9 +31,6 @@ import { placeOf, type Route, withoutHttp2 } from "./way/route.ts";
 
 /** 1 MiB and 16 MiB: responses that are not read share the latter, and must not stop the others. */
 const WINDOWS: Http2Options["limits"] = { streamWindowBytes: 1_048_576, connectionWindowBytes: 16_777_216 };
-/** How many places are known by their version. */
-const MAX_KNOWN_VERSIONS = 256;
-
 /** Which versions a request may go over. */
 interface Speaking<C extends Carrier> {
   /** What is offered by ALPN. */
@@ -54,7 +52,9 @@ export class Connections {
   /** What is being opened for all requests of a route. */
   readonly #openings: Map<string, Opening> = new Map();
   /** Which routes have led to servers of HTTP/1.1, though HTTP/2 was offered. */
-  readonly #oldServers: Set<string> = new Set();
+  readonly #oldServers: KnownRoutes = new KnownRoutes();
+  /** Which routes lead to servers of HTTP/2 that take no upgrades over it. */
+  readonly #refusing: KnownRoutes = new KnownRoutes();
   readonly #turnstile: Turnstile;
   /** What is waited for outside of a connection, so that nothing is left when the client is closed. */
   readonly #pending: Map<AbortController, Promise<unknown>> = new Map();
@@ -108,6 +108,61 @@ export class Connections {
     trace: ExchangeTrace | null = null,
   ): Pooled | Promise<Pooled> {
     return this.#take(route, fresh, signal, trace, this.#http1);
+  }
+
+  /**
+   * The same for a request that proposes an upgrade to one protocol: one of HTTP/2 whose server takes upgrades (RFC 8441 §3), and
+   * else one of HTTP/1.1. That a server of HTTP/2 takes none is remembered.
+   */
+  takeForUpgrade(
+    route: Route,
+    fresh: boolean,
+    signal: AbortSignal | undefined,
+    trace: ExchangeTrace | null = null,
+  ): Carrier | Promise<Carrier> {
+    if (route.http2 === "never" || this.#refusing.has(route.key)) return this.takeHttp1(route, fresh, signal, trace);
+    const taken = this.take(route, fresh, signal, trace);
+    if (!(taken instanceof Promise) && (taken.version === "1.1" || taken.connection.upgrades === true)) return taken;
+    return this.#forUpgrade(taken, route, fresh, signal, trace);
+  }
+
+  async #forUpgrade(
+    taken: Carrier | Promise<Carrier>,
+    route: Route,
+    fresh: boolean,
+    signal: AbortSignal | undefined,
+    trace: ExchangeTrace | null,
+  ): Promise<Carrier> {
+    const carrier = await taken;
+    if (carrier.version === "1.1" || await this.#mayUpgrade(carrier, route, signal)) return carrier;
+    this.#refusing.add(route.key);
+    this.release(carrier);
+    return await this.takeHttp1(route, fresh, signal, trace);
+  }
+
+  /** Whether the server takes upgrades, as soon as its SETTINGS tell. A connection that takes no more requests may fail as it does. */
+  async #mayUpgrade(shared: Shared, route: Route, signal: AbortSignal | undefined): Promise<boolean> {
+    const { connection } = shared;
+    shared.asking++;
+    try {
+      await this.whileOpen(
+        signal,
+        (controller) =>
+          withinTime(
+            placeOf(route),
+            this.#settings,
+            controller,
+            (signal) => unlessAborted(connection.takesUpgrades(), signal),
+          ),
+      );
+      shared.asking--;
+    } catch (error) {
+      shared.asking--;
+      this.release(shared);
+      throw error;
+    }
+    if (connection.upgrades === null && connection.why?.reason === "error") throw connection.why.error;
+    return connection.upgrades !== false;
   }
 
   /** Waits for the connection that is being opened; begins that if none is. */
@@ -209,13 +264,11 @@ export class Connections {
   };
 
   #speak(route: Route, opened: Opened, leave: Leave): Carrier {
-    const known = this.#oldServers;
     if (route.http2 === "agreed" && opened.alpn !== "h2") {
-      if (known.size === MAX_KNOWN_VERSIONS) known.clear();
-      known.add(route.key);
+      this.#oldServers.add(route.key);
       return this.#http1.speak(route, opened, leave);
     }
-    known.delete(route.key);
+    this.#oldServers.delete(route.key);
     const scheme = route.secure ? "https" : "http";
     const shared = this.#shared.add(route.key, new Http2ClientConnection(opened.io, this.#http2(scheme)), opened.io);
     leave(); // all requests go over this one: there is nothing to be limited

@@ -9,7 +9,8 @@ import { quietly } from "../../duplex/deferred.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import type { OutgoingRequest, SendOptions } from "../../http1/outgoing_request.ts";
 import { UnsentError } from "../../errors/unsent_error.ts";
-import { type Field, hasField } from "../../semantics/fields.ts";
+import { type Field, Fields, hasField } from "../../semantics/fields.ts";
+import { proposalIn } from "../../semantics/switching.ts";
 import { socketsPolled } from "../platform.ts";
 import type { Carrier } from "./carrier.ts";
 import { acceptedCodings } from "./codings.ts";
@@ -29,6 +30,8 @@ export interface ExchangeInit extends SendOptions {
   readonly trailers: OutgoingRequest["trailers"];
   /** Whether a 200 of no announced length switches. */
   readonly hijack: boolean | undefined;
+  /** Whether all but a switch is a refusal: then it may be proposed over HTTP/2, where there is nothing else to ask for. */
+  readonly upgrade: boolean;
   /** Whether codings are asked for, and undone. */
   readonly decompress: boolean;
   /** The client's option. */
@@ -41,6 +44,7 @@ export function exchangeInit(
   signal: AbortSignal | undefined,
   decompress: boolean | undefined,
   onProxyChallenge: ClientOptions["onProxyChallenge"],
+  upgrade: boolean,
 ): ExchangeInit {
   return {
     signal,
@@ -48,6 +52,7 @@ export function exchangeInit(
     continueTimeoutMs: expectContinueTimeoutMs,
     trailers,
     hijack,
+    upgrade,
     decompress: decompress ?? true,
     onProxyChallenge,
   };
@@ -131,10 +136,23 @@ export class Exchange {
   }
 
   #take(fresh: boolean): Carrier | Promise<Carrier> {
+    const route = this.#route;
     const { signal } = this.#init;
-    return this.#route.http2 !== "never" && hasField(this.#request.fields, "upgrade")
-      ? this.#connections.takeHttp1(this.#route, fresh, signal, this.#trace)
-      : this.#connections.take(this.#route, fresh, signal, this.#trace);
+    if (route.http2 === "never" || !hasField(this.#request.fields, "upgrade")) {
+      return this.#connections.take(route, fresh, signal, this.#trace);
+    }
+    return this.#isExtendedConnect
+      ? this.#connections.takeForUpgrade(route, fresh, signal, this.#trace)
+      : this.#connections.takeHttp1(route, fresh, signal, this.#trace);
+  }
+
+  /** Whether an extended CONNECT says the same (RFC 8441 §4): it has one protocol, no other method and no body. */
+  get #isExtendedConnect(): boolean {
+    const { upgrade, hijack } = this.#init;
+    const { method, body, fields } = this.#request;
+    if (!upgrade || hijack === true || method !== "GET" || body !== null) return false;
+    const proposal = proposalIn({ method, target: "/", version: "1.1", fields: new Fields(fields) }, {});
+    return proposal.type === "upgrade" && proposal.protocols.length === 1;
   }
 
   /**

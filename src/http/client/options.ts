@@ -106,7 +106,8 @@ export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
   readonly trace?: ClientTrace | undefined;
   /**
    * Whether HTTP/2 is spoken with servers that agree to it: it is offered by ALPN, before HTTP/1.1, wherever `alpnProtocols` does not
-   * say what is. One connection takes all requests to an origin then. True; an object says more of it.
+   * say what is. One connection takes all requests to an origin then, and upgrades if the server takes them over HTTP/2 (RFC 8441).
+   * True; an object says more of it.
    */
   readonly http2?: boolean | ClientHttp2Options | undefined;
   /** How many redirects are followed. 20 (Fetch standard). */

@@ -53,7 +53,7 @@ export function isSentAgain({ connection }: Shared, error: unknown, failure: Sha
   const { reused, heard, repeatable, replayable, resent } = failure;
   if (resent === MAX_RESENT) return false;
   if (error instanceof UnsentError) return replayable || !error.bodyUsed;
-  return reused && !heard && repeatable && connection.isOver && isGone(error);
+  return reused && !heard && repeatable && connection.why !== null && isGone(error);
 }
 
 /** Whether the connection went away, as kept ones do. */

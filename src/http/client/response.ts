@@ -34,6 +34,8 @@ interface ResponseContext {
   readonly codings: readonly Coding[];
   /** Aborts when the caller gives up. */
   readonly signal: AbortSignal | undefined;
+  /** The protocol that a stream of HTTP/2 has switched to. The 200 is said in the words of HTTP/1.1, as its request was. */
+  readonly switchedTo?: string | null;
 }
 
 const decoder = new TextDecoder();
@@ -95,7 +97,7 @@ class LightClientResponse {
   }
 
   get status(): number {
-    return this.#incoming.status;
+    return this.#switchedTo === null ? this.#incoming.status : 101;
   }
 
   get statusText(): string {
@@ -103,7 +105,7 @@ class LightClientResponse {
   }
 
   get ok(): boolean {
-    return this.#incoming.ok;
+    return this.#switchedTo === null && this.#incoming.ok;
   }
 
   get redirected(): boolean {
@@ -124,6 +126,10 @@ class LightClientResponse {
       if (this.#context.codings.length > 0) {
         this.#headers.delete("content-encoding");
         this.#headers.delete("content-length");
+      }
+      if (this.#switchedTo !== null) {
+        this.#headers.set("connection", "Upgrade");
+        this.#headers.set("upgrade", this.#switchedTo);
       }
     }
     return this.#headers;
@@ -175,8 +181,12 @@ class LightClientResponse {
 
   get #isNull(): boolean {
     if (this.#context.bodiless) return true;
-    const { status } = this.#incoming;
+    const { status } = this;
     return status === 101 || status === 204 || status === 205 || status === 304;
+  }
+
+  get #switchedTo(): string | null {
+    return this.#context.switchedTo ?? null;
   }
 
   /** Reads the whole body and makes something of it. */

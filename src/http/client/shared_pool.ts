@@ -35,6 +35,8 @@ export interface Shared {
   readonly io: DuplexLike;
   /** When it has waited long enough. */
   readonly idle: Deadline;
+  /** How many upgrades wait to know whether the server takes them. */
+  asking: number;
   /** What traces know it as; `null` before the first one of it. */
   traced: TracedClientConnection | null;
 }
@@ -73,7 +75,7 @@ export class SharedPool {
   /** Takes a new connection in, for requests that are waiting. */
   add(key: string, connection: Http2ClientConnection, io: DuplexLike): Shared {
     const idle = new Deadline(this.#settings.clock);
-    const shared: Shared = { version: "2", key, connection, io, idle, traced: null };
+    const shared: Shared = { version: "2", key, connection, io, idle, asking: 0, traced: null };
     this.#open.set(shared, new Deferred<void>());
     if (this.#settings.keepAlive) {
       const former = this.#taking.get(key);
@@ -87,11 +89,15 @@ export class SharedPool {
 
   /** Fewer requests are under way: without any, it waits for the next one. */
   release(shared: Shared): void {
-    const { connection } = shared;
+    const { connection, asking } = shared;
+    if (asking > 0) return;
     if (connection.openRequests > 0) {
       if (!this.#settings.keepAlive) connection.gracefulShutdown();
     } else if (connection.openStreams === 0) this.#wait(shared);
-    else if (this.#closing) this.#forget(shared); // what has switched is its owners'
+    else if (this.#closing) {
+      this.#retire(shared);
+      this.#forget(shared); // what has switched is its owners'
+    }
   }
 
   /** Lets requests end that are under way and closes what is without any; resolves when none is left. */
@@ -100,7 +106,7 @@ export class SharedPool {
     const reason = new StateError("closed", "Cannot send: the client was closed");
     for (const shared of this.#open.keys()) {
       shared.connection.turnAway(reason);
-      this.#retire(shared);
+      if (shared.asking === 0) this.#retire(shared);
       this.release(shared);
     }
     await this.#allGone();

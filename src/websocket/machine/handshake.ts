@@ -102,18 +102,27 @@ export function keyOf(random: Uint8Array): string {
 }
 
 /**
- * Checks what a 101 says beyond what HTTP asks of it (RFC 6455 §4.1).
+ * Checks what a 101 says beyond what HTTP asks of it (RFC 6455 §4.1), or the 200 that stands for it over HTTP/2.
  *
  * @param fields Of the response.
- * @param key What was sent as `Sec-WebSocket-Key`.
+ * @param key What was sent as `Sec-WebSocket-Key`; `null` over HTTP/2, where no field says again that it has switched (RFC 8441 §5).
  * @param protocols What was offered.
  * @returns The subprotocol that the server chose, or an empty text.
  * @throws {WebSocketProtocolError} `handshake-upgrade`, `handshake-accept` or `handshake-protocol`.
  */
-export function checkWebSocketResponse(fields: Fields, key: string, protocols: readonly string[]): string {
+export function checkWebSocketResponse(fields: Fields, key: string | null, protocols: readonly string[]): string {
   if (typeof fields?.hasToken !== "function") throw wrongType("fields", "Fields", fields);
-  checkString(key, "key");
   checkStrings(protocols, "protocols");
+  if (key !== null) checkSwitch(fields, key);
+  const chosen = fields.getAll("sec-websocket-protocol");
+  if (chosen.length > 1 || (chosen.length === 1 && !protocols.includes(chosen[0]!))) {
+    throw refused("handshake-protocol", "the subprotocol was not offered");
+  }
+  return chosen[0] ?? "";
+}
+
+function checkSwitch(fields: Fields, key: string): void {
+  checkString(key, "key");
   const upgrade = fields.list("upgrade");
   if (upgrade.length !== 1 || upgrade[0]!.toLowerCase() !== "websocket") {
     throw refused("handshake-upgrade", "Upgrade is not websocket");
@@ -123,11 +132,6 @@ export function checkWebSocketResponse(fields: Fields, key: string, protocols: r
   if (accept.length !== 1 || accept[0] !== acceptOf(key)) {
     throw refused("handshake-accept", "Sec-WebSocket-Accept does not answer the key");
   }
-  const chosen = fields.getAll("sec-websocket-protocol");
-  if (chosen.length > 1 || (chosen.length === 1 && !protocols.includes(chosen[0]!))) {
-    throw refused("handshake-protocol", "the subprotocol was not offered");
-  }
-  return chosen[0] ?? "";
 }
 
 function refused(code: "handshake-accept" | "handshake-upgrade" | "handshake-protocol", why: string) {

@@ -8,8 +8,10 @@ import { Client } from "../../../src/http/client/client.ts";
 import type { ClientOptions } from "../../../src/http/client/options.ts";
 import { serve } from "../../../src/http/server/serve.ts";
 import type { ServeHandler, ServeOptions, Server } from "../../../src/http/server/serve_options.ts";
+import { upgradeResponse } from "../../../src/http1/switch.ts";
 import { authority, serverCert, serverKey } from "../../support/certificates.ts";
 import { unlessTlsIsRefused } from "../../support/runtime.ts";
+import { readUntil, wire } from "../../support/wire.ts";
 
 const tls = { cert: serverCert, key: serverKey };
 const trusting = { caCerts: [authority] };
@@ -81,3 +83,32 @@ test(
     await server.shutdown();
   },
 );
+
+const toEcho: ServeHandler = (request) => {
+  if (!request.headers.has("upgrade")) return new Response("ok");
+  return upgradeResponse(request, "echo", {}, (io) => io.readable.pipeTo(io.writable).catch(() => {})).response;
+};
+
+const upgrades:
+  readonly (readonly [how: string, http2: ServeOptions["http2"], version: string, connections: number])[] = [
+    ["on the connection of HTTP/2 where the server takes that (RFC 8441 §3)", { connectProtocol: true }, "2", 1],
+    ["on another connection, of HTTP/1.1, where the server does not", true, "1.1", 1],
+    ["on a connection of HTTP/1.1 where the server speaks nothing else", false, "1.1", 0],
+  ];
+
+for (const [how, http2, version, connections] of upgrades) {
+  test(`Client.upgrade() over TLS goes ${how}`, unlessTlsIsRefused, async () => {
+    const { server, url } = await site({ http2 }, toEcho);
+    const client = new Client({ tls: trusting });
+    for (let turn = 0; turn < 2; turn++) {
+      const io = await client.upgrade(url, { protocol: "echo" });
+      assertEquals([io.head.version, client.connections], [version, connections]);
+      await io.write(wire("hello"));
+      assertEquals(await readUntil(io, "hello"), "hello");
+      await io.close();
+    }
+    assertEquals(await textOf(client, url), "ok");
+    await client.close();
+    await server.shutdown();
+  });
+}

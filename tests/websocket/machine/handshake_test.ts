@@ -212,3 +212,19 @@ test("checkWebSocketResponse() refuses a wrong accept, Upgrade, Connection or su
     "handshake-protocol",
   );
 });
+
+test("checkWebSocketResponse() without a key checks the subprotocol alone, as over HTTP/2 (RFC 8441 §5)", () => {
+  const answers: readonly (readonly [fields: readonly Field[], chosen: string])[] = [
+    [[], ""],
+    [[["sec-websocket-protocol", "chat"]], "chat"],
+    [[["sec-websocket-accept", "whatever"]], ""],
+  ];
+  for (const [fields, chosen] of answers) {
+    assertStrictEquals(checkWebSocketResponse(new Fields(fields), null, ["chat"]), chosen);
+  }
+  const unasked = new Fields([["sec-websocket-protocol", "other"]]);
+  assertStrictEquals(
+    assertThrows(() => checkWebSocketResponse(unasked, null, ["chat"]), WebSocketProtocolError).code,
+    "handshake-protocol",
+  );
+});
