@@ -35,10 +35,10 @@ export const HANDSHAKE: Kinds<WebSocketHandshakeOptions> = {
 
 /** One handshake. */
 interface WebSocketHandshake {
-  /** The fields of the request besides `Host`, `Connection` and `Upgrade`. */
+  /** The fields of the request besides `Host`, `Connection` and `Upgrade`. HTTP/2 leaves out the key (RFC 8441 §5). */
   readonly fields: readonly Field[];
   /**
-   * Goes on with the connection that a 101 has switched, which is closed if the answer is wrong.
+   * Goes on with the connection that a 101 has switched, or the stream that a 200 has, which is closed if the answer is wrong.
    *
    * @throws {WebSocketProtocolError} The server does not speak WebSocket, or takes what was not offered.
    */

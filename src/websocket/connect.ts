@@ -1,5 +1,5 @@
 /**
- * The way of a client's WebSocket to its server. `WebSocket` and `WebSocketStream` call it; it calls the `Client` for the 101, and
+ * The way of a client's WebSocket to its server. `WebSocket` and `WebSocketStream` call it; it calls the `Client` for the switch, and
  * `WebSocketHandshake` for what is asked and what the answer means.
  *
  * @module

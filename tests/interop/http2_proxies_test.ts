@@ -5,6 +5,7 @@
 import { join } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
+import { Client } from "../../src/http/client/client.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { handshake } from "../../src/http2/client_connection.ts";
 import { upgradeWebSocket, webSocketOver } from "../../src/websocket/mod.ts";
@@ -110,6 +111,21 @@ for (const { name, found, start } of proxies) {
             await expectEcho(webSocketOver(await onUpgrade(response), { role: "client" }));
           }));
           await connection.gracefulShutdown();
+          const everyday = new Client({ http2: { h2c: true } });
+          await Promise.all(Array.from({ length: 3 }, async () => {
+            const { opened } = new WebSocketStream(`ws://127.0.0.1:${proxy.port}/`, {
+              client: everyday,
+              deflate: false,
+            });
+            await expectEcho(await opened);
+            const response = await everyday.fetch(`http://127.0.0.1:${proxy.port}/`, {
+              method: "POST",
+              body: body as BodyInit,
+            });
+            assertEquals([response.head.version, await response.bytes()], ["2", body]);
+          }));
+          assertEquals(everyday.connections, 1);
+          await everyday.close();
         }
         assertEquals([...versions], [server]);
       },
