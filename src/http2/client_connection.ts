@@ -92,6 +92,8 @@ export class Http2ClientConnection implements AsyncDisposable {
   readonly #waiting: Set<Waiting> = new Set();
   /** Streams that have not switched. */
   #requests = 0;
+  /** Upgrades that are not answered. */
+  #proposals = 0;
   #listener: StreamsListener | null = null;
 
   /**
@@ -159,6 +161,24 @@ export class Http2ClientConnection implements AsyncDisposable {
   }
 
   /**
+   * How many upgrades are under way, and streams that have switched: they may live long. Internal.
+   *
+   * @ignore
+   */
+  get openUpgrades(): number {
+    return this.#proposals + this.openStreams - this.#requests;
+  }
+
+  /**
+   * How many streams the server allows at once. Internal.
+   *
+   * @ignore
+   */
+  get maxStreams(): number {
+    return this.#machine.peer.maxConcurrentStreams;
+  }
+
+  /**
    * Tells whenever fewer streams are open. Internal.
    *
    * @ignore
@@ -213,14 +233,30 @@ export class Http2ClientConnection implements AsyncDisposable {
   ): Promise<IncomingResponse> {
     checkRequest(request);
     checkSendOptions(options);
-    const { head, proposal } = outgoingHead(request, this.#scheme);
-    if (proposal.type === "upgrade" && !await unlessAborted(this.takesUpgrades(), options.signal)) {
-      throw new UnsentError(request, this.upgrades === null ? closedError() : noUpgrades());
+    const outgoing = outgoingHead(request, this.#scheme);
+    if (outgoing.proposal.type !== "upgrade") return await this.#sendSoon(request, outgoing, options, listener);
+    this.#proposals++;
+    try {
+      if (!await unlessAborted(this.takesUpgrades(), options.signal)) {
+        throw new UnsentError(request, this.upgrades === null ? closedError() : noUpgrades());
+      }
+      return await this.#sendSoon(request, outgoing, options, listener);
+    } finally {
+      this.#proposals--;
     }
-    options.signal?.throwIfAborted();
+  }
+
+  /** Sends a request as soon as the server allows another stream. */
+  #sendSoon(
+    request: OutgoingRequest,
+    outgoing: OutgoingHead,
+    options: SendOptions,
+    listener: ExchangeOverListener | null,
+  ): Promise<IncomingResponse> {
     const { signal } = options;
-    return await new Promise<IncomingResponse>((resolve, reject) => {
-      const begin = (): void => resolve(this.#begin(request, { head, proposal }, options, listener));
+    signal?.throwIfAborted();
+    return new Promise<IncomingResponse>((resolve, reject) => {
+      const begin = (): void => resolve(this.#begin(request, outgoing, options, listener));
       if (this.isReady && this.#waiting.size === 0) return begin();
       if (this.isClosed) return reject(new UnsentError(request, closedError()));
       const waiting: Waiting = {

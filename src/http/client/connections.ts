@@ -112,7 +112,7 @@ export class Connections {
 
   /**
    * The same for a request that proposes an upgrade to one protocol: one of HTTP/2 whose server takes upgrades (RFC 8441 §3), and
-   * else one of HTTP/1.1. That a server of HTTP/2 takes none is remembered.
+   * else one of HTTP/1.1. That a server of HTTP/2 takes none is remembered. Send at once: one of HTTP/2 counts its upgrades.
    */
   takeForUpgrade(
     route: Route,
@@ -122,7 +122,10 @@ export class Connections {
   ): Carrier | Promise<Carrier> {
     if (route.http2 === "never" || this.#refusing.has(route.key)) return this.takeHttp1(route, fresh, signal, trace);
     const taken = this.take(route, fresh, signal, trace);
-    if (!(taken instanceof Promise) && (taken.version === "1.1" || taken.connection.upgrades === true)) return taken;
+    if (!(taken instanceof Promise)) {
+      if (taken.version === "1.1") return taken;
+      if (taken.connection.upgrades === true && this.#shared.grants(taken)) return taken;
+    }
     return this.#forUpgrade(taken, route, fresh, signal, trace);
   }
 
@@ -134,7 +137,10 @@ export class Connections {
     trace: ExchangeTrace | null,
   ): Promise<Carrier> {
     const carrier = await taken;
-    if (carrier.version === "1.1" || await this.#mayUpgrade(carrier, route, signal)) return carrier;
+    if (carrier.version === "1.1") return carrier;
+    if (await this.#mayUpgrade(carrier, route, signal)) {
+      return this.#shared.grantsSoon(carrier) ? carrier : await this.takeForUpgrade(route, fresh, signal, trace);
+    }
     this.#refusing.add(route.key);
     this.release(carrier);
     return await this.takeHttp1(route, fresh, signal, trace);

@@ -89,7 +89,7 @@ export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
   readonly maxIdlePerOrigin?: number | undefined;
   /**
    * How many connections to one place may be at work or wait; further requests wait in their order. Unlimited, as with
-   * undici and hyper. Upgraded ones do not count, nor does the one of HTTP/2, which takes all requests. A response that is not
+   * undici and hyper. Upgraded ones do not count, nor do those of HTTP/2, which take many requests. A response that is not
    * read keeps its place.
    */
   readonly maxConnectionsPerOrigin?: number | undefined;

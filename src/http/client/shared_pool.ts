@@ -10,6 +10,7 @@ import { Deferred } from "../../duplex/deferred.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import { StateError } from "../../errors/state_error.ts";
 import type { Http2ClientConnection } from "../../http2/client_connection.ts";
+import { socketsPolled } from "../platform.ts";
 import type { TracedClientConnection } from "./client_trace.ts";
 import { untilClosed } from "./pool.ts";
 
@@ -37,6 +38,8 @@ export interface Shared {
   readonly idle: Deadline;
   /** How many upgrades wait to know whether the server takes them. */
   asking: number;
+  /** How many upgrades were granted a stream and are about to be sent. */
+  granted: number;
   /** What traces know it as; `null` before the first one of it. */
   traced: TracedClientConnection | null;
 }
@@ -75,7 +78,7 @@ export class SharedPool {
   /** Takes a new connection in, for requests that are waiting. */
   add(key: string, connection: Http2ClientConnection, io: DuplexLike): Shared {
     const idle = new Deadline(this.#settings.clock);
-    const shared: Shared = { version: "2", key, connection, io, idle, asking: 0, traced: null };
+    const shared: Shared = { version: "2", key, connection, io, idle, asking: 0, granted: 0, traced: null };
     this.#open.set(shared, new Deferred<void>());
     if (this.#settings.keepAlive) {
       const former = this.#taking.get(key);
@@ -85,6 +88,26 @@ export class SharedPool {
     connection.tellStreams({ onStreamOver: () => this.release(shared) });
     connection.closed.then(() => this.#gone(shared));
     return shared;
+  }
+
+  /**
+   * Whether an upgrade may be sent over this one, at once. Upgrades may live long: they leave half of the streams that the server
+   * allows to requests. One that cannot take another, or any request beside it, takes no further ones.
+   */
+  grants(shared: Shared): boolean {
+    const { openUpgrades, maxStreams } = shared.connection;
+    const upgrades = openUpgrades + shared.granted;
+    const grants = upgrades === 0 || upgrades < maxStreams / 2;
+    if (!grants || upgrades + 1 >= maxStreams) this.#setAside(shared);
+    return grants;
+  }
+
+  /** The same for one that is sent by and by, before the event loop turns. */
+  grantsSoon(shared: Shared): boolean {
+    if (!this.grants(shared)) return false;
+    shared.granted++;
+    socketsPolled().then(() => shared.granted--);
+    return true;
   }
 
   /** Fewer requests are under way: without any, it waits for the next one. */
@@ -130,15 +153,21 @@ export class SharedPool {
   }
 
   #wait(shared: Shared): void {
-    const { idleTimeoutMs, keepAlive } = this.#settings;
-    if (this.#closing || !keepAlive || idleTimeoutMs === null) this.#retire(shared);
+    const { idleTimeoutMs } = this.#settings;
+    const takes = this.#taking.get(shared.key) === shared;
+    if (this.#closing || !takes || idleTimeoutMs === null) this.#retire(shared);
     else shared.idle.set(idleTimeoutMs, () => this.#retire(shared));
   }
 
   /** It takes no further request, and ends with the last one that it has. */
   #retire(shared: Shared): void {
-    if (this.#taking.get(shared.key) === shared) this.#taking.delete(shared.key);
+    this.#setAside(shared);
     shared.connection.gracefulShutdown();
+  }
+
+  /** It takes no further request. */
+  #setAside(shared: Shared): void {
+    if (this.#taking.get(shared.key) === shared) this.#taking.delete(shared.key);
   }
 
   async #gone(shared: Shared): Promise<void> {

@@ -390,3 +390,34 @@ test("a Client with trace tells of an upgrade over HTTP/2 as of one over HTTP/1.
   const closed = told[4]![1] as ClientTraceEvents["upgradedClosed"];
   assertEquals([closed.receivedBytes, closed.sentBytes, closed.exchange.connection?.version], [5, 5, "2"]);
 });
+
+test("upgrades leave half of the streams of a connection to requests, and open another connection of HTTP/2 for more", async () => {
+  const { client, dialed } = sharing(echo, {}, { connectProtocol: true, limits: { maxConcurrentStreams: 8 } });
+  const together = await Promise.all(Array.from({ length: 20 }, () => upgrade(client)));
+  assertEquals([dialed.length, client.connections], [5, 5]);
+  const later = [await upgrade(client), await upgrade(client)];
+  assertEquals(dialed.length, 6);
+  const texts = await Promise.all(
+    Array.from({ length: 20 }, async (_, i) => await (await client.fetch(`http://a/${i}`)).text()),
+  );
+  assertEquals([texts.length, dialed.length], [20, 6]);
+  for (const io of [...together, ...later]) assertEquals(await echoed(io, "hello"), "hello");
+  await Promise.all([...together, ...later].map((io) => io.close()));
+  await turns();
+  assertEquals(client.connections, 1);
+  await client.close();
+});
+
+test("an upgrade that is all that the server allows on a connection leaves requests another one", async () => {
+  const { client, dialed } = sharing(echo, {}, { connectProtocol: true, limits: { maxConcurrentStreams: 1 } });
+  const ios = [await upgrade(client), await upgrade(client)];
+  assertEquals(await (await client.fetch("http://a/1")).text(), "/1");
+  assertEquals([dialed.length, client.connections], [3, 3]);
+  for (const io of ios) {
+    assertEquals(await echoed(io, "hello"), "hello");
+    await io.close();
+  }
+  await turns();
+  assertEquals(client.connections, 1);
+  await client.close();
+});
