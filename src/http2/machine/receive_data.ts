@@ -39,7 +39,7 @@ function takePayload(connection: Connection, stream: Stream, payload: Uint8Array
     stream.expectedBytes -= payload.length;
     if (stream.expectedBytes < 0) throw malformed(stream, "The body is longer than was announced");
   }
-  stream.unconsumed += payload.length;
+  connection.hold(stream, payload.length);
   connection.events.push({ type: "data", streamId: stream.id, bytes: payload });
 }
 

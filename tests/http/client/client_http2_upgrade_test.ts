@@ -421,3 +421,33 @@ test("an upgrade that is all that the server allows on a connection leaves reque
   assertEquals(client.connections, 1);
   await client.close();
 });
+
+test("streams that have switched and are not read hold up neither each other nor requests (RFC 9113 §5.2.2)", async () => {
+  const limits = { streamWindowBytes: 65_535, connectionWindowBytes: 65_535 };
+  const { client, peer } = playing({ http2: { h2c: true, limits } });
+  let upgrading = upgrade(client);
+  const server = await peer(0, TAKES_UPGRADES);
+  const ios: Upgraded[] = [];
+  for (const streamId of [1, 3, 5]) {
+    await server.until(`HEADERS ${streamId} :method: CONNECT`);
+    await server.send(headers(streamId, OK, "open"));
+    ios.push(await upgrading);
+    for (let part = 0; part < 4; part++) await server.send(data(streamId, new Uint8Array(15_000)));
+    await server.until("WINDOW_UPDATE 0");
+    await server.send(data(streamId, new Uint8Array(5000)));
+    upgrading = upgrade(client);
+  }
+  await server.until("HEADERS 7");
+  await server.send(headers(7, [":status: 403"]));
+  await rejection(upgrading);
+  ios[0]!.abort();
+  await server.until("RST_STREAM 1");
+  const fetching = client.fetch("http://a/");
+  await server.until("HEADERS 9");
+  await server.send(headers(9, OK, "open"), data(9, "ok", true));
+  assertEquals(await (await fetching).text(), "ok");
+  let read = 0;
+  while (read < 65_000) read += (await ios[1]!.read())!.length;
+  await server.until("WINDOW_UPDATE 3");
+  await client.abort();
+});
