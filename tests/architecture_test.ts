@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
+import { scan } from "../scripts/source_scan.ts";
 import { NEXT_PHASES } from "../src/http1/connection_phase.ts";
 import { projectFile } from "./support/runtime.ts";
 
@@ -44,4 +45,30 @@ test("src/README.md and src/http1/connection_phase.ts tell the same of the state
   const rows = [...section.matchAll(/^\| `([a-z-]+)` *\|[^|]*\|([^|]*)\|$/gm)];
   const told = rows.map(([, phase, next]) => [phase, [...next!.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name)]);
   assertEquals(Object.fromEntries(told), NEXT_PHASES);
+});
+
+// V8 makes such a function in its old generation, and all that it leads to stays until a full garbage collection.
+test("no source writes a function where it assigns it to a property", () => {
+  const literal =
+    /\.\s*#?\w+\s*(?:\?\?|\|\||&&)?=\s*(?:async\b\s*)?(?:function\b|\w+\s*=>|\((?:[^()]|\([^()]*\))*\)\s*(?::[^=;]*)?=>)/g;
+  for (
+    const code of [
+      "a.b = () => {};",
+      "this.#b ??= async (c: D): Promise<void> => {};",
+      "a.b = c => d;",
+      "a.b = function () {};",
+    ]
+  ) {
+    assert(code.search(literal) >= 0);
+  }
+  for (const code of ["a.b = c;", "const b = () => {};", "a.b = c(() => d);", "a.b = (c).d;"]) {
+    assert(code.search(literal) < 0);
+  }
+  const breaches = readdirSync(projectFile("src"), { recursive: true, encoding: "utf8" })
+    .filter((path) => path.endsWith(".ts"))
+    .flatMap((path) =>
+      [...scan(readFileSync(projectFile(`src/${path}`), "utf8")).code.matchAll(literal)]
+        .map(([code]) => `src/${path}: ${code}`)
+    );
+  assertEquals(breaches, []);
 });

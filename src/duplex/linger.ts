@@ -98,8 +98,10 @@ class Drain {
         this.#onChunk = null;
         resolve();
       };
-      this.#onChunk = () => deadline.set(Math.max(1, Math.min(limited(closeTimeoutMs), end - clock.now())), expire);
-      this.#onChunk();
+      const onChunk = (): void =>
+        deadline.set(Math.max(1, Math.min(limited(closeTimeoutMs), end - clock.now())), expire);
+      this.#onChunk = onChunk;
+      onChunk();
       this.#over.then(expire, expire);
     });
   }

@@ -88,9 +88,11 @@ export class Outlet implements WriteProgress {
   onProgress(): void {
     if (this.#stopped) return;
     this.#deadline ??= new Deadline(this.#limits.clock);
-    this.#onExpired ??= () =>
-      this.#owner.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
-    this.#deadline.set(this.#limits.writeTimeoutMs, this.#onExpired);
+    this.#deadline.set(this.#limits.writeTimeoutMs, this.#onExpired ??= this.#expiring());
+  }
+
+  #expiring(): () => void {
+    return () => this.#owner.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
   }
 
   async #awaitWritten(written: Promise<void>): Promise<void> {

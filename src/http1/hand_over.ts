@@ -53,7 +53,8 @@ export interface UnclaimedLimits {
 export function closeUnclaimed(upgraded: Upgraded, pending: PendingUpgrade, limits: UnclaimedLimits): void {
   const { clock, unclaimedUpgradeTimeoutMs } = limits;
   const deadline = new Deadline(clock);
-  pending.onClaim = () => deadline.stop();
+  const stop = (): void => deadline.stop();
+  pending.onClaim = stop;
   deadline.set(unclaimedUpgradeTimeoutMs, () => {
     upgraded.abort(new StateError("canceled", `The upgrade was not claimed within ${unclaimedUpgradeTimeoutMs} ms`));
   });

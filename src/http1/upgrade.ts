@@ -52,15 +52,20 @@ export class PendingUpgrade {
 
   /** The promise; the same one at every call. Its rejection needs no handler. */
   claim(): Promise<Upgraded> {
-    this.claimed = true;
-    if (this.#early !== null) this.#owned = null;
-    this.onClaim?.();
-    this.onClaim = null;
+    this.markClaimed();
     if (this.#outcome === null) {
       this.#outcome = new Deferred<Upgraded>();
       if (this.#early !== null) this.#settle(this.#early);
     }
     return this.#outcome.promise;
+  }
+
+  /** The same for a caller that has the connection already. */
+  markClaimed(): void {
+    this.claimed = true;
+    if (this.#early !== null) this.#owned = null;
+    this.onClaim?.();
+    this.onClaim = null;
   }
 
   /** Takes something over that ends if there is no switch, or if that is not claimed. Once claimed it is the caller's. */

@@ -48,7 +48,8 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
     const transport = duplex instanceof NetSocket ? duplex.moveToSuccessor() : holdChannel(duplex, "duplex");
     const socket = new NetSocket(startTls, "on", socketOptions);
     const name = complete.isServer === true ? undefined : complete.serverName;
-    socket.cancel = () => transport.abort();
+    const cancel = (): void => transport.abort();
+    socket.cancel = cancel;
     socket.opening = { doing: "handshake", place: name ?? "a client" };
     return openInBackground(socket, options.signal, async () => {
       try {

@@ -293,7 +293,8 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
     this.#successor = successor;
     this.#writer = null;
     this.#queue.moveTo(successor.#queue, becameTls());
-    successor.cancel = () => this.cut(successor.#refusal);
+    const cancel = (): void => this.cut(successor.#refusal);
+    successor.cancel = cancel;
     if (this.#transport !== null) this.#handOver(this.#transport, this.#info!);
     return successor;
   }

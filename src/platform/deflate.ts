@@ -231,10 +231,11 @@ export class DeflateCodec {
           this.#failed(error as Error);
         }
       };
-      this.#onError = (error) => {
+      const onError = (error: Error): void => {
         stream.off("readable", collect);
         reject(error);
       };
+      this.#onError = onError;
       stream.on("readable", collect);
       stream.write(input, (error) => {
         collect();

@@ -50,8 +50,11 @@ export class EventSender {
   /** What was sent in this turn counts until its end, whatever became of it. */
   #beginTurn({ writtenBytes }: WebSocketConnection): void {
     this.#turnStart = writtenBytes;
-    this.#endTurn ??= () => this.#turnStart = null;
-    void accepted.then(this.#endTurn); // Node's `queueMicrotask()` makes a resource for each
+    void accepted.then(this.#endTurn ??= this.#turnEnding()); // Node's `queueMicrotask()` makes a resource for each
+  }
+
+  #turnEnding(): () => void {
+    return () => this.#turnStart = null;
   }
 
   /** A `Blob` that cannot be read ends the connection: what was sent behind it must not arrive without it. */

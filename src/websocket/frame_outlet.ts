@@ -103,11 +103,16 @@ export class FrameOutlet {
 
   #awaitWritten(written: Promise<void>): Promise<void> {
     this.#leavingBytes = this.unsentBytes;
-    written.then(
-      this.#onWritten ??= () => this.#written(),
-      this.#onWriteFailed ??= (error) => this.#events.onWriteFailed(error),
-    );
+    written.then(this.#onWritten ??= this.#whenWritten(), this.#onWriteFailed ??= this.#whenWriteFailed());
     return this.#writing = written;
+  }
+
+  #whenWritten(): () => void {
+    return () => this.#written();
+  }
+
+  #whenWriteFailed(): (error: unknown) => void {
+    return (error) => this.#events.onWriteFailed(error);
   }
 
   #written(): void {

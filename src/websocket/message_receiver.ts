@@ -216,9 +216,15 @@ export class MessageReceiver implements ChunkTaker {
   }
 
   #readByPromise(): void {
-    this.#onRead ??= (chunk) => this.#read(chunk);
-    this.#onReadFailed ??= (error) => this.#fail(error);
-    this.#wire.read().then(this.#onRead, this.#onReadFailed);
+    this.#wire.read().then(this.#onRead ??= this.#whenRead(), this.#onReadFailed ??= this.#whenReadFailed());
+  }
+
+  #whenRead(): (chunk: Uint8Array | null) => void {
+    return (chunk) => this.#read(chunk);
+  }
+
+  #whenReadFailed(): (error: unknown) => void {
+    return (error) => this.#fail(error);
   }
 
   #read(chunk: Uint8Array | null): void {

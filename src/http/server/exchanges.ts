@@ -8,6 +8,7 @@
 import { ignore } from "../../duplex/deferred.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { OverListener } from "../../duplex/held_channel.ts";
+import type { Linked } from "../../duplex/linked_set.ts";
 import type { SocketInfo } from "../../duplex/socket.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { isDeparture, statusOf } from "../../http1/failure.ts";
@@ -93,7 +94,11 @@ interface Exchange {
 }
 
 /** The exchanges of one connection. */
-export class Exchanges implements Place, OverListener {
+export class Exchanges implements Place, OverListener, Linked<Exchanges> {
+  /** See {@linkcode Linked}. */
+  previous: Exchanges | null = null;
+  /** See {@linkcode Linked}. */
+  next: Exchanges | null = null;
   readonly info: SocketInfo;
   /** Only this class writes it: a client may begin with the preface of HTTP/2. */
   connection: ServedConnection;

@@ -8,6 +8,7 @@
 import { checkOptions } from "../../bytes/arguments.ts";
 import { onAbort } from "../../duplex/abort.ts";
 import { Deferred } from "../../duplex/deferred.ts";
+import { LinkedSet } from "../../duplex/linked_set.ts";
 import type { Socket, SocketInfo } from "../../duplex/socket.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import { type ServerConnectionOptions, serverSettings } from "../../http1/options.ts";
@@ -36,7 +37,7 @@ export class RunningServer implements Server {
   readonly #listeners: Listeners;
   readonly #switched: Switched;
   /** Those that speak HTTP. */
-  readonly #open: Set<Exchanges> = new Set();
+  readonly #open: LinkedSet<Exchanges> = new LinkedSet();
   readonly #finished: Deferred<void> = new Deferred<void>();
   /** Of connections on which HTTP is over. */
   #requestsBefore = 0;

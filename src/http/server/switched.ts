@@ -6,22 +6,22 @@
  */
 
 import type { OverListener } from "../../duplex/held_channel.ts";
+import { type Linked, LinkedSet } from "../../duplex/linked_set.ts";
 import type { Traffic } from "../../duplex/traffic.ts";
 import { closePolitely } from "../../http1/close_politely.ts";
 import { departed } from "../../http1/failure.ts";
-import { cancelOwned } from "../../http1/owned.ts";
-import type { Acceptance, PendingUpgrade } from "../../http1/upgrade.ts";
+import { cancelOwned, type Owned } from "../../http1/owned.ts";
+import type { Acceptance, OnSwitched, PendingUpgrade } from "../../http1/upgrade.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import type { ConnectionTrace } from "./connection_trace.ts";
 import type { Reports } from "./reports.ts";
 
 /** The switched connections of one server. */
-export class Switched implements OverListener {
-  /** With what tells of each, if anything does. */
-  readonly #open: Map<Upgraded, ConnectionTrace | null> = new Map();
-  /** Those that are streams of a connection which speaks HTTP on: that counts them, and what they carry. */
-  readonly #streams: Set<Upgraded> = new Set();
+export class Switched {
+  readonly #open: LinkedSet<SwitchedConnection> = new LinkedSet();
+  /** How many of them are streams of a connection which speaks HTTP on: that counts them, and what they carry. */
+  #streams = 0;
   readonly #reports: Reports;
   readonly #onEnd: () => void;
   /** Of those that are over, less what those that are open had carried before they switched. */
@@ -43,15 +43,15 @@ export class Switched implements OverListener {
 
   /** How many of them have a transport of their own. */
   get transports(): number {
-    return this.#open.size - this.#streams.size;
+    return this.#open.size - this.#streams;
   }
 
   /** What they have carried behind their switches so far, those that are over as well. */
   get traffic(): Traffic {
     let receivedBytes = this.#receivedBefore;
     let sentBytes = this.#sentBefore;
-    for (const upgraded of this.#open.keys()) {
-      if (this.#streams.has(upgraded)) continue;
+    for (const { upgraded, whole } of this.#open) {
+      if (!whole) continue;
       receivedBytes += upgraded.receivedBytes;
       sentBytes += upgraded.sentBytes;
     }
@@ -64,41 +64,33 @@ export class Switched implements OverListener {
    * @param whole Whether the connection switches, and not a stream of it.
    */
   await(pending: PendingUpgrade, acceptance: Acceptance, trace: ConnectionTrace | null, whole: boolean): void {
-    pending.onSwitched = (upgraded) => {
-      this.#open.set(upgraded, trace);
+    const onSwitched = (upgraded: Upgraded): void => {
+      const connection = new SwitchedConnection(this, upgraded, whole, trace);
+      this.#open.add(connection);
       if (whole) this.#count(upgraded, -1);
-      else this.#streams.add(upgraded);
+      else this.#streams++;
       if (trace !== null) trace.switched(upgraded);
-      this.#begin(upgraded, pending, acceptance);
+      if (this.#closing) closePolitely(upgraded);
+      connection.begin(pending, acceptance);
     };
+    pending.onSwitched = onSwitched;
   }
 
   /** Closes those that are open and those that come; WebSockets with 1001. */
   close(): void {
     this.#closing = true;
-    for (const upgraded of this.#open.keys()) closePolitely(upgraded);
+    for (const { upgraded } of this.#open) closePolitely(upgraded);
   }
 
   /** Cuts those that are open. */
   cut(reason: unknown): void {
     this.#cutFor = { reason };
-    for (const upgraded of this.#open.keys()) upgraded.abort(reason);
+    for (const { upgraded } of this.#open) upgraded.abort(reason);
   }
 
-  #begin(upgraded: Upgraded, pending: PendingUpgrade, acceptance: Acceptance): void {
-    if (this.#closing) closePolitely(upgraded);
-    if (acceptance.onSwitched === undefined) upgraded.tellOver(this);
-    else this.#call(upgraded, pending, acceptance).then(() => upgraded.tellOver(this));
-  }
-
-  async #call(upgraded: Upgraded, pending: PendingUpgrade, { onSwitched, owns }: Acceptance): Promise<void> {
-    try {
-      await onSwitched!(await pending.claim());
-    } catch (error) {
-      if (!this.#hasCaused(error)) this.#reports.tell(isCut(error) ? departed(error) : error);
-      upgraded.abort(error);
-      cancelOwned(owns, error);
-    }
+  /** A callback has failed. */
+  failed(error: unknown): void {
+    if (!this.#hasCaused(error)) this.#reports.tell(isCut(error) ? departed(error) : error);
   }
 
   /** Whether an error of a switched connection only says that this server has ended it. */
@@ -112,13 +104,59 @@ export class Switched implements OverListener {
     this.#sentBefore += sign * sentBytes;
   }
 
-  /** See {@linkcode OverListener}: one has ended, and its callback as well. */
-  onOver(upgraded: object): void {
-    const trace = this.#open.get(upgraded as Upgraded) ?? null;
-    this.#open.delete(upgraded as Upgraded);
-    if (!this.#streams.delete(upgraded as Upgraded)) this.#count(upgraded as Upgraded, 1);
-    if (trace !== null) trace.upgradedOver();
+  /** One has ended, and its callback as well. */
+  over(connection: SwitchedConnection): void {
+    this.#open.delete(connection);
+    if (connection.whole) this.#count(connection.upgraded, 1);
+    else this.#streams--;
+    connection.trace?.upgradedOver();
     this.#onEnd();
+  }
+}
+
+/** One of them. */
+class SwitchedConnection implements OverListener, Linked<SwitchedConnection> {
+  /** See {@linkcode Linked}. */
+  previous: SwitchedConnection | null = null;
+  /** See {@linkcode Linked}. */
+  next: SwitchedConnection | null = null;
+  /** The connection. */
+  readonly upgraded: Upgraded;
+  /** Whether its transport is its own. */
+  readonly whole: boolean;
+  /** What tells of it, if anything does. */
+  readonly trace: ConnectionTrace | null;
+  readonly #all: Switched;
+
+  constructor(all: Switched, upgraded: Upgraded, whole: boolean, trace: ConnectionTrace | null) {
+    this.#all = all;
+    this.upgraded = upgraded;
+    this.whole = whole;
+    this.trace = trace;
+  }
+
+  /** Calls the handler's callback, and waits for the end. */
+  begin(pending: PendingUpgrade, acceptance: Acceptance): void {
+    if (acceptance.onSwitched === undefined) this.upgraded.tellOver(this);
+    else this.#call(pending, acceptance.onSwitched, acceptance.owns);
+  }
+
+  async #call(pending: PendingUpgrade, onSwitched: OnSwitched, owns: Owned | undefined): Promise<void> {
+    const { upgraded } = this;
+    try {
+      pending.markClaimed();
+      await onSwitched(upgraded);
+    } catch (error) {
+      this.#all.failed(error);
+      upgraded.abort(error);
+      cancelOwned(owns, error);
+    }
+    upgraded.tellOver(this);
+  }
+
+  /** See {@linkcode OverListener}. */
+  onOver(): void {
+    this.#all.over(this);
   }
 }
 

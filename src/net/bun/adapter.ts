@@ -121,7 +121,8 @@ async function secure(
     },
   });
   // The old object is deaf now: only the new one reaches the connection.
-  if (!socket.over && opening(tlsSocket)) socket.cancel = () => tlsSocket.terminate();
+  const cancel = (): void => tlsSocket.terminate();
+  if (!socket.over && opening(tlsSocket)) socket.cancel = cancel;
 }
 
 /** Takes Bun's object out of a socket, if Bun can put TLS on it: not on one that has TLS already. */

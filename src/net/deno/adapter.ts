@@ -31,9 +31,10 @@ export const denoAdapter: Adapter = { connect, listen, secure };
 async function connect(socket: NetSocket, to: SocketAddress, options: SocketOptions): Promise<void> {
   const canceler = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  socket.cancel = () => {
+  const cancel = (): void => {
     timer = setTimeout(() => canceler.abort(), CANCEL_AFTER_MS);
   };
+  socket.cancel = cancel;
   const where = "path" in to ? { transport: "unix", path: to.path } : { hostname: to.hostname, port: to.port };
   try {
     attachConn(socket, await deno().connect({ ...where, signal: canceler.signal }), options);
@@ -122,7 +123,8 @@ async function handshake(
   options: SocketOptions,
   authorized: boolean,
 ): Promise<void> {
-  socket.cancel = () => closeQuietly(conn);
+  const cancel = (): void => closeQuietly(conn);
+  socket.cancel = cancel;
   try {
     const { alpnProtocol } = await conn.handshake();
     const alpn = alpnProtocol ?? null;

@@ -65,10 +65,11 @@ export class PullListener implements Listener {
   #pause(): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ACCEPT_AGAIN_MS);
-      this.#goOn = () => {
+      const goOn = (): void => {
         clearTimeout(timer);
         resolve();
       };
+      this.#goOn = goOn;
     });
   }
 

@@ -114,10 +114,11 @@ function acceptHandles(
   const handle = (server as unknown as { readonly _handle?: ServerHandle | null })._handle;
   const announce = handle?.onconnection;
   if (handle === null || handle === undefined || typeof announce !== "function") return;
-  handle.onconnection = function (error, client) {
-    if (error !== 0 || client === undefined) return announce.call(this, error, client);
+  function onconnection(this: unknown, error: number, client: object | undefined): void {
+    if (error !== 0 || client === undefined) return void announce!.call(this, error, client);
     take(transport(client));
-  };
+  }
+  handle.onconnection = onconnection;
 }
 
 /** A handle is set up before. */
@@ -154,7 +155,8 @@ function connectWith(
   const native = open({ ...where, allowHalfOpen: true, noDelay, keepAlive });
   const onError = (error: Error): void => socket.cannotOpen(error);
   native.on("error", onError);
-  socket.cancel = () => native.destroy();
+  const cancel = (): unknown => native.destroy();
+  socket.cancel = cancel;
   native.once("connect", () => {
     const transport = new NodeTransport(native, socket, cutNodeSocket);
     native.off("error", onError);
@@ -180,7 +182,8 @@ function connectHandle(
 ): void {
   const handle = new TCP(kind);
   const request = Object.assign(new TCPConnectWrap(), { handle, socket, to, noDelay, oncomplete: onConnected });
-  socket.cancel = () => handle.close();
+  const cancel = (): void => handle.close();
+  socket.cancel = cancel;
   const { hostname, port } = to;
   const code = family === 4 ? handle.connect(request, hostname, port) : handle.connect6(request, hostname, port);
   if (code !== 0) onConnected.call(request, code);

@@ -6,6 +6,7 @@
  */
 
 import type { Clock } from "../../duplex/clock.ts";
+import { type Linked, LinkedSet } from "../../duplex/linked_set.ts";
 
 /** What is known of a request or a tunnel. Of each there are two events with the same `id`. */
 export interface AuditEvent {
@@ -87,7 +88,11 @@ export interface Traffic {
 type Known = { -readonly [Key in keyof OpenExchange]: OpenExchange[Key] };
 
 /** One request or tunnel, from the moment when it came. */
-export class Exchange {
+export class Exchange implements Linked<Exchange> {
+  /** See {@linkcode Linked}. */
+  previous: Exchange | null = null;
+  /** See {@linkcode Linked}. */
+  next: Exchange | null = null;
   readonly #audit: Audit;
   readonly #began: number;
   readonly #known: Known;
@@ -145,7 +150,7 @@ export class Exchange {
 /** Keeps what is open, and tells what happens. */
 export class Audit {
   readonly #clock: Clock;
-  readonly #open: Set<Exchange> = new Set();
+  readonly #open: LinkedSet<Exchange> = new LinkedSet();
   #listener: ((event: AuditEvent) => void) | undefined = undefined;
   #count = 0;
   #denied = 0;
