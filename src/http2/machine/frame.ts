@@ -93,6 +93,10 @@ export type Frame =
     readonly flowBytes: number;
     readonly endStream: boolean;
   }
+  /** DATA without padding, of which the beginning has come. */
+  | { readonly type: "data-first"; readonly streamId: number; readonly payload: Uint8Array; readonly flowBytes: number }
+  /** More of the same frame. */
+  | { readonly type: "data-rest"; readonly payload: Uint8Array; readonly last: boolean; readonly endStream: boolean }
   | {
     readonly type: "headers";
     readonly streamId: number;

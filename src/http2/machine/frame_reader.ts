@@ -1,5 +1,6 @@
 /**
- * From bytes to frames. The connection's machine gives it what comes and takes frames until there are none.
+ * From bytes to frames. The connection's machine gives it what comes and takes frames until there are none. A long payload of
+ * DATA is taken in pieces, as it comes: to wait for all of it would be to move it together.
  *
  * @module
  */
@@ -23,11 +24,17 @@ const TYPE_OF: ReadonlyMap<number, FrameType> = new Map(
   Object.entries(FRAME_TYPES).map(([type, number]) => [number, type as FrameType]),
 );
 
+/** A shorter piece of DATA waits for what follows. */
+const LEAST_PIECE_BYTES = 1024;
+
 /** Reads frames. */
 export class FrameReader {
   /** What was received and not yet read. */
   readonly in: ReceiveBuffer = new ReceiveBuffer();
   #maxFrameBytes: number;
+  /** How much of the payload of DATA is still to come, and whether it ends its message then. */
+  #missing = 0;
+  #endStream = false;
 
   /**
    * Has read nothing.
@@ -46,15 +53,16 @@ export class FrameReader {
   /** Whether a frame of HEADERS has begun and is not complete. */
   get withinHeaders(): boolean {
     const { bytes, start, length } = this.in;
-    return length > 3 && bytes[start + 3] === FRAME_TYPES.headers;
+    return this.#missing === 0 && length > 3 && bytes[start + 3] === FRAME_TYPES.headers;
   }
 
   /**
-   * The next frame; `null` if it is not complete. What is wrong with its header is found as soon as that is there.
+   * The next frame, or part of it; `null` if it is not there. What is wrong with its header is found as soon as that is there.
    *
    * @throws {Http2Error} `frame-size` or `protocol`. Behind one of a stream the next frame can be read.
    */
   next(): Frame | null {
+    if (this.#missing > 0) return this.#takeRest();
     const { bytes, start, end } = this.in;
     if (end - start < FRAME_HEADER_BYTES) return null;
     const length = bytes[start]! << 16 | bytes[start + 1]! << 8 | bytes[start + 2]!;
@@ -64,11 +72,32 @@ export class FrameReader {
     const streamId = word(bytes, start + 5) & 0x7fffffff;
     const wrong = type === undefined ? null : wrongHeader(type, flags, length, streamId);
     if (wrong !== null && wrong.streamId === 0) throw wrong;
-    if (end - start < FRAME_HEADER_BYTES + length) return null;
+    if (end - start < FRAME_HEADER_BYTES + length) {
+      const long = end - start >= FRAME_HEADER_BYTES + LEAST_PIECE_BYTES;
+      return long && type === "data" && (flags & PADDED) === 0
+        ? this.#takeFirst(streamId, length, (flags & END_STREAM) !== 0)
+        : null;
+    }
     this.in.take(FRAME_HEADER_BYTES);
     const payload = this.in.take(length);
     if (wrong !== null) throw wrong; // of a stream: the next frame can be read
     return type === undefined ? { type: "unknown", streamId } : read(type, flags, streamId, payload);
+  }
+
+  #takeFirst(streamId: number, length: number, endStream: boolean): Frame {
+    this.in.take(FRAME_HEADER_BYTES);
+    const payload = this.in.take(length);
+    this.#missing = length - payload.length;
+    this.#endStream = endStream;
+    return { type: "data-first", streamId, payload, flowBytes: length };
+  }
+
+  #takeRest(): Frame | null {
+    if (this.in.length < Math.min(this.#missing, LEAST_PIECE_BYTES)) return null;
+    const payload = this.in.take(this.#missing);
+    this.#missing -= payload.length;
+    const last = this.#missing === 0;
+    return { type: "data-rest", payload, last, endStream: last && this.#endStream };
   }
 }
 

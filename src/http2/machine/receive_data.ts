@@ -12,12 +12,18 @@ import { mayReceive } from "./reception.ts";
 import type { Stream } from "./stream.ts";
 
 /**
- * Takes DATA.
+ * Takes DATA; the whole of the frame counts, however much of it has come.
  *
  * @throws {Http2Error} It must not come, or is more than the windows or the message allow.
  */
-export function receiveData(connection: Connection, frame: Extract<Frame, { type: "data" }>): void {
-  const { streamId, payload, flowBytes, endStream } = frame;
+export function receiveData(
+  connection: Connection,
+  frame: Extract<Frame, { type: "data" | "data-first" }>,
+): void {
+  const { streamId, payload, flowBytes } = frame;
+  const payloadBytes = frame.type === "data" ? payload.length : flowBytes;
+  const endStream = frame.type === "data" && frame.endStream;
+  connection.dataStream = null;
   if (!connection.receiveWindow.receive(flowBytes)) {
     throw new Http2Error("flow-control", "More came than the connection's window allows", "RFC 9113 §6.9.1");
   }
@@ -26,20 +32,35 @@ export function receiveData(connection: Connection, frame: Extract<Frame, { type
   if (!taken) connection.giveBack(flowBytes, undefined);
   if (!mayReceive(connection, streamId, "data")) return connection.spendIdleFrame();
   if (stream === undefined || !taken) throw untaken(stream, streamId);
-  if (flowBytes > payload.length) connection.giveBack(flowBytes - payload.length, stream);
-  if (payload.length > 0) connection.idleFrames.earn(1);
+  if (flowBytes > payloadBytes) connection.giveBack(flowBytes - payloadBytes, stream);
+  if (payloadBytes > 0) connection.idleFrames.earn(1);
   else if (!endStream) connection.spendIdleFrame();
+  if (payload.length < payloadBytes) connection.dataStream = stream;
+  if (stream.expectedBytes !== null) {
+    stream.expectedBytes -= payloadBytes;
+    if (stream.expectedBytes < 0) {
+      connection.giveBack(payload.length, undefined);
+      throw malformed(stream, "The body is longer than was announced");
+    }
+  }
+  takePayload(connection, stream, payload);
+  if (endStream) endMessage(connection, stream, null);
+}
+
+/** Takes more of the frame before. Its stream may be gone meanwhile: then others get back what this takes of their window. */
+export function receiveDataRest(connection: Connection, frame: Extract<Frame, { type: "data-rest" }>): void {
+  const { payload, last, endStream } = frame;
+  const stream = connection.dataStream;
+  if (stream === null) return; // all of the frame was given back
+  if (last) connection.dataStream = null;
+  if (stream.receiving !== "body") return connection.giveBack(payload.length, undefined);
   takePayload(connection, stream, payload);
   if (endStream) endMessage(connection, stream, null);
 }
 
 function takePayload(connection: Connection, stream: Stream, payload: Uint8Array): void {
   if (payload.length === 0) return;
-  if (stream.expectedBytes !== null) {
-    stream.expectedBytes -= payload.length;
-    if (stream.expectedBytes < 0) throw malformed(stream, "The body is longer than was announced");
-  }
-  connection.hold(stream, payload.length);
+  stream.unconsumed += payload.length;
   connection.events.push({ type: "data", streamId: stream.id, bytes: payload });
 }
 

@@ -9,7 +9,7 @@ import { HTTP2_ERROR_CODES, Http2Error, type Http2ErrorCode } from "../../errors
 import type { Connection } from "./connection.ts";
 import type { Frame } from "./frame.ts";
 import { readPriority } from "./priority.ts";
-import { receiveData } from "./receive_data.ts";
+import { receiveData, receiveDataRest } from "./receive_data.ts";
 import { receiveBlock, type ReceiveHead } from "./receive_headers.ts";
 import { dependsOnItself, mayReceive } from "./reception.ts";
 import { changedSettings } from "./settings.ts";
@@ -27,7 +27,10 @@ export function receiveFrame(connection: Connection, frame: Frame, receiveHead: 
   if (connection.phase === "settings") begin(connection, frame);
   switch (frame.type) {
     case "data":
+    case "data-first":
       return receiveData(connection, frame);
+    case "data-rest":
+      return receiveDataRest(connection, frame);
     case "headers": {
       const block = connection.blocks.begin(frame);
       return block === null ? undefined : receiveBlock(connection, block, receiveHead);
