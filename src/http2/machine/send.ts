@@ -49,15 +49,29 @@ export function sendData(connection: Connection, stream: Stream, bytes: Uint8Arr
     }
     stream.owedBytes -= bytes.length;
   }
-  const idle = stream.queuedBytes === 0 && connection.scheduler.empty;
-  if (idle && bytes.length <= roomFor(connection, stream) && connection.writer.length < MOST_UNSENT_BYTES) {
-    writeData(connection, stream, bytes, false);
+  if (goesAtOnce(connection, stream, bytes.length)) {
+    writeWhole(connection, stream, bytes);
     return true;
   }
   stream.queue(bytes);
   if (stream.sendWindow.bytes > 0) connection.scheduler.add(stream);
   flush(connection);
   return false;
+}
+
+/** Whether nothing waits that could go first, and the windows are open for all of it. */
+function goesAtOnce({ scheduler, sendWindow, writer }: Connection, stream: Stream, bytes: number): boolean {
+  if (stream.queuedBytes > 0 || !scheduler.empty || writer.length + bytes > MOST_UNSENT_BYTES) return false;
+  return bytes <= sendWindow.bytes && bytes <= stream.sendWindow.bytes;
+}
+
+/** Writes data in as many frames as it takes. */
+function writeWhole(connection: Connection, stream: Stream, bytes: Uint8Array): void {
+  const frameBytes = longestFrame(connection);
+  if (bytes.length <= frameBytes) return writeData(connection, stream, bytes, false);
+  for (let at = 0; at < bytes.length; at += frameBytes) {
+    writeData(connection, stream, bytes.subarray(at, at + frameBytes), false);
+  }
 }
 
 /**
@@ -118,8 +132,11 @@ function writeLast(connection: Connection, stream: Stream, piece: Uint8Array): v
 
 /** How much may go in a frame of the stream. */
 function roomFor(connection: Connection, stream: Stream): number {
-  const frame = Math.min(connection.peer.maxFrameBytes, LONGEST_FRAME_BYTES);
-  return Math.min(frame, connection.sendWindow.bytes, stream.sendWindow.bytes);
+  return Math.min(longestFrame(connection), connection.sendWindow.bytes, stream.sendWindow.bytes);
+}
+
+function longestFrame({ peer }: Connection): number {
+  return Math.min(peer.maxFrameBytes, LONGEST_FRAME_BYTES);
 }
 
 function writeData(connection: Connection, stream: Stream, bytes: Uint8Array, endStream: boolean): void {
