@@ -23,11 +23,11 @@ export class PartQueue {
     return this.#leaving.length === 0 && this.#arrived.length === 0 && this.#block === null;
   }
 
-  /** Adds a part at the end. */
-  push(part: Uint8Array): void {
+  /** Adds a part at the end; one that is `lent` is copied. */
+  push(part: Uint8Array, lent = false): void {
     if (this.#filled + part.length > BLOCK_BYTES || part.length >= SHORT_BYTES) this.#sealBlock();
     if (part.length >= SHORT_BYTES) {
-      this.#arrived.push(part);
+      this.#arrived.push(lent ? part.slice() : part);
     } else {
       this.#block ??= new Uint8Array(BLOCK_BYTES);
       this.#block.set(part, this.#filled);

@@ -24,6 +24,11 @@ export class ReceiveBuffer {
   /** Whether the memory is that of others as well: see `shared_memory.ts`. */
   #shared = false;
 
+  /** Whether what was taken last is of a chunk that is lent. */
+  get lent(): boolean {
+    return this.#lent;
+  }
+
   /** How many bytes wait. */
   get length(): number {
     return this.end - this.start;

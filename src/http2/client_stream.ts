@@ -190,9 +190,9 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   }
 
   /** Data has come. */
-  onData(bytes: Uint8Array): void {
-    this.intake.push(bytes);
-    this.#channel?.arrived(bytes.length);
+  onData(bytes: Uint8Array, lent: boolean): void {
+    if (this.#channel === null) this.intake.push(bytes, lent);
+    else this.#channel.received(bytes, lent);
   }
 
   /** The response is complete, or the peer has ended its side behind a switch. */

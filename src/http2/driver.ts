@@ -25,6 +25,7 @@ import type { Http2Event, ResetEvent } from "./machine/events.ts";
 import { StreamTable } from "./machine/stream_table.ts";
 import type { Http2Machine } from "./machine/http2_machine.ts";
 import type { Closed, ServerSettings } from "../http1/options.ts";
+import { WireReader, type WireReaderOwner } from "./wire_reader.ts";
 
 /** How long things may take; see the options of a server's connection. */
 export type DriverLimits =
@@ -35,8 +36,12 @@ export type DriverLimits =
 export interface DriverStream {
   /** Its number. */
   readonly id: number;
-  /** Data has come. */
-  onData(bytes: Uint8Array): void;
+  /**
+   * Data has come.
+   *
+   * @param lent Whether its memory is used again as soon as this returns.
+   */
+  onData(bytes: Uint8Array, lent: boolean): void;
   /** The peer's message is complete. */
   onEnd(trailers: Fields): void;
   /** What waited to be sent is on its way. */
@@ -70,7 +75,8 @@ const MOST_UNSENT_BYTES = 1_048_576;
 const FORGIVEN_EACH_SECOND = 30;
 
 /** Drives one connection. */
-export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> implements OutletOwner {
+export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
+  implements OutletOwner, WireReaderOwner {
   /** Understands and writes the messages. */
   readonly machine: Http2Machine<Event>;
   /** The streams with a message that is not over, by their numbers. */
@@ -81,12 +87,14 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
   readonly #settings: DriverLimits;
   readonly #role: DriverRole<Event>;
   readonly #outlet: Outlet;
+  readonly #reader: WireReader;
   /** What is asked for by and by, so that it leaves in one write. */
   readonly #lull: Lull;
   readonly #closed: Deferred<Closed> = new Deferred<Closed>();
   #overListener: OverListener | null = null;
   #finished = false;
   readonly #onWritten = (): void => this.#written();
+  readonly #onRested = (): void => this.#rested();
   readonly #onFailed = (error: unknown): void => this.abort(error);
   #peerEnded = false;
   /** Whether events are being taken, or wait for a turn: then they are taken anyway before the bytes. */
@@ -94,8 +102,8 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
   #machineOver = false;
   #failure: Http2Error | null = null;
   #why: Closed | null = null;
-  /** Set while nothing is read because too much waits to be written. */
-  #room: Deferred<void> | null = null;
+  /** Whether nothing is read because too much waits to be written. */
+  #full = false;
   #forgivenMs: number;
 
   /**
@@ -110,6 +118,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
     this.#role = role;
     this.writeLimit = new TimeLimit(settings.writeTimeoutMs, settings.clock);
     this.#outlet = new Outlet(machine, this.#wire, settings, this);
+    this.#reader = new WireReader(this.#wire, this);
     this.#lull = new Lull(() => machine.unsentBytes < ENOUGH_BYTES, () => this.#flush());
     this.#forgivenMs = settings.clock.now();
   }
@@ -146,37 +155,49 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
    *
    * @param readBuf What was read from the transport already.
    */
-  async run(readBuf: Uint8Array | null = null): Promise<void> {
+  run(readBuf: Uint8Array | null = null): void {
+    if (readBuf === null) this.#flush();
+    if (readBuf === null || this.onRead(readBuf, false)) this.#reader.goOn();
+  }
+
+  /** See {@linkcode WireReaderOwner}. */
+  onRead(chunk: Uint8Array | null, lent: boolean): boolean {
+    this.#peerEnded = chunk === null;
+    if (chunk === null) this.machine.receiveEof();
+    else this.machine.receive(chunk, lent);
+    return this.#work();
+  }
+
+  /** See {@linkcode WireReaderOwner}. */
+  onReadFailed(error: unknown): void {
+    if (isUnsaidEnd(error) && (this.streams.size === 0 || this.machine.ending)) this.#endBehindPeer();
+    else this.abort(error);
+  }
+
+  /** Takes all events that there are and writes what comes of them; tells whether to read on. */
+  #work(): boolean {
     const { machine } = this;
-    const wire = this.#wire;
-    let given = readBuf !== null;
-    if (readBuf !== null) machine.receive(readBuf);
-    else this.#flush();
+    this.#taking = true;
+    const taken = this.#takeEvents();
+    machine.keepInput();
+    if (taken === "rest") {
+      this.#send();
+      this.#wire.turn.rest().then(this.#onRested);
+      return false;
+    }
+    this.#taking = false;
+    this.#flush();
+    this.#full = machine.unsentBytes > MOST_UNSENT_BYTES && this.#outlet.writing;
+    return !this.#full && !this.#machineOver && this.#why === null;
+  }
+
+  /** It is the connection's turn again. */
+  #rested(): void {
+    if (this.#why !== null) return;
     try {
-      while (!this.#machineOver && this.#why === null) {
-        if (!given) {
-          const chunk = await wire.read();
-          if (this.#why !== null) return;
-          this.#peerEnded = chunk === null;
-          if (chunk === null) machine.receiveEof();
-          else machine.receive(chunk);
-        }
-        given = false;
-        this.#taking = true;
-        while (this.#takeEvents() === "rest") {
-          this.#send();
-          await wire.turn.rest();
-          if (this.#why !== null) return;
-        }
-        this.#taking = false;
-        this.#flush();
-        if (machine.unsentBytes > MOST_UNSENT_BYTES && this.#outlet.writing) {
-          await (this.#room = new Deferred()).promise;
-        }
-      }
+      if (this.#work() && !this.#peerEnded) this.#reader.goOn();
     } catch (error) {
-      if (isUnsaidEnd(error) && (this.streams.size === 0 || machine.ending)) this.#endBehindPeer();
-      else this.abort(error);
+      this.onReadFailed(error);
     }
   }
 
@@ -253,7 +274,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
           this.#machineOver = true;
           return "closed";
         case "data":
-          this.streams.get(event.streamId)?.onData(event.bytes);
+          this.streams.get(event.streamId)?.onData(event.bytes, this.machine.inputLent);
           if (turn.spend(PART_COST)) return "rest";
           break;
         case "end":
@@ -319,10 +340,11 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
   }
 
   #written(): void {
-    this.#room?.resolve();
-    this.#room = null;
+    const wasFull = this.#full;
+    this.#full = false;
     if (this.#taking) this.#send();
     else this.#flush();
+    if (wasFull && !this.#machineOver && this.#why === null) this.#reader.goOn();
   }
 
   /** The machine is over, and all that it had to say is written. */
@@ -351,7 +373,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
   #end(why: Closed): void {
     this.#why = why;
     this.#outlet.stop();
-    this.#room?.resolve();
+    this.#reader.stop();
     this.writeLimit.stop();
     const { cause } = this;
     for (const stream of this.streams.values()) this.#forget(stream, cause, null);

@@ -318,10 +318,10 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
   }
 
   /** Data has come. */
-  onData(bytes: Uint8Array): void {
+  onData(bytes: Uint8Array, lent: boolean): void {
     this.#awaitsContinue = false;
-    this.intake.push(bytes);
-    this.#channel?.arrived(bytes.length);
+    if (this.#channel === null) this.intake.push(bytes, lent);
+    else this.#channel.received(bytes, lent);
   }
 
   /** The request is complete, or the peer has ended its side behind a switch. */

@@ -5,10 +5,18 @@
  * @module
  */
 
+import { pooledCopy } from "../bytes/memory_pool.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
 import { Deferred, ignore, unattended } from "../duplex/deferred.ts";
-import { accepted, type HeldChannel, type OverListener, type PeerWatcher } from "../duplex/held_channel.ts";
+import {
+  accepted,
+  type ChunkTaker,
+  type FastPath,
+  type HeldChannel,
+  type OverListener,
+  type PeerWatcher,
+} from "../duplex/held_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { Fields } from "../semantics/fields.ts";
@@ -31,14 +39,17 @@ export interface ChannelStream {
   readonly clock: Clock;
 }
 
+/** A shorter chunk is copied: its reader would hold all that has come with it. */
+const SHORT_BYTES = 1024;
+
 type Reader = { resolve(chunk: Uint8Array | null): void; reject(error: unknown): void };
 
 /** One stream as a transport. */
-export class Http2StreamChannel implements HeldChannel {
-  /** Chunks are views of what the connection has received. */
-  readonly fastPath: null = null;
+export class Http2StreamChannel implements HeldChannel, FastPath {
   readonly #stream: ChannelStream;
   #reader: Reader | null = null;
+  /** A reader that waits without a promise. */
+  #taker: ChunkTaker | null = null;
   #watcher: PeerWatcher | null = null;
   #closed: Deferred<void> | null = null;
   #overListener: OverListener | null = null;
@@ -81,11 +92,19 @@ export class Http2StreamChannel implements HeldChannel {
     else this.#overListener = listener;
   }
 
+  /** See {@linkcode HeldChannel}. What was written is copied into frames before it counts as written. */
+  get fastPath(): FastPath {
+    return this;
+  }
+
+  /** See {@linkcode FastPath}. */
+  get empty(): boolean {
+    return !this.#stream.intake.hasBytes;
+  }
+
   /** See {@linkcode HeldChannel}. */
   read(): Promise<Uint8Array | null> {
-    if (this.#reader !== null) {
-      return unattended(Promise.reject(new StateError("busy", "Cannot read: a read is pending")));
-    }
+    if (this.#pending) return unattended(Promise.reject(busy()));
     return unattended(
       new Promise((resolve, reject) => {
         this.#reader = { resolve, reject };
@@ -94,17 +113,71 @@ export class Http2StreamChannel implements HeldChannel {
     );
   }
 
+  get #pending(): boolean {
+    return this.#reader !== null || this.#taker !== null;
+  }
+
+  /** See {@linkcode FastPath}. */
+  takeChunk(): Uint8Array | null | undefined {
+    const { intake } = this.#stream;
+    if (this.#readOver) return null;
+    if (!intake.hasBytes && (!intake.over || intake.failure !== null)) return undefined;
+    const part = intake.next();
+    if (part instanceof Uint8Array) return part;
+    this.#readOver = true;
+    return null;
+  }
+
+  /** See {@linkcode FastPath}. Nothing may wait. */
+  awaitChunk(taker: ChunkTaker): void {
+    if (this.#pending) return failLater(taker, busy());
+    this.#taker = taker;
+    this.#serveTaker(taker);
+  }
+
+  /** See {@linkcode FastPath}. */
+  keep(chunk: Uint8Array): Uint8Array {
+    return pooledCopy(chunk);
+  }
+
   /**
-   * Something has come.
+   * Data has come. It goes straight to the reader that waits for it.
    *
-   * @param bytes How much.
+   * @param lent Whether its memory is used again as soon as this returns.
    */
-  arrived(bytes = 0): void {
-    this.receivedBytes += bytes;
+  received(bytes: Uint8Array, lent: boolean): void {
+    this.receivedBytes += bytes.length;
+    const { intake } = this.#stream;
+    const taker = this.#taker;
+    if (intake.discards || !this.#pending) return intake.push(bytes, lent);
+    intake.pass(bytes.length);
+    if (taker !== null) {
+      this.#taker = null;
+      taker.onChunk(bytes, lent);
+    } else {
+      const reader = this.#reader!;
+      this.#reader = null;
+      reader.resolve(lent || bytes.length < SHORT_BYTES ? bytes.slice() : bytes);
+    }
+  }
+
+  /** Something else has come: an end, or room. */
+  arrived(): void {
     this.#serveReader();
+    if (this.#taker !== null) this.#serveTaker(this.#taker);
     if (this.#watcher !== null) this.#tellWatcher(this.#watcher);
-    if (this.#deadline !== null && bytes === 0) this.#limitClose(this.#deadline);
+    if (this.#deadline !== null) this.#limitClose(this.#deadline);
     this.#checkOver();
+  }
+
+  #serveTaker(taker: ChunkTaker): void {
+    const { intake } = this.#stream;
+    if (!this.#readOver && !intake.over) return;
+    this.#taker = null;
+    const { failure } = intake;
+    if (failure !== null && !this.#readOver) return failLater(taker, failure.error);
+    this.#readOver = true;
+    queueMicrotask(() => taker.onEnd());
   }
 
   #serveReader(): void {
@@ -125,9 +198,12 @@ export class Http2StreamChannel implements HeldChannel {
   /** See {@linkcode HeldChannel}. */
   withdrawRead(): boolean {
     const reader = this.#reader;
-    if (reader === null) return false;
-    this.#reader = null;
-    reader.reject(new StateError("canceled", "The read was taken back"));
+    const taker = this.#taker;
+    this.#reader = this.#taker = null;
+    if (reader === null && taker === null) return false;
+    const error = new StateError("canceled", "The read was taken back");
+    reader?.reject(error);
+    if (taker !== null) failLater(taker, error);
     return true;
   }
 
@@ -231,4 +307,13 @@ export class Http2StreamChannel implements HeldChannel {
     this.#overListener?.onOver(this);
     this.#overListener = null;
   }
+}
+
+function busy(): StateError {
+  return new StateError("busy", "Cannot read: a read is pending");
+}
+
+/** Behind the current work, as a promise does it. */
+function failLater(taker: ChunkTaker, reason: unknown): void {
+  queueMicrotask(() => taker.onReadFailure(reason));
 }

@@ -35,7 +35,8 @@ export class StreamIntake implements BodySource {
   #parts: PartQueue | null = null;
   #end: End | null = null;
   #arrival: Deferred<void> | null = null;
-  #discards = false;
+  /** Whether what comes is dropped. Only this class writes it. */
+  discards = false;
 
   constructor(owner: IntakeOwner) {
     this.#owner = owner;
@@ -56,11 +57,20 @@ export class StreamIntake implements BodySource {
     return this.#parts !== null && !this.#parts.empty;
   }
 
-  /** Data has come. */
-  push(bytes: Uint8Array): void {
-    if (this.#discards) return this.#owner.consumed(bytes.length);
-    (this.#parts ??= new PartQueue()).push(bytes);
+  /**
+   * Data has come.
+   *
+   * @param lent Whether its memory is used again as soon as this returns.
+   */
+  push(bytes: Uint8Array, lent: boolean): void {
+    if (this.discards) return this.pass(bytes.length);
+    (this.#parts ??= new PartQueue()).push(bytes, lent);
     this.#arrived();
+  }
+
+  /** So many bytes go past this to their reader: nothing waits here. */
+  pass(bytes: number): void {
+    this.#owner.consumed(bytes);
   }
 
   /** The message is complete. */
@@ -123,7 +133,7 @@ export class StreamIntake implements BodySource {
 
   /** Drops what has come, and what comes. */
   discard(): void {
-    this.#discards = true;
+    this.discards = true;
     const parts = this.#parts;
     for (let part = parts?.take(); part !== undefined; part = parts!.take()) this.#owner.consumed(part.length);
   }

@@ -78,10 +78,24 @@ export abstract class Http2Machine<Event extends Http2Event> {
     return blocks.open || reader.withinHeaders ? blocks.complete + 1 : 0;
   }
 
-  /** Adds received bytes; the machine may keep them, and events are views of them. */
-  receive(bytes: Uint8Array): void {
+  /**
+   * Adds received bytes; the machine may keep them, and events are views of them.
+   *
+   * @param lent Whether their memory is used again, once {@linkcode keepInput} was called.
+   */
+  receive(bytes: Uint8Array, lent = false): void {
     if (!(bytes instanceof Uint8Array)) checkBytes(bytes, "bytes");
-    if (this.connection.phase !== "over") this.connection.reader.in.push(bytes);
+    if (this.connection.phase !== "over") this.connection.reader.in.push(bytes, lent);
+  }
+
+  /** Whether the bytes of the event that came last are lent. */
+  get inputLent(): boolean {
+    return this.connection.reader.in.lent;
+  }
+
+  /** Copies what is left of bytes that were lent. Events were taken and used before. */
+  keepInput(): void {
+    this.connection.reader.in.own();
   }
 
   /** Says that nothing more will come. */
