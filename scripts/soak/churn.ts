@@ -32,6 +32,8 @@ export interface ChurnOptions {
   readonly concurrency?: number;
   /** Where the random numbers begin. 1. */
   readonly seed?: number;
+  /** Whether `Client` and server speak HTTP/2 with each other. False. */
+  readonly http2?: boolean;
 }
 
 /**
@@ -39,10 +41,10 @@ export interface ChurnOptions {
  *
  * @returns What is left once everything has had two seconds to end.
  */
-export async function churn({ operations, concurrency = 16, seed = 1 }: ChurnOptions): Promise<Churned> {
+export async function churn({ operations, concurrency = 16, seed = 1, http2 = false }: ChurnOptions): Promise<Churned> {
   const before = openSockets();
-  const peers = await startPeers();
-  const client = new Client({ idleTimeoutMs: 300, maxIdlePerOrigin: 4, proxyTunnel: "always" });
+  const peers = await startPeers(http2);
+  const client = new Client({ idleTimeoutMs: 300, maxIdlePerOrigin: 4, proxyTunnel: "always", http2: { h2c: http2 } });
   const base = `http://127.0.0.1:${peers.port}`;
   const proxy = `http://127.0.0.1:${peers.proxyPort}`;
   const counts: Record<string, number> = {};

@@ -31,10 +31,21 @@ export interface Peers extends AsyncDisposable {
 const limits = { headTimeoutMs: 4000, idleTimeoutMs: 5000, closeTimeoutMs: 500, writeTimeoutMs: 5000 };
 const encoder = new TextEncoder();
 
-/** Starts them. */
-export async function startPeers(): Promise<Peers> {
+/**
+ * Starts them.
+ *
+ * @param http2 Whether the server takes HTTP/2 and upgrades over it.
+ */
+export async function startPeers(http2: boolean): Promise<Peers> {
   // Handlers fail here on purpose.
-  const server = serve({ ...limits, hostname: "127.0.0.1", port: 0, onError() {} }, answers);
+  const options = {
+    ...limits,
+    http2: { h2c: http2, connectProtocol: http2 },
+    hostname: "127.0.0.1",
+    port: 0,
+    onError() {},
+  };
+  const server = serve(options, answers);
   const [address] = await server.listening;
   const proxy = new Proxy(await listen({ hostname: "127.0.0.1" }));
   const proxying = proxy.run();

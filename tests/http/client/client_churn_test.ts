@@ -32,9 +32,12 @@ test("Client takes back the connection of a response that was forgotten, and not
   await closing;
 });
 
-test("clients that fetch, upgrade, tunnel, dawdle and leave at random lose nothing and leave nothing", async () => {
-  const { surprises, counts, ...left } = await churn({ operations: 600, seed: 7 });
-  assertEquals(surprises, []);
-  assertEquals(left, { clientConnections: 0, serverSockets: 0, sockets: 0 });
-  for (const name of Object.keys(things)) assert((counts[name] ?? 0) > 0, `${name} was never done`);
-});
+for (const http2 of [false, true]) {
+  const over = http2 ? " over HTTP/2" : "";
+  test(`clients that fetch, upgrade, tunnel, dawdle and leave at random${over} lose nothing and leave nothing`, async () => {
+    const { surprises, counts, ...left } = await churn({ operations: 600, seed: 7, http2 });
+    assertEquals(surprises, []);
+    assertEquals(left, { clientConnections: 0, serverSockets: 0, sockets: 0 });
+    for (const name of Object.keys(things)) assert((counts[name] ?? 0) > 0, `${name} was never done`);
+  });
+}
