@@ -16,7 +16,7 @@ import { checkRequest, checkSendOptions } from "../http1/client_connection.ts";
 import type { ExchangeOverListener } from "../http1/exchange_listener.ts";
 import type { IncomingResponse } from "../http1/incoming.ts";
 import { type ClientConnectionOptions, clientSettings, type Closed } from "../http1/options.ts";
-import { sortBody } from "../http1/outgoing_body.ts";
+import { bodySize, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
 import type { OutgoingRequest, SendOptions } from "../http1/outgoing_request.ts";
 import { type ClientHost, ClientStream } from "./client_stream.ts";
 import { Http2Driver } from "./driver.ts";
@@ -215,6 +215,7 @@ export class Http2ClientConnection implements AsyncDisposable {
    * @throws {UnsentError} Nothing of it was sent, or the server has not looked at it (GOAWAY, REFUSED_STREAM): it may be sent again.
    * @throws {Http2Error} The response breaks the protocol.
    * @throws {TransportError} The transport failed, or the server has reset the stream (`reset`).
+   * @throws {StateError} `upgrade-body`: it proposes, and has a body. Nothing of it was sent.
    * @throws {TypeError} The request cannot be written.
    */
   send(request: OutgoingRequest, options: SendOptions = {}): Promise<IncomingResponse> {
@@ -289,9 +290,10 @@ export class Http2ClientConnection implements AsyncDisposable {
     listener: ExchangeOverListener | null,
   ): Promise<IncomingResponse> {
     const body = sortBody(request.body);
+    if (proposal.type !== "none") refuseContent(body);
     const ended = proposal.type === "none" && body.type === "none" && request.trailers === undefined;
     const fields = [...head.fields];
-    addLength(fields, body);
+    if (proposal.type === "none") addLength(fields, body);
     const id = this.#machine.sendRequest({ ...head, fields }, ended);
     this.#driver.soon();
     const stream = new ClientStream(this.#host, id, { request, proposal, body, ended, listener }, options);
@@ -394,6 +396,12 @@ export class Http2ClientConnection implements AsyncDisposable {
 
 function closedError(): StateError {
   return new StateError("closed", "The connection takes no more requests");
+}
+
+/** What goes behind a proposal is for the protocol that is proposed. */
+function refuseContent(body: SortedBody): void {
+  const size = bodySize(body);
+  if (size !== "none" && size !== 0) throw new StateError("upgrade-body", "Cannot send content with a proposal");
 }
 
 function noUpgrades(): StateError {

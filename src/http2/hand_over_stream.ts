@@ -5,7 +5,6 @@
  * @module
  */
 
-import { TransportError } from "../errors/transport_error.ts";
 import { closeUnclaimed, type UnclaimedLimits } from "../http1/hand_over.ts";
 import type { PendingUpgrade } from "../http1/upgrade.ts";
 import { Upgraded } from "../http1/upgraded.ts";
@@ -53,7 +52,7 @@ export function handOverStream(
   const { intake, outlet } = stream;
   const { clock, closeTimeoutMs, writeTimeoutMs } = limits;
   const code = protocol === null ? "connect" : "cancel"; // RFC 9113 §8.5 and RFC 8441 §5: as RST is told for each
-  const reset = (): void => stream.resetWith(code, new TransportError("closed", "The stream was aborted"));
+  const reset = (reason: unknown): void => stream.resetWith(code, reason);
   const channel = new Http2StreamChannel({ intake, outlet, reset, clock, closeTimeoutMs, writeTimeoutMs });
   outlet.unlimit();
   const agreed = {

@@ -24,6 +24,12 @@ export interface OutgoingHead {
 const LEFT_OUT: ReadonlySet<string> = new Set([...CONNECTION_FIELDS, "host", "http2-settings"]);
 
 /**
+ * Fields that a proposal cannot have besides. RFC 9110 §9.3.6: its data is no content, which a length would be compared with
+ * (RFC 9113 §8.1.1). RFC 8441 §5: a WebSocket has no key.
+ */
+const LEFT_OUT_OF_PROPOSALS: ReadonlySet<string> = new Set(["content-length", "sec-websocket-key"]);
+
+/**
  * Translates a request.
  *
  * @param scheme Of requests whose target names none.
@@ -41,7 +47,8 @@ export function outgoingHead(request: OutgoingRequest, scheme: "http" | "https")
     if (!LEFT_OUT.has(name)) fields.push(field);
   }
   if (method === "CONNECT") {
-    const head = { method, scheme: null, authority: target, path: null, protocol: null, fields };
+    const kept = withoutContent(fields);
+    const head = { method, scheme: null, authority: target, path: null, protocol: null, fields: kept };
     return { head, proposal: { type: "connect", authority: parseAuthority(target) } };
   }
   const place = splitTarget(target);
@@ -51,9 +58,12 @@ export function outgoingHead(request: OutgoingRequest, scheme: "http" | "https")
     path: place.path,
   };
   if (upgrade === null) return { head: { method, ...named, protocol: null, fields }, proposal: NOT_REQUESTED };
-  const kept = fields.filter(([name]) => name.toLowerCase() !== "sec-websocket-key"); // RFC 8441 §5
   return {
-    head: { method: "CONNECT", ...named, protocol: upgrade, fields: kept },
+    head: { method: "CONNECT", ...named, protocol: upgrade, fields: withoutContent(fields) },
     proposal: { type: "upgrade", protocols: [upgrade] },
   };
+}
+
+function withoutContent(fields: readonly Field[]): Field[] {
+  return fields.filter(([name]) => !LEFT_OUT_OF_PROPOSALS.has(name.toLowerCase()));
 }

@@ -45,8 +45,8 @@ export function switchFieldsOf(
   return { fields: kept, protocol };
 }
 
-/** RFC 9110 §9.3.6: a tunnel has no length. RFC 8441 §5: the key of a WebSocket is not answered. */
-const SWITCH_FIELDS: ReadonlySet<string> = new Set(["content-length", "sec-websocket-accept"]);
+/** RFC 9110 §9.3.6: a tunnel has no length, and no trailers. RFC 8441 §5: the key of a WebSocket is not answered. */
+const SWITCH_FIELDS: ReadonlySet<string> = new Set(["content-length", "sec-websocket-accept", "trailer"]);
 
 /** What of fields goes out, those of an informational response among them. */
 export function withoutConnection(fields: Iterable<Field>): Field[] {

@@ -174,7 +174,7 @@ export class ServerStream implements RequestExchange, HandlerOwner, IntakeOwner,
 
   /** Whether a client would take an answer that does not switch for the switch: RFC 8441 §4 says 2xx for 101. */
   #looksLikeSwitch(status: number): boolean {
-    return this.request.proposal.type === "upgrade" && status >= 200 && status < 300;
+    return this.request.proposal.type === "upgrade" && status >= 200 && status < 300 && Number.isInteger(status);
   }
 
   /** The handler takes no upgrade, and HTTP/1.1 would go on with what it answers instead. */

@@ -29,8 +29,8 @@ export interface ChannelStream {
   readonly intake: StreamIntake;
   /** What goes out. */
   readonly outlet: StreamOutlet;
-  /** Resets it. */
-  reset(): void;
+  /** Resets it; what waits fails with the reason. */
+  reset(reason: unknown): void;
   /** How long a peer may take to end its side behind ours. */
   readonly closeTimeoutMs: number;
   /** How long it may keep its windows shut behind `close()`. */
@@ -262,7 +262,7 @@ export class Http2StreamChannel implements HeldChannel, FastPath {
   /** See {@linkcode HeldChannel}. */
   abort(reason: unknown = new TransportError("closed", "The stream was aborted")): void {
     if (this.#over) return;
-    this.#stream.reset();
+    this.#stream.reset(reason);
     this.fail(reason);
   }
 
