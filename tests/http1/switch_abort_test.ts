@@ -13,7 +13,6 @@ import { FakeClock, readAll, readUntil, turns, wire } from "../support/wire.ts";
 import {
   calling,
   CONNECT,
-  CONNECT_REQUEST,
   expectText,
   FAILED,
   isPending,
@@ -97,46 +96,6 @@ test("ServerConnection.abort() does not wait for a handler that never answers", 
   }
 });
 
-test("ServerConnection.abort() discards what the handler answers later, its body included", async () => {
-  let answer!: (response: OutgoingResponse) => void;
-  const errors: unknown[] = [];
-  const { client, connection } = serving(() => new Promise<OutgoingResponse>((resolve) => answer = resolve), {
-    onError: (error) => errors.push(error),
-  });
-  await client.write(wire(UPGRADE));
-  await turns();
-  connection.abort();
-  await connection.closed;
-  let canceled = false;
-  answer({ status: 200, body: new ReadableStream<Uint8Array>({ cancel: () => void (canceled = true) }) });
-  await turns();
-  assert(canceled);
-  assertEquals(errors, []);
-});
-
-for (const [what, request] of [["an upgrade", UPGRADE], ["a CONNECT", CONNECT]] as const) {
-  test(`serveConnection() delivers the answer of ${what} to a peer that has ended its side [T10]`, async () => {
-    let answer!: (response: OutgoingResponse) => void;
-    let upgraded!: Promise<Upgraded>;
-    const { client, connection } = serving((incoming) => {
-      upgraded = onUpgrade(incoming);
-      return new Promise((resolve) => answer = resolve);
-    });
-    await client.write(wire(request));
-    await client.closeWrite();
-    await turns();
-    answer({ status: request === CONNECT ? 200 : 101 });
-    const io = await upgraded;
-    assertEquals(await connection.closed, { reason: "upgrade" });
-    assertEquals(await io.read(), null);
-    assertEquals(await io.read(), null);
-    await io.write(wire("late"));
-    const closing = io.close();
-    assert((await readAll(client)).endsWith("¶¶late"));
-    await closing;
-  });
-}
-
 test("serveConnection() answers 400 when the peer ends its side within the body", async () => {
   for (const step of ["the handler reads the body", "the body is drained"] as const) {
     const { client, connection, upgraded, clock } = await serverAt(step);
@@ -219,21 +178,6 @@ test("A peer that resets right behind the 101 is the new protocol's matter", asy
   assertEquals(await connection.closed, { reason: "upgrade" });
 });
 
-test("Upgraded gives data and then the end when the peer wrote and closed before the switch", async () => {
-  let upgraded!: Promise<Upgraded>;
-  const { client } = serving((request) => {
-    const made = upgradeResponse(request, "foobar");
-    upgraded = made.upgraded;
-    return made.response;
-  });
-  await client.write(wire(`${UPGRADE}EARLY`));
-  await client.closeWrite();
-  const io = await upgraded;
-  await expectText(io, "EARLY");
-  assertEquals(await io.read(), null);
-  assertEquals(await io.read(), null);
-});
-
 /** How far a client got with a switch. */
 const clientSteps = [
   "the request waits for the transport",
@@ -304,39 +248,6 @@ for (const step of clientSteps) {
       assertEquals(clock.pending, 0);
     });
   }
-}
-
-test("Sender.send() with a signal that is aborted already sends nothing, and the connection goes on", async () => {
-  const { sender, server } = calling();
-  const reason = new Error("enough");
-  const sending = sender.send(UPGRADE_REQUEST, { signal: AbortSignal.abort(reason) });
-  assertStrictEquals(await sending.catch((error) => error), reason);
-  const next = sender.send(UPGRADE_REQUEST);
-  await expectText(server, UPGRADE);
-  await server.write(wire(`${SWITCHED}EARLY`));
-  await expectText(await onUpgrade(await next), "EARLY");
-});
-
-for (
-  const [what, request, head] of [
-    ["a 101", UPGRADE_REQUEST, SWITCHED],
-    ["a tunnel", CONNECT_REQUEST, "HTTP/1.1 200 OK¶¶"],
-  ] as const
-) {
-  test(`The signal of send() has no effect behind ${what}`, async () => {
-    const { sender, server, connection } = calling();
-    const controller = new AbortController();
-    const sending = sender.send(request, { signal: controller.signal });
-    await readUntil(server, "¶¶");
-    await server.write(wire(`${head}EARLY`));
-    const response = await sending;
-    controller.abort(new Error("too late"));
-    const io = await onUpgrade(response);
-    await expectText(io, "EARLY");
-    await io.write(wire("alive"));
-    await expectText(server, "alive");
-    assertEquals(await connection.closed, { reason: "upgrade" });
-  });
 }
 
 test("The signal of send() ends a refused upgrade whose body is still read [E15]", async () => {

@@ -2,12 +2,10 @@ import { test } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { ProtocolError } from "../../src/errors/protocol_error.ts";
 import { StateError } from "../../src/errors/state_error.ts";
-import type { ResponseHead } from "../../src/semantics/message.ts";
 import { UnsentError } from "../../src/errors/unsent_error.ts";
 import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
-import type { IncomingResponse } from "../../src/http1/incoming.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
-import { everyCut, readAll, readUntil, text, wire } from "../support/wire.ts";
+import { readAll, readUntil, wire } from "../support/wire.ts";
 import {
   calling,
   expectText,
@@ -19,7 +17,6 @@ import {
 } from "../support/switching.ts";
 
 const PLAIN_REQUEST: OutgoingRequest = { method: "GET", target: "/2", fields: [["Host", "a"]] };
-const PLAIN = "GET /2 HTTP/1.1¶Host: a¶¶";
 
 /** Sends a request and answers it with raw bytes. */
 async function answered(request: OutgoingRequest, reply: string, options = {}) {
@@ -29,35 +26,6 @@ async function answered(request: OutgoingRequest, reply: string, options = {}) {
   await server.write(wire(reply));
   return { sent, sending, sender, connection, server };
 }
-
-test("handshake() switches with a 101 that was asked for, and reads what is behind it first [R4, E8]", async () => {
-  const { sent, sending, connection, server } = await answered(UPGRADE_REQUEST, `${SWITCHED}EARLY`);
-  assertEquals(sent, UPGRADE);
-  const response = await sending;
-  assertEquals(response.status, 101);
-  assertEquals(await response.body.text(), "");
-  const io = await onUpgrade(response);
-  assertEquals(io.protocol, "foobar");
-  assertEquals((io.head as ResponseHead).status, 101);
-  assertEquals(text((await io.read())!), "EARLY");
-  assertEquals(await connection.closed, { reason: "upgrade" });
-  await io.write(wire("up"));
-  await expectText(server, "up");
-  await server.write(wire("down"));
-  await expectText(io, "down");
-});
-
-test("handshake() understands a 101 that is cut anywhere, with the bytes behind it [E8, H4]", async () => {
-  for (const { how, chunks } of everyCut(wire(`${SWITCHED}EARLY`))) {
-    const { sender, server } = calling();
-    const sending = sender.send(UPGRADE_REQUEST);
-    await readUntil(server, "¶¶");
-    for (const chunk of chunks) await server.write(chunk);
-    const io = await onUpgrade(await sending);
-    await server.closeWrite();
-    assertEquals(await readAll(io), "EARLY", how);
-  }
-});
 
 const unacceptable: readonly { what: string; request: OutgoingRequest; reply: string }[] = [
   { what: "a 101 to a plain GET [R1, E9]", request: PLAIN_REQUEST, reply: SWITCHED },
@@ -157,24 +125,6 @@ test("handshake() gives a refused upgrade as an ordinary response and goes on [R
   assertEquals(await connection.closed, { reason: "upgrade" });
 });
 
-test("UpgradeRejected carries the response, whose body can still be read [E15]", async () => {
-  const { sending } = await answered(UPGRADE_REQUEST, "HTTP/1.1 426 Upgrade Required¶Upgrade: x¶Content-Length: 2¶¶no");
-  const rejected = await rejectedFor("refused", onUpgrade(await sending));
-  const response = rejected.response as IncomingResponse;
-  assertEquals(response.fields.get("upgrade"), "x");
-  assertEquals(await response.body.text(), "no");
-});
-
-test("onUpgrade() rejects at once for a response whose body goes on [R2]", async () => {
-  const { sending } = await answered(UPGRADE_REQUEST, "HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶2¶ok¶");
-  assertEquals((await rejectedFor("refused", onUpgrade(await sending))).status, 200);
-});
-
-test("onUpgrade() rejects for a response to a request that proposed nothing [R2]", async () => {
-  const { sending } = await answered(PLAIN_REQUEST, "HTTP/1.1 200 OK¶Content-Length: 0¶¶");
-  await rejectedFor("not-requested", onUpgrade(await sending));
-});
-
 for (
   const { reason, request } of [
     { reason: "no-connection-token", request: { ...UPGRADE_REQUEST, fields: { host: "a", upgrade: "foobar" } } },
@@ -197,16 +147,6 @@ for (const field of ["Content-Length: 4", "Transfer-Encoding: chunked", "Content
     assertEquals(await readAll(io), "DATAmore");
   });
 }
-
-test("handshake() tells of 100 and 103 in front of a 101 (RFC 9110 §15.2) [R4, D4]", async () => {
-  const { sender, server } = calling();
-  const statuses: number[] = [];
-  const sending = sender.send(UPGRADE_REQUEST, { onInformational: (head) => statuses.push(head.status) });
-  await readUntil(server, "¶¶");
-  await server.write(wire(`HTTP/1.1 100 Continue¶¶HTTP/1.1 103 Early Hints¶Link: </a>¶¶${SWITCHED}EARLY`));
-  await expectText(await onUpgrade(await sending), "EARLY");
-  assertEquals(statuses, [100, 103]);
-});
 
 for (const method of ["HEAD", "OPTIONS", "POST"]) {
   test(`handshake() switches on ${method} as on GET [R6]`, async () => {
@@ -295,38 +235,11 @@ test("Sender.ready() that waits rejects when the connection switches [R13]", asy
   await assertRejects(() => ready, StateError);
 });
 
-for (const nth of [2, 3]) {
-  test(`handshake() upgrades as request ${nth} of a connection`, async () => {
-    const { sender, server, connection } = calling();
-    for (let i = 1; i < nth; i++) {
-      const before = sender.send(PLAIN_REQUEST);
-      await expectText(server, PLAIN);
-      await server.write(wire("HTTP/1.1 200 OK¶Content-Length: 2¶¶ok"));
-      assertEquals(await (await before).body.text(), "ok");
-      await sender.ready();
-    }
-    const sending = sender.send(UPGRADE_REQUEST);
-    await expectText(server, UPGRADE);
-    await server.write(wire(`${SWITCHED}EARLY`));
-    await expectText(await onUpgrade(await sending), "EARLY");
-    assertEquals(await connection.closed, { reason: "upgrade" });
-  });
-}
-
 test("IncomingResponse disposed without onUpgrade() closes the connection [R12]", async () => {
   const { sending, server } = await answered(UPGRADE_REQUEST, SWITCHED);
   const response = await sending;
   await response[Symbol.asyncDispose]();
   assertEquals(await server.read(), null);
-});
-
-test("IncomingResponse disposed after onUpgrade() leaves the connection alone [R12]", async () => {
-  const { sending, server } = await answered(UPGRADE_REQUEST, SWITCHED);
-  const response = await sending;
-  const io = await onUpgrade(response);
-  await response[Symbol.asyncDispose]();
-  await io.write(wire("up"));
-  await expectText(server, "up");
 });
 
 test("IncomingResponse disposed leaves alone what withoutShutdown() has taken [R12, U20]", async () => {
@@ -341,16 +254,6 @@ test("IncomingResponse disposed leaves alone what withoutShutdown() has taken [R
   const writer = io.writable.getWriter();
   await writer.write(wire("up"));
   await expectText(server, "up");
-});
-
-test("handshake() switches although gracefulShutdown() was called while the answer was awaited [U13]", async () => {
-  const { sender, connection, server } = calling();
-  const sending = sender.send(UPGRADE_REQUEST);
-  await readUntil(server, "¶¶");
-  const closed = connection.gracefulShutdown();
-  await server.write(wire(`${SWITCHED}EARLY`));
-  await expectText(await onUpgrade(await sending), "EARLY");
-  assertEquals(await closed, { reason: "upgrade" });
 });
 
 for (const call of ["gracefulShutdown", "abort", "dispose"] as const) {

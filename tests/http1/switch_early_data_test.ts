@@ -7,7 +7,7 @@ import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
-import { everyCut, FakeClock, readAll, readUntil, turns, wire } from "../support/wire.ts";
+import { FakeClock, readUntil, turns, wire } from "../support/wire.ts";
 import {
   CONNECT,
   CONNECT_REQUEST,
@@ -88,23 +88,6 @@ for (const size of [8193, 500_000]) {
     for (let part = await reader.read(); !part.done; part = await reader.read()) chunks.push(part.value);
     await writing;
     assertEquals(joined(...chunks), joined(early, pattern(100)));
-  });
-}
-
-for (const [how, request, answer] of [["upgrade", UPGRADE, SWITCHED], ["CONNECT", CONNECT, CONNECTED]] as const) {
-  test(`serveConnection() loses and repeats nothing behind a ${how}, for every cut [E7, H4]`, async () => {
-    for (const { how: cut, chunks } of everyCut(wire(`${request}EARLY DATA¶¶GET / HTTP/1.1¶¶`))) {
-      let upgraded!: Promise<Upgraded>;
-      const { client } = serving((incoming) => {
-        const made = how === "CONNECT" ? connectResponse(incoming) : upgradeResponse(incoming, "foobar");
-        upgraded = made.upgraded;
-        return made.response;
-      });
-      for (const chunk of chunks) await client.write(chunk);
-      await expectText(client, answer);
-      await client.closeWrite();
-      assertEquals(await readAll(await upgraded), "EARLY DATA¶¶GET / HTTP/1.1¶¶", cut);
-    }
   });
 }
 

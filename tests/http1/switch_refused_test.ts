@@ -105,7 +105,7 @@ test("serveConnection() writes nothing behind the answer of a refused switch", a
   assertEquals(await readAll(client), "");
 });
 
-for (const status of [200, 204, 301, 400, 403, 404, 426, 500, 503]) {
+for (const status of [200, 204]) {
   test(`serveConnection() stays usable after a ${status} to an upgrade, and can still switch [E4, O4]`, async () => {
     let requests = 0;
     const { client, connection } = serving((request) => {

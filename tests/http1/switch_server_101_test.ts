@@ -3,7 +3,6 @@ import { assert, assertEquals } from "@std/assert";
 import { StateError } from "../../src/errors/state_error.ts";
 import type { ServerConnectionOptions } from "../../src/http1/options.ts";
 import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
-import { upgradeResponse } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { exchange, turns, wire } from "../support/wire.ts";
@@ -51,43 +50,6 @@ for (
   });
 }
 
-for (
-  const { kind, body, canceled } of [
-    { kind: "text", body: () => "data" },
-    { kind: "bytes", body: () => wire("data") },
-    {
-      kind: "a stream",
-      body: (tell: (reason: unknown) => void) => new ReadableStream<Uint8Array>({ cancel: tell }),
-      canceled: true,
-    },
-    {
-      kind: "an iterable",
-      body: (tell: (reason: unknown) => void) => ({
-        [Symbol.asyncIterator]: () => ({
-          next: () => Promise.resolve({ done: false as const, value: wire("data") }),
-          return: () => (tell(null), Promise.resolve({ done: true as const, value: undefined })),
-        }),
-      }),
-      canceled: true,
-    },
-  ]
-) {
-  test(`serveConnection() writes 500 instead of a 101 with a body: ${kind} [U10]`, async () => {
-    let upgraded!: Promise<Upgraded>;
-    let told = false;
-    const { output, closed } = await exchange(UPGRADE, (request) => {
-      const { response } = upgradeResponse(request, "foobar");
-      upgraded = onUpgrade(request);
-      return { ...response, body: body(() => told = true) };
-    });
-    assertEquals(output, FAILED);
-    const { cause } = await rejectedFor("upgrade-body", upgraded);
-    assert(cause instanceof StateError && cause.code === "upgrade-body");
-    assertEquals(closed, { reason: "error", error: cause });
-    assertEquals(told, canceled ?? false);
-  });
-}
-
 for (const empty of ["", new Uint8Array(0), null]) {
   test(`serveConnection() takes a 101 whose body is ${empty === null ? "null" : `empty ${typeof empty}`} [U10]`, async () => {
     const { head, connection } = await switchedServer(UPGRADE, { status: 101, body: empty });
@@ -96,34 +58,17 @@ for (const empty of ["", new Uint8Array(0), null]) {
   });
 }
 
-for (
-  const field of [["content-length", "5"], ["Content-Length", "0"], ["Transfer-Encoding", "chunked"], [
-    "trailer",
-    "x",
-  ]] as const
-) {
-  test(`serveConnection() leaves ${field[0]}: ${field[1]} out of a 101 (RFC 9110 §8.6, RFC 9112 §6.1) [U11, U12, B7]`, async () => {
-    const { head } = await switchedServer(UPGRADE, {
-      status: 101,
-      fields: [["Connection", "upgrade"], field, ["Upgrade", "foobar"], ["x-more", "1"]],
-    });
-    assertEquals(head, `${SWITCHED.slice(0, -1)}x-more: 1¶¶`);
-  });
-}
-
-const disabled: readonly { how: string; request: string; options: ServerConnectionOptions; shutdown: boolean }[] = [
-  { how: "keepAlive: false", request: UPGRADE, options: { keepAlive: false }, shutdown: false },
-  { how: "Connection: close, upgrade", request: CLOSE_UPGRADE, options: {}, shutdown: false },
+const disabled: readonly { how: string; request: string; options: ServerConnectionOptions }[] = [
+  { how: "keepAlive: false", request: UPGRADE, options: { keepAlive: false } },
+  { how: "Connection: close, upgrade", request: CLOSE_UPGRADE, options: {} },
   {
     how: "Transfer-Encoding with Content-Length",
     request: UPGRADE.replace("¶¶", "¶Transfer-Encoding: chunked¶Content-Length: 3¶¶0¶¶"),
     options: { leniency: { lengthWithChunked: true } },
-    shutdown: false,
   },
-  { how: "gracefulShutdown() while the handler runs", request: UPGRADE, options: {}, shutdown: true },
 ];
 
-for (const { how, request, options, shutdown } of disabled) {
+for (const { how, request, options } of disabled) {
   test(`serveConnection() never rewrites Connection on a 101: ${how} [U13, U19]`, async () => {
     let answer!: (response: OutgoingResponse) => void;
     let upgraded!: Promise<Upgraded>;
@@ -133,7 +78,6 @@ for (const { how, request, options, shutdown } of disabled) {
     }, options);
     await client.write(wire(`${request}EARLY`));
     await turns();
-    if (shutdown) connection.gracefulShutdown();
     answer({ status: 101, fields: [["Connection", "upgrade"], ["Upgrade", "foobar"]] });
     await expectText(client, SWITCHED);
     assertEquals(await connection.closed, { reason: "upgrade" });

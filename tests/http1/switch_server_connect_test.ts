@@ -3,37 +3,13 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { StateError } from "../../src/errors/state_error.ts";
 import { wantsUpgrade } from "../../src/http1/proposing.ts";
 import { connectResponse } from "../../src/http1/switch.ts";
-import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
-import type { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
-import { exchange, readAll, readUntil, text, turns, wire } from "../support/wire.ts";
-import {
-  CONNECT,
-  CONNECTED,
-  expectText,
-  FAILED,
-  isPending,
-  OK,
-  rejectedFor,
-  serving,
-  switchedServer,
-} from "../support/switching.ts";
+import { exchange, readUntil, wire } from "../support/wire.ts";
+import { CONNECT, CONNECTED, expectText, OK, serving, switchedServer } from "../support/switching.ts";
 
 const REFUSED = "HTTP/1.1 400 Bad Request¶content-length: 0¶connection: close¶¶";
-
-test("serveConnection() opens a tunnel with 200 and reads the bytes behind the request first [T1, E7, F3]", async () => {
-  const { head, io, client, connection } = await switchedServer(`${CONNECT}EARLY`, { status: 200 });
-  assertEquals(head, CONNECTED);
-  assertEquals(io.protocol, null);
-  assertEquals(text((await io.read())!), "EARLY");
-  assertEquals(await connection.closed, { reason: "upgrade" });
-  await io.write(wire("down"));
-  await expectText(client, "down");
-  await client.write(wire("up"));
-  await expectText(io, "up");
-});
 
 test("connectResponse() opens a tunnel; the request says where to (RFC 9110 §9.3.6) [T1]", async () => {
   let request!: IncomingRequest;
@@ -57,66 +33,6 @@ test("serveConnection() adds Date to the answer of a CONNECT (RFC 9110 §6.6.1)"
   const { head } = await switchedServer(CONNECT, { status: 200 }, { dateHeader: true });
   assert(/^HTTP\/1.1 200 OK¶date: \w{3}, [^¶]+ GMT¶¶$/.test(head));
 });
-
-for (
-  const fields of [
-    [["content-length", "0"]],
-    [["Content-Length", "5"]],
-    [["Transfer-Encoding", "chunked"]],
-    [["transfer-encoding", "chunked"], ["Trailer", "x"], ["CONTENT-LENGTH", "1"]],
-  ] as [string, string][][]
-) {
-  test(`serveConnection() leaves ${fields.map(([name]) => name).join(", ")} out of a 2xx to CONNECT (RFC 9110 §9.3.6) [T2, F3, B7]`, async () => {
-    const { head, io, client } = await switchedServer(CONNECT, { status: 200, fields: [...fields, ["x", "1"]] });
-    assertEquals(head, "HTTP/1.1 200 OK¶x: 1¶¶");
-    await client.write(wire("up"));
-    await expectText(io, "up");
-  });
-}
-
-for (const kind of ["text", "stream"] as const) {
-  test(`serveConnection() writes 500 instead of a 2xx with a body to CONNECT: ${kind} [T3]`, async () => {
-    let upgraded!: Promise<Upgraded>;
-    let canceled = false;
-    const body = kind === "text" ? "data" : new ReadableStream<Uint8Array>({ cancel: () => void (canceled = true) });
-    const { output, closed } = await exchange(CONNECT, (request) => {
-      upgraded = onUpgrade(request);
-      return { status: 200, body };
-    });
-    assertEquals(output, FAILED);
-    const { cause } = await rejectedFor("upgrade-body", upgraded);
-    assert(cause instanceof StateError && cause.code === "upgrade-body");
-    assertEquals(closed, { reason: "error", error: cause });
-    assertEquals(canceled, kind === "stream");
-  });
-}
-
-for (const status of [200, 201, 204, 205, 299]) {
-  test(`serveConnection() opens a tunnel with ${status}: every 2xx does (RFC 9110 §9.3.6) [T4]`, async () => {
-    const { head, io } = await switchedServer(`${CONNECT}EARLY`, { status, reason: "Yes" });
-    assertEquals(head, `HTTP/1.1 ${status} Yes¶¶`);
-    await expectText(io, "EARLY");
-  });
-}
-
-for (const status of [300, 302, 403, 407, 502]) {
-  test(`serveConnection() closes after a ${status} to CONNECT and parses nothing behind it (RFC 9931) [T5, O3, F5]`, async () => {
-    let rejected!: Promise<UpgradeRejected>;
-    let requests = 0;
-    const { output, closed } = await exchange(`${CONNECT}GET /smuggled HTTP/1.1¶Host: a¶¶`, (request) => {
-      requests++;
-      rejected = rejectedFor("refused", onUpgrade(request));
-      return { status, reason: "No", fields: { "proxy-authenticate": "Basic" }, body: "no" };
-    });
-    assertEquals(
-      output,
-      `HTTP/1.1 ${status} No¶proxy-authenticate: Basic¶content-length: 2¶connection: close¶¶no`,
-    );
-    assertEquals((await rejected).status, status);
-    assertEquals(requests, 1);
-    assertEquals(closed, { reason: "shutdown" });
-  });
-}
 
 test("serveConnection() goes on after a refused CONNECT if that is allowed [T5]", async () => {
   const options = { leniency: { keepAfterRefusedConnect: true } };
@@ -169,14 +85,6 @@ for (
     assert(!called);
   });
 }
-
-test("serveConnection() opens a tunnel for a CONNECT with Content-Length: 0 [T8]", async () => {
-  const { head, io } = await switchedServer("CONNECT a:443 HTTP/1.1¶Host: a:443¶Content-Length: 0¶¶EARLY", {
-    status: 200,
-  });
-  assertEquals(head, CONNECTED);
-  await expectText(io, "EARLY");
-});
 
 for (
   const target of [
@@ -239,37 +147,6 @@ test("serveConnection() takes a CONNECT without Host as hyper does (hyper http_c
   await expectText(client, "foo=bar");
   await client.write(wire("bar=foo"));
   await expectText(io, "bar=foo");
-});
-
-for (const early of ["", "E"]) {
-  test(`serveConnection() opens a tunnel although FIN came ${early === "" ? "right behind" : "with bytes behind"} the CONNECT [T10, T11]`, async () => {
-    let answer!: (response: OutgoingResponse) => void;
-    let request!: IncomingRequest;
-    let upgraded!: Promise<Upgraded>;
-    const { client, connection } = serving((incoming) => {
-      request = incoming;
-      upgraded = onUpgrade(incoming);
-      return new Promise((resolve) => answer = resolve);
-    });
-    await client.write(wire(`${CONNECT}${early}`));
-    await client.closeWrite();
-    await turns();
-    assert(!request.signal.aborted);
-    assert(await isPending(upgraded));
-    answer({ status: 200 });
-    await expectText(client, CONNECTED);
-    const io = await upgraded;
-    assertEquals(await connection.closed, { reason: "upgrade" });
-    assertEquals(await readAll(io), early);
-    await io.write(wire("late"));
-    await io.closeWrite();
-    assertEquals(await readAll(client), "late");
-  });
-}
-
-test("serveConnection() ignores Expect on a CONNECT (RFC 9110 §10.1.1) [D2]", async () => {
-  const { head } = await switchedServer("CONNECT a:443 HTTP/1.1¶Host: a:443¶Expect: 100-continue¶¶", { status: 200 });
-  assertEquals(head, CONNECTED);
 });
 
 test("serveConnection() opens a tunnel although the request said close [U13]", async () => {

@@ -1,13 +1,11 @@
 import { test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
-import { StateError } from "../../src/errors/state_error.ts";
+import { assertEquals } from "@std/assert";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { wantsUpgrade } from "../../src/http1/proposing.ts";
 import { upgradeResponse } from "../../src/http1/switch.ts";
-import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
-import { text, wire } from "../support/wire.ts";
+import { wire } from "../support/wire.ts";
 import { expectText, OK, serving, SWITCHED, switchedServer, UPGRADE } from "../support/switching.ts";
 
 const plain: OutgoingResponse = { status: 200, body: "ok" };
@@ -21,33 +19,6 @@ function accepting(upgrades: Upgraded[]): (request: IncomingRequest) => Outgoing
     return response;
   };
 }
-
-test("serveConnection() switches and reads the bytes behind the request first (RFC 9110 §7.8) [U1, E1, E7]", async () => {
-  const { head, io, client, connection } = await switchedServer(`${UPGRADE}EARLY`, {
-    status: 101,
-    fields: [["upgrade", "foobar"], ["connection", "upgrade"]],
-  });
-  assertEquals(head, "HTTP/1.1 101 Switching Protocols¶upgrade: foobar¶connection: upgrade¶¶");
-  assertEquals(text((await io.read())!), "EARLY");
-  assertEquals(io.protocol, "foobar");
-  assertEquals(await connection.closed, { reason: "upgrade" });
-  await io.write(wire("foo=bar"));
-  await expectText(client, "foo=bar");
-  await client.write(wire("bar=foo"));
-  await expectText(io, "bar=foo");
-});
-
-test("serveConnection() parses nothing behind a request that switches [U2, E11]", async () => {
-  const upgrades: Upgraded[] = [];
-  let requests = 0;
-  const accept = accepting(upgrades);
-  const { client, connection } = serving((request) => (requests++, accept(request)));
-  await client.write(wire(`${UPGRADE}GET /2 HTTP/1.1¶Host: a¶¶`));
-  await expectText(client, SWITCHED);
-  assertEquals(await connection.closed, { reason: "upgrade" });
-  await expectText(upgrades[0]!, "GET /2 HTTP/1.1¶Host: a¶¶");
-  assertEquals(requests, 1);
-});
 
 test("serveConnection() answers what is pipelined in front of an Upgrade first (RFC 9110 §7.8) [E11]", async () => {
   const upgrades: Upgraded[] = [];
@@ -65,31 +36,6 @@ test("serveConnection() finds the option upgrade in any Connection line and in a
   await expectText(io, "EARLY");
 });
 
-test("serveConnection() sends 103 and then 101 (RFC 9110 §15.2) [R4]", async () => {
-  const { client, connection } = serving(async (request) => {
-    await request.sendInformational(103, [["Link", "</a>"]]);
-    return upgradeResponse(request, "foobar").response;
-  });
-  await client.write(wire(UPGRADE));
-  await expectText(client, `HTTP/1.1 103 Early Hints¶Link: </a>¶¶${SWITCHED}`);
-  assertEquals(await connection.closed, { reason: "upgrade" });
-});
-
-test("IncomingRequest.sendInformational() behind a switch is refused, and the new protocol does not see it", async () => {
-  let request!: IncomingRequest;
-  const { client } = serving((incoming) => {
-    request = incoming;
-    return upgradeResponse(incoming, "foobar").response;
-  });
-  await client.write(wire(UPGRADE));
-  await expectText(client, SWITCHED);
-  const error = await request.sendInformational(103).then(() => null, (reason) => reason);
-  assert(error instanceof StateError);
-  assert(!request.signal.aborted);
-  await (await onUpgrade(request)).write(wire("clean"));
-  await expectText(client, "clean");
-});
-
 test("serveConnection() with pipelineFlush sends the answers in front of the 101 before it hands over [E11]", async () => {
   const upgrades: Upgraded[] = [];
   const { client } = serving(accepting(upgrades), { pipelineFlush: true });
@@ -103,21 +49,6 @@ test("serveConnection() upgrades a HEAD as it does a GET [R6]", async () => {
   assertEquals(head, "HTTP/1.1 101 Switching Protocols¶upgrade: foobar¶connection: upgrade¶¶");
   await expectText(io, "EARLY");
 });
-
-for (const nth of [2, 3]) {
-  test(`serveConnection() upgrades as request ${nth} of a connection`, async () => {
-    const upgrades: Upgraded[] = [];
-    const { client, connection } = serving(accepting(upgrades));
-    for (let i = 1; i < nth; i++) {
-      await client.write(wire("GET /before HTTP/1.1¶Host: a¶¶"));
-      await expectText(client, OK);
-    }
-    await client.write(wire(`${UPGRADE}EARLY`));
-    await expectText(client, SWITCHED);
-    assertEquals(await connection.closed, { reason: "upgrade" });
-    await expectText(upgrades[0]!, "EARLY");
-  });
-}
 
 test("ServerConnection.closed is upgrade, whatever is called afterwards (hyper http1_graceful_shutdown_after_upgrade)", async () => {
   const { io, client, connection } = await switchedServer(UPGRADE, { status: 101 });

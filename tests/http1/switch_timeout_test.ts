@@ -1,14 +1,12 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { TransportError } from "../../src/errors/transport_error.ts";
-import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { upgradeResponse } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
-import { FakeClock, readAll, readUntil, turns, wire } from "../support/wire.ts";
+import { FakeClock, readUntil, turns, wire } from "../support/wire.ts";
 import {
   calling,
-  CONNECT,
   CONNECTED,
   expectText,
   isPending,
@@ -20,122 +18,6 @@ import {
 } from "../support/switching.ts";
 
 const UNAVAILABLE = "HTTP/1.1 503 Service Unavailable¶content-length: 0¶connection: close¶¶";
-
-/** A server whose handler waits for the test. */
-function waiting(options = {}) {
-  const clock = new FakeClock();
-  let upgraded!: Promise<Upgraded>;
-  let answer!: (response: OutgoingResponse) => void;
-  let fail!: (error: unknown) => void;
-  const errors: unknown[] = [];
-  const served = serving((request) => {
-    upgraded = onUpgrade(request);
-    return new Promise<OutgoingResponse>((resolve, reject) => {
-      answer = resolve;
-      fail = reject;
-    });
-  }, { clock, onError: (error) => errors.push(error), ...options });
-  return {
-    ...served,
-    clock,
-    errors,
-    upgraded: () => upgraded,
-    answer: (response: OutgoingResponse) => answer(response),
-    fail: (error: unknown) => fail(error),
-  };
-}
-
-for (const [what, request] of [["an upgrade", UPGRADE], ["a CONNECT", CONNECT]] as const) {
-  test(`upgradeTimeoutMs: ${what} that is not answered for 60 s gets 503 and is rejected`, async () => {
-    const { client, connection, clock, upgraded } = waiting();
-    await client.write(wire(request));
-    await turns();
-    await clock.advance(59_999);
-    assert(await isPending(upgraded()));
-    await clock.advance(1);
-    assertEquals((await rejectedFor("timeout", upgraded())).status, 503);
-    await client.closeWrite();
-    assertEquals(await readAll(client), UNAVAILABLE);
-    assertEquals((await connection.closed).reason, "shutdown");
-    assertEquals(clock.pending, 0);
-  });
-}
-
-for (const late of ["a 101", "a 200 with a body", "an error"] as const) {
-  test(`upgradeTimeoutMs: ${late} that comes too late is discarded`, async () => {
-    const { client, connection, clock, upgraded, answer, fail, errors } = waiting({ upgradeTimeoutMs: 100 });
-    await client.write(wire(UPGRADE));
-    await turns();
-    await clock.advance(100);
-    let canceled = late !== "a 200 with a body";
-    if (late === "a 101") answer({ status: 101 });
-    else if (late === "an error") fail(new Error("late"));
-    else answer({ status: 200, body: new ReadableStream<Uint8Array>({ cancel: () => void (canceled = true) }) });
-    await client.closeWrite();
-    assertEquals(await readAll(client), UNAVAILABLE);
-    await rejectedFor("timeout", upgraded());
-    assertEquals((await connection.closed).reason, "shutdown");
-    assert(canceled);
-    assertEquals(errors, []);
-  });
-}
-
-test("upgradeTimeoutMs: an answer in time stops the clock, also when it refuses", async () => {
-  for (const status of [101, 200]) {
-    const { client, clock, upgraded, answer } = waiting({ upgradeTimeoutMs: 100 });
-    await client.write(wire(UPGRADE));
-    await turns();
-    await clock.advance(99);
-    answer({ status });
-    await readUntil(client, "¶¶");
-    const outcome = upgraded().then(() => "upgraded", ({ reason }) => reason);
-    await clock.advance(10_000);
-    assertEquals(await outcome, status === 101 ? "upgraded" : "refused");
-    await client.write(wire("x")).catch(() => {});
-  }
-});
-
-test("upgradeTimeoutMs: 0 waits without end", async () => {
-  const { client, clock, upgraded, answer } = waiting({ upgradeTimeoutMs: 0 });
-  await client.write(wire(UPGRADE));
-  await turns();
-  await clock.advance(1_000_000_000);
-  assert(await isPending(upgraded()));
-  answer({ status: 101, fields: [["Connection", "upgrade"], ["Upgrade", "foobar"]] });
-  await expectText(client, SWITCHED);
-  assertEquals(clock.pending, 0);
-});
-
-test("upgradeTimeoutMs does not count for requests that propose nothing", async () => {
-  const { client, clock, answer } = waiting({ upgradeTimeoutMs: 100 });
-  await client.write(wire("GET / HTTP/1.1¶Host: a¶¶"));
-  await turns();
-  await clock.advance(1000);
-  answer({ status: 204 });
-  await expectText(client, "HTTP/1.1 204 No Content¶¶");
-});
-
-test("upgradeTimeoutMs counts anew for each exchange", async () => {
-  let upgraded!: Promise<Upgraded>;
-  const answers: ((response: OutgoingResponse) => void)[] = [];
-  const clock = new FakeClock();
-  const { client } = serving((request) => {
-    upgraded = onUpgrade(request);
-    return new Promise<OutgoingResponse>((resolve) => answers.push(resolve));
-  }, { clock, upgradeTimeoutMs: 100 });
-  for (const nth of [0, 1]) {
-    await client.write(wire(UPGRADE));
-    await turns();
-    await clock.advance(99);
-    if (nth === 0) {
-      answers[0]!({ status: 204 });
-      await expectText(client, "HTTP/1.1 204 No Content¶¶");
-    }
-  }
-  assert(await isPending(upgraded));
-  await clock.advance(1);
-  await rejectedFor("timeout", upgraded);
-});
 
 test("upgradeTimeoutMs: the 503 goes out although the handler still reads the body", async () => {
   const clock = new FakeClock();

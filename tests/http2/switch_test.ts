@@ -10,20 +10,15 @@ import { StateError } from "../../src/errors/state_error.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import { UnsentError } from "../../src/errors/unsent_error.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
-import { wantsUpgrade } from "../../src/http1/proposing.ts";
-import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
 import type { Handler } from "../../src/http1/server_exchange.ts";
 import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { handshake, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
-import { Http2ClientMachine } from "../../src/http2/machine/client_machine.ts";
 import type { Http2ServerConnectionOptions } from "../../src/http2/options.ts";
 import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
 import { upgradeWebSocket, webSocketOver } from "../../src/websocket/mod.ts";
 import { text } from "../support/bytes.ts";
-import { RawClient, RawServer } from "../support/h2_raw_peer.ts";
-import { headers, OK } from "../support/h2_wire.ts";
 import { ask } from "../support/http2_ask.ts";
 import { FakeClock, turns, wire } from "../support/wire.ts";
 
@@ -39,7 +34,6 @@ function both(handler: Handler, options: Http2ServerConnectionOptions = {}, pair
 }
 
 const UPGRADE: readonly (readonly [string, string])[] = [["connection", "upgrade"], ["upgrade", "echo"]];
-const EXTENDED = [":method: CONNECT", ":protocol: echo", ":scheme: https", ":path: /", ":authority: a"];
 const TUNNEL = { method: "CONNECT", target: "b.example:443" } as const;
 
 /** An upgrade to `echo`, or a tunnel, on both sides. */
@@ -70,22 +64,6 @@ async function rest(io: Upgraded): Promise<string> {
   for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) all += text(chunk);
   return all;
 }
-
-test("an extended CONNECT comes as a GET that proposes an upgrade, and a CONNECT as one that proposes a tunnel", async () => {
-  const seen: unknown[] = [];
-  const ends = both((request) => {
-    const { method, target, version, proposal, authority } = request;
-    seen.push([method, target, version, proposal.type, authority, wantsUpgrade(request, "ECHO")]);
-    return { status: 404 };
-  });
-  await ask(ends.client, { authority: "a.example", path: "/up", fields: UPGRADE });
-  await ends.client.send(TUNNEL);
-  assertEquals(seen, [
-    ["GET", "/up", "2", "upgrade", "a.example", true],
-    ["CONNECT", "b.example:443", "2", "connect", "b.example:443", false],
-  ]);
-  await ends.client.gracefulShutdown();
-});
 
 test("an upgrade over HTTP/2 goes to a protocol with a version as over HTTP/1.1 (RFC 9110 §7.8)", async () => {
   const protocol = "json-rpc/2.0";
@@ -130,33 +108,6 @@ for (const how of ["upgrade", "tunnel"] as const) {
     client.abort();
   });
 
-  const cut = how === "tunnel" ? "CONNECT_ERROR" : "CANCEL";
-
-  test(`${how} over HTTP/2: abort() says ${cut}, on either side (RFC 9113 §8.5, RFC 8441 §5)`, async () => {
-    const rows = how === "tunnel" ? [":method: CONNECT", ":authority: b.example:443"] : EXTENDED;
-    let io!: Promise<Upgraded>;
-    const client = new RawClient((request) => {
-      const { response, upgraded } = how === "tunnel" ? connectResponse(request) : upgradeResponse(request, "echo");
-      io = upgraded;
-      return response;
-    }, { connectProtocol: true });
-    await client.begins();
-    assertEquals(await client.sends(headers(1, rows, "open")), ["HEADERS 1 :status: 200"]);
-    (await io).abort();
-    assertEquals(await client.sends(), [`RST_STREAM 1 ${cut}`]);
-    await client.ends();
-
-    const server = new RawServer();
-    await server.begins();
-    const request = how === "tunnel" ? TUNNEL : { method: "GET", target: "/", fields: [["host", "a"], ...UPGRADE] };
-    const sending = server.connection.send(request as OutgoingRequest);
-    await server.sends();
-    await server.sends(headers(1, OK, "open"));
-    (await onUpgrade(await sending)).abort();
-    assertEquals(await server.sends(), [`RST_STREAM 1 ${cut}`]);
-    await server.ends();
-  });
-
   test(`${how} over HTTP/2: a peer that does not read stops the writer`, async () => {
     const { near, far, client } = await switched(how);
     let written = 0;
@@ -194,34 +145,6 @@ for (const how of ["upgrade", "tunnel"] as const) {
   });
 }
 
-test("what a client sends behind an extended CONNECT before it is accepted is for the new protocol", async () => {
-  let accept!: () => void;
-  const goOn = new Promise<void>((resolve) => accept = resolve);
-  let told!: (upgraded: Promise<Upgraded>) => void;
-  const far = new Promise<Upgraded>((resolve) => told = resolve);
-  const [near, server] = duplexPair();
-  serveConnection(server, async (request) => {
-    await goOn;
-    const { response, upgraded } = upgradeResponse(request, "echo");
-    told(upgraded);
-    return response;
-  }, { connectProtocol: true });
-  const machine = new Http2ClientMachine();
-  for (const bytes of machine.take()) await near.write(bytes.slice());
-  while (!machine.peer.connectProtocol) {
-    machine.receive((await near.read())!);
-    while (machine.next().type !== "need-data");
-  }
-  const head = { method: "CONNECT", scheme: "https", authority: "a", path: "/", protocol: "echo", fields: [] };
-  const streamId = machine.sendRequest(head, false);
-  machine.sendData(streamId, wire("early"));
-  machine.sendEnd(streamId, null);
-  for (const bytes of machine.take()) await near.write(bytes.slice());
-  accept();
-  assertEquals(await rest(await far), "early");
-  near.abort();
-});
-
 test("a refusal is a response with its body, the promises of both sides reject with it, and the connection goes on", async () => {
   const rejected: unknown[] = [];
   const ends = both((request) => {
@@ -248,33 +171,6 @@ test("an upgrade is not sent to a server that has not told that it takes it (RFC
   assertEquals(await ends.client.takesUpgrades(), false);
   const error = await assertRejects(() => ask(ends.client, { authority: "a", fields: UPGRADE }), UnsentError);
   assert(error.cause instanceof StateError && error.cause.code === "no-switch");
-  await ends.client.gracefulShutdown();
-});
-
-test("the body of a response that cannot switch is canceled", async () => {
-  const reasons: unknown[] = [];
-  const ends = both((request) => {
-    const body = new ReadableStream<Uint8Array>({ cancel: (reason) => void reasons.push(reason) });
-    return { ...upgradeResponse(request, "echo").response, body };
-  });
-  assertEquals((await ask(ends.client, { authority: "a", fields: UPGRADE })).status, 500);
-  assert(reasons[0] instanceof StateError && reasons[0].code === "upgrade-body", `${reasons}`);
-  await ends.client.gracefulShutdown();
-});
-
-test("a response that cannot switch is a 500: a body, or a protocol that was not offered", async () => {
-  const errors: unknown[] = [];
-  const ends = both(
-    (request) =>
-      request.target === "/body"
-        ? { status: 101, fields: [["upgrade", "echo"]], body: "x" }
-        : { status: 101, fields: [["upgrade", "other"]] },
-    { onError: (error) => errors.push((error as StateError).code) },
-  );
-  for (const path of ["/body", "/other"]) {
-    assertEquals((await ask(ends.client, { authority: "a", path, fields: UPGRADE })).status, 500);
-  }
-  assertEquals(errors, ["upgrade-body", "no-switch"]);
   await ends.client.gracefulShutdown();
 });
 
@@ -311,27 +207,12 @@ test("a WebSocket over HTTP/2 needs no key, keeps subprotocol and compression, a
   assertEquals(closed, [4000]);
 });
 
-test("an upgrade that is not claimed is reset after unclaimedUpgradeTimeoutMs", async () => {
-  const ends = both(() => ({ status: 101, fields: [["upgrade", "echo"]] }), { unclaimedUpgradeTimeoutMs: 1 });
-  const io = await onUpgrade(await ask(ends.client, { authority: "a", fields: UPGRADE }));
-  await assertRejects(() => io.read(), TransportError);
-  await ends.client.gracefulShutdown();
-});
-
 test("a 2xx that does not switch never looks like a switch: 501 (RFC 8441 §4)", async () => {
   const ends = both(() => ({ status: 200, body: "a page" }));
   const response = await ask(ends.client, { authority: "a", fields: UPGRADE });
   assertEquals([response.status, await response.body.text()], [501, ""]);
   assertEquals((await assertRejects(() => onUpgrade(response), UpgradeRejected)).status, 501);
   await ends.client.gracefulShutdown();
-});
-
-test("Upgraded.close() of a stream that was reset resolves, as that of any transport", async () => {
-  const { near, far, client } = await switched("tunnel");
-  near.abort();
-  await far.closed;
-  await far.close();
-  client.abort();
 });
 
 for (const reads of [true, false]) {
