@@ -75,6 +75,8 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   readonly #onAbort: (() => void) | null;
   /** Resolves when the body need not wait for a 100 any more; `null` if it does not. */
   #word: Deferred<void> | null = null;
+  /** Whether the body is not sent, since the answer came instead of a 100. */
+  #heldBack = false;
   #channel: Http2StreamChannel | null = null;
   #lost: { readonly error: unknown } | null = null;
   #left = false;
@@ -111,7 +113,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   async #sendBody(): Promise<void> {
     const { body, request } = this.#sent;
     if (expectsContinue(request)) await this.#awaitWord();
-    if (this.#lost !== null || this.outlet.ended) return;
+    if (this.#lost !== null || this.#heldBack || this.outlet.ended) return;
     await this.#body.send(body, request.trailers);
   }
 
@@ -120,9 +122,23 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     const { clock, continueTimeoutMs } = this.#host.settings;
     this.#word = new Deferred<void>();
     const deadline = new Deadline(clock);
-    deadline.set(this.#options.continueTimeoutMs ?? continueTimeoutMs, () => this.#word!.resolve());
+    deadline.set(this.#options.continueTimeoutMs ?? continueTimeoutMs, () => this.#goOn());
     await this.#word.promise;
     deadline.stop();
+  }
+
+  /** The body may go. */
+  #goOn(): void {
+    this.#word?.resolve();
+    this.#word = null;
+  }
+
+  /** The answer has come instead of a 100: the body stays here, after a 417 untouched, to be sent again without the expectation. */
+  #holdBack(status: number): void {
+    this.#heldBack = true;
+    this.#goOn();
+    if (status === 417) return;
+    discardBody(this.#sent.request.body, new StateError("done", "The body is not wanted: the request is answered"));
   }
 
   /** The request cannot be completed, and must not look complete. */
@@ -132,7 +148,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
 
   /** An informational response has come. */
   informed({ head }: Http2InformationalEvent): void {
-    if (head.status === 100) this.#word?.resolve();
+    if (head.status === 100) this.#goOn();
     try {
       this.#options.onInformational?.(headOf(head));
     } catch (error) {
@@ -164,7 +180,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
       attachUpgrade(response, pending);
       if (!this.outlet.ended) this.#endUnused();
     }
-    this.#word?.resolve();
+    if (this.#word !== null) this.#holdBack(status);
     this.#answer.resolve(response);
     this.#settle();
   }
@@ -210,7 +226,17 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
 
   /** Both messages are over, or the answer is and the server has said that it wants no more of the request. */
   #settle(): void {
-    if (this.intake.over && this.outlet.ended && !this.outlet.waiting) this.#leave();
+    if (!this.intake.over) return;
+    if (this.outlet.ended) return this.outlet.waiting ? undefined : this.#leave();
+    if (this.#heldBack) this.#endHeldBack();
+  }
+
+  /** The answer is complete, and the request never will be. */
+  #endHeldBack(): void {
+    this.#host.machine.resetStream(this.id, "cancel");
+    this.#host.driver.soon();
+    this.#told?.sent();
+    this.#leave();
   }
 
   #leave(): void {
@@ -233,7 +259,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     this.outlet.fail(error);
     this.#body.stop(error);
     if (!reads && how?.processed !== false) discardBody(this.#sent.request.body, error);
-    this.#word?.resolve();
+    this.#goOn();
     // RFC 9113 §8.1: a complete answer stays one, if the server only wants no more of the request.
     if (how?.code === "no-error" && this.intake.over) {
       this.#told?.sent();

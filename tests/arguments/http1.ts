@@ -434,6 +434,8 @@ function wrongReverseProxies(): readonly Wrong[] {
     ["a name with a space", () => told({ name: "a b" }), "options.name"],
     ["both of two opposites", () => told({ changeOrigin: true, preserveHost: true }), "options.preserveHost"],
     ["a text for changeOrigin", () => told({ changeOrigin: "yes" }), "options.changeOrigin"],
+    ["a text for versions", () => told({ http2: "h2" }), "options.http2"],
+    ["a text for h2c", () => told({ http2: { h2c: "yes" } }), "options.http2.h2c"],
     ["true for forwarded", () => told({ forwarded: true }), "options.forwarded"],
     ["a style that is none", () => told({ forwarded: { style: "x" } }), "options.forwarded.style"],
     ["a name for trust", () => told({ forwarded: { trust: ["a.example"] } }), "options.forwarded.trust[0]"],

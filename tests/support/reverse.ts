@@ -83,3 +83,36 @@ export async function proxied(init: ProxiedInit, act: (proxied: Proxied) => Prom
     await Promise.all(backends.map((backend) => backend.close()));
   }
 }
+
+/**
+ * Runs `act` with a chain of proxies in front of a raw server. The first is named `p` and those behind it `p1`, `p2` and so on; they speak
+ * HTTP/2 with each other, and the last one HTTP/1.1 with the server.
+ *
+ * @param hops How many there are behind the first.
+ */
+export async function chained(hops: number, act: (proxied: Proxied) => Promise<void>): Promise<void> {
+  const stack: (() => Promise<void>)[] = [];
+  const begin = async (hop: number, to: string): Promise<string> => {
+    const proxy = reverseProxy(to, { name: `p${hop}`, forwarded: false, http2: { h2c: hop < hops } });
+    const http2 = { h2c: true, connectProtocol: true };
+    const options = { port: 0, hostname: "127.0.0.1", dateHeader: false, onError: () => {}, http2 };
+    const server = serve(options, proxy);
+    stack.push(async () => {
+      await server[Symbol.asyncDispose]();
+      await proxy[Symbol.asyncDispose]();
+    });
+    const [{ port }] = await server.listening;
+    return `http://127.0.0.1:${port}`;
+  };
+  let first: Promise<string> | null = null;
+  const target = ([port]: readonly number[]) => () => {
+    const server = Promise.resolve(`http://127.0.0.1:${port}`);
+    return first ??= Array.from({ length: hops }, (_, i) => hops - i)
+      .reduce((to, hop) => to.then((url) => begin(hop, url)), server);
+  };
+  try {
+    await proxied({ target, options: { http2: { h2c: true } }, serve: { onError: () => {} } }, act);
+  } finally {
+    for (const end of stack.reverse()) await end();
+  }
+}

@@ -92,7 +92,8 @@ function checkClientHeaders(value: unknown, name: string): void {
   if (typeof value !== "function") checkHeaders(value, name);
 }
 
-function checkHttp2(value: unknown, name: string): void {
+/** Refuses what says nothing of HTTP/2. */
+export function checkHttp2(value: unknown, name: string): void {
   if (typeof value === "object" && value !== null) checkOptions<ClientHttp2Options>(value, CLIENT_HTTP2, name);
   else checkKind(value, "boolean", name);
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Http2Error } from "../../errors/http2_error.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { UnsentError } from "../../errors/unsent_error.ts";
@@ -54,6 +55,12 @@ export function isSentAgain({ connection }: Shared, error: unknown, failure: Sha
   if (resent === MAX_RESENT) return false;
   if (error instanceof UnsentError) return replayable || !error.bodyUsed;
   return reused && !heard && repeatable && connection.why !== null && isGone(error);
+}
+
+/** Whether a server has said that it wants a request over HTTP/1.1 (RFC 9113 §7). */
+export function wantsHttp1(error: unknown): boolean {
+  const { cause } = Object(error instanceof UnsentError ? error.cause : error) as { readonly cause?: unknown };
+  return cause instanceof Http2Error && cause.code === "http-1.1-required";
 }
 
 /** Whether the connection went away, as kept ones do. */

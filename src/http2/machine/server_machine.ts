@@ -71,7 +71,7 @@ export class Http2ServerMachine extends Http2Machine<Http2ServerEvent> {
    * @throws {TypeError} A field cannot be sent.
    */
   sendResponse(streamId: number, head: OutgoingHttp2Response, endStream: boolean): void {
-    checkInteger(head.status, "head.status", 200, 599);
+    checkInteger(head.status, "head.status", 200, 999);
     const stream = this.sending(streamId, "head");
     const fields = responseFields(head);
     const bodiless = isBodiless(stream.method, head.status);

@@ -109,6 +109,7 @@ export class Origins {
   #forwarding({ proxies }: Admitted, { upstreams, settings }: Ways): Client {
     return new Client({
       ...upstreams.optionsTo(proxies),
+      http2: false,
       maxIdlePerOrigin: MAX_IDLE,
       connectTimeoutMs: settings.connectTimeoutMs,
     });
@@ -120,6 +121,7 @@ export class Origins {
     const session = new TlsSession();
     const tls = secure === null ? undefined : { ...secure.tls, serverName: secure.serverName, alpnProtocols: HTTP_1 };
     return new Client({
+      http2: false,
       clock: this.#clock,
       connectTimeoutMs: ways.settings.connectTimeoutMs,
       maxIdlePerOrigin: MAX_IDLE,

@@ -18,7 +18,7 @@ import type { ResponseHead } from "../../semantics/message.ts";
 import { forwardsLeft } from "../max_forwards.ts";
 import { checkCoding } from "../reverse/answer.ts";
 import { UpstreamExchange } from "../reverse/exchange.ts";
-import { addWebSocketKey, checkWebSocketAccept, looksLikeSwitch } from "../reverse/http2_upgrade.ts";
+import { addCoding, addWebSocketKey, checkWebSocketAccept, looksLikeSwitch } from "../reverse/translation.ts";
 import { lastHop } from "../reverse/refusal.ts";
 import { offeredOnward, onwardTarget, requestFields } from "../reverse/request_fields.ts";
 import { responseFields } from "../reverse/response_fields.ts";
@@ -179,6 +179,7 @@ async function onward(
   addWebSocketKey(incoming, protocols, fields);
   countForward(incoming, fields);
   fields.push(viaField(incoming.version, name));
+  addCoding(incoming, fields);
   const changed = settings.headers === undefined ? fields : await changedBy(settings.headers, fields, asked);
   if (route.forward && route.proxy!.authorization !== null) {
     changed.push(["Proxy-Authorization", route.proxy!.authorization]);

@@ -17,6 +17,7 @@ import type { ReverseProxyOptions, RewriteOptions } from "./options.ts";
 import { Relay } from "./relay.ts";
 import { type FieldRewrites, locationForClient, responseFields, rewriteFields } from "./response_fields.ts";
 import type { TimeLimit, Waiting } from "../../duplex/time_limit.ts";
+import { addSwitchFields, isSwitch } from "./translation.ts";
 import { switched } from "./upgrade.ts";
 import type { UpstreamServer } from "./upstream.ts";
 import type { Asking } from "./upstreams.ts";
@@ -59,8 +60,10 @@ export class Answers {
   answer(response: IncomingResponse, answered: Answered): Response | Promise<Response> {
     checkCoding(response, answered.incoming);
     const fields = this.#fields(response, answered);
-    if (response.status === 101) return switched(answered.incoming, response, fields, this.#upgraded);
-    const { status, reason, body } = response;
+    if (isSwitch(response)) return switched(answered.incoming, response, fields, this.#upgraded);
+    const { status, body } = response;
+    // HTTP/2 has no phrases (RFC 9113 §8.3.2): HTTP/1.1 gets the registered one.
+    const reason = response.version === "2" ? undefined : response.reason;
     if (body.framing.type === "none") return responseSending({ status, reason, fields }, () => null);
     const whole = keepsFraming(response, answered.incoming) ? arrivedBody(body, MAX_WHOLE_BYTES) : null;
     if (whole !== null) {
@@ -70,20 +73,23 @@ export class Answers {
     return this.#streamed({ status, reason, fields }, response, answered);
   }
 
-  #streamed(head: OutgoingResponse, { body }: IncomingResponse, { server, exchange }: Answered): Response {
+  #streamed(head: OutgoingResponse, response: IncomingResponse, answered: Answered): Response {
+    const { body } = response;
+    const { server, exchange } = answered;
     if (this.#balance === "least-connections") countUntilOver(server, body.trailers);
     const relay = this.#silence.set
       ? new Relay(body, { silence: this.#silence, waiting: exchange, maxBytes: Infinity })
       : null;
-    const trailers = body.framing.type === "chunked" ? () => body.trailers : undefined;
+    const trailers = mayHaveTrailers(response, answered.incoming) ? () => body.trailers : undefined;
     const message = { ...head, body: relay ?? body, trailers, unannouncedTrailers: true };
-    const response = responseSending(message, () => relay?.stream ?? body.stream);
-    cancelWhenForgotten(response, body);
-    return response;
+    const sent = responseSending(message, () => relay?.stream ?? body.stream);
+    cancelWhenForgotten(sent, body);
+    return sent;
   }
 
   #fields(response: IncomingResponse, { server, incoming, asking }: Answered): Field[] {
     const fields = responseFields(response);
+    if (isSwitch(response)) addSwitchFields(incoming, response, fields);
     if (this.#rewrites) rewriteFields(fields, this.#fieldRewrites(server, incoming, asking));
     const { responseHeaders } = this.#rewrite;
     return responseHeaders === undefined ? fields : changed(fields, responseHeaders, asking);
@@ -128,9 +134,14 @@ export function checkCoding({ fields, body }: IncomingResponse, { version }: Inc
   throw error;
 }
 
+/** HTTP/2 has them behind any body (RFC 9113 §8.1), HTTP/1.1 behind chunks. */
+function mayHaveTrailers({ version, body: { framing } }: IncomingResponse, incoming: IncomingRequest): boolean {
+  return framing.type === "chunked" || (version === "2" && incoming.version === "2");
+}
+
 /** Whether the client's body is delimited as the server's is: else its head would depend on how much has arrived. */
-function keepsFraming({ body: { framing } }: IncomingResponse, { version }: IncomingRequest): boolean {
-  return framing.type === "length" || (framing.type === "chunked" && version === "1.1");
+function keepsFraming({ version, body: { framing } }: IncomingResponse, incoming: IncomingRequest): boolean {
+  return framing.type === "length" || (framing.type === "chunked" && version !== "2" && incoming.version === "1.1");
 }
 
 /** A response that goes on for long keeps its server busy. */

@@ -1,6 +1,6 @@
 /**
- * One request to one server: over a connection that waits in the pool, or a new one, and as far as the head of the
- * response. `reverse_proxy.ts` makes one for each attempt. The body of the response is read by whoever sends it on.
+ * One request to one server: over a connection that waits in the pool, a new one, or a stream of HTTP/2, and as far as the head
+ * of the response. `reverse_proxy.ts` makes one for each attempt. The body of the response is read by whoever sends it on.
  *
  * @module
  */
@@ -8,18 +8,22 @@
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { UnsentError } from "../../errors/unsent_error.ts";
+import type { Carrier } from "../../http/client/carrier.ts";
 import { partsOf } from "../../http/client/client.ts";
+import type { Connections } from "../../http/client/connections.ts";
 import { ExchangeTrace } from "../../http/client/exchange_trace.ts";
 import type { Pooled } from "../../http/client/pool.ts";
-import { IDEMPOTENT, mustBeFresh, noteKeepAlive } from "../../http/client/resend.ts";
+import { IDEMPOTENT, isSentAgain, mustBeFresh, noteKeepAlive, wantsHttp1 } from "../../http/client/resend.ts";
+import type { Shared } from "../../http/client/shared_pool.ts";
 import { socketsPolled } from "../../http/platform.ts";
 import type { IncomingRequest, IncomingResponse } from "../../http1/incoming.ts";
 import type { OutgoingRequest } from "../../http1/outgoing_request.ts";
 import type { Owned } from "../../http1/owned.ts";
-import { type Field, fieldList } from "../../semantics/fields.ts";
+import { type Field, fieldList, hasField } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 import type { ProxyPhase } from "../proxy_failure.ts";
 import type { TimeLimit, Wait, Waiting } from "../../duplex/time_limit.ts";
+import { saysExtendedConnect } from "./translation.ts";
 import type { UpstreamServer } from "./upstream.ts";
 
 /** As much of a server as is needed to send to it. */
@@ -33,6 +37,9 @@ export interface ExchangeManner {
   readonly fieldsBack: (head: ResponseHead) => Field[];
 }
 
+/** Over which versions a request may go. */
+type Versions = "1.1" | "any" | "any for an upgrade";
+
 /** One attempt. */
 export class UpstreamExchange implements Owned, Waiting {
   /** See {@linkcode Waiting}. */
@@ -43,9 +50,15 @@ export class UpstreamExchange implements Owned, Waiting {
   readonly #incoming: IncomingRequest;
   readonly #manner: ExchangeManner;
   #response: IncomingResponse | null = null;
-  #pooled: Pooled | null = null;
-  #connecting: AbortController | null = null;
+  #carrier: Carrier | null = null;
+  /** Ends what is being opened, and a stream of HTTP/2. */
+  #controller: AbortController | null = null;
   #left: { readonly reason: unknown } | null = null;
+  #versions: Versions = "1.1";
+  /** Whether a 1xx has come. */
+  #heard = false;
+  /** How often it was sent again over HTTP/2. */
+  #resent = 0;
 
   /** Sends nothing yet. */
   constructor(server: Origin, incoming: IncomingRequest, manner: ExchangeManner) {
@@ -56,7 +69,7 @@ export class UpstreamExchange implements Owned, Waiting {
 
   /** What the connection is spoken over; `null` as long as there is none. */
   get io(): DuplexLike | null {
-    return this.#pooled?.io ?? null;
+    return this.#carrier?.io ?? null;
   }
 
   /** Why it was given up, if it was. */
@@ -82,56 +95,109 @@ export class UpstreamExchange implements Owned, Waiting {
   async #send(message: OutgoingRequest, trace: ExchangeTrace | null): Promise<IncomingResponse> {
     const { route, client } = this.#server;
     const repeatable = IDEMPOTENT.has(message.method) && (message.body ?? null) === null;
+    if (route.http2 !== "never") this.#versions = this.#versionsFor(message);
     for (let fresh = false;;) {
       const { connections } = partsOf(client);
-      const pooled = fresh ? null : connections.takeKept(route);
-      this.#pooled = pooled ?? await this.#open(fresh, trace);
-      if (trace !== null) trace.take(this.#pooled, route);
+      const taken = this.#take(connections, fresh, trace);
+      const carrier = this.#carrier = taken instanceof Promise ? await taken : taken;
+      if (trace !== null) trace.take(carrier, route);
+      const reused = carrier.version === "1.1" ? carrier.reused : !(taken instanceof Promise);
       try {
-        return await this.#sendOver(this.#pooled, message, repeatable);
-      } catch (error) {
-        if (trace !== null) this.#pooled.connection.tellExchange(null);
+        // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
+        if (reused && !repeatable && isIdle(carrier)) await socketsPolled();
         if (this.#left !== null) throw this.#left.reason;
-        fresh = mustBeFresh(this.#pooled, error, repeatable);
+        this.phase = "waiting";
+        this.#manner.firstByte.begin(this);
+        return this.#response = carrier.version === "1.1"
+          ? await this.#sendOver(carrier, message)
+          : await this.#sendShared(carrier, message, trace);
+      } catch (error) {
+        if (trace !== null && carrier.version === "1.1") carrier.connection.tellExchange(null);
+        if (this.#left !== null) throw this.#left.reason;
+        fresh = carrier.version === "1.1" && mustBeFresh(carrier, error, repeatable);
+        if (carrier.version === "2") this.#checkSentAgain(carrier, error, message, { reused, repeatable });
         if (trace !== null) message = { ...message, fields: trace.retry(fieldList(message.fields), { error }) };
       } finally {
         this.#manner.firstByte.end(this);
-        connections.release(this.#pooled);
+        connections.release(carrier);
       }
     }
   }
 
-  async #open(fresh: boolean, trace: ExchangeTrace | null): Promise<Pooled> {
-    this.phase = "connecting";
-    const controller = this.#connecting = new AbortController();
-    if (this.#left !== null) throw this.#left.reason;
-    const { connections } = partsOf(this.#server.client);
-    const pooled = await connections.takeHttp1(this.#server.route, fresh, controller.signal, trace);
-    this.#connecting = null;
-    return pooled;
+  /** Requests stay with the version that they came over, unless the program has said otherwise. */
+  #versionsFor(message: OutgoingRequest): Versions {
+    const { options } = partsOf(this.#server.client);
+    if (options.http2 === undefined && this.#incoming.version !== "2") return "1.1";
+    if (!hasField(fieldList(message.fields), "upgrade")) return "any";
+    return saysExtendedConnect(this.#incoming, message) ? "any for an upgrade" : "1.1";
   }
 
-  async #sendOver(pooled: Pooled, message: OutgoingRequest, repeatable: boolean): Promise<IncomingResponse> {
-    // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
-    if (pooled.reused && !repeatable) await socketsPolled();
+  #take(connections: Connections, fresh: boolean, trace: ExchangeTrace | null): Carrier | Promise<Carrier> {
+    const { route } = this.#server;
+    const kept = fresh || this.#versions !== "1.1" ? null : connections.takeKept(route);
+    if (kept !== null) return kept;
     if (this.#left !== null) throw this.#left.reason;
-    this.phase = "waiting";
-    this.#manner.firstByte.begin(this);
+    this.phase = "connecting";
+    const { signal } = this.#controller ??= new AbortController();
+    if (this.#versions === "1.1") return connections.takeHttp1(route, fresh, signal, trace);
+    return this.#versions === "any"
+      ? connections.take(route, fresh, signal, trace)
+      : connections.takeForUpgrade(route, fresh, signal, trace);
+  }
+
+  async #sendOver(pooled: Pooled, message: OutgoingRequest): Promise<IncomingResponse> {
     const response = await pooled.connection.send(message, { onInformational: this.#onInformational });
     noteKeepAlive(pooled, response);
-    return this.#response = response;
+    return response;
+  }
+
+  #sendShared(
+    { connection }: Shared,
+    message: OutgoingRequest,
+    trace: ExchangeTrace | null,
+  ): Promise<IncomingResponse> {
+    const { signal } = this.#controller!;
+    return connection.sendTold(this.#inHttp2(message), { signal, onInformational: this.#onInformational }, trace);
+  }
+
+  /** HTTP/2 has trailers behind any body (RFC 9113 §8.1). */
+  #inHttp2(message: OutgoingRequest): OutgoingRequest {
+    const { version, body } = this.#incoming;
+    const more = version === "2" && body.framing.type === "length";
+    return more ? { ...message, trailers: () => body.trailers } : message;
+  }
+
+  /**
+   * What the server has not looked at is sent again, and over HTTP/1.1 what it wants so.
+   *
+   * @throws {unknown} The error, if it is not sent again.
+   */
+  #checkSentAgain(
+    shared: Shared,
+    error: unknown,
+    { body = null }: OutgoingRequest,
+    { reused, repeatable }: { readonly reused: boolean; readonly repeatable: boolean },
+  ): void {
+    const replayable = body === null;
+    if (replayable && wantsHttp1(error)) {
+      this.#versions = "1.1";
+      return;
+    }
+    const failure = { reused, heard: this.#heard, repeatable, replayable, resent: this.#resent };
+    if (!isSentAgain(shared, error, failure)) throw error;
+    this.#resent++;
   }
 
   /** A 1xx goes on, but to clients that do not know it (RFC 9110 §15.2). */
   readonly #onInformational = (head: ResponseHead): void => {
     const { version } = this.#incoming;
+    this.#heard = true;
     if (version !== "1.0") this.#incoming.sendInformational(head.status, this.#manner.fieldsBack(head));
   };
 
   /** The client has left: what is under way for it ends. */
   abort(reason: unknown): void {
     this.#left ??= { reason };
-    this.#connecting?.abort(reason);
     this.#cut(reason);
   }
 
@@ -142,11 +208,17 @@ export class UpstreamExchange implements Owned, Waiting {
     this.#cut(new TransportError("timeout", `${this.#server.host} did not ${what} in time`));
   }
 
-  /** Ends the connection, unless it serves others already. */
+  /** Ends the stream, or the connection unless it serves others already. */
   #cut(reason: unknown): void {
-    if (this.#response?.body.over === true) return;
-    this.#pooled?.connection.abort(reason);
+    this.#controller?.abort(reason);
+    if (this.#carrier?.version !== "1.1" || this.#response?.body.over === true) return;
+    this.#carrier.connection.abort(reason);
   }
+}
+
+/** Whether nothing is under way on a connection: its end may have come meanwhile. */
+function isIdle(carrier: Carrier): boolean {
+  return carrier.version === "1.1" || carrier.connection.openStreams === 0;
 }
 
 /** What a request is for, to those who trace. */

@@ -11,7 +11,7 @@ import { type Field, Fields } from "../../semantics/fields.ts";
 import { forwardsLeft } from "../max_forwards.ts";
 import { viaField } from "../via.ts";
 import { addForwarded, tellsOfClient, type Trust, trustOf } from "./forwarded.ts";
-import { addWebSocketKey } from "./http2_upgrade.ts";
+import { addCoding, addWebSocketKey } from "./translation.ts";
 import type { FieldChanges, ReverseProxyOptions, RewriteOptions } from "./options.ts";
 import { Relay } from "./relay.ts";
 import { offeredOnward, onwardTarget, requestFields } from "./request_fields.ts";
@@ -93,6 +93,7 @@ export class Onward {
       addForwarded(fields, { address, host: asked ?? host, proto }, (this.#forwarded || undefined)?.style);
     }
     fields.push(viaField(incoming.version, this.#name));
+    addCoding(incoming, fields);
     addProxyAuthorization(server, fields);
     const { headers } = this.#rewrite;
     return headers === undefined ? fields : changed(fields, headers, asking);

@@ -9,6 +9,8 @@ import { isToken } from "../../bytes/ascii.ts";
 import { checkPath, checkTls } from "../../duplex/check_network.ts";
 import type { TlsOptions } from "../../duplex/tls_options.ts";
 import { Client } from "../../http/client/client.ts";
+import { checkHttp2 } from "../../http/client/check_options.ts";
+import type { ClientHttp2Options } from "../../http/client/options.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
 import { checkClock, type Clock } from "../../duplex/clock.ts";
 import type { Fields } from "../../semantics/fields.ts";
@@ -114,6 +116,11 @@ export interface ReverseProxyOptions {
    * close.
    */
   readonly client?: Client | undefined;
+  /**
+   * Which requests go over HTTP/2, where an `https:` server agrees to it by ALPN: when left out, those that have come over it; with
+   * `true`, or an object that says more, all of them; with `false` none. Not with a client of yours, whose option says so.
+   */
+  readonly http2?: boolean | ClientHttp2Options | undefined;
   /** How long connecting may take, TLS included. 10,000. Not with a client of yours. */
   readonly connectTimeoutMs?: number | undefined;
   /** How long the head of a response may take once the request is sent. 60,000, as nginx. */
@@ -175,6 +182,7 @@ const OPTIONS: Kinds<ReverseProxyOptions> = {
   rewrite: (value, name) => checkOptions(value as RewriteOptions, REWRITE, name),
   tls: checkTls,
   client: checkClient,
+  http2: checkHttp2,
   connectTimeoutMs: "number",
   responseTimeoutMs: "number",
   idleTimeoutMs: "number",

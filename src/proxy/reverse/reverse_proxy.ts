@@ -26,7 +26,7 @@ import { proxyErrorOf, type ProxyPhase } from "../proxy_failure.ts";
 import { hasPassed, pseudonym } from "../via.ts";
 import { Answers } from "./answer.ts";
 import { mayTryAnother, UpstreamExchange } from "./exchange.ts";
-import { checkWebSocketAccept, looksLikeSwitch } from "./http2_upgrade.ts";
+import { checkWebSocketAccept, looksLikeSwitch } from "./translation.ts";
 import { Onward } from "./onward.ts";
 import { checkReverseProxyOptions, checkTarget, type ReverseProxyOptions, type ReverseProxyTarget } from "./options.ts";
 import { lastHop, refusal } from "./refusal.ts";
@@ -253,8 +253,9 @@ class Proxying {
 }
 
 function ownClient(options: ReverseProxyOptions): Client {
-  const { connectTimeoutMs, maxConnections, clock } = options;
+  const { connectTimeoutMs, maxConnections, http2, clock } = options;
   return new Client({
+    http2,
     connectTimeoutMs,
     maxConnectionsPerOrigin: maxConnections,
     maxIdlePerOrigin: MAX_IDLE,

@@ -37,7 +37,7 @@ export async function switched(
   const pending = upgradeOf(incoming)!;
   pending.acceptance = {
     status: 101,
-    reason: response.reason,
+    reason: response.version === "2" ? undefined : response.reason,
     owns: far,
     onSwitched: async (near) => {
       try {
