@@ -7,7 +7,7 @@
 
 import { TEXT_PIECE_BYTES, type WebSocketCodec } from "./machine/codec.ts";
 import { utf8Length } from "./machine/utf8.ts";
-import { allocate, bufferModule as native, textPieceBytes } from "./platform.ts";
+import { allocate, bufferModule as native, textOutsideHeap, textPieceBytes, wholeTextBytes } from "./platform.ts";
 
 /** Both read a byte order mark as a character. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -21,7 +21,7 @@ const REPLACEMENT = "\ufffd";
  * only then are they checked: to read strictly costs up to 13 times as much on Deno (2.9).
  */
 export function readText(bytes: Uint8Array): string | null {
-  const text = decoder.decode(bytes);
+  const text = bytes.length < wholeTextBytes ? decoder.decode(bytes) : textOutsideHeap(bytes);
   return !text.includes(REPLACEMENT) || isText(bytes) ? text : null;
 }
 
@@ -65,4 +65,5 @@ export const codec: WebSocketCodec = {
   encodeText,
   allocate,
   textPieceBytes: textPieceBytes ?? TEXT_PIECE_BYTES,
+  wholeTextBytes,
 };

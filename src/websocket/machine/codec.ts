@@ -26,6 +26,8 @@ export interface WebSocketCodec {
   readonly allocate: (bytes: number) => Uint8Array;
   /** A text of more than 64 KiB is read in pieces of so many bytes. At least 16 KiB; 32 KiB by default. */
   readonly textPieceBytes: number;
+  /** But a text of which a frame announces so many bytes or more is read as a whole, up to 16 MiB of it. `Infinity` by default. */
+  readonly wholeTextBytes: number;
 }
 
 /** What a codec may hold. */
@@ -36,6 +38,7 @@ export const CODEC: Kinds<WebSocketCodec> = {
   encodeText: "function",
   allocate: "function",
   textPieceBytes: "number",
+  wholeTextBytes: "number",
 };
 
 /**
@@ -53,6 +56,7 @@ export function codecOf(given: Partial<WebSocketCodec> = {}): WebSocketCodec {
     encodeText: given.encodeText ?? encodeUtf8,
     allocate: given.allocate ?? zeros,
     textPieceBytes: given.textPieceBytes ?? TEXT_PIECE_BYTES,
+    wholeTextBytes: given.wholeTextBytes ?? Infinity,
   };
 }
 

@@ -15,6 +15,8 @@ import { incompleteTail, Utf8Validator } from "./utf8.ts";
 
 /** What has come of a piece is read without the rest if it is this part of it: to check it first takes as long, on Deno (2.9). */
 const READ_AT_ONCE_PART = 1 / 2;
+/** What is read as a whole at most. */
+const MAX_WHOLE_BYTES = 16_777_216;
 /** How much longer memory becomes at most than what has come, whatever is announced. */
 const GROWTH = 4;
 
@@ -29,6 +31,8 @@ export class TextGatherer {
   #filled = 0;
   /** Up to here it is UTF-8. */
   #checked = 0;
+  /** How much of a long text is read at a time. */
+  #pieceBytes = 0;
 
   /** Has nothing yet. */
   constructor(codec: WebSocketCodec) {
@@ -41,7 +45,9 @@ export class TextGatherer {
    * @throws {WebSocketProtocolError} `bad-utf8`, at the first byte that cannot be.
    */
   add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
-    const limit = this.#filled + length + rest <= AT_ONCE_BYTES ? AT_ONCE_BYTES : this.#codec.textPieceBytes;
+    const announced = this.#filled + length + rest;
+    this.#pieceBytes = announced < this.#codec.wholeTextBytes ? this.#codec.textPieceBytes : MAX_WHOLE_BYTES;
+    const limit = announced <= AT_ONCE_BYTES ? AT_ONCE_BYTES : this.#pieceBytes;
     for (let done = 0; done < length;) {
       if (this.#filled >= limit) this.#readPiece();
       const part = Math.min(length - done, limit - this.#filled);
@@ -87,7 +93,7 @@ export class TextGatherer {
     if (!this.#cut.accepts(memory, complete, this.#filled)) throw badUtf8();
     const unchecked = memory.subarray(this.#checked, complete);
     this.#checked = complete;
-    if (unchecked.length >= this.#codec.textPieceBytes * READ_AT_ONCE_PART) this.#readPiece();
+    if (unchecked.length >= this.#pieceBytes * READ_AT_ONCE_PART) this.#readPiece();
     else if (unchecked.length > 0 && !this.#codec.isText(unchecked)) throw badUtf8();
   }
 

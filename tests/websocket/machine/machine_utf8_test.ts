@@ -1,5 +1,6 @@
 import { test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { WebSocketProtocolError } from "../../../src/errors/web_socket_protocol_error.ts";
 import type { Role } from "../../../src/websocket/machine/frame.ts";
 import { isUtf8, readUtf8, utf8Length, Utf8Validator, writeUtf8 } from "../../../src/websocket/machine/utf8.ts";
 import { canBeRead, codec, isText, textLength } from "../../../src/websocket/coding.ts";
@@ -290,6 +291,43 @@ test("a character that is cut waits for its rest while other machines read their
       machines[i]!.receive(toward(role, { opcode: continuation, payload: half.subarray(half.length - 1) }));
     }
     assertEquals(machines.map((machine) => eventText(machine.next())), ['text "a€"', 'text "b💬"', 'text "cé"']);
+  }
+});
+
+test("a text that a frame announces as long is read as a whole, whatever comes before and behind it (RFC 6455 §8.1)", () => {
+  const shorter = { ...codec, wholeTextBytes: 70_000 };
+  for (const [bytes, units, codecs] of [[90_000, "aé€💬\ufffd", [shorter, {}]], [1_050_000, "a€", [codec]]] as const) {
+    for (const unit of units) {
+      const role: Role = "server";
+      const long = bytesOf(unit.repeat(bytes / bytesOf(unit).length));
+      const frames = [
+        toward(role, { opcode: text, fin: false, payload: long.subarray(0, 80_001) }),
+        toward(role, { opcode: continuation, fin: false, payload: long.subarray(80_001) }),
+        toward(role, { opcode: continuation, payload: unit }),
+        toward(role, { opcode: text, payload: long }),
+        toward(role, { opcode: text, payload: joined(long, unhex("c2")) }),
+      ];
+      const sent = joined(...frames);
+      const chunks = Array.from({ length: Math.ceil(sent.length / 65_521) }, (_, at) => {
+        return sent.subarray(at * 65_521, (at + 1) * 65_521);
+      });
+      for (const given of codecs) {
+        const machine = machineOf(role, { codec: given });
+        const texts: string[] = [];
+        for (const chunk of chunks.slice(0, -1)) {
+          machine.receive(chunk);
+          for (let event = machine.next(); event.type !== "need-data"; event = machine.next()) {
+            assert(event.type === "text");
+            texts.push(event.text);
+          }
+        }
+        assertEquals(texts.length, 2);
+        assert(texts[1] === unit.repeat(texts[1]!.length / unit.length) && bytesOf(texts[1]!).length === long.length);
+        assert(texts[0] === texts[1] + unit);
+        machine.receive(chunks.at(-1)!);
+        assertThrows(() => machine.next(), WebSocketProtocolError, "not UTF-8");
+      }
+    }
   }
 });
 
