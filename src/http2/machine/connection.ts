@@ -153,7 +153,8 @@ export class Connection {
     if (stream !== undefined) {
       const counted = Math.min(bytes, stream.unconsumed);
       stream.unconsumed -= counted;
-      this.giveBack(counted, stream);
+      if (this.#isApart(stream)) this.#openStream(counted, stream);
+      else this.giveBack(counted, stream);
       return;
     }
     const unconsumed = this.#unconsumed.get(streamId);
@@ -164,12 +165,30 @@ export class Connection {
     this.giveBack(counted, undefined);
   }
 
+  /** So much was given to the driver, which consumes it. */
+  hold(stream: Stream, bytes: number): void {
+    stream.unconsumed += bytes;
+    if (this.#isApart(stream)) this.giveBack(bytes, undefined);
+  }
+
+  /**
+   * Whether what comes on a stream opens the connection's window as it comes: its own window bounds it. Protocols behind a client's
+   * switches wait as they like, and are not to hold up each other nor requests. The client decides how many there are.
+   */
+  #isApart(stream: Stream): boolean {
+    return stream.tunnel && this.role === "client";
+  }
+
   /** Opens the connection's window, and the stream's if more is to come on it. */
   giveBack(bytes: number, stream: Stream | undefined): void {
     if (bytes === 0 || this.phase === "over") return;
     const increment = this.receiveWindow.consume(bytes);
     if (increment > 0) this.writer.windowUpdate(0, increment);
-    if (stream === undefined || stream.receiving === "done") return;
+    if (stream !== undefined) this.#openStream(bytes, stream);
+  }
+
+  #openStream(bytes: number, stream: Stream): void {
+    if (stream.receiving === "done") return;
     const ofStream = stream.receiveWindow.consume(bytes);
     if (ofStream > 0) this.writer.windowUpdate(stream.id, ofStream);
   }
@@ -179,7 +198,7 @@ export class Connection {
     stream.step(step);
     if (!stream.closed) return;
     this.forgiveResets(1);
-    if (stream.unconsumed > 0) this.#unconsumed.set(stream.id, stream.unconsumed);
+    if (stream.unconsumed > 0 && !this.#isApart(stream)) this.#unconsumed.set(stream.id, stream.unconsumed);
     this.#forget(stream);
   }
 
@@ -189,7 +208,7 @@ export class Connection {
     stream.receiving = stream.sending = "done";
     const { unconsumed } = stream;
     this.#forget(stream);
-    this.giveBack(unconsumed, undefined);
+    if (!this.#isApart(stream)) this.giveBack(unconsumed, undefined);
   }
 
   #forget(stream: Stream): void {

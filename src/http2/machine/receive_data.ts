@@ -60,7 +60,7 @@ export function receiveDataRest(connection: Connection, frame: Extract<Frame, { 
 
 function takePayload(connection: Connection, stream: Stream, payload: Uint8Array): void {
   if (payload.length === 0) return;
-  stream.unconsumed += payload.length;
+  connection.hold(stream, payload.length);
   connection.events.push({ type: "data", streamId: stream.id, bytes: payload });
 }
 
