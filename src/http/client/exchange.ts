@@ -12,15 +12,14 @@ import { UnsentError } from "../../errors/unsent_error.ts";
 import { type Field, Fields, hasField } from "../../semantics/fields.ts";
 import { proposalIn } from "../../semantics/switching.ts";
 import { socketsPolled } from "../platform.ts";
-import type { Carrier } from "./carrier.ts";
+import { type Carrier, isIdle } from "./carrier.ts";
 import { acceptedCodings } from "./codings.ts";
 import type { Connections } from "./connections.ts";
 import { ExchangeTrace } from "./exchange_trace.ts";
 import type { ClientOptions, FetchInit, UpgradeInit } from "./options.ts";
 import { type ClientRequest, withoutField } from "./request.ts";
 import { isReplayable } from "./request_body.ts";
-import { IDEMPOTENT, isSentAgain, mustBeFresh, noteKeepAlive } from "./resend.ts";
-import type { Shared } from "./shared_pool.ts";
+import { IDEMPOTENT, isSentAgain, mustBeFresh, noteKeepAlive, wantsHttp1 } from "./resend.ts";
 import { answerChallenge } from "./way/proxy_connect.ts";
 import type { Route } from "./way/route.ts";
 
@@ -72,6 +71,10 @@ export class Exchange {
   #carrier: Carrier | null = null;
   /** How often it was sent again over HTTP/2. */
   #resent = 0;
+  /** Whether something came in answer over HTTP/2. */
+  #heard = false;
+  /** Whether the server wants it over HTTP/1.1. */
+  #http1 = false;
 
   /** Sends nothing yet. The request goes to its URL as it is, with the fields that the way asks for. */
   constructor(connections: Connections, request: ClientRequest, route: Route, init: ExchangeInit) {
@@ -104,30 +107,24 @@ export class Exchange {
       signal?.throwIfAborted();
       const taken = this.#take(fresh);
       const carrier = this.#carrier = taken instanceof Promise ? await taken : taken;
+      const reused = carrier.version === "1.1" ? carrier.reused : !(taken instanceof Promise);
       if (trace !== null) trace.take(carrier, this.#route);
       let response: IncomingResponse;
       try {
-        if (carrier.version === "2") {
-          const answer = await this.#sendShared(carrier, !(taken instanceof Promise));
-          if (answer === null) continue;
-          response = answer;
-        } else {
-          // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
-          if (carrier.reused && !this.#repeatable) await socketsPolled();
-          response = await carrier.connection.send(this.#message(), this.#init);
-          noteKeepAlive(carrier, response);
-        }
+        // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
+        if (reused && !this.#repeatable && isIdle(carrier)) await socketsPolled();
+        response = await this.#sendOver(carrier);
       } catch (error) {
         if (!(error instanceof UnsentError)) this.#sent = true;
-        if (carrier.version === "2") throw error;
-        if (trace !== null) carrier.connection.tellExchange(null);
+        if (trace !== null && carrier.version === "1.1") carrier.connection.tellExchange(null);
         if (signal?.aborted === true) throw error;
-        fresh = mustBeFresh(carrier, error, this.#repeatable);
+        fresh = this.#mustBeFresh(carrier, error, reused);
         if (trace !== null) this.#traceRetry(trace, { error });
         continue;
       } finally {
         this.#connections.release(carrier);
       }
+      if (carrier.version === "1.1") noteKeepAlive(carrier, response);
       const { status } = response;
       if ((status !== 407 && status !== 417) || !await this.#amends(response)) return response;
       if (trace !== null) this.#traceRetry(trace, { status });
@@ -138,6 +135,7 @@ export class Exchange {
   #take(fresh: boolean): Carrier | Promise<Carrier> {
     const route = this.#route;
     const { signal } = this.#init;
+    if (this.#http1) return this.#connections.takeHttp1(route, fresh, signal, this.#trace);
     if (route.http2 === "never" || !hasField(this.#request.fields, "upgrade")) {
       return this.#connections.take(route, fresh, signal, this.#trace);
     }
@@ -155,35 +153,35 @@ export class Exchange {
     return proposal.type === "upgrade" && proposal.protocols.length === 1;
   }
 
-  /**
-   * Sends the request over HTTP/2.
-   *
-   * @param reused Whether the connection was there before.
-   * @returns The answer; `null` if the request is to be sent again.
-   */
-  async #sendShared(shared: Shared, reused: boolean): Promise<IncomingResponse | null> {
-    const { signal, onInformational } = this.#init;
-    const repeatable = this.#repeatable;
-    let heard = false;
+  #sendOver(carrier: Carrier): Promise<IncomingResponse> {
+    if (carrier.version === "1.1") return carrier.connection.send(this.#message(), this.#init);
+    const { onInformational } = this.#init;
+    this.#heard = false;
     const init: SendOptions = {
       ...this.#init,
-      onInformational(head) {
-        heard = true;
+      onInformational: (head) => {
+        this.#heard = true;
         onInformational?.(head);
       },
     };
-    try {
-      if (reused && !repeatable && shared.connection.openStreams === 0) await socketsPolled();
-      return await shared.connection.sendTold(this.#message(), init, this.#trace);
-    } catch (error) {
-      const replayable = isReplayable(this.#request.body);
-      const failure = { reused, heard, repeatable, replayable, resent: this.#resent };
-      if (signal?.aborted === true || !isSentAgain(shared, error, failure)) throw error;
-      if (!(error instanceof UnsentError)) this.#sent = true;
-      this.#resent++;
-      if (this.#trace !== null) this.#traceRetry(this.#trace, { error });
-      return null;
-    }
+    return carrier.connection.sendTold(this.#message(), init, this.#trace);
+  }
+
+  /**
+   * How the request goes on that has failed: over a new connection, or over any.
+   *
+   * @param reused Whether its connection was there before.
+   * @throws {unknown} The error, if it is not sent again.
+   */
+  #mustBeFresh(carrier: Carrier, error: unknown, reused: boolean): boolean {
+    const repeatable = this.#repeatable;
+    if (carrier.version === "1.1") return mustBeFresh(carrier, error, repeatable);
+    const replayable = isReplayable(this.#request.body);
+    this.#http1 = replayable && wantsHttp1(error);
+    const failure = { reused, heard: this.#heard, repeatable, replayable, resent: this.#resent };
+    if (!this.#http1 && !isSentAgain(carrier, error, failure)) throw error;
+    this.#resent++;
+    return false;
   }
 
   #traceRetry(trace: ExchangeTrace, why: Parameters<ExchangeTrace["retry"]>[1]): void {

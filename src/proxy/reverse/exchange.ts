@@ -8,7 +8,7 @@
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { UnsentError } from "../../errors/unsent_error.ts";
-import type { Carrier } from "../../http/client/carrier.ts";
+import { type Carrier, isIdle } from "../../http/client/carrier.ts";
 import { partsOf } from "../../http/client/client.ts";
 import type { Connections } from "../../http/client/connections.ts";
 import { ExchangeTrace } from "../../http/client/exchange_trace.ts";
@@ -214,11 +214,6 @@ export class UpstreamExchange implements Owned, Waiting {
     if (this.#carrier?.version !== "1.1" || this.#response?.body.over === true) return;
     this.#carrier.connection.abort(reason);
   }
-}
-
-/** Whether nothing is under way on a connection: its end may have come meanwhile. */
-function isIdle(carrier: Carrier): boolean {
-  return carrier.version === "1.1" || carrier.connection.openStreams === 0;
 }
 
 /** What a request is for, to those who trace. */

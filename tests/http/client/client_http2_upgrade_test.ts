@@ -15,6 +15,7 @@ import type { Handler } from "../../../src/http1/server_exchange.ts";
 import { upgradeResponse } from "../../../src/http1/switch.ts";
 import { onUpgrade } from "../../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";
+import { streamOf } from "../../support/client.ts";
 import { answer, rejection } from "../../support/dialing.ts";
 import { data, goaway, headers, rstStream, settings, settingsAck } from "../../support/h2_wire.ts";
 import { Http2Peer, playing, sharing } from "../../support/http2_dialing.ts";
@@ -24,6 +25,7 @@ import { FakeClock, readUntil, text, turns, wire } from "../../support/wire.ts";
 
 const OK = [":status: 200"];
 const REFUSED_STREAM = 7;
+const HTTP_1_1_REQUIRED = 13;
 const TAKES_UPGRADES = [8, 1] as const;
 const SWITCHED = "HTTP/1.1 101 Switching Protocols¶Connection: upgrade¶Upgrade: echo¶¶";
 
@@ -449,5 +451,27 @@ test("streams that have switched and are not read hold up neither each other nor
   let read = 0;
   while (read < 65_000) read += (await ios[1]!.read())!.length;
   await server.until("WINDOW_UPDATE 3");
+  await client.abort();
+});
+
+test("what a server of HTTP/2 wants over HTTP/1.1 is sent there, an upgrade and a request with a body (RFC 9113 §7)", async () => {
+  const { client, peer, connection } = playing();
+  const upgrading = upgrade(client);
+  const server = await peer(0, TAKES_UPGRADES);
+  await server.until("HEADERS 1");
+  await server.send(rstStream(1, HTTP_1_1_REQUIRED));
+  await answer((await connection(1)).far, SWITCHED);
+  (await upgrading).abort();
+  const posting = client.fetch("http://a/", { method: "POST", body: "hello" });
+  await server.until("HEADERS 3");
+  await server.send(rstStream(3, HTTP_1_1_REQUIRED));
+  const { far } = await connection(2);
+  assert((await readUntil(far, "hello")).startsWith("POST / HTTP/1.1¶"));
+  await far.write(wire("HTTP/1.1 204 No Content¶¶"));
+  assertEquals((await posting).head.version, "1.1");
+  const once = rejection(client.fetch("http://a/", { method: "POST", body: streamOf("a") }));
+  await server.until("DATA 5");
+  await server.send(rstStream(5, HTTP_1_1_REQUIRED));
+  assertInstanceOf(await once, TransportError);
   await client.abort();
 });
