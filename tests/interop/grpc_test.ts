@@ -1,11 +1,12 @@
 /**
- * `@grpc/grpc-js` as the client of a server on `serve()`.
+ * `@grpc/grpc-js` as the client of a server on `serve()`, straight and through `reverseProxy()`.
  */
 
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import * as grpcJs from "@grpc/grpc-js";
 import { assert, assertEquals } from "@std/assert";
+import { reverseProxy } from "../../src/proxy/reverse/reverse_proxy.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
 import { grpc, type Method, Status } from "../support/grpc.ts";
 import { listening } from "../support/http_server.ts";
@@ -88,17 +89,22 @@ const path = (name: string): string => `/test.Test/${name}`;
 /** With node:http2 of Deno 2.9.6 the client loses a message right before trailers, which those of Node and Bun get. */
 const keepsLast = skipUnless(runtimeName !== "deno", "Deno's node:http2 loses what comes right before trailers");
 
-for (const over of ["tcp", "tls"] as const) {
-  const options = { ...(over === "tls" ? unlessTlsIsRefused : {}), timeout: 30_000 };
+for (const over of ["tcp", "tls", "tcp through reverseProxy()", "tls through reverseProxy()"] as const) {
+  const secure = over.startsWith("tls");
+  const options = { ...(secure ? unlessTlsIsRefused : {}), timeout: 30_000 };
 
   /** A server, and a client with one connection to it. */
   const scene = async () => {
     const service_ = service();
-    const { server, port } = await listening(service_.handler, {
-      http2: { h2c: true },
-      ...(over === "tls" ? { tls: { cert: serverCert, key: serverKey } } : {}),
-    });
-    const credentials = over === "tls"
+    const serving = { http2: { h2c: true }, ...(secure ? { tls: { cert: serverCert, key: serverKey } } : {}) };
+    const { server, port: serverPort } = await listening(service_.handler, serving);
+    const to = `${secure ? "https" : "http"}://localhost:${serverPort}`;
+    const proxy = over.endsWith("()")
+      ? reverseProxy(to, secure ? { tls: { caCerts: [authority] } } : { http2: { h2c: true } })
+      : null;
+    const front = proxy === null ? null : await listening(proxy, serving);
+    const port = front?.port ?? serverPort;
+    const credentials = secure
       ? grpcJs.credentials.createSsl(Buffer.from(authority))
       : grpcJs.credentials.createInsecure();
     const client = new grpcJs.Client(`localhost:${port}`, credentials, {
@@ -137,6 +143,8 @@ for (const over of ["tcp", "tls"] as const) {
       );
     const close = async () => {
       client.close();
+      await front?.server.shutdown();
+      await proxy?.close();
       await server.shutdown();
     };
     return { ...service_, server, client, unary, close };
