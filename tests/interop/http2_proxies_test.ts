@@ -2,7 +2,6 @@
  * haproxy and nghttpx in front of `serve()`, which speak HTTP/2 or HTTP/1.1 with clients and with the server.
  */
 
-import { join } from "node:path";
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { Client } from "../../src/http/client/client.ts";
@@ -12,54 +11,11 @@ import { upgradeWebSocket, webSocketOver } from "../../src/websocket/mod.ts";
 import { WebSocketStream } from "../../src/websocket/web_socket_stream.ts";
 
 import type { WebSocketConnection } from "../../src/websocket/connection.ts";
-import { type Daemon, daemon } from "../support/daemon.ts";
 import { ask } from "../support/http2_ask.ts";
 import { dial, listening } from "../support/http_server.ts";
-import { skipUnless, which } from "../support/runtime.ts";
+import { frontProxies } from "../support/http2_proxies.ts";
+import { skipUnless } from "../support/runtime.ts";
 import { noise } from "../support/websocket_talk.ts";
-
-type Spoken = "1.1" | "2";
-
-const [haproxy, nghttpx] = [which("haproxy"), which("nghttpx")];
-
-/** In front of a port; what is spoken with clients and with the server. */
-function startHaproxy(client: Spoken, server: Spoken, port: number): Promise<Daemon> {
-  const proto = (spoken: Spoken): string => spoken === "2" ? " proto h2" : "";
-  return daemon({
-    command: haproxy!,
-    args: (folder) => ["-f", join(folder, "conf")],
-    files: (_folder, own) => ({
-      conf: [
-        "defaults",
-        "  mode http",
-        ...["client", "server", "connect", "tunnel"].map((what) => `  timeout ${what} 20s`),
-        "frontend front",
-        `  bind 127.0.0.1:${own}${proto(client)}`,
-        "  default_backend back",
-        "backend back",
-        `  server a 127.0.0.1:${port}${proto(server)}`,
-      ].join("\n") + "\n",
-    }),
-  });
-}
-
-/** The same; with clients it speaks what they begin with. */
-function startNghttpx(_client: Spoken, server: Spoken, port: number): Promise<Daemon> {
-  return daemon({
-    command: nghttpx!,
-    args: (_folder, own) => [
-      `--frontend=127.0.0.1,${own};no-tls`,
-      `--backend=127.0.0.1,${port};;proto=${server === "2" ? "h2" : "http/1.1"}`,
-      "--workers=1",
-      "--conf=/dev/null",
-    ],
-  });
-}
-
-const proxies = [
-  { name: "haproxy", found: haproxy, start: startHaproxy },
-  { name: "nghttpx", found: nghttpx, start: startNghttpx },
-];
 
 async function expectEcho(socket: WebSocketConnection): Promise<void> {
   for (const message of ["", "hé", noise(1000), noise(300_000)]) {
@@ -76,7 +32,7 @@ const upgrade: [string, string][] = [
   ["sec-websocket-version", "13"],
 ];
 
-for (const { name, found, start } of proxies) {
+for (const { name, found, start } of frontProxies) {
   for (const [client, server] of [["1.1", "2"], ["2", "2"], ["2", "1.1"]] as const) {
     test(
       `${name} in front of serve(), HTTP/${client} to HTTP/${server}: bodies both ways and WebSockets`,
