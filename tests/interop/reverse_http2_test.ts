@@ -43,7 +43,7 @@ async function nodeServer(t: TestContext): Promise<number> {
   const server = http2.createServer({ settings: { enableConnectProtocol: true } });
   const sessions = new Set<http2.ServerHttp2Session>();
   server.on("session", (session) => sessions.add(session));
-  server.on("stream", (stream, headers) => {
+  server.on("stream", (stream: http2.ServerHttp2Stream, headers) => {
     stream.on("error", () => {});
     if (headers[":protocol"] !== undefined) {
       stream.respond({ ":status": 200 });
@@ -126,7 +126,7 @@ test(
     const server = http2.createServer();
     let [count, sessions] = [0, 0];
     server.on("session", () => sessions++);
-    server.on("stream", (stream) => {
+    server.on("stream", (stream: http2.ServerHttp2Stream) => {
       stream.on("error", () => {});
       stream.respond({ ":status": 200 });
       stream.end("ok");
