@@ -9,7 +9,7 @@ import type { Client } from "../../src/http/client/client.ts";
 import type { ClientOptions } from "../../src/http/client/options.ts";
 import type { Http2ServerConnectionOptions } from "../../src/http2/options.ts";
 import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
-import type { PairEnd } from "../../src/duplex/pair.ts";
+import type { ByteChannel } from "../../src/duplex/duplex.ts";
 import { type Dialing, dialing } from "./dialing.ts";
 import { settings, settingsAck, Speller } from "./h2_wire.ts";
 import { joined } from "./switching.ts";
@@ -41,12 +41,12 @@ export function sharing(
 
 /** The server's end of one connection, in the test's hands. */
 export class Http2Peer {
-  readonly #end: PairEnd;
+  readonly #end: ByteChannel;
   readonly #speller = new Speller(true);
   readonly #frames: string[] = [];
 
   /** Has said nothing yet. */
-  constructor(end: PairEnd) {
+  constructor(end: ByteChannel) {
     this.#end = end;
   }
 

@@ -243,8 +243,8 @@ export class Client implements AsyncDisposable {
     checkString(authority, "authority");
     checkOptions(init, CONNECT, "init");
     this.#checkOpen();
-    const { proxy, dial } = this.#options;
-    const route = tunnelRoute(authority, init.proxy === undefined ? proxy : init.proxy, dial);
+    const { proxy } = this.#options;
+    const route = tunnelRoute(authority, init.proxy === undefined ? proxy : init.proxy, this.#options);
     const fields = pairsOf(init.headers);
     if (init.alpn !== undefined) fields.push(["alpn", init.alpn.map(protocolId).join(", ")]);
     const io = await this.#connections.dial(route, init.signal ?? undefined, fields);

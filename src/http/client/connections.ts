@@ -16,16 +16,17 @@ import { Http2ClientConnection, type Http2ClientConnectionOptions } from "../../
 import type { Http2Options } from "../../http2/options.ts";
 import type { Carrier } from "./carrier.ts";
 import { Tracing } from "../trace.ts";
-import { clientChannels, type ClientTraceEvents } from "./client_trace.ts";
+import { clientChannels, type ClientTraceEvents, type TracedClientConnection } from "./client_trace.ts";
 import { type ExchangeTrace, tracedConnection } from "./exchange_trace.ts";
 import { KnownRoutes } from "./known_routes.ts";
 import { Opening } from "./opening.ts";
 import type { ClientOptions } from "./options.ts";
 import { Pool, type Pooled } from "./pool.ts";
+import { ProxyConnections } from "./proxy_connections.ts";
 import { type Shared, SharedPool } from "./shared_pool.ts";
 import { type Leave, noPlace, Turnstile } from "./turnstile.ts";
 import { TlsSessions } from "../../duplex/tls_session.ts";
-import { type ConnectorSettings, type Opened, openRoute, withinTime } from "./way/connector.ts";
+import { type ConnectorSettings, type Opened, openProxy, openRoute, withinTime } from "./way/connector.ts";
 import { openTunnel } from "./way/proxy_connect.ts";
 import { placeOf, type Route, withoutHttp2 } from "./way/route.ts";
 
@@ -48,6 +49,7 @@ export class Connections {
   readonly #userAgent: readonly Field[];
   readonly #pool: Pool;
   readonly #shared: SharedPool;
+  readonly #proxies: ProxyConnections;
   readonly #keepAlive: boolean;
   /** What is being opened for all requests of a route. */
   readonly #openings: Map<string, Opening> = new Map();
@@ -71,13 +73,23 @@ export class Connections {
     const { maxIdlePerOrigin = 6, idleTimeoutMs = 15_000, keepAlive = true } = options;
     this.#keepAlive = keepAlive;
     this.#pool = new Pool({ maxIdlePerOrigin, idleTimeoutMs, clock });
-    this.#shared = new SharedPool({ keepAlive, idleTimeoutMs: maxIdlePerOrigin < 1 ? null : idleTimeoutMs, clock });
+    const sharing = { keepAlive, idleTimeoutMs: maxIdlePerOrigin < 1 ? null : idleTimeoutMs, clock };
+    this.#shared = new SharedPool(sharing);
+    this.#proxies = new ProxyConnections(sharing, {
+      open: (way, signal) => openProxy(way, this.#settings, signal),
+      openForAll: (way, signal) =>
+        this.#within(way.proxy.address, signal, (signal) => openProxy(way, this.#settings, signal)),
+      speakHttp1: (io) => this.#add("", io, noPlace),
+      speakHttp2: (io) => new Http2ClientConnection(io, this.#http2("https")),
+      opened: ({ proxy: { hostname, port } }, shared) =>
+        this.#tell(shared, { hostname, port, secure: true, proxy: null, version: "2" }),
+    });
     this.#turnstile = new Turnstile(options.maxConnectionsPerOrigin ?? Infinity);
   }
 
   /** How many are open; see {@linkcode Client.connections}. */
   get size(): number {
-    return this.#pool.size + this.#shared.size;
+    return this.#pool.size + this.#shared.size + this.#proxies.size;
   }
 
   /**
@@ -151,16 +163,7 @@ export class Connections {
     const { connection } = shared;
     shared.asking++;
     try {
-      await this.whileOpen(
-        signal,
-        (controller) =>
-          withinTime(
-            placeOf(route),
-            this.#settings,
-            controller,
-            (signal) => unlessAborted(connection.takesUpgrades(), signal),
-          ),
-      );
+      await this.#within(placeOf(route), signal, (signal) => unlessAborted(connection.takesUpgrades(), signal));
       shared.asking--;
     } catch (error) {
       shared.asking--;
@@ -276,7 +279,11 @@ export class Connections {
     }
     this.#oldServers.delete(route.key);
     const scheme = route.secure ? "https" : "http";
-    const shared = this.#shared.add(route.key, new Http2ClientConnection(opened.io, this.#http2(scheme)), opened.io);
+    const shared = this.#shared.add(
+      route.key,
+      new Http2ClientConnection(opened.io, this.#http2(scheme)),
+      opened.io,
+    );
     leave(); // all requests go over this one: there is nothing to be limited
     return this.#opened(route, shared);
   }
@@ -288,13 +295,16 @@ export class Connections {
   }
 
   #opened<C extends Carrier>(route: Route, carrier: C): C {
-    const tracing = this.tracing.active;
-    if (tracing !== null) {
-      const connection = carrier.traced = tracedConnection(route, carrier.version);
-      tracing.tell("connectionOpened", { connection });
-      carrier.connection.closed.then((why) => tracing.tell("connectionClosed", { connection, why }));
-    }
+    if (this.tracing.active !== null) this.#tell(carrier, tracedConnection(route, carrier.version));
     return carrier;
+  }
+
+  #tell(carrier: Carrier, connection: TracedClientConnection): void {
+    const tracing = this.tracing.active;
+    if (tracing === null) return;
+    carrier.traced = connection;
+    tracing.tell("connectionOpened", { connection });
+    carrier.connection.closed.then((why) => tracing.tell("connectionClosed", { connection, why }));
   }
 
   #add(key: string, io: DuplexLike, leave: Leave): Pooled {
@@ -315,26 +325,30 @@ export class Connections {
   ): Promise<T> {
     const settings: ConnectorSettings = {
       ...this.#settings,
-      openTunnel: (open, proxy, authority, signal) =>
+      openTunnel: (way, authority, signal) =>
         openTunnel({
-          open: async () => this.#add("", await open(), noPlace).connection,
+          connections: this.#proxies,
+          way,
           authority,
           fields: hasField(tunnelFields, "user-agent") ? tunnelFields : [...this.#userAgent, ...tunnelFields],
-          proxy,
           onProxyChallenge: this.#options.onProxyChallenge,
           signal,
         }),
     };
-    return this.whileOpen(
+    return this.#within(
+      placeOf(route),
       signal,
-      (controller) =>
-        withinTime(
-          placeOf(route),
-          settings,
-          controller,
-          async (signal) => opened(await openRoute(route, alpnProtocols, settings, signal)),
-        ),
+      async (signal) => opened(await openRoute(route, alpnProtocols, settings, signal)),
     );
+  }
+
+  /** Opens something within the client's time and life. */
+  #within<T>(
+    place: string,
+    signal: AbortSignal | undefined,
+    open: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return this.whileOpen(signal, (controller) => withinTime(place, this.#settings, controller, open));
   }
 
   /** Runs what no connection waits for, until `signal` aborts or the client ends: its controller tells it so. */
@@ -361,7 +375,10 @@ export class Connections {
     this.#turnstile.close(new StateError("closed", "Cannot send: the client was closed"));
     if (signal?.aborted) return await this.abort(signal.reason);
     const unlisten = onAbort(signal, () => void this.abort(signal!.reason));
-    await this.#allGone(() => Promise.all([this.#pool.close(), this.#shared.close()]));
+    await this.#allGone(async () => {
+      await Promise.all([this.#pool.close(), this.#shared.close()]);
+      await this.#proxies.close(); // what went through them has ended
+    });
     unlisten();
   }
 
@@ -370,7 +387,10 @@ export class Connections {
     this.#aborted ??= { reason };
     this.#turnstile.close(reason);
     for (const controller of this.#pending.keys()) controller.abort(reason);
-    await this.#allGone(() => Promise.all([this.#pool.abort(reason), this.#shared.abort(reason)]));
+    await this.#allGone(async () => {
+      await Promise.all([this.#pool.abort(reason), this.#shared.abort(reason)]);
+      await this.#proxies.abort(reason);
+    });
   }
 
   /** What is being opened may come into the pool when that has been emptied already. */

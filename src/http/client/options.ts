@@ -63,7 +63,7 @@ export interface ClientHttp2Options {
 
 /** What a client can be told. All time limits are in milliseconds; 0 switches one off. */
 export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
-  /** TLS to an `https:` proxy. */
+  /** TLS to an `https:` proxy. Without `alpnProtocols` HTTP/2 is offered before HTTP/1.1, unless `http2` is false. */
   readonly proxyTls?: TlsOptions | undefined;
   /**
    * What goes through a tunnel (CONNECT) of an HTTP proxy: `"https"`, the default, asks the proxy itself for `http:` URLs;

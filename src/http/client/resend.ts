@@ -5,6 +5,7 @@
  * @module
  */
 
+import { isUnsaidEnd } from "../../duplex/tls_end.ts";
 import { Http2Error } from "../../errors/http2_error.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { TransportError } from "../../errors/transport_error.ts";
@@ -66,6 +67,7 @@ export function wantsHttp1(error: unknown): boolean {
 /** Whether the connection went away, as kept ones do. */
 function isGone(error: unknown): boolean {
   if (error instanceof ProtocolError) return error.code === "truncated";
+  if (isUnsaidEnd(error)) return true;
   return error instanceof TransportError && (error.code === "reset" || error.code === "closed");
 }
 

@@ -15,7 +15,7 @@ import type { TracedClientConnection } from "./client_trace.ts";
 import { untilClosed } from "./pool.ts";
 
 /** What holds for all of them. */
-interface SharedSettings {
+export interface SharedSettings {
   /** Whether one takes a second request. */
   readonly keepAlive: boolean;
   /** How long one waits without a request, in milliseconds; `null`: not at all. */
@@ -36,7 +36,7 @@ export interface Shared {
   readonly io: DuplexLike;
   /** When it has waited long enough. */
   readonly idle: Deadline;
-  /** How many upgrades wait to know whether the server takes them. */
+  /** How many upgrades, or tunnels, wait to know whether the server takes them. */
   asking: number;
   /** How many upgrades were granted a stream and are about to be sent. */
   granted: number;

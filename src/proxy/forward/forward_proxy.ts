@@ -123,12 +123,14 @@ class RunningForwardProxy implements ForwardProxy {
     this.#origins = new Origins(this.#clock);
     this.#firstByte = new TimeLimit(this.#settings.responseTimeoutMs, this.#clock);
     this.#audit.listener = options.audit;
+    this.#upstreams.close();
     this.#upstreams = this.#upstreamsOf(options);
   }
 
   async close(): Promise<void> {
     this.#firstByte.stop();
     await this.#origins.abort();
+    await this.#upstreams.abort();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -6,6 +6,7 @@
  */
 
 import { wrongType } from "../../bytes/arguments.ts";
+import { UpgradeRejected } from "../../errors/upgrade_rejected.ts";
 import { Client } from "../../http/client/client.ts";
 import type { ClientOptions } from "../../http/client/options.ts";
 import { proxyServer } from "../../http/client/way/proxy_rules.ts";
@@ -31,6 +32,12 @@ export function readUpstream(upstream: ProxyChain, place: string): readonly stri
   return texts;
 }
 
+/** What a proxy says of a refusal is for its own client: nothing of it is read here. */
+function cancelAnswer(error: unknown): never {
+  if (error instanceof UpgradeRejected && error.response instanceof Response) error.response.body?.cancel();
+  throw error;
+}
+
 /** How many chains are kept. */
 const MAX_CHAINS = 100;
 
@@ -45,7 +52,7 @@ export class Upstreams {
 
   /** Opens a tunnel to `authority`. */
   async dial(proxies: readonly string[], authority: string, signal: AbortSignal): Promise<Dialed> {
-    const io = await this.#client(proxies).connect(authority, { signal });
+    const io = await this.#client(proxies).connect(authority, { signal }).catch(cancelAnswer);
     return { io, address: null, via: proxies.map((proxy) => proxyServer(proxy).address) };
   }
 
@@ -54,21 +61,34 @@ export class Upstreams {
     const before = proxies.slice(0, -1);
     const proxy = proxies.at(-1)!;
     if (before.length === 0) return { ...this.#options, proxy };
-    const inner = this.#client(before);
     return {
       ...this.#options,
       proxy,
       dial: ({ hostname, port }, { signal }) =>
-        inner.connect(`${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`, { signal }),
+        this.#client(before).connect(`${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`, { signal }),
     };
   }
 
-  /** Nothing is kept open by it: tunnels are those of who asked. */
+  /** Keeps no connection to a proxy any more. Tunnels are those of who asked, and what is under way goes on. */
+  close(): void {
+    const clients = [...this.#chains.values()];
+    this.#chains.clear();
+    for (const client of clients) client.close().catch(() => {});
+  }
+
+  /** The same, and gives up what is under way. */
+  async abort(): Promise<void> {
+    const clients = [...this.#chains.values()];
+    this.#chains.clear();
+    await Promise.all(clients.map((client) => client.abort()));
+  }
+
+  /** All it keeps open are connections of HTTP/2 to proxies, which tunnels share. */
   #client(proxies: readonly string[]): Client {
     const key = proxies.join(" ");
     let client = this.#chains.get(key);
     if (client === undefined) {
-      if (this.#chains.size === MAX_CHAINS) this.#chains.clear();
+      if (this.#chains.size === MAX_CHAINS) this.close();
       this.#chains.set(key, client = new Client(this.optionsTo(proxies)));
     }
     return client;

@@ -3,7 +3,9 @@ import { assert, assertEquals } from "@std/assert";
 import { Client } from "../../../src/http/client/client.ts";
 import { connect } from "../../../src/net/mod.ts";
 import { wire } from "../../support/bytes.ts";
-import { readUntil } from "../../support/wire.ts";
+import { authority, serverCert, serverKey } from "../../support/certificates.ts";
+import { unlessNoTlsOverStreams } from "../../support/runtime.ts";
+import { readUntil, turns } from "../../support/wire.ts";
 import { scene, statusOf } from "./scene.ts";
 
 test("a chain of proxies: each asks the next one for a tunnel, and the last one looks the name up", async (t) => {
@@ -36,6 +38,41 @@ test("a chain of proxies: each asks the next one for a tunnel, and the last one 
   assertEquals(statusOf((await s.ask("other.test:443")).head), 403);
   assertEquals(statusOf((await s.ask("a.org:1")).head), 502);
 });
+
+test(
+  "tunnels through an https: proxy share one connection of HTTP/2, which ends with the rules, or with close()",
+  unlessNoTlsOverStreams,
+  async (t) => {
+    const tls = { cert: serverCert, key: serverKey };
+    const last = await scene(t, { allow: ["public.test:443"], name: "last", echo: true, serving: { tls } });
+    const rules = {
+      allow: ["*.test:443"],
+      dial: undefined,
+      upstream: `https://localhost:${last.port}`,
+      upstreamTls: { caCerts: [authority] },
+    };
+    const s = await scene(t, rules);
+    const echo = async () => {
+      const { head, io } = await s.ask("public.test:443");
+      assertEquals(statusOf(head), 200);
+      await io.write(wire("to and fro"));
+      await readUntil(io, "to and fro");
+      return io;
+    };
+    const tunnels = await Promise.all([1, 2, 3].map(echo));
+    assertEquals(statusOf((await s.ask("other.test:443")).head), 502);
+    assertEquals(last.server.connections, 1);
+    s.proxy.reload(rules);
+    await echo();
+    assertEquals(last.server.connections, 2);
+    for (const io of tunnels) io.abort();
+    while (last.server.connections > 1) await turns();
+    for (const { io } of [await s.ask("public.test:443")]) io.abort();
+    await s.proxy.close();
+    await s.server.shutdown({ upgraded: "close" });
+    while (last.server.connections > 0) await turns();
+  },
+);
 
 test("plain requests through an HTTP proxy go in absolute-form, with the credentials for it", async (t) => {
   const last = await scene(t, { allow: ["public.test"], auth: { basic: { a: "x" } }, name: "last" });

@@ -22,8 +22,7 @@ import { parseIp } from "../../../semantics/ip_address.ts";
 import type { Dial, DialAddress } from "../options.ts";
 import { alternate, race } from "./happy_eyeballs.ts";
 import { connect, lookup, startTls } from "../../platform.ts";
-import type { ProxyServer } from "./proxy_rules.ts";
-import { HTTP_1, type Route } from "./route.ts";
+import { HTTP_1, type ProxyWay, type Route } from "./route.ts";
 import { socks5 } from "./socks5.ts";
 
 /** What a connector needs. */
@@ -36,13 +35,8 @@ export interface ConnectorSettings {
   readonly connectTimeoutMs: number;
   /** The source of time. */
   readonly clock: Clock;
-  /** Opens a tunnel through an HTTP proxy, to which `open` connects. */
-  openTunnel(
-    open: () => Promise<DuplexLike>,
-    proxy: ProxyServer,
-    authority: string,
-    signal: AbortSignal,
-  ): Promise<DuplexLike>;
+  /** Opens a tunnel through an HTTP proxy. */
+  openTunnel(way: ProxyWay, authority: string, signal: AbortSignal): Promise<DuplexLike>;
 }
 
 /** How long connecting may take. */
@@ -101,33 +95,41 @@ export async function openRoute(
   settings: ConnectorSettings,
   signal: AbortSignal,
 ): Promise<Opened> {
-  const { proxy } = route;
-  const { proxyTls, sessions } = settings;
-  const target = { hostname: route.hostname, port: route.port };
-  const open = async (alpnProtocols: readonly string[]): Promise<Opened> => {
-    const io = await openTransport(proxy ?? target, route.dial, settings.clock, signal);
-    if (proxy?.scheme !== "https") return { io, alpn: null };
-    const tls = { ...proxyTls, alpnProtocols };
-    return await secured(io, proxy.hostname, tls, sessions.of(`proxy ${proxy.address} ${alpnProtocols}`), signal);
-  };
-  if (route.forward) return await open(alpnProtocols);
-  const toProxy = async () => (await open(proxyTls?.alpnProtocols ?? HTTP_1)).io;
-  const io = proxy === null ? (await open([])).io : await tunneled(toProxy, route, proxy, settings, signal);
+  const { proxy, forward, tunnel, dial } = route;
+  if (proxy !== null && forward) return await openProxy({ proxy, alpnProtocols, dial }, settings, signal);
+  const io = tunnel === null
+    ? await openTransport(route, dial, settings.clock, signal)
+    : await tunneled(tunnel, route, settings, signal);
   if (!route.secure) return { io, alpn: null };
   const tls = { ...route.tls, alpnProtocols };
-  return await secured(io, route.hostname, tls, sessions.of(`${route.key} ${alpnProtocols}`), signal);
+  return await secured(io, route.hostname, tls, settings.sessions.of(`${route.key} ${alpnProtocols}`), signal);
+}
+
+/**
+ * Opens a connection to a proxy, with TLS if it is an `https:` one.
+ *
+ * @param signal Gives up at any moment.
+ */
+export async function openProxy(
+  { proxy, alpnProtocols, dial }: Pick<ProxyWay, "proxy" | "alpnProtocols" | "dial">,
+  { proxyTls, sessions, clock }: Omit<ConnectorSettings, "openTunnel">,
+  signal: AbortSignal,
+): Promise<Opened> {
+  const io = await openTransport(proxy, dial, clock, signal);
+  if (proxy.scheme !== "https") return { io, alpn: null };
+  const tls = { ...proxyTls, alpnProtocols };
+  return await secured(io, proxy.hostname, tls, sessions.of(`proxy ${proxy.address} ${alpnProtocols}`), signal);
 }
 
 async function tunneled(
-  open: () => Promise<DuplexLike>,
+  way: ProxyWay,
   route: Route,
-  proxy: ProxyServer,
   settings: ConnectorSettings,
   signal: AbortSignal,
 ): Promise<DuplexLike> {
-  if (proxy.scheme !== "socks5") return await settings.openTunnel(open, proxy, route.authority, signal);
-  const io = await open();
-  return await givingUp(io, signal, () => socks5(io, route, proxy));
+  if (way.proxy.scheme !== "socks5") return await settings.openTunnel(way, route.authority, signal);
+  const { io } = await openProxy(way, settings, signal);
+  return await givingUp(io, signal, () => socks5(io, route, way.proxy));
 }
 
 /** Opens a transport without TLS: the caller's, or TCP. */

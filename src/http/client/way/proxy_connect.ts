@@ -1,70 +1,122 @@
 /**
  * A tunnel through an HTTP proxy: CONNECT, and a second one when the proxy wants other credentials. `Connections` calls it
- * and gives it a connection to the proxy; the program's `onProxyChallenge` is asked here, for forwarded requests as well.
+ * and gives it connections to the proxy; the program's `onProxyChallenge` is asked here, for forwarded requests as well.
  *
  * @module
  */
 
 import { unlessAborted } from "../../../duplex/abort.ts";
-import type { ClientConnection } from "../../../http1/client_connection.ts";
+import { Http2Error } from "../../../errors/http2_error.ts";
+import { TransportError } from "../../../errors/transport_error.ts";
 import type { IncomingResponse } from "../../../http1/incoming.ts";
+import type { OutgoingRequest } from "../../../http1/outgoing_request.ts";
 import { onUpgrade } from "../../../http1/upgrade.ts";
 import { UpgradeRejected } from "../../../errors/upgrade_rejected.ts";
 import type { Upgraded } from "../../../http1/upgraded.ts";
 import { type Field, hasField } from "../../../semantics/fields.ts";
+import type { Carrier } from "../carrier.ts";
 import type { ClientOptions } from "../options.ts";
+import { isFull, type ProxyCarrier, type ProxyConnections } from "../proxy_connections.ts";
+import { isSentAgain } from "../resend.ts";
 import { clientResponse } from "../response.ts";
 import type { ProxyServer } from "./proxy_rules.ts";
+import type { ProxyWay } from "./route.ts";
 
 /** What it takes to open a tunnel. */
 interface TunnelRequest {
-  /** Opens a connection to the proxy. */
-  open(): Promise<ClientConnection>;
+  /** Those of the client. */
+  readonly connections: ProxyConnections;
+  /** The proxy. Its credentials, if its URL has any, are sent with the first request. */
+  readonly way: ProxyWay;
   /** The target: `host:port`. */
   readonly authority: string;
   /** Further field lines. */
   readonly fields: readonly Field[];
-  /** The proxy. Its credentials, if its URL has any, are sent with the first request. */
-  readonly proxy: ProxyServer;
   /** The client's option. */
   readonly onProxyChallenge: ClientOptions["onProxyChallenge"];
   /** Gives up. */
   readonly signal: AbortSignal;
 }
 
+/** What a proxy has answered. */
+interface Answer {
+  /** The connection that it came on. */
+  readonly carrier: Carrier;
+  /** Its head. */
+  readonly response: IncomingResponse;
+}
+
+/** What servers answer that know CONNECT in HTTP/1.1 and not in HTTP/2. */
+const UNKNOWN_METHOD: ReadonlySet<number> = new Set([405, 501]);
+/** How they reset its stream: without `:path` it is no request for them. */
+const UNKNOWN_REQUEST: ReadonlySet<string> = new Set(["protocol", "http-1.1-required"]);
+
 /**
  * Opens a tunnel. A 407 is answered on the same connection if that stays open, else on a new one.
  *
- * @throws {UpgradeRejected} `proxy-refused`; `response` is the proxy's answer, whose connection closes behind it.
+ * @throws {UpgradeRejected} `proxy-refused`; `response` is the proxy's answer. If that came over HTTP/1.1, its connection closes behind it.
+ * @throws {TransportError} `reset`: the proxy has reset the stream.
  */
 export async function openTunnel(wanted: TunnelRequest): Promise<Upgraded> {
-  const { proxy, response } = await answered(wanted);
+  const { carrier, response } = await answered(wanted);
   if (response.ok) return await onUpgrade(response);
   // Exchanges end before the connection does; what was meant for the tunnel is never sent here (RFC 9931 §4).
-  proxy.gracefulShutdown();
-  const answer = answerOf(response, wanted.proxy);
-  throw new UpgradeRejected("proxy-refused", { status: answer.status, response: answer, proxy: wanted.proxy.address });
+  if (carrier.version === "1.1") carrier.connection.gracefulShutdown();
+  const { proxy } = wanted.way;
+  const answer = answerOf(response, proxy);
+  throw new UpgradeRejected("proxy-refused", { status: answer.status, response: answer, proxy: proxy.address });
 }
 
-/** What the proxy says in the end. A failure on the way, one of `onProxyChallenge` among them, ends the connection. */
-async function answered(wanted: TunnelRequest): Promise<{ proxy: ClientConnection; response: IncomingResponse }> {
-  let proxy = await wanted.open();
+/** What the proxy says in the end. One that knows no CONNECT of HTTP/2 is asked in HTTP/1.1, and from then on, if it knows that. */
+async function answered(wanted: TunnelRequest): Promise<Answer> {
+  const first = await converse(wanted, false).catch((error: unknown) => failure(error, wanted));
+  const { connections, way, signal } = wanted;
+  const answers = !(first instanceof Error);
+  if (answers && (first.carrier.version === "1.1" || !UNKNOWN_METHOD.has(first.response.status))) return first;
+  const second = await converse(wanted, true).catch(() => null);
+  signal.throwIfAborted();
+  if (second !== null && (second.response.ok || !answers)) {
+    connections.noteHttp1(way);
+    if (answers) first.response.body.cancel();
+    return second;
+  }
+  if (second !== null) discard(second);
+  if (answers) return first;
+  throw first;
+}
+
+/** The failure of a proxy that may know CONNECT in HTTP/1.1; any other one is thrown. */
+function failure(error: unknown, { way, authority }: TunnelRequest): TransportError {
+  if (!(error instanceof TransportError) || !(error.cause instanceof Http2Error)) throw error;
+  const { code, message, cause } = error;
+  const text = `Cannot connect to ${authority} through ${way.proxy.address}: ${message}`;
+  const told = new TransportError(code, text, { cause });
+  if (UNKNOWN_REQUEST.has(cause.code)) return told;
+  throw told;
+}
+
+function discard({ carrier, response }: Answer): void {
+  response.body.cancel();
+  if (carrier.version === "1.1") carrier.connection.gracefulShutdown();
+}
+
+/** What the proxy says over one version, to other credentials in the end. */
+async function converse(wanted: TunnelRequest, http1: boolean): Promise<Answer> {
+  const { way, fields, onProxyChallenge, signal } = wanted;
+  const first = await ask(wanted, http1, null, way.proxy.authorization, fields);
+  const { carrier, response } = first;
+  if (response.status !== 407 || onProxyChallenge === undefined) return first;
   try {
-    let response = await ask(proxy, wanted, wanted.proxy.authorization, wanted.fields);
-    if (response.status === 407 && wanted.onProxyChallenge !== undefined) {
-      const answer = await answerChallenge(response, wanted.onProxyChallenge, wanted.signal);
-      if (answer !== null) {
-        response.body.cancel();
-        const open = await proxy.ready().then(() => true, () => false);
-        wanted.signal.throwIfAborted();
-        if (!open) proxy = await wanted.open();
-        const others = wanted.fields.filter(([name]) => name.toLowerCase() !== "proxy-authorization");
-        response = await ask(proxy, wanted, answer, others);
-      }
-    }
-    return { proxy, response };
+    const answer = await answerChallenge(response, onProxyChallenge, signal);
+    if (answer === null) return first;
+    response.body.cancel();
+    const others = fields.filter(([name]) => name.toLowerCase() !== "proxy-authorization");
+    const kept = carrier.version === "1.1" && await carrier.connection.ready().then(() => true, () => false);
+    signal.throwIfAborted();
+    return await ask(wanted, http1, kept ? { carrier, reused: true } : null, answer, others);
   } catch (error) {
-    proxy.abort(error);
+    if (carrier.version === "1.1") carrier.connection.abort(error);
+    else response.body.cancel(error);
     throw error;
   }
 }
@@ -80,17 +132,50 @@ export async function answerChallenge(
   return await unlessAborted(Promise.resolve(answer), signal);
 }
 
+/**
+ * Asks for the tunnel, on the connection that is given or another one. What the proxy has not looked at is asked again, and what was on
+ * a kept connection that went away: nothing has come of it.
+ */
 async function ask(
-  proxy: ClientConnection,
-  { authority, signal }: TunnelRequest,
+  { connections, way, authority, signal }: TunnelRequest,
+  http1: boolean,
+  kept: ProxyCarrier | null,
   authorization: string | null,
   given: readonly Field[],
-): Promise<IncomingResponse> {
+): Promise<Answer> {
   const fields: Field[] = hasField(given, "host") ? [] : [["host", authority]];
   if (authorization !== null && !hasField(given, "proxy-authorization")) {
     fields.push(["proxy-authorization", authorization]);
   }
-  return await proxy.send({ method: "CONNECT", target: authority, fields: [...fields, ...given] }, { signal });
+  const request: OutgoingRequest = { method: "CONNECT", target: authority, fields: [...fields, ...given] };
+  for (let resent = 0;;) {
+    const { carrier, reused } = kept ?? await connections.take(way, http1, signal);
+    if (carrier.version === "1.1") return { carrier, response: await askAlone(carrier, request, signal) };
+    if (isFull(carrier)) continue;
+    try {
+      return { carrier, response: await carrier.connection.send(request, { signal }) };
+    } catch (error) {
+      const sending = { reused, heard: false, repeatable: true, replayable: true, resent };
+      if (signal.aborted || !isSentAgain(carrier, error, sending)) throw error;
+      resent++;
+    } finally {
+      connections.release(carrier);
+    }
+  }
+}
+
+/** A failure on the way ends the connection. */
+async function askAlone(
+  { connection }: Carrier & { readonly version: "1.1" },
+  request: OutgoingRequest,
+  signal: AbortSignal,
+): Promise<IncomingResponse> {
+  try {
+    return await connection.send(request, { signal });
+  } catch (error) {
+    connection.abort(error);
+    throw error;
+  }
 }
 
 /** It is the proxy's, and so is its URL; that has no credentials. */

@@ -14,6 +14,20 @@ import type { TlsOptions } from "../../../duplex/tls_options.ts";
  */
 export type Http2Use = "agreed" | "assumed" | "never";
 
+/** How a proxy is reached that gives tunnels. */
+export interface ProxyWay {
+  /** The same for the same way: the place of the connections that tunnels share. */
+  readonly key: string;
+  /** The proxy. */
+  readonly proxy: ProxyServer;
+  /** Whether it may be spoken to in HTTP/2. */
+  readonly http2: Exclude<Http2Use, "assumed">;
+  /** What is offered to it by ALPN. */
+  readonly alpnProtocols: readonly string[];
+  /** Opens the transport. */
+  readonly dial: Dial | undefined;
+}
+
 /** How a place is reached. */
 export interface Route {
   /** The same for the same way: the place of the connections in the pool. */
@@ -32,6 +46,8 @@ export interface Route {
   readonly proxy: ProxyServer | null;
   /** Whether requests are sent to the proxy in absolute-form, instead of through a tunnel. */
   readonly forward: boolean;
+  /** Where a tunnel is asked for, or `null`. */
+  readonly tunnel: ProxyWay | null;
   /** TLS with the server. */
   readonly tls: TlsOptions | undefined;
   /** Whether requests may go over HTTP/2. */
@@ -45,7 +61,8 @@ export interface Route {
 /** What decides on versions. */
 type VersionOptions = Pick<ClientOptions, "http2" | "proxyTls">;
 
-function routeTo(url: URL, choice: RouteOptions, tunnel: boolean, { http2 = true, proxyTls }: VersionOptions): Route {
+function routeTo(url: URL, choice: RouteOptions, tunnel: boolean, options: VersionOptions): Route {
+  const { http2 = true, proxyTls } = options;
   const secure = url.protocol === "https:";
   const proxy = proxyFor(url, choice.proxy, choice.noProxy);
   const forward = proxy !== null && proxy.scheme !== "socks5" && !secure && !tunnel;
@@ -64,6 +81,7 @@ function routeTo(url: URL, choice: RouteOptions, tunnel: boolean, { http2 = true
     host: url.host,
     proxy,
     forward,
+    tunnel: proxy === null || forward ? null : proxyWay(proxy, choice.dial, options),
     http2: assumed ? "assumed" : agreed ? "agreed" : "never",
     alpnProtocols,
     tls: choice.tls,
@@ -71,13 +89,28 @@ function routeTo(url: URL, choice: RouteOptions, tunnel: boolean, { http2 = true
   };
 }
 
+function proxyWay(
+  proxy: ProxyServer,
+  dial: Dial | undefined,
+  { http2 = true, proxyTls }: VersionOptions,
+): ProxyWay {
+  const alpnProtocols = proxyTls?.alpnProtocols ?? (http2 === false ? HTTP_1 : BOTH);
+  const agreed = proxy.scheme === "https" && http2 !== false && alpnProtocols.includes("h2");
+  return { key: `${proxy.key} ${idOf(dial)}`, proxy, http2: agreed ? "agreed" : "never", alpnProtocols, dial };
+}
+
 /**
  * The way to a tunnel that was asked for by itself.
  *
  * @param authority Where to: `host:port`, `[v6]:port`.
+ * @param options Those of the client.
  * @throws {TypeError} The authority is none, or there is no proxy to ask.
  */
-export function tunnelRoute(authority: string, choice: ProxyChoice | undefined, dial: Dial | undefined): Route {
+export function tunnelRoute(
+  authority: string,
+  choice: ProxyChoice | undefined,
+  options: VersionOptions & Pick<ClientOptions, "dial">,
+): Route {
   const url = authorityUrl(authority);
   const proxy = proxyFor(url, choice, undefined);
   if (proxy === null) throw new TypeError("Cannot connect: there is no proxy to ask");
@@ -91,10 +124,11 @@ export function tunnelRoute(authority: string, choice: ProxyChoice | undefined, 
     host: url.host,
     proxy,
     forward: false,
+    tunnel: proxyWay(proxy, options.dial, options),
     http2: "never",
     alpnProtocols: HTTP_1,
     tls: undefined,
-    dial,
+    dial: options.dial,
   };
 }
 
@@ -159,7 +193,7 @@ export const HTTP_1: readonly string[] = ["http/1.1"];
 const BOTH: readonly string[] = ["h2", "http/1.1"];
 
 /** What is offered on a way for requests that HTTP/2 is no use for. */
-export function withoutHttp2({ http2, alpnProtocols }: Route): readonly string[] {
+export function withoutHttp2({ http2, alpnProtocols }: Pick<Route, "http2" | "alpnProtocols">): readonly string[] {
   if (http2 === "never") return alpnProtocols;
   const others = alpnProtocols.filter((protocol) => protocol !== "h2");
   return others.length > 0 ? others : HTTP_1;
