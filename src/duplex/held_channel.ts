@@ -59,7 +59,7 @@ export interface HeldChannel extends ByteChannel {
   /**
    * Closes as `close()` does, if nothing has to be waited for: the peer has ended its side, and the system has all that was written.
    *
-   * @returns Whether it did. Missing where that cannot be told.
+   * @returns Whether it did, or had before. Missing where that cannot be told.
    */
   closeAtOnce?(): boolean;
   /** Gives back the locks on the streams, for others to use. No read may be pending. Missing where nothing is locked. */
@@ -70,6 +70,20 @@ export interface HeldChannel extends ByteChannel {
 export interface OverListener {
   /** `what` is, for whatever reason. */
   onOver(what: object): void;
+}
+
+/** What connects, and tells of that without a promise: the sockets of this package. */
+export interface Opening {
+  /** Tells `listener` once what becomes of it: what `opened` tells. To be called while it is opening. */
+  tellOpen(listener: OpenListener): void;
+}
+
+/** Is told what becomes of something that is opening. */
+export interface OpenListener {
+  /** It is open. */
+  onOpen(): void;
+  /** It cannot be opened, or was given up. */
+  onOpenFailure(reason: unknown): void;
 }
 
 /** Is told how the peer leaves. */

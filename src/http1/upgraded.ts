@@ -220,6 +220,14 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
     });
   }
 
+  /** @ignore Closes, if nothing has to be waited for; says whether it did. */
+  closeAtOnce(): boolean {
+    if (this.#channel.closeAtOnce?.() !== true) return false;
+    if (this.#channel.tellOver !== undefined) this.#watchEnd();
+    else this.#finish();
+    return true;
+  }
+
   /** Ends both sides at once. Idempotent. */
   abort(reason?: unknown): void {
     this.#channel.abort(reason);

@@ -19,6 +19,8 @@ import {
   accepted,
   type FastPath,
   type HeldChannel,
+  type Opening,
+  type OpenListener,
   type OverListener,
   type PeerWatcher,
 } from "../duplex/held_channel.ts";
@@ -63,7 +65,7 @@ const AT_ONCE = new Deferred<void>();
 AT_ONCE.resolve();
 
 /** The socket of this package. */
-export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
+export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, Traffic {
   readonly secureTransport: "on" | "starttls";
   /** The name or address that was connected to. */
   readonly host: string | undefined;
@@ -95,6 +97,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
   /** The socket that TLS goes on with. */
   #successor: NetSocket | null = null;
   #watcher: PeerWatcher | null = null;
+  #openListener: OpenListener | null = null;
   #overListener: OverListener | null = null;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
@@ -191,6 +194,12 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
     if (this.over) queueMicrotask(() => this.#tellOver());
   }
 
+  tellOpen(listener: OpenListener): void {
+    if (this.#state.is === "opening") this.#openListener = listener;
+    else if (this.#state.is === "open") listener.onOpen();
+    else listener.onOpenFailure(this.#state.reason);
+  }
+
   probePeer(): boolean {
     const transport = this.#transport;
     if (transport === null || transport.tellsReset) return false;
@@ -239,6 +248,8 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
   }
 
   closeAtOnce(): boolean {
+    // Both sides have ended, which closes it; TLS may have something to say before.
+    if (this.#queue.ended && this.#writeOver === "ended" && this.secureTransport === "starttls") return true;
     if (!this.#endsOnClose) return false;
     this.#writeEnd = AT_ONCE;
     this.#writeOver = "ended";
@@ -334,6 +345,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
     if (this.#writeEnd === null) this.#writer = transport;
     transport.sink = this;
     this.#queue.attach(transport);
+    if (this.#openListener !== null) this.#tellOpen();
     return true;
   }
 
@@ -377,6 +389,12 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
   get #refusal(): unknown {
     if (this.#state.is === "over" && this.#state.reason !== undefined) return this.#state.reason;
     return this.upgraded ? becameTls() : closedError();
+  }
+
+  #tellOpen(): void {
+    const listener = this.#openListener;
+    this.#openListener = null;
+    listener!.onOpen();
   }
 
   #tellOver(): void {
@@ -466,6 +484,7 @@ export class NetSocket implements Socket, HeldChannel, TransportSink, Traffic {
     if (state.is === "opening") {
       for (const { written } of state.writes ?? []) written.reject(reason);
       this.#opened?.reject(reason);
+      this.#openListener?.onOpenFailure(reason);
     }
     if (this.#closed !== null) settle(this.#closed, over);
     this.#closing?.resolve();

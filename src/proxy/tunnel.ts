@@ -17,7 +17,7 @@ import { onAbort } from "../duplex/abort.ts";
 import { checkClock, type Clock, Deadline, systemClock } from "../duplex/clock.ts";
 import { Deferred, ignore } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
-import { accepted, type ChunkTaker, type HeldChannel } from "../duplex/held_channel.ts";
+import { accepted, type ChunkTaker, type HeldChannel, type OverListener } from "../duplex/held_channel.ts";
 import { holdChannel } from "../duplex/hold_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { Upgraded } from "../http1/upgraded.ts";
@@ -90,6 +90,15 @@ export interface TunnelBytes {
  */
 export async function tunnel(a: DuplexLike, b: DuplexLike, options: TunnelOptions = {}): Promise<TunnelBytes> {
   checkOptions(options, OPTIONS);
+  return await joined(a, b, options);
+}
+
+/**
+ * The same for callers that know what they give.
+ *
+ * @returns Its rejection needs no handler.
+ */
+export function joined(a: DuplexLike, b: DuplexLike, options: TunnelOptions): Promise<TunnelBytes> {
   const near = holdChannel(a, "a");
   let far: HeldChannel;
   try {
@@ -98,7 +107,7 @@ export async function tunnel(a: DuplexLike, b: DuplexLike, options: TunnelOption
     near.unlock?.();
     throw error;
   }
-  return await new Tunnel(near, far, options).run(a, b);
+  return new Tunnel(near, far, options).run(a, b);
 }
 
 /** How long a side whose peer is gone may take to fetch what is on its way to it. 2 s, as connections' close timeout. */
@@ -130,9 +139,8 @@ class Tunnel {
   }
 
   run(a: DuplexLike, b: DuplexLike): Promise<TunnelBytes> {
-    // A side may tell its failure by itself: that counts also while nothing is read from it or written to it.
-    failureOf(a)?.catch((error) => this.#gone(this.#there, error));
-    failureOf(b)?.catch((error) => this.#gone(this.#back, error));
+    this.#there.watchFailure(a);
+    this.#back.watchFailure(b);
     const { signal } = this.#options;
     this.#unlisten = onAbort(signal, () => this.fail(signal!.reason));
     this.moved();
@@ -170,8 +178,10 @@ class Tunnel {
       this.#end.reject(error);
       this.#stop();
     };
-    this.#there.from.close().then(closed, failed);
-    this.#back.from.close().then(closed, failed);
+    for (const { from } of [this.#there, this.#back]) {
+      if (from.closeAtOnce?.() === true) closed();
+      else from.close().then(closed, failed);
+    }
   }
 
   /** Nothing is copied any more, and nothing is left that could end it. */
@@ -183,7 +193,7 @@ class Tunnel {
 
   /** A direction has failed. What its source still sends is dropped by now. */
   broken(way: Way, error: unknown): void {
-    this.#gone(way === this.#there ? this.#back : this.#there, error);
+    this.gone(way === this.#there ? this.#back : this.#there, error);
   }
 
   /** Cuts both sides. */
@@ -201,7 +211,7 @@ class Tunnel {
    *
    * @param way The direction that leads away from the side.
    */
-  #gone(way: Way, error: unknown): void {
+  gone(way: Way, error: unknown): void {
     if (!way.ended) return this.fail(error);
     if (this.over || this.#closing) return;
     this.#closing = true;
@@ -219,7 +229,7 @@ class Tunnel {
  * Between two sockets of this package a chunk costs no promise as long as the system takes it at once. The memory that it
  * was read into is then free for the next one; else it is kept until the write has resolved.
  */
-class Way implements ChunkTaker {
+class Way implements ChunkTaker, OverListener {
   readonly from: HeldChannel;
   readonly to: HeldChannel;
   bytes = 0;
@@ -231,11 +241,32 @@ class Way implements ChunkTaker {
   #sourceEnded = false;
   /** Why nothing can be passed on any more. */
   #failure: { readonly error: unknown } | null = null;
+  /** What it leads away from, if that tells a failure by itself. */
+  #side: DuplexLike | null = null;
 
   constructor(tunnel: Tunnel, from: HeldChannel, to: HeldChannel) {
     this.#tunnel = tunnel;
     this.from = from;
     this.to = to;
+  }
+
+  /** Ends the tunnel if the side that it leads away from fails, also while nothing is read from that or written to it. */
+  watchFailure(side: DuplexLike & { tellOver?(listener: OverListener): void }): void {
+    if (side instanceof Upgraded) return; // its promise never rejects, and would be made in vain
+    this.#side = side;
+    // Where it is told without a promise, that is made only if there is a failure to ask for.
+    if (typeof side.tellOver === "function") side.tellOver(this);
+    else this.#awaitFailure();
+  }
+
+  onOver(): void {
+    if (!this.#tunnel.over) this.#awaitFailure();
+  }
+
+  /** Sockets and others have a promise that rejects when they fail (WinterTC). */
+  #awaitFailure(): void {
+    const { closed } = this.#side as DuplexLike & { readonly closed?: unknown };
+    if (closed instanceof Promise) closed.catch((error) => this.#tunnel.gone(this, error));
   }
 
   /** Takes what there is, and asks for more unless too much is under way. */
@@ -351,11 +382,4 @@ class Way implements ChunkTaker {
     this.#failure = { error };
     this.#tunnel.broken(this, error);
   }
-}
-
-/** The promise of sockets, of `duplexPair()` and of others that rejects when they fail (WinterTC). */
-function failureOf(side: DuplexLike & { readonly closed?: unknown }): Promise<unknown> | null {
-  if (side instanceof Upgraded) return null; // its own never rejects, and would be made in vain
-  const { closed } = side;
-  return closed instanceof Promise ? closed : null;
 }

@@ -52,6 +52,7 @@ const INTERNAL: ReadonlySet<string> = new Set([
   "endWriting",
   "beginCycle",
   "tellOver",
+  "tellOpen",
   "tellExchanges",
   "tellExchange",
   "tellStreams",

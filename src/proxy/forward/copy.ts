@@ -8,7 +8,7 @@ import { type Clock, Deadline } from "../../duplex/clock.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import { abandon } from "../../http/client/way/connector.ts";
-import { tunnel } from "../tunnel.ts";
+import { joined } from "../tunnel.ts";
 import type { EndReason, Exchange } from "./audit.ts";
 import type { Settings } from "./settings.ts";
 
@@ -28,7 +28,7 @@ export async function copy(
   const { maxTunnelBytes, maxTunnelMs, tunnelIdleTimeoutMs } = settings;
   const limit = new TunnelLimit(maxTunnelMs, maxTunnelBytes, clock);
   try {
-    await tunnel(near, far, {
+    await joined(near, far, {
       idleTimeoutMs: tunnelIdleTimeoutMs,
       signal: limit.signal,
       clock,

@@ -5,16 +5,20 @@
  * @module
  */
 
-import { onAbort, unlessAborted } from "../../duplex/abort.ts";
-import { type Clock, Deadline } from "../../duplex/clock.ts";
+import { unlessAborted } from "../../duplex/abort.ts";
+import type { Clock } from "../../duplex/clock.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
+import type { Opening, OpenListener } from "../../duplex/held_channel.ts";
+import type { Socket } from "../../duplex/socket.ts";
+import type { TimeLimit, Wait, Waiting } from "../../duplex/time_limit.ts";
 import type { Dial } from "../../http/client/options.ts";
-import { abandon, type ConnectLimits, dialed, tooLate, whenOpen } from "../../http/client/way/connector.ts";
+import { abandon, dialed, tooLate, whenOpen } from "../../http/client/way/connector.ts";
 import { alternate, race } from "../../http/client/way/happy_eyeballs.ts";
+import type { Owned } from "../../http1/owned.ts";
 import { formatIp, type IpAddress, parseIp } from "../../semantics/ip_address.ts";
 import { connect } from "../platform.ts";
 import { type Allowed, decideAddress, type Denied, type Rules } from "./decide.ts";
-import { authorityText } from "./host.ts";
+import { authorityOf, authorityText, type Host } from "./host.ts";
 import { Refusal, refusalBy } from "./refusal.ts";
 import type { Question } from "./rule.ts";
 
@@ -75,34 +79,88 @@ export interface Dialed {
   readonly via: readonly string[];
 }
 
+/** Who asks for a connection: when they leave before it is there, it is given up. */
+export interface Asker {
+  readonly signal: AbortSignal;
+  /** Ends something with them. It costs less than the signal. */
+  own(owned: Owned): void;
+}
+
 /**
- * Dials one address, until the signal aborts or time is up.
+ * Dials one address, until who asks leaves or time is up.
  *
- * @throws {TransportError} `timeout`, or what connecting fails with.
- * @throws {unknown} The reason of the signal.
+ * @param limit How long it may take.
+ * @returns Rejects with a `TransportError`: `timeout`, or what connecting fails with; or with why who asks has left.
  */
-export async function dialAddress(
-  address: IpAddress,
-  port: number,
-  limits: ConnectLimits,
-  signal: AbortSignal,
-): Promise<Dialed> {
-  signal.throwIfAborted();
-  const hostname = formatIp(address);
-  const socket = connect({ hostname, port });
-  const { connectTimeoutMs, clock } = limits;
-  const deadline = new Deadline(clock);
-  deadline.set(
-    connectTimeoutMs,
-    () => socket.abort(tooLate(authorityText({ type: "address", address }, port), limits)),
-  );
-  const unlisten = onAbort(signal, () => socket.abort(signal.reason));
-  try {
-    await socket.opened;
-    return { io: socket, address: hostname, via: NO_PROXIES };
-  } finally {
-    deadline.stop();
-    unlisten();
+export function dialAddress(host: AddressHost, port: number, limit: TimeLimit, asker: Asker): Promise<Dialed> {
+  return new Promise((resolve, reject) => new Dialing(host, port, limit, resolve, reject).begin(asker));
+}
+
+type AddressHost = Extract<Host, { readonly type: "address" }>;
+
+/** A connection that is being opened. */
+class Dialing implements OpenListener, Owned, Waiting {
+  /** See {@linkcode Waiting}. */
+  waits: Wait | null = null;
+  readonly #host: AddressHost;
+  readonly #port: number;
+  readonly #limit: TimeLimit;
+  readonly #resolve: (dialed: Dialed) => void;
+  readonly #reject: (reason: unknown) => void;
+  #socket: (Socket & Opening) | null = null;
+  #over = false;
+
+  constructor(
+    host: AddressHost,
+    port: number,
+    limit: TimeLimit,
+    resolve: (dialed: Dialed) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.#host = host;
+    this.#port = port;
+    this.#limit = limit;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  begin(asker: Asker): void {
+    asker.own(this);
+    if (this.#over) return;
+    const socket = connect({ hostname: this.#host.text, port: this.#port }) as Socket & Opening;
+    this.#socket = socket;
+    this.#limit.begin(this);
+    socket.tellOpen(this);
+  }
+
+  /** See {@linkcode OpenListener}. */
+  onOpen(): void {
+    this.#end();
+    this.#resolve({ io: this.#socket!, address: this.#host.text, via: NO_PROXIES });
+  }
+
+  /** See {@linkcode OpenListener}. */
+  onOpenFailure(reason: unknown): void {
+    this.#end();
+    this.#reject(reason);
+  }
+
+  /** See {@linkcode Waiting}. */
+  expired(): void {
+    const place = authorityOf(this.#host.text, this.#port);
+    this.#socket!.abort(tooLate(place, { connectTimeoutMs: this.#limit.limitMs }));
+  }
+
+  /** See {@linkcode Owned}. */
+  abort(reason: unknown): void {
+    if (this.#over) return;
+    if (this.#socket !== null) return this.#socket.abort(reason);
+    this.onOpenFailure(reason);
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#limit.end(this);
   }
 }
 

@@ -67,6 +67,9 @@ class RunningForwardProxy implements ForwardProxy {
   #upstreams: Upstreams;
   #origins: Origins;
   #firstByte: TimeLimit;
+  #connecting: TimeLimit;
+  /** Made anew with the settings. */
+  #house: TunnelHouse;
 
   constructor(options: ForwardProxyOptions) {
     this.#settings = readSettings(options);
@@ -77,6 +80,8 @@ class RunningForwardProxy implements ForwardProxy {
     this.#upstreams = this.#upstreamsOf(options);
     this.#origins = new Origins(this.#clock);
     this.#firstByte = new TimeLimit(this.#settings.responseTimeoutMs, this.#clock);
+    this.#connecting = new TimeLimit(this.#settings.connectTimeoutMs, this.#clock);
+    this.#house = this.#houseOf();
   }
 
   get open(): readonly OpenExchange[] {
@@ -125,6 +130,8 @@ class RunningForwardProxy implements ForwardProxy {
     this.#audit.listener = options.audit;
     this.#upstreams.close();
     this.#upstreams = this.#upstreamsOf(options);
+    this.#connecting = new TimeLimit(this.#settings.connectTimeoutMs, this.#clock);
+    this.#house = this.#houseOf();
   }
 
   async close(): Promise<void> {
@@ -137,7 +144,7 @@ class RunningForwardProxy implements ForwardProxy {
     return this.close();
   }
 
-  get #house(): TunnelHouse {
+  #houseOf(): TunnelHouse {
     return {
       origins: this.#origins,
       firstByte: this.#firstByte,
@@ -145,6 +152,7 @@ class RunningForwardProxy implements ForwardProxy {
       name: this.#name,
       settings: this.#settings,
       upstreams: this.#upstreams,
+      connecting: this.#connecting,
       clock: this.#clock,
       count: this.#count,
     };

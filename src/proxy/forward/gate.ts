@@ -7,13 +7,14 @@
 
 import { onAbort } from "../../duplex/abort.ts";
 import type { Clock } from "../../duplex/clock.ts";
+import type { TimeLimit } from "../../duplex/time_limit.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
 import { withinTime } from "../../http/client/way/connector.ts";
 import type { RequestHead } from "../../semantics/message.ts";
 import type { Asked, Verdict } from "./asked.ts";
 import type { Exchange } from "./audit.ts";
 import { type Allowed, allowedBy, decideAddress, denied, deniedBy, place } from "./decide.ts";
-import { dialAddress, dialAddresses, type Dialed, permittedAddresses } from "./destination.ts";
+import { type Asker, dialAddress, dialAddresses, type Dialed, permittedAddresses } from "./destination.ts";
 import { authorityOf, authorityText, canonicalHost, hostText } from "./host.ts";
 import type { Identity } from "./identity.ts";
 import { Refusal, refusalBy } from "./refusal.ts";
@@ -121,6 +122,8 @@ function allowing(verdict: true | { readonly addresses: readonly string[] }): Al
 export interface Ways {
   readonly settings: Settings;
   readonly upstreams: Upstreams;
+  /** How long a connection to an address may take. */
+  readonly connecting: TimeLimit;
   readonly clock: Clock;
 }
 
@@ -130,8 +133,17 @@ export interface Ways {
  * @throws {Refusal} None of its addresses may be connected to, or it has none.
  * @throws {TransportError} There is no connection.
  */
-export async function reach(
-  { question, allowed, proxies }: Pick<Admitted, "question" | "allowed" | "proxies">,
+export function reach(admitted: Way, ways: Ways, asker: Asker): Promise<Dialed> {
+  const { question: { host, port }, proxies } = admitted;
+  // The address was checked with the question. Nothing is looked up, and nothing races.
+  const direct = host.type === "address" && proxies.length === 0 && ways.settings.dial === undefined;
+  return direct ? dialAddress(host, port, ways.connecting, asker) : reachByName(admitted, ways, asker.signal);
+}
+
+type Way = Pick<Admitted, "question" | "allowed" | "proxies">;
+
+async function reachByName(
+  { question, allowed, proxies }: Way,
   { settings, upstreams, clock }: Ways,
   signal: AbortSignal,
 ): Promise<Dialed> {
@@ -139,14 +151,6 @@ export async function reach(
   const where = authorityText(question.host, question.port);
   // The last proxy looks names up.
   if (proxies.length > 0) return await upstreams.dial(proxies, where, signal);
-  // Nothing is looked up, and nothing races.
-  if (question.host.type === "address" && dial === undefined) {
-    const { address } = question.host;
-    const decision = decideAddress(rules, question, allowed, address);
-    if (decision.type === "denied") throw refusalBy(decision);
-    const { connectTimeoutMs } = settings;
-    return await dialAddress(address, question.port, { connectTimeoutMs, clock }, signal);
-  }
   return await withinSignal(where, settings, clock, signal, async (signal) => {
     const addresses = await permittedAddresses(question, rules, allowed, resolve, signal);
     return await dialAddresses(addresses, question.port, dial, clock, signal);
@@ -171,6 +175,9 @@ async function withinSignal<T>(
 }
 
 /** Tells the audit what a refusal says: who allowed it stays, if it was only that there is no way. */
-export function noteRefusal(exchange: Exchange, { details: { by }, status }: Refusal): void {
-  exchange.note(by === undefined ? { status } : { status, decision: "denied", rule: by });
+export function noteRefusal({ known }: Exchange, { details: { by }, status }: Refusal): void {
+  known.status = status;
+  if (by === undefined) return;
+  known.decision = "denied";
+  known.rule = by;
 }

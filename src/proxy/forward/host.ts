@@ -14,7 +14,12 @@ export type Host =
     /** Lower case, ASCII (IDN as `xn--`), without a dot at its end. */
     readonly name: string;
   }
-  | { readonly type: "address"; readonly address: IpAddress };
+  | {
+    readonly type: "address";
+    readonly address: IpAddress;
+    /** Without brackets. */
+    readonly text: string;
+  };
 
 /** What a name may be made of. RFC 952 has no underscore, and the DNS has. */
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
@@ -46,7 +51,7 @@ export function canonicalHost(text: string): Host | null {
 
 function addressOf(text: string): Host | null {
   const address = parseIp(text);
-  return address === null ? null : { type: "address", address };
+  return address === null ? null : { type: "address", address, text: formatIp(address) };
 }
 
 function nameOf(hostname: string): Host | null {
@@ -57,7 +62,7 @@ function nameOf(hostname: string): Host | null {
 
 /** The host as text, without brackets. */
 export function hostText(host: Host): string {
-  return host.type === "name" ? host.name : formatIp(host.address);
+  return host.type === "name" ? host.name : host.text;
 }
 
 /** `host:port`, with brackets around an IPv6 address. */

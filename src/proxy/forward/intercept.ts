@@ -92,7 +92,7 @@ async function serveInside(
   const over = new Deferred<void>();
   const handling = uncounted(
     { clock: house.clock, trace: house.settings.intercept!.trace },
-    (request, inside) => house.answerInside(request, inside, source, exchange.open.id),
+    (request, inside) => house.answerInside(request, inside, source, exchange.known.id),
     () => over.resolve(),
   );
   const { remoteAddress, localAddress, alpn, tls } = await socket.opened;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { onAbort } from "../../duplex/abort.ts";
 import type { Clock } from "../../duplex/clock.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { TlsOptions } from "../../duplex/tls_options.ts";
@@ -13,9 +14,12 @@ import { Client, partsOf } from "../../http/client/client.ts";
 import { secured } from "../../http/client/way/connector.ts";
 import { proxyServer } from "../../http/client/way/proxy_rules.ts";
 import type { Route } from "../../http/client/way/route.ts";
+import type { Owned } from "../../http1/owned.ts";
+import { decideAddress } from "./decide.ts";
 import type { Dialed } from "./destination.ts";
 import { type Admitted, reach, type Ways } from "./gate.ts";
 import { authorityText, canonicalHost } from "./host.ts";
+import { refusalBy } from "./refusal.ts";
 
 /** Where a request goes. */
 export interface Origin {
@@ -127,7 +131,13 @@ export class Origins {
       maxIdlePerOrigin: MAX_IDLE,
       dial: async ({ hostname, port }, { signal }) => {
         const asked = { ...question, host: canonicalHost(hostname)!, port };
-        const { io, ...dialed } = await reach({ question: asked, allowed, proxies }, ways, signal);
+        const { host } = asked;
+        if (host.type === "address") {
+          const decision = decideAddress(ways.settings.rules, asked, allowed, host.address);
+          if (decision.type === "denied") throw refusalBy(decision);
+        }
+        const asker = { signal, own: (owned: Owned) => void onAbort(signal, () => owned.abort(signal.reason)) };
+        const { io, ...dialed } = await reach({ question: asked, allowed, proxies }, ways, asker);
         const opened = secure === null ? io : (await secured(io, secure.serverName, tls, session, signal)).io;
         this.#dialed.set(opened, dialed);
         return opened;

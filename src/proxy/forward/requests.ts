@@ -85,22 +85,23 @@ export async function answerRequest(
     checkWebSocketAccept(incoming, message, response);
     if (looksLikeSwitch(incoming, response)) throw unswitched(response, exchange);
     checkCoding(response, incoming);
-    exchange.note({ ...origin.dialed(attempt.io!), status: response.status });
+    Object.assign(exchange.known, origin.dialed(attempt.io!));
+    exchange.known.status = response.status;
     exchange.start();
     if (response.status === 101) return await switched(incoming, response, exchange, house);
     return back(response, exchange, count, house);
   } catch (error) {
     const clients = (attempt?.left ?? null) !== null || isDeparture(error) || hasFailed(incoming.body);
-    if (!clients) return refuse(refusalFor(error, exchange.open.authority, attempt?.phase), exchange, house);
+    if (!clients) return refuse(refusalFor(error, exchange.known.authority, attempt?.phase), exchange, house);
     exchange.end("client-left");
     throw error;
   }
 }
 
 /** The refusal of a response that would look like a switch to a client of HTTP/2. */
-function unswitched({ status: receivedStatus, body }: IncomingResponse, { open }: Exchange): Refusal {
+function unswitched({ status: receivedStatus, body }: IncomingResponse, { known }: Exchange): Refusal {
   body.cancel();
-  const why = `Cannot switch with ${open.authority}: it has answered ${receivedStatus}`;
+  const why = `Cannot switch with ${known.authority}: it has answered ${receivedStatus}`;
   return new Refusal("http_upgrade_failed", why, { receivedStatus });
 }
 
@@ -114,19 +115,21 @@ async function admitRequest(
   const client = clientAddress(info);
   const inside = source.type === "tunnel";
   const identity = inside ? source.identity : await settings.doorkeeper.identify(client, incoming.fields, info.tls);
-  exchange.note({ identity: identity?.name ?? null });
+  const { known } = exchange;
+  known.identity = identity?.name ?? null;
   if (hasPassed(incoming.fields, name)) {
     throw new Refusal("proxy_loop_detected", "The request came back to the proxy that sent it");
   }
   const { hostname, port, path } = inside ? insideOf(incoming, source) : destinationOf(incoming);
   const about = { kind: "request", method: incoming.method, path, intercepted: false } as const;
   const question = questionOf({ hostname, port }, about, identity);
-  exchange.note({ authority: authorityText(question.host, port) });
+  known.authority = authorityText(question.host, port);
   if (offeredOnward(incoming.proposal).length > 0) {
     exchange.onEnd(count.enter(question.identity ?? client, settings));
   }
   const admitted = await admit({ question, asked: askedOf(question, identity, client, incoming) }, settings);
-  exchange.note({ decision: "allowed", rule: admitted.allowed.by });
+  known.decision = "allowed";
+  known.rule = admitted.allowed.by;
   return admitted;
 }
 
@@ -237,7 +240,7 @@ function fieldsBack(response: ResponseHead, { name }: RequestHouse): Field[] {
 }
 
 function ended(response: Response, exchange: Exchange): Response {
-  exchange.note({ status: response.status });
+  exchange.known.status = response.status;
   exchange.end("done");
   return response;
 }

@@ -14,11 +14,14 @@ import { abandon } from "../../http/client/way/connector.ts";
 import type { ConnectRequest } from "../../http/server/connect_request.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
 import { isPromise } from "../../http1/answering.ts";
+import { endWithClient, type IncomingRequest } from "../../http1/incoming.ts";
+import type { Owned } from "../../http1/owned.ts";
+import { messageOf } from "../../http1/stand_in.ts";
 import { connectResponse } from "../../http1/switch.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
 import type { Exchange } from "./audit.ts";
 import { copy } from "./copy.ts";
-import type { Dialed } from "./destination.ts";
+import type { Asker, Dialed } from "./destination.ts";
 import { admit, type Admitted, askedOf, clientAddress, noteRefusal, questionOf, reach } from "./gate.ts";
 import { begin } from "./hello_gate.ts";
 import type { TunnelHouse } from "./house.ts";
@@ -40,7 +43,7 @@ export async function answerConnect(
   try {
     const admitting = admitTunnel(request, info, exchange, house);
     admitted = isPromise(admitting) ? await admitting : admitting;
-    if (!admitted.question.intercepted) target = await reach(admitted, house, request.signal);
+    if (!admitted.question.intercepted) target = await reach(admitted, house, new ClientOf(request));
   } catch (error) {
     return refuse(error, request, exchange, house);
   }
@@ -50,7 +53,9 @@ export async function answerConnect(
       exchange.end("client-left");
     },
   };
-  exchange.note({ status: 200, ...(target === null ? {} : { address: target.address, via: target.via }) });
+  const { known } = exchange;
+  known.status = 200;
+  if (target !== null) ({ address: known.address, via: known.via } = target);
   try {
     exchange.start();
   } catch (error) {
@@ -61,6 +66,25 @@ export async function answerConnect(
     if (target === null) return intercept(client, admitted, info, exchange, house);
     return join(client, target, admitted, exchange, house);
   }).response;
+}
+
+/** The client of a CONNECT. */
+class ClientOf implements Asker {
+  readonly #request: ConnectRequest;
+
+  constructor(request: ConnectRequest) {
+    this.#request = request;
+  }
+
+  /** See {@linkcode Asker}. */
+  get signal(): AbortSignal {
+    return this.#request.signal;
+  }
+
+  /** See {@linkcode Asker}. */
+  own(owned: Owned): void {
+    endWithClient(messageOf(this.#request) as IncomingRequest, owned);
+  }
 }
 
 /** A promise only where a function of the user gives one. */
@@ -90,11 +114,14 @@ function admitClient(
   const intercepted = settings.intercept?.rules.some((rule) => covers(rule, plain)) ?? false;
   const question = intercepted ? { ...plain, intercepted } : plain;
   const asked = askedOf(question, identity, client, info.head);
-  exchange.note({ identity: question.identity, authority: asked.authority });
+  const { known } = exchange;
+  known.identity = question.identity;
+  known.authority = asked.authority;
   exchange.onEnd(count.enter(question.identity ?? client, settings));
   const admitting = admit({ question, asked }, settings);
   const noted = (admitted: Admitted): Admitted => {
-    exchange.note({ decision: "allowed", rule: admitted.allowed.by });
+    known.decision = "allowed";
+    known.rule = admitted.allowed.by;
     return admitted;
   };
   return isPromise(admitting) ? admitting.then(noted) : noted(admitting);

@@ -71,7 +71,10 @@ export async function withinTime<T>(
 }
 
 /** The error of a connection that did not come in time. */
-export function tooLate(place: string, { connectTimeoutMs }: ConnectLimits): TransportError {
+export function tooLate(
+  place: string,
+  { connectTimeoutMs }: Pick<ConnectLimits, "connectTimeoutMs">,
+): TransportError {
   return new TransportError("timeout", `Cannot connect to ${place}: no connection within ${connectTimeoutMs} ms`);
 }
 
