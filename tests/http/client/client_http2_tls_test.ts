@@ -10,6 +10,7 @@ import { serve } from "../../../src/http/server/serve.ts";
 import type { ServeHandler, ServeOptions, Server } from "../../../src/http/server/serve_options.ts";
 import { upgradeResponse } from "../../../src/http1/switch.ts";
 import { authority, serverCert, serverKey } from "../../support/certificates.ts";
+import { startProxy } from "../../support/forward.ts";
 import { unlessTlsIsRefused } from "../../support/runtime.ts";
 import { readUntil, wire } from "../../support/wire.ts";
 
@@ -112,3 +113,23 @@ for (const [how, http2, version, connections] of upgrades) {
     await server.shutdown();
   });
 }
+
+test(
+  "upgrades through a tunnel of a proxy share the connection of HTTP/2 that is inside of it",
+  unlessTlsIsRefused,
+  async () => {
+    const { server, url } = await site({ http2: { connectProtocol: true } }, toEcho);
+    const proxy = await startProxy();
+    const client = new Client({ tls: trusting, proxy: `http://127.0.0.1:${proxy.port}` });
+    const ios = await Promise.all([1, 2, 3].map(() => client.upgrade(url, { protocol: "echo" })));
+    for (const io of ios) {
+      await io.write(wire("hello"));
+      assertEquals([await readUntil(io, "hello"), io.head.version], ["hello", "2"]);
+      await io.close();
+    }
+    assertEquals([await textOf(client, url), server.connections, client.connections], ["ok", 1, 1]);
+    await client.close();
+    await proxy.close();
+    await server.shutdown();
+  },
+);
