@@ -49,3 +49,24 @@ export const clients: readonly Implementation[] = [
   { title: "`fetch`", subject: "fetch_client", runtimes: ["deno"] },
   { title: "`fetch`", subject: "fetch_client", runtimes: ["bun"] },
 ];
+
+/** Servers of HTTP/2. */
+export const http2Servers: readonly Implementation[] = [
+  { title: "http-upgrade", subject: "ours_http2", runtimes: everywhere },
+  { title: "`node:http2`", subject: "node_http2", runtimes: ["node20"] },
+  { title: "`node:http2`", subject: "node_http2", runtimes: ["node"] },
+  { title: "`node:http2`", subject: "node_http2", runtimes: ["deno"] },
+  { title: "`node:http2`", subject: "node_http2", runtimes: ["bun"] },
+  { title: "`Deno.serve`", subject: "deno_serve", runtimes: ["deno"] },
+  { title: "`Bun.serve`", subject: "bun_serve_http2", runtimes: ["bun"] },
+];
+
+/** Clients of HTTP/2. */
+export const http2Clients: readonly Implementation[] = [
+  { title: "http-upgrade", subject: "ours_http2", runtimes: everywhere },
+  { title: "`node:http2`", subject: "node_http2", runtimes: ["node20"] },
+  { title: "`node:http2`", subject: "node_http2", runtimes: ["node"] },
+  { title: "`node:http2`", subject: "node_http2", runtimes: ["deno"] },
+  { title: "`node:http2`", subject: "node_http2", runtimes: ["bun"] },
+  { title: "undici", subject: "undici_http2", runtimes: ["node"] },
+];

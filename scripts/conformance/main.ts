@@ -1,6 +1,6 @@
 /**
  * Who keeps to the rules of Upgrade and CONNECT: plays raw bytes to every server and client that is here, and prints
- * what it has seen as two tables.
+ * what it has seen as tables, HTTP/1.1 and HTTP/2 apart.
  *
  * ```sh
  * deno task conformance [--only=part of a title or subject]
@@ -18,7 +18,9 @@ import { killChildrenOnInterrupt } from "../testing/process.ts";
 import { projectRoot } from "../testing/project.ts";
 import { prepare, type Runtime, type RuntimeName } from "../testing/runtimes.ts";
 import { clientProbes } from "./client_probes/mod.ts";
-import { clients, columnTitle, type Implementation, servers } from "./implementations.ts";
+import { clients, columnTitle, http2Clients, http2Servers, type Implementation, servers } from "./implementations.ts";
+import { http2ClientProbes } from "./http2/client_probes/mod.ts";
+import { http2ServerProbes } from "./http2/server_probes/mod.ts";
 import { measureClient, measureServer, type Place, type Verdicts } from "./measure.ts";
 import { serverProbes } from "./server_probes/mod.ts";
 import { type Column, table } from "./table.ts";
@@ -35,11 +37,18 @@ try {
   const places = await preparePlaces();
   const titles = [...[...places.values()].map(({ runtime }) => runtime.title), `undici ${undici.version}`].join(", ");
   console.log(`Measured on ${new Date().toISOString().slice(0, 10)}, ${Deno.build.os}: ${titles}.\n`);
-  const [ofServers, ofClients] = await Promise.all([
+  const [ofServers, ofClients, ofHttp2Servers, ofHttp2Clients] = await Promise.all([
     columns(servers, places, (place, subject) => measureServer(place, subject, serverProbes)),
     columns(clients, places, (place, subject) => measureClient(place, subject, clientProbes)),
+    columns(http2Servers, places, (place, subject) => measureServer(place, subject, http2ServerProbes)),
+    columns(http2Clients, places, (place, subject) => measureClient(place, subject, http2ClientProbes)),
   ]);
-  const tables = [table("servers", serverProbes, ofServers), table("clients", clientProbes, ofClients)];
+  const tables = [
+    table("servers", serverProbes, ofServers),
+    table("clients", clientProbes, ofClients),
+    table("servers of HTTP/2", http2ServerProbes, ofHttp2Servers),
+    table("clients of HTTP/2", http2ClientProbes, ofHttp2Clients),
+  ];
   console.log(tables.filter((text) => text !== "").join("\n\n"));
 } finally {
   removeDirectory();

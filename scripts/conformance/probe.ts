@@ -40,6 +40,8 @@ export interface ServerUnderTest {
   readonly speaks: "echo" | "websocket";
   /** Whether it can tunnel at all. */
   readonly tunnels: boolean;
+  /** Over HTTP/2, where the same listens that has not told that it takes `:protocol`; at the same port when left out. */
+  readonly untold?: number;
 }
 
 /**

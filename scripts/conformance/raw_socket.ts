@@ -33,6 +33,11 @@ export class RawSocket {
     socket.on("error", () => {});
   }
 
+  /** Whether the peer has ended its side, or cut the connection. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** All that came so far. */
   get received(): string {
     return this.#received;
@@ -48,6 +53,11 @@ export class RawSocket {
     this.#socket.end();
   }
 
+  /** Cuts the connection (RST). */
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
   /** Lets go of the connection. */
   close(): void {
     this.#socket.destroy();
@@ -55,9 +65,15 @@ export class RawSocket {
 
   /** Waits until all that came contains this. False when the peer ends, or is silent, before. */
   async until(text: string | RegExp): Promise<boolean> {
-    const contains = () => typeof text === "string" ? this.#received.includes(text) : text.test(this.#received);
-    await this.#wait(contains);
-    return contains();
+    return await this.untilTrue(() =>
+      typeof text === "string" ? this.#received.includes(text) : text.test(this.#received)
+    );
+  }
+
+  /** Waits until this is true; it is asked whenever something has come. False when the peer ends, or is silent, before. */
+  async untilTrue(done: () => boolean): Promise<boolean> {
+    await this.#wait(done);
+    return done();
   }
 
   /** Waits until the peer has ended its side, or cut the connection. False when it does not. */

@@ -7,7 +7,9 @@ import { clientSettings, serverSettings } from "../../src/http1/options.ts";
 import { DEFAULT_BACKLOG } from "../../src/net/listener.ts";
 import { webSocketSettings } from "../../src/websocket/options.ts";
 import { clientProbes } from "../../scripts/conformance/client_probes/mod.ts";
-import { clients, servers } from "../../scripts/conformance/implementations.ts";
+import { http2ClientProbes } from "../../scripts/conformance/http2/client_probes/mod.ts";
+import { http2ServerProbes } from "../../scripts/conformance/http2/server_probes/mod.ts";
+import { clients, http2Clients, http2Servers, servers } from "../../scripts/conformance/implementations.ts";
 import { exchanges } from "../../scripts/conformance/proxies/exchanges.ts";
 import { flows } from "../../scripts/conformance/proxies/flows.ts";
 import { serverProbes } from "../../scripts/conformance/server_probes/mod.ts";
@@ -305,7 +307,7 @@ test("manuals: the leniencies are those of the sources, and so is what hyper acc
 });
 
 test("manuals: the table of reverse proxies has a row for each exchange, and ours passes all that its runtimes can do", () => {
-  const { head, rows } = tablesOf(manual("scripts/conformance/README.md").text)[2]!;
+  const { head, rows } = tablesOf(manual("scripts/conformance/README.md").text)[4]!;
   const titles = [...exchanges, ...flows].map(({ title }) => title);
   assertEquals(rows.map(([title]) => title), titles);
   const harmed = rows.filter((cells) => cells[2] !== "✓");
@@ -317,9 +319,16 @@ test("manuals: the table of reverse proxies has a row for each exchange, and our
 });
 
 test("manuals: the tables of conformance have a row for each probe, and a column for each implementation", () => {
-  const [ofServers, ofClients] = tablesOf(manual("scripts/conformance/README.md").text);
+  const [ofServers, ofClients, ofHttp2Servers, ofHttp2Clients] = tablesOf(
+    manual("scripts/conformance/README.md").text,
+  );
   for (
-    const [table, probes, played] of [[ofServers, serverProbes, servers], [ofClients, clientProbes, clients]] as const
+    const [table, probes, played] of [
+      [ofServers, serverProbes, servers],
+      [ofClients, clientProbes, clients],
+      [ofHttp2Servers, http2ServerProbes, http2Servers],
+      [ofHttp2Clients, http2ClientProbes, http2Clients],
+    ] as const
   ) {
     assertEquals(
       table!.rows.map(([title, clause]) => [title, clause]),

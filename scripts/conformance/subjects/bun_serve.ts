@@ -15,6 +15,7 @@ interface BunLike {
   serve(options: {
     readonly hostname: string;
     readonly port: number;
+    readonly http2?: boolean;
     fetch(request: Request, server: BunServer): Promise<Response | undefined>;
     error(): Response;
     readonly websocket: { message(socket: { send(data: string): void }, data: string): void };
@@ -24,8 +25,9 @@ interface BunLike {
 const { Bun } = globalThis as unknown as { readonly Bun: BunLike };
 
 /** `Bun.serve`. */
-export async function server(): Promise<ServerUnderTest> {
+export function server(options: { readonly http2?: boolean } = {}): Promise<ServerUnderTest> {
   const { port } = Bun.serve({
+    ...options,
     hostname: "127.0.0.1",
     port: 0,
     async fetch(request, server) {
@@ -38,5 +40,5 @@ export async function server(): Promise<ServerUnderTest> {
     error: () => new Response(null, { status: 500 }),
     websocket: { message: (socket, data) => socket.send(data) },
   });
-  return await Promise.resolve({ port, speaks: "websocket", tunnels: false });
+  return Promise.resolve({ port, speaks: "websocket", tunnels: false });
 }

@@ -35,13 +35,18 @@ const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
   bun_serve: () => import("./bun_serve.ts"),
   undici_client: () => import("./undici_client.ts"),
   fetch_client: () => import("./fetch_client.ts"),
+  ours_http2: () => import("./ours_http2.ts"),
+  node_http2: () => import("./node_http2.ts"),
+  bun_serve_http2: () => import("./bun_serve_http2.ts"),
+  undici_http2: () => import("./undici_http2.ts"),
 };
 
 const [, , name = "", role = ""] = process.argv;
 const subject = await subjects[name]!();
 if (role === "server") {
-  const { port, speaks, tunnels } = await subject.server!();
-  process.stdout.write(`${JSON.stringify({ port, speaks, tunnels } satisfies ServerUnderTest)}\n`);
+  const { port, speaks, tunnels, untold } = await subject.server!();
+  const told = { port, speaks, tunnels, ...(untold === undefined ? {} : { untold }) } satisfies ServerUnderTest;
+  process.stdout.write(`${JSON.stringify(told)}\n`);
 }
 await answerLines((command) => obey(subject.client!, command as ClientCommand));
 

@@ -6,7 +6,7 @@
 
 import { Client } from "../../../src/http/client/client.ts";
 import { serve } from "../../../src/http/server/serve.ts";
-import type { Server } from "../../../src/http/server/serve_options.ts";
+import type { ServeOptions, Server } from "../../../src/http/server/serve_options.ts";
 import { wantsUpgrade } from "../../../src/http1/proposing.ts";
 import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";
 import { onUpgrade } from "../../../src/http1/upgrade.ts";
@@ -17,8 +17,11 @@ import { connect } from "../../../src/net/mod.ts";
 import type { ClientUnderTest, Outcome, ServerUnderTest } from "../probe.ts";
 
 /** `serve`. */
-export async function server(): Promise<ServerUnderTest & { readonly server: Server }> {
+export async function server(
+  options: Pick<ServeOptions, "http2"> = {},
+): Promise<ServerUnderTest & { readonly server: Server }> {
   const server = serve({
+    ...options,
     hostname: "127.0.0.1",
     port: 0,
     async connect(request) {
@@ -77,7 +80,8 @@ async function withClient(options: { proxy?: string }, ask: (client: Client) => 
   }
 }
 
-async function converse(status: number, io: Upgraded): Promise<Outcome> {
+/** What a client says behind a switch. */
+export async function converse(status: number, io: Upgraded): Promise<Outcome> {
   let received = "";
   const encoder = new TextEncoder();
   const decoder = new TextDecoder();
