@@ -12,7 +12,7 @@ import { acceptOf } from "../../src/websocket/mod.ts";
 import { everyCut, text, wire } from "../support/bytes.ts";
 import { manualStream } from "../support/client.ts";
 import { rejection } from "../support/dialing.ts";
-import { data, goaway, headers, rstStream } from "../support/h2_wire.ts";
+import { data, goaway, headers, rstStream, windowUpdate } from "../support/h2_wire.ts";
 import { ask } from "../support/http2_ask.ts";
 import { type Http2Peer, playing } from "../support/http2_dialing.ts";
 import { type Proxied, proxied, type ProxiedInit } from "../support/reverse.ts";
@@ -253,6 +253,61 @@ for (const [how, frame] of unseen) {
       assertEquals(await readResponse(client, "POST"), OK_ANSWER);
     }));
 }
+
+for (
+  const [how, frame] of [
+    ...unseen,
+    ["HTTP_1_1_REQUIRED", (id: number) => rstStream(id, HTTP_1_1_REQUIRED)] as const,
+  ]
+) {
+  test(`reverseProxy() sends a body again of which the beginning was sent to a server that has not looked at it: ${how} (RFC 9113 §8.7)`, () =>
+    before(async (scene) => {
+      const { server: first } = scene;
+      const { stream, controller } = manualStream();
+      controller.enqueue(wire("hel"));
+      const fields: Field[] = [["te", "trailers"]];
+      const trailers = { "x-sum": "5" };
+      const asked = ask(scene.dialHttp2(), { method: "POST", authority: "a", fields, body: stream, trailers });
+      assertEquals(await first.until("DATA"), "DATA 1 hel");
+      await first.send(how === "GOAWAY" ? goaway(0) : frame(1));
+      if (how === "HTTP_1_1_REQUIRED") {
+        const { far } = await scene.connection(1);
+        assertMatch(await readUntil(far, "hel¶"), /^POST \/ HTTP\/1\.1¶host: a¶.*¶3¶hel¶$/);
+        controller.enqueue(wire("lo"));
+        controller.close();
+        assertEquals(await readUntil(far, "¶¶"), "2¶lo¶0¶x-sum: 5¶¶");
+        await far.write(wire("HTTP/1.1 200 OK¶Content-Length: 2¶¶ok"));
+      } else {
+        const again = how === "GOAWAY" ? await scene.peer(1) : first;
+        const streamId = how === "GOAWAY" ? 1 : 3;
+        assertEquals(await again.until("DATA"), `DATA ${streamId} hel`);
+        controller.enqueue(wire("lo"));
+        assertEquals(await again.until("DATA"), `DATA ${streamId} lo`);
+        controller.close();
+        assertEquals(await again.until("HEADERS"), `HEADERS ${streamId} END x-sum: 5`);
+        await answer(again, streamId);
+      }
+      const response = await asked;
+      assertEquals([response.status, await response.body.text()], [200, "ok"]);
+    }));
+}
+
+test("reverseProxy() answers 502 where a server refuses a request of whose body more was sent than is kept, and stops the client", () =>
+  before(async (scene) => {
+    const { server } = scene;
+    const { stream, controller, canceled } = manualStream();
+    for (let i = 0; i < 4; i++) controller.enqueue(new Uint8Array(20_000));
+    const asked = ask(scene.dialHttp2(), { method: "POST", authority: "a", body: stream });
+    for (let received = 0; received < 80_000;) {
+      const length = Number(/\((\d+)\)/.exec(await server.until("DATA"))![1]);
+      received += length;
+      await server.send(windowUpdate(0, length), windowUpdate(1, length));
+    }
+    await server.send(rstStream(1, REFUSED_STREAM));
+    const response = await asked;
+    assertEquals([response.status, response.fields.get("proxy-status")], [502, "p; error=connection_terminated"]);
+    await canceled;
+  }));
 
 test("reverseProxy() asks another server where one refuses a request four times, and counts that as a failure (RFC 9113 §8.7)", () => {
   const one = playing();

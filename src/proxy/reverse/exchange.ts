@@ -17,12 +17,14 @@ import { IDEMPOTENT, isSentAgain, mustBeFresh, noteKeepAlive, wantsHttp1 } from 
 import type { Shared } from "../../http/client/shared_pool.ts";
 import { socketsPolled } from "../../http/platform.ts";
 import type { IncomingRequest, IncomingResponse } from "../../http1/incoming.ts";
+import type { ByteSource } from "../../http1/outgoing_body.ts";
 import type { OutgoingRequest } from "../../http1/outgoing_request.ts";
 import type { Owned } from "../../http1/owned.ts";
 import { type Field, fieldList, hasField } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 import type { ProxyPhase } from "../proxy_failure.ts";
 import type { TimeLimit, Wait, Waiting } from "../../duplex/time_limit.ts";
+import { Replay } from "./replay.ts";
 import { saysExtendedConnect } from "./translation.ts";
 import type { UpstreamServer } from "./upstream.ts";
 
@@ -59,6 +61,8 @@ export class UpstreamExchange implements Owned, Waiting {
   #heard = false;
   /** How often it was sent again over HTTP/2. */
   #resent = 0;
+  /** Its body, once it goes over HTTP/2. */
+  #replay: Replay | null = null;
 
   /** Sends nothing yet. */
   constructor(server: Origin, incoming: IncomingRequest, manner: ExchangeManner) {
@@ -114,8 +118,7 @@ export class UpstreamExchange implements Owned, Waiting {
       } catch (error) {
         if (trace !== null && carrier.version === "1.1") carrier.connection.tellExchange(null);
         if (this.#left !== null) throw this.#left.reason;
-        fresh = carrier.version === "1.1" && mustBeFresh(carrier, error, repeatable);
-        if (carrier.version === "2") this.#checkSentAgain(carrier, error, message, { reused, repeatable });
+        fresh = this.#mustBeFresh(carrier, error, { reused, repeatable });
         if (trace !== null) message = { ...message, fields: trace.retry(fieldList(message.fields), { error }) };
       } finally {
         this.#manner.firstByte.end(this);
@@ -146,46 +149,58 @@ export class UpstreamExchange implements Owned, Waiting {
   }
 
   async #sendOver(pooled: Pooled, message: OutgoingRequest): Promise<IncomingResponse> {
+    if (this.#replay !== null) message = { ...message, body: this.#replay.attempt() };
     const response = await pooled.connection.send(message, { onInformational: this.#onInformational });
     noteKeepAlive(pooled, response);
     return response;
   }
 
-  #sendShared(
+  async #sendShared(
     { connection }: Shared,
     message: OutgoingRequest,
     trace: ExchangeTrace | null,
   ): Promise<IncomingResponse> {
     const { signal } = this.#controller!;
-    return connection.sendTold(this.#inHttp2(message), { signal, onInformational: this.#onInformational }, trace);
+    const options = { signal, onInformational: this.#onInformational };
+    const response = await connection.sendTold(this.#inHttp2(message), options, trace);
+    this.#replay?.forget();
+    return response;
   }
 
-  /** HTTP/2 has trailers behind any body (RFC 9113 §8.1). */
+  /** Its body may have to be sent again, and have trailers behind any length (RFC 9113 §8.1). */
   #inHttp2(message: OutgoingRequest): OutgoingRequest {
+    if ((message.body ?? null) === null) return message;
     const { version, body } = this.#incoming;
-    const more = version === "2" && body.framing.type === "length";
-    return more ? { ...message, trailers: () => body.trailers } : message;
+    this.#replay ??= new Replay(message.body as ByteSource);
+    const trailers = version === "2" ? () => body.trailers : message.trailers;
+    return { ...message, body: this.#replay.attempt(), trailers };
   }
 
   /**
-   * What the server has not looked at is sent again, and over HTTP/1.1 what it wants so.
+   * Whether a request that has failed is sent again over a new connection, or over any. What a server of HTTP/2 has not looked at is sent
+   * again, and over HTTP/1.1 what it wants so.
    *
    * @throws {unknown} The error, if it is not sent again.
    */
-  #checkSentAgain(
-    shared: Shared,
+  #mustBeFresh(
+    carrier: Carrier,
     error: unknown,
-    { body = null }: OutgoingRequest,
     { reused, repeatable }: { readonly reused: boolean; readonly repeatable: boolean },
-  ): void {
-    const replayable = body === null;
-    if (replayable && wantsHttp1(error)) {
-      this.#versions = "1.1";
-      return;
+  ): boolean {
+    try {
+      if (carrier.version === "1.1") return mustBeFresh(carrier, error, repeatable);
+      const replayable = this.#replay === null || this.#replay.whole;
+      if (replayable && wantsHttp1(error)) this.#versions = "1.1";
+      else {
+        const failure = { reused, heard: this.#heard, repeatable, replayable, resent: this.#resent };
+        if (!isSentAgain(carrier, error, failure)) throw error;
+        this.#resent++;
+      }
+      return false;
+    } catch (error) {
+      if (this.#incoming.body.used) this.#replay?.cancel(error);
+      throw error;
     }
-    const failure = { reused, heard: this.#heard, repeatable, replayable, resent: this.#resent };
-    if (!isSentAgain(shared, error, failure)) throw error;
-    this.#resent++;
   }
 
   /** A 1xx goes on, but to clients that do not know it (RFC 9110 §15.2). */
