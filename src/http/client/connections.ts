@@ -161,15 +161,10 @@ export class Connections {
   /** Whether the server takes upgrades, as soon as its SETTINGS tell. A connection that takes no more requests may fail as it does. */
   async #mayUpgrade(shared: Shared, route: Route, signal: AbortSignal | undefined): Promise<boolean> {
     const { connection } = shared;
-    shared.asking++;
-    try {
-      await this.#within(placeOf(route), signal, (signal) => unlessAborted(connection.takesUpgrades(), signal));
-      shared.asking--;
-    } catch (error) {
-      shared.asking--;
-      this.release(shared);
-      throw error;
-    }
+    await this.#shared.settled(
+      shared,
+      (told) => this.#within(placeOf(route), signal, (signal) => unlessAborted(told, signal)),
+    );
     if (connection.upgrades === null && connection.why?.reason === "error") throw connection.why.error;
     return connection.upgrades !== false;
   }

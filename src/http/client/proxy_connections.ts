@@ -92,17 +92,7 @@ export class ProxyConnections {
 
   /** Whether the proxy allows another stream, as soon as its SETTINGS tell. */
   async #hasRoom(shared: Shared, signal: AbortSignal): Promise<boolean> {
-    const { connection } = shared;
-    if (connection.upgrades !== null) return !isFull(shared);
-    shared.asking++;
-    try {
-      await unlessAborted(connection.takesUpgrades(), signal);
-      shared.asking--;
-    } catch (error) {
-      shared.asking--;
-      this.release(shared);
-      throw error;
-    }
+    if (shared.connection.upgrades === null) await this.#shared.settled(shared, (told) => unlessAborted(told, signal));
     return !isFull(shared);
   }
 

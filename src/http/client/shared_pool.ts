@@ -91,6 +91,24 @@ export class SharedPool {
   }
 
   /**
+   * Waits until the server's SETTINGS have come, or the connection has ended. It does not end for want of requests meanwhile.
+   *
+   * @param limited Waits no longer than its caller wants.
+   * @throws {unknown} What `limited` fails with.
+   */
+  async settled(shared: Shared, limited: (told: Promise<unknown>) => Promise<unknown>): Promise<void> {
+    shared.asking++;
+    try {
+      await limited(shared.connection.takesUpgrades());
+      shared.asking--;
+    } catch (error) {
+      shared.asking--;
+      this.release(shared);
+      throw error;
+    }
+  }
+
+  /**
    * Whether an upgrade may be sent over this one, at once. Upgrades may live long: they leave half of the streams that the server
    * allows to requests. One that cannot take another, or any request beside it, takes no further ones.
    */
