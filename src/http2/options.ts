@@ -32,7 +32,15 @@ export const HTTP2: Kinds<Http2Options> = {
 export interface Http2ServerConnectionOptions extends
   Omit<
     ServerConnectionOptions,
-    "limits" | "leniency" | "compat" | "nameCase" | "keepAlive" | "pipelineFlush" | "maxDrainBytes"
+    | "limits"
+    | "leniency"
+    | "compat"
+    | "nameCase"
+    | "keepAlive"
+    | "pipelineFlush"
+    | "maxDrainBytes"
+    | "allowHalfClose"
+    | "halfCloseTimeoutMs"
   >,
   Http2Options {}
 

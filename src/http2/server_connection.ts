@@ -61,6 +61,8 @@ export class Http2ServerConnection implements AsyncDisposable {
   #begun: ServerStream | null = null;
   /** Limits the wait for the preface and the SETTINGS, and then the time without a stream. */
   readonly #deadline: Deadline;
+  /** Whether the client's SETTINGS have come: others are no reason to wait longer. */
+  #greeted = false;
   /** Limits the wait for a client that was warned of the end. */
   readonly #warned: Deadline;
   /** How many handlers are at work whose streams are over. */
@@ -217,7 +219,10 @@ export class Http2ServerConnection implements AsyncDisposable {
 
   #onEvent(event: Http2ServerEvent): void {
     if (event.type === "request") this.#begin(event);
-    else if (event.type === "settings" && this.idle) this.#rest();
+    else if (event.type === "settings" && !this.#greeted) {
+      this.#greeted = true;
+      this.#rest();
+    }
   }
 
   #begin(event: Http2RequestEvent): void {

@@ -7,7 +7,7 @@ import { assert, assertEquals } from "@std/assert";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import { RawClient } from "../support/h2_raw_peer.ts";
-import { continuation, data, GET, headers, POST, rstStream, windowUpdate } from "../support/h2_wire.ts";
+import { continuation, data, GET, headers, ping, POST, rstStream, settings, windowUpdate } from "../support/h2_wire.ts";
 import { joined } from "../support/switching.ts";
 import { wire } from "../support/wire.ts";
 
@@ -195,6 +195,23 @@ test("drainTimeoutMs: a reader that pauses so long behind the response is not wa
   assertEquals(await client.passes(999), []);
   assertEquals(await client.passes(1), ["RST_STREAM 1 NO_ERROR"]);
   assertEquals(client.connection.idle, true);
+  await client.ends();
+});
+
+test("idleTimeoutMs counts from the last stream on: SETTINGS, PING and other frames do not hold a connection", async () => {
+  const client = new RawClient(() => ({ status: 204 }), { idleTimeoutMs: 1000 });
+  await client.begins();
+  await client.passes(900);
+  await client.sends(headers(1, GET));
+  for (let quarter = 0; quarter < 3; quarter++) {
+    await client.passes(250);
+    assertEquals(await client.sends(settings([4, 70_000]), ping("12345678"), windowUpdate(0, 1)), [
+      "SETTINGS ACK",
+      "PING ACK 12345678",
+    ]);
+  }
+  assertEquals(await client.passes(249), []);
+  assertEquals(await client.passes(1), ["GOAWAY 1 NO_ERROR"]);
   await client.ends();
 });
 
