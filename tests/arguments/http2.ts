@@ -53,6 +53,7 @@ const shared = (name: string, make: () => Machine): Table => ({
   [`${name}.receiveEof`]: TAKES_NOTHING,
   [`${name}.next`]: TAKES_NOTHING,
   [`${name}.take`]: TAKES_NOTHING,
+  [`${name}.keepInput`]: TAKES_NOTHING,
   [`${name}.recycle`]: TAKES_ANYTHING,
   [`${name}.sendData`]: [["text", () => make().sendData(1, wrong("x")), "bytes"]],
   [`${name}.sendMark`]: "without an effect on a stream that is not open",
