@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { serverCert, serverKey } from "./certificates.ts";
 import { type Daemon, daemon } from "./daemon.ts";
 import { which } from "./runtime.ts";
 
@@ -60,4 +61,60 @@ export interface FrontProxy {
 export const frontProxies: readonly FrontProxy[] = [
   { name: "haproxy", found: haproxy, start: startHaproxy },
   { name: "nghttpx", found: nghttpx, start: startNghttpx },
+];
+
+/** A proxy of the system that takes CONNECT over TLS, in both versions, and hands it on to a proxy of HTTP/1.1. */
+export interface TunnelProxy {
+  readonly name: string;
+  readonly found: string | undefined;
+  /** Whether the end of a stream is the end of what the target gets; nghttpx 1.52 keeps it to itself. */
+  readonly passesEnds: boolean;
+  start(port: number): Promise<Daemon>;
+}
+
+/** Those that are known. */
+export const tunnelProxies: readonly TunnelProxy[] = [
+  {
+    name: "haproxy",
+    found: haproxy,
+    passesEnds: true,
+    start: (port) =>
+      daemon({
+        command: haproxy!,
+        args: (folder) => ["-f", join(folder, "conf")],
+        files: (folder, own) => ({
+          pem: serverCert + serverKey,
+          conf: [
+            "defaults",
+            "  mode http",
+            ...["client", "server", "connect", "tunnel"].map((what) => `  timeout ${what} 20s`),
+            "frontend front",
+            `  bind 127.0.0.1:${own} ssl crt ${folder}/pem alpn h2,http/1.1`,
+            "  default_backend back",
+            "backend back",
+            `  server a 127.0.0.1:${port}`,
+          ].join("\n") + "\n",
+        }),
+      }),
+  },
+  {
+    name: "nghttpx",
+    found: nghttpx,
+    passesEnds: false,
+    start: (port) =>
+      daemon({
+        command: nghttpx!,
+        args: (folder, own) => [
+          "--http2-proxy",
+          `--frontend=127.0.0.1,${own}`,
+          `--backend=127.0.0.1,${port};;proto=http/1.1`,
+          "--backend-connections-per-host=100", // 8 by default, for each connection of a client; the other tunnels wait
+          "--workers=1",
+          "--conf=/dev/null",
+          join(folder, "key"),
+          join(folder, "cert"),
+        ],
+        files: () => ({ cert: serverCert, key: serverKey }),
+      }),
+  },
 ];
