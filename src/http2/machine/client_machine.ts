@@ -107,15 +107,15 @@ function receiveResponse(connection: Connection, received: ReceivedFields, strea
   }
   const head = readResponse(block, streamId);
   if (head.status < 200) return receiveInformational(connection, received, stream, head);
-  begin(stream, head, endStream);
+  begin(connection, stream, head, endStream);
   connection.events.push({ type: "response", streamId, head, endStream });
   if (endStream) connection.end(stream, "peer-ends");
 }
 
-function begin(stream: Stream, head: Http2ResponseHead, endStream: boolean): void {
+function begin(connection: Connection, stream: Stream, head: Http2ResponseHead, endStream: boolean): void {
   const bodiless = isBodiless(stream.method, head.status);
   if (stream.method === "CONNECT" && head.status < 300) {
-    stream.tunnel = true;
+    connection.switchOver(stream);
   } else {
     const length = contentLengthIn(head.fields, stream.id);
     stream.expectedBytes = bodiless ? 0 : length;

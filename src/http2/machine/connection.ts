@@ -153,7 +153,7 @@ export class Connection {
     if (stream !== undefined) {
       const counted = Math.min(bytes, stream.unconsumed);
       stream.unconsumed -= counted;
-      if (this.#isApart(stream)) this.#openStream(counted, stream);
+      if (stream.tunnel) this.#openStream(counted, stream);
       else this.giveBack(counted, stream);
       return;
     }
@@ -168,15 +168,16 @@ export class Connection {
   /** So much was given to the driver, which consumes it. */
   hold(stream: Stream, bytes: number): void {
     stream.unconsumed += bytes;
-    if (this.#isApart(stream)) this.giveBack(bytes, undefined);
+    if (stream.tunnel) this.giveBack(bytes, undefined);
   }
 
   /**
-   * Whether what comes on a stream opens the connection's window as it comes: its own window bounds it. Protocols behind a client's
-   * switches wait as they like, and are not to hold up each other nor requests. The client decides how many there are.
+   * The stream carries another protocol from now on. What comes on it opens the connection's window as it comes, and only its own window
+   * bounds it, as a connection of its own would: such protocols wait as they like, and are not to hold up each other nor requests.
    */
-  #isApart(stream: Stream): boolean {
-    return stream.tunnel && this.role === "client";
+  switchOver(stream: Stream): void {
+    stream.tunnel = true;
+    this.giveBack(stream.unconsumed, undefined);
   }
 
   /** Opens the connection's window, and the stream's if more is to come on it. */
@@ -198,7 +199,7 @@ export class Connection {
     stream.step(step);
     if (!stream.closed) return;
     this.forgiveResets(1);
-    if (stream.unconsumed > 0 && !this.#isApart(stream)) this.#unconsumed.set(stream.id, stream.unconsumed);
+    if (stream.unconsumed > 0 && !stream.tunnel) this.#unconsumed.set(stream.id, stream.unconsumed);
     this.#forget(stream);
   }
 
@@ -208,7 +209,7 @@ export class Connection {
     stream.receiving = stream.sending = "done";
     const { unconsumed } = stream;
     this.#forget(stream);
-    if (!this.#isApart(stream)) this.giveBack(unconsumed, undefined);
+    if (!stream.tunnel) this.giveBack(unconsumed, undefined);
   }
 
   #forget(stream: Stream): void {

@@ -75,7 +75,7 @@ export class Http2ServerMachine extends Http2Machine<Http2ServerEvent> {
     const stream = this.sending(streamId, "head");
     const fields = responseFields(head);
     const bodiless = isBodiless(stream.method, head.status);
-    if (stream.method === "CONNECT" && head.status < 300) stream.tunnel = true;
+    if (stream.method === "CONNECT" && head.status < 300) this.connection.switchOver(stream);
     else stream.owedBytes = bodiless ? 0 : announcedLength(fields);
     if (endStream && (stream.owedBytes ?? 0) > 0) {
       throw new StateError("body-length", "Cannot end a response with its head: it announces a body");

@@ -209,6 +209,25 @@ for (const role of ROLES) {
     }
   });
 
+  test(`behind a ${role}'s switch only the stream's window bounds what comes, what came before it too (RFC 9113 §5.2.2) [X18]`, () => {
+    const limits = { connectionWindowBytes: FIRST, streamWindowBytes: FIRST };
+    const proposed = [":method: CONNECT", ":authority: a:1"];
+    const connect = { ...UPLOAD, method: "CONNECT", scheme: null, path: null, authority: "a:1" };
+    const ask: Step<"client"> = (machine) => machine.sendRequest(connect, false);
+    const accept: Step<"server"> = (machine) => machine.sendResponse(1, { status: 200, fields: [] }, false);
+    const half = data(1, new Uint8Array(16_384));
+    const parts: Record<Role, readonly Step<Role>[][]> = {
+      server: [[headers(1, proposed, "open"), half, half, accept], [headers(1, proposed, "open"), accept, half, half]],
+      client: [[ask, headers(1, OK, "open"), half, half]],
+    };
+    for (const begin of parts[role]) {
+      assertEquals(flow(role, begin, { limits }), ["WINDOW_UPDATE 0 +32768"]);
+      assertEquals(flow(role, [...begin, consume(32_768)], { limits }).slice(1), ["WINDOW_UPDATE 1 +32768"]);
+      const more = talk(role, [...begin, half, data(1, new Uint8Array(16_383)), data(1, "a")], { limits });
+      assertEquals(verdict(more), "stream FLOW_CONTROL_ERROR");
+    }
+  });
+
   test(`what a ${role} drops opens the connection's window at once: of reset streams, and padding [X18, X6]`, () => {
     const limits = { connectionWindowBytes: FIRST, streamWindowBytes: FIRST };
     const half = data(1, new Uint8Array(16_384));
