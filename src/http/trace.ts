@@ -34,11 +34,15 @@ export class UpgradedMeter {
   readonly #receivedBefore: number;
   readonly #sentBefore: number;
 
-  /** The connection has just switched: what came along is not read yet. */
-  constructor(upgraded: Upgraded) {
+  /**
+   * The connection has just switched: what came along is not read yet.
+   *
+   * @param stream Whether it is a stream of HTTP/2, on which nothing came before.
+   */
+  constructor(upgraded: Upgraded, stream = false) {
     this.#upgraded = upgraded;
-    this.#receivedBefore = upgraded.receivedBytes - upgraded.leftoverBytes;
-    this.#sentBefore = upgraded.sentBytes;
+    this.#receivedBefore = stream ? 0 : upgraded.receivedBytes - upgraded.leftoverBytes;
+    this.#sentBefore = stream ? 0 : upgraded.sentBytes;
   }
 
   /** What it has carried so far. */

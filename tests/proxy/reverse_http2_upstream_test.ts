@@ -483,6 +483,40 @@ test("reverseProxy() answers 504 where a server of HTTP/2 does not answer in tim
     assertEquals(scene.dialed[0]!.near.closed instanceof Promise, true);
   }, { options: { responseTimeoutMs: 10 } }));
 
+test("reverseProxy() answers 504 to a request that waits too long for a stream of HTTP/2, and not in its place later (RFC 9113 §5.1.2)", () =>
+  before(async (scene) => {
+    const peer = scene.peer(0, [3, 1]);
+    const first = await asks(scene, GET);
+    const server = await peer;
+    await server.until("HEADERS 1");
+    await server.send(headers(1, OK, "open"), data(1, "o"));
+    await first.through("o");
+    assertMatch((await scene.ask(GET)).head, /^HTTP\/1\.1 504 /);
+    await server.send(data(1, "k", true));
+    const next = scene.ask("GET /next HTTP/1.1¶Host: a¶¶");
+    assertMatch(await server.until("HEADERS"), /^HEADERS 3 END .*:path: \/next/);
+    await answer(server, 3);
+    assertEquals(await next, OK_ANSWER);
+  }, { options: { responseTimeoutMs: 100 } }));
+
+test("reverseProxy() resets the stream of an answer that pauses for longer than idleTimeoutMs, and breaks the client's off", () =>
+  before(async (scene) => {
+    const client = await asks(scene, GET);
+    const { server } = scene;
+    await server.until("HEADERS 1");
+    await server.send(headers(1, OK, "open"), data(1, "hello"));
+    assertEquals(await server.until("RST_STREAM"), "RST_STREAM 1 CANCEL");
+    assertEquals((await client.rest()).includes("0¶¶"), false);
+  }, { options: { idleTimeoutMs: 10 } }));
+
+test("reverseProxy() answers 413 to a body that is too long on its way over HTTP/2, and resets its stream (RFC 9110 §15.5.14)", () =>
+  before(async (scene) => {
+    const client = await asks(scene, "POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶3¶hel¶2¶lo¶");
+    const { server } = scene;
+    assertMatch(await server.until("RST_STREAM"), /^RST_STREAM 1 /);
+    assertMatch((await readResponse(client, "POST")).head, /^HTTP\/1\.1 413 /);
+  }, { options: { maxRequestBytes: 4 } }));
+
 test("reverseProxy() asks with Expect over HTTP/2 as the client does, and lets the server decide (RFC 9110 §10.1.1)", () =>
   before(async (scene) => {
     const server = scene.server;

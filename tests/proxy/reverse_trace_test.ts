@@ -3,6 +3,8 @@ import { assertEquals } from "@std/assert";
 import { readRequest, readResponse } from "../../scripts/conformance/proxies/message.ts";
 import { Client } from "../../src/http/client/client.ts";
 import { clientChannels, type ClientTraceEvents } from "../../src/http/client/client_trace.ts";
+import { data, headers, rstStream } from "../support/h2_wire.ts";
+import { playing } from "../support/http2_dialing.ts";
 import { proxied } from "../support/reverse.ts";
 import { type Told, tracing } from "../support/tracing.ts";
 
@@ -86,4 +88,41 @@ test("reverseProxy() tells those who trace its client of each attempt", async ()
     name === "exchangeEnded" ? [[event.exchange.url.port, "error" in event]] : []
   );
   assertEquals(ends.map(([, failed]) => failed), [true, false]);
+});
+
+test("reverseProxy() tells those who trace its client of requests over HTTP/2, those that are sent again among them", async () => {
+  const { trace, told, until } = tracing<ClientTraceEvents>(names);
+  const { client, peer } = playing({ trace });
+  await proxied({ target: () => ({ url: "http://b", client }) }, async ({ dial }) => {
+    const asking = await dial();
+    asking.send("POST /a HTTP/1.1¶Host: a¶Content-Length: 3¶¶abc");
+    const server = await peer(0, [8, 1]);
+    await server.until("DATA 1");
+    await server.send(rstStream(1, 7));
+    await server.until("DATA 3");
+    await server.send(headers(3, [":status: 200"], "open"), data(3, "hi", true));
+    await readResponse(asking, "POST");
+    await until("exchangeEnded");
+    asking.send("GET /up HTTP/1.1¶Host: a¶Connection: upgrade¶Upgrade: echo¶¶early");
+    await server.until("HEADERS 5");
+    await server.send(headers(5, [":status: 200"], "open"), data(5, "hello!", true));
+    await server.until("DATA 5");
+    await readResponse(asking, "GET");
+    asking.end();
+    await until("upgradedClosed");
+  });
+  await client.abort();
+  assertEquals(told.map(short), [
+    "requestBegun POST /a",
+    "connectionOpened",
+    "retried POST /a",
+    "headDecided POST /a 200",
+    "exchangeEnded POST /a 3 2",
+    "requestBegun GET /up",
+    "headDecided GET /up 200",
+    "switched GET /up echo",
+    "exchangeEnded GET /up 0 0",
+    "upgradedClosed GET /up 6 5",
+    "connectionClosed",
+  ]);
 });

@@ -112,13 +112,13 @@ export class ExchangeTrace implements ExchangeOverListener {
     this.#decided = true;
     this.#tracing.tell("headDecided", { exchange, head: response });
     const upgraded = upgradeOf(response)?.upgraded ?? null;
-    if (upgraded !== null) this.#switched(upgraded);
+    if (upgraded !== null) this.#switched(upgraded, response.version === "2");
     if (this.#ended !== null) this.onExchangeOver(this.#ended.why);
   }
 
-  #switched(upgraded: Upgraded): void {
+  #switched(upgraded: Upgraded, stream: boolean): void {
     const exchange = this.#exchange;
-    const meter = new UpgradedMeter(upgraded);
+    const meter = new UpgradedMeter(upgraded, stream);
     this.#tracing.tell("switched", { exchange, protocol: upgraded.protocol });
     upgraded.closed.then(() => this.#tracing.tell("upgradedClosed", { exchange, ...meter.bytes() }));
   }

@@ -68,7 +68,7 @@ export interface ReverseProxy extends AsyncDisposable {
  * Everything passes as it is: method, target, the order and spelling of fields, bodies and trailers in both directions
  * as they come, 1xx, upgrades of every protocol but h2c. What belongs to one connection does not (RFC 9110 §7.6), and
  * `Via` and X-Forwarded-For, -Host and -Proto are added. A client that leaves ends its request to the server, and the
- * other way round.
+ * other way round. Clients and servers may speak HTTP/1.1 or HTTP/2, each its own; see `http2`.
  *
  * @param target Where to: the URL of a server, several of them, or a function that says so for each request.
  * @param options What to do differently.
