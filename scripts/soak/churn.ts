@@ -6,6 +6,7 @@
  */
 
 import { Client } from "../../mod.ts";
+import { authority } from "../../tests/support/certificates.ts";
 import { mulberry32, openSockets, within } from "./measure.ts";
 import { startPeers } from "./peers.ts";
 import { things } from "./things.ts";
@@ -32,7 +33,7 @@ export interface ChurnOptions {
   readonly concurrency?: number;
   /** Where the random numbers begin. 1. */
   readonly seed?: number;
-  /** Whether `Client` and server speak HTTP/2 with each other. False. */
+  /** Whether `Client` and server speak HTTP/2 with each other, and with the proxy over TLS. False. */
   readonly http2?: boolean;
 }
 
@@ -44,9 +45,15 @@ export interface ChurnOptions {
 export async function churn({ operations, concurrency = 16, seed = 1, http2 = false }: ChurnOptions): Promise<Churned> {
   const before = openSockets();
   const peers = await startPeers(http2);
-  const client = new Client({ idleTimeoutMs: 300, maxIdlePerOrigin: 4, proxyTunnel: "always", http2: { h2c: http2 } });
+  const client = new Client({
+    idleTimeoutMs: 300,
+    maxIdlePerOrigin: 4,
+    proxyTunnel: "always",
+    proxyTls: { caCerts: [authority] },
+    http2: { h2c: http2 },
+  });
   const base = `http://127.0.0.1:${peers.port}`;
-  const proxy = `http://127.0.0.1:${peers.proxyPort}`;
+  const proxy = `${http2 ? "https" : "http"}://127.0.0.1:${peers.proxyPort}`;
   const counts: Record<string, number> = {};
   const surprises: string[] = [];
   const random = mulberry32(seed);

@@ -13,6 +13,8 @@ import {
   upgradeResponse,
   wantsUpgrade,
 } from "../../mod.ts";
+import { serveConnection as serveHttp2 } from "../../src/http2/mod.ts";
+import { serverCert, serverKey } from "../../tests/support/certificates.ts";
 import { listen, type Listener, type Socket } from "../../src/net/mod.ts";
 import { pause } from "./measure.ts";
 import { echo, forwards } from "./switches.ts";
@@ -29,12 +31,13 @@ export interface Peers extends AsyncDisposable {
 
 // Longer than a busy machine may leave the process without a turn: what has come by then is too late.
 const limits = { headTimeoutMs: 4000, idleTimeoutMs: 5000, closeTimeoutMs: 500, writeTimeoutMs: 5000 };
+const HTTP2_LIMITS = { ...limits, idleTimeoutMs: 0 };
 const encoder = new TextEncoder();
 
 /**
  * Starts them.
  *
- * @param http2 Whether the server takes HTTP/2 and upgrades over it.
+ * @param http2 Whether the server takes HTTP/2 and upgrades over it, and the proxy is one of HTTP/2 over TLS.
  */
 export async function startPeers(http2: boolean): Promise<Peers> {
   // Handlers fail here on purpose.
@@ -47,7 +50,8 @@ export async function startPeers(http2: boolean): Promise<Peers> {
   };
   const server = serve(options, answers);
   const [address] = await server.listening;
-  const proxy = new Proxy(await listen({ hostname: "127.0.0.1" }));
+  const tls = { cert: serverCert, key: serverKey, alpnProtocols: ["h2"] };
+  const proxy = new Proxy(await listen({ hostname: "127.0.0.1", ...(http2 ? { tls } : {}) }));
   const proxying = proxy.run();
   return {
     port: address.port!,
@@ -106,7 +110,11 @@ class Proxy {
       this.open.add(socket);
       const gone = () => this.open.delete(socket);
       socket.closed.then(gone, gone);
-      serveConnection(socket, forwards, limits);
+      socket.opened.then(
+        ({ alpn }) =>
+          alpn === "h2" ? serveHttp2(socket, forwards, HTTP2_LIMITS) : serveConnection(socket, forwards, limits),
+        gone,
+      );
     }
   }
 }

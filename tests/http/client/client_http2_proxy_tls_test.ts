@@ -257,10 +257,43 @@ test(
   },
 );
 
-/** A relay of TCP, all of whose connections can be cut at once. */
-async function relaying(t: Test, port: number): Promise<{ readonly port: number; cut(): void }> {
+test(
+  "a connection of HTTP/2 to a proxy that ends after any number of bytes fails what it carries with a typed error, and leaves nothing",
+  limited,
+  async (t) => {
+    const inside = await origin(t, async (request) => new Response(await request.arrayBuffer()));
+    const { server, port: proxyPort } = await behindProxy(t);
+    const relay = await relaying(t, proxyPort);
+    const outcomes = new Set<boolean>();
+    for (let bytes = 200; bytes < 24_000; bytes += bytes < 6000 ? 331 : 2003) {
+      relay.cutAfter(bytes);
+      const client = new Client({ proxy: `https://localhost:${relay.port}`, proxyTls: trusting, tls: trusting });
+      const exchange = async () => {
+        const init = { method: "POST", body: new Uint8Array(3000) };
+        return await (await client.fetch(`https://localhost:${inside.port}/`, init)).bytes();
+      };
+      const answers = Array.from({ length: 3 }, () => exchange().catch((error: unknown) => error));
+      for (const answer of await Promise.all(answers)) {
+        outcomes.add(answer instanceof Uint8Array);
+        if (answer instanceof Uint8Array) assertEquals(answer.length, 3000);
+        else assert(["TransportError", "UnsentError"].includes((answer as Error).name), `${bytes}: ${answer}`);
+      }
+      await client.close();
+      assertEquals(client.connections, 0);
+    }
+    assertEquals(outcomes, new Set([true, false]));
+    while (server.connections > 0 || inside.server.connections > 0) await turns();
+  },
+);
+
+/** A relay of TCP, all of whose connections can be cut at once, or each when so many bytes have come from the server. */
+async function relaying(
+  t: Test,
+  port: number,
+): Promise<{ readonly port: number; cut(): void; cutAfter(bytes: number): void }> {
   const listener = await listen({ hostname: "127.0.0.1" });
   const open: Socket[] = [];
+  let most = Infinity;
   const cut = () => {
     for (const socket of open.splice(0)) socket.abort();
   };
@@ -269,12 +302,20 @@ async function relaying(t: Test, port: number): Promise<{ readonly port: number;
       const far = connect({ hostname: "127.0.0.1", port });
       open.push(near, far);
       near.readable.pipeTo(far.writable).catch(() => {});
-      far.readable.pipeTo(near.writable).catch(() => {});
+      let left = most;
+      const counting = new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, controller) {
+          controller.enqueue(chunk.subarray(0, left));
+          left -= chunk.length;
+          if (left <= 0) near.abort();
+        },
+      });
+      far.readable.pipeThrough(counting).pipeTo(near.writable).catch(() => far.abort());
     }
   })();
   t.after(async () => {
     cut();
     await listener.close();
   });
-  return { port: (listener.address as { port: number }).port, cut };
+  return { port: (listener.address as { port: number }).port, cut, cutAfter: (bytes) => most = bytes };
 }
