@@ -7,7 +7,6 @@
 
 import { Deadline } from "../duplex/clock.ts";
 import { Deferred } from "../duplex/deferred.ts";
-import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { UnsentError } from "../errors/unsent_error.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
@@ -21,16 +20,14 @@ import { attachUpgrade, PendingUpgrade } from "../http1/upgrade.ts";
 import { Fields } from "../semantics/fields.ts";
 import type { ResponseHead } from "../semantics/message.ts";
 import { opensTunnel, type Proposal } from "../semantics/switching.ts";
-import type { DriverStream, Http2Driver } from "./driver.ts";
+import type { Http2Driver } from "./driver.ts";
+import { ExchangeStream } from "./exchange_stream.ts";
 import { handOverStream } from "./hand_over_stream.ts";
 import type { Http2ClientMachine } from "./machine/client_machine.ts";
 import type { Http2ClientEvent, Http2InformationalEvent, Http2ResponseEvent, ResetEvent } from "./machine/events.ts";
 import type { Http2ResponseHead } from "./machine/message.ts";
 import { framingIn } from "./request_head.ts";
-import type { Http2StreamChannel } from "./stream_channel.ts";
-import { type IntakeOwner, StreamIntake } from "./stream_intake.ts";
 import { StreamBody } from "./stream_body.ts";
-import { type OutletOwner, StreamOutlet } from "./stream_outlet.ts";
 import { StreamTelling } from "./stream_telling.ts";
 
 /** What a stream needs of its connection. */
@@ -62,12 +59,7 @@ export interface ClientBody {
 }
 
 /** One stream of a client. */
-export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
-  /** Its number. */
-  readonly id: number;
-  readonly intake: StreamIntake = new StreamIntake(this);
-  readonly outlet: StreamOutlet;
-  readonly #host: ClientHost;
+export class ClientStream extends ExchangeStream<ClientHost> {
   readonly #sent: ClientBody;
   readonly #options: SendOptions;
   readonly #body: StreamBody;
@@ -77,19 +69,15 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   #word: Deferred<void> | null = null;
   /** Whether the body is not sent, since the answer came instead of a 100. */
   #heldBack = false;
-  #channel: Http2StreamChannel | null = null;
-  #lost: { readonly error: unknown } | null = null;
   #left = false;
   /** Tells how it goes; `null` without a listener. */
   readonly #told: StreamTelling | null;
 
   /** Takes over behind the head. From now on the caller's signal resets the stream. */
   constructor(host: ClientHost, id: number, sent: ClientBody, options: SendOptions) {
-    this.id = id;
-    this.#host = host;
+    super(host, id);
     this.#sent = sent;
     this.#options = options;
-    this.outlet = new StreamOutlet(host.machine, id, this, host.driver.writeLimit);
     const { listener } = sent;
     this.#told = listener === null ? null : new StreamTelling(listener, sent.ended);
     this.#body = new StreamBody(this.outlet, listener);
@@ -102,7 +90,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
 
   /** Whether it is the transport of another protocol. */
   get switched(): boolean {
-    return this.#channel !== null;
+    return this.channel !== null;
   }
 
   /** Resolves with the head of the final response. */
@@ -113,13 +101,13 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   async #sendBody(): Promise<void> {
     const { body, request } = this.#sent;
     if (expectsContinue(request)) await this.#awaitWord();
-    if (this.#lost !== null || this.#heldBack || this.outlet.ended) return;
+    if (this.lost !== null || this.#heldBack || this.outlet.ended) return;
     await this.#body.send(body, request.trailers);
   }
 
   /** Waits for a 100, for the answer, or for time to pass (RFC 9110 §10.1.1). */
   async #awaitWord(): Promise<void> {
-    const { clock, continueTimeoutMs } = this.#host.settings;
+    const { clock, continueTimeoutMs } = this.host.settings;
     this.#word = new Deferred<void>();
     const deadline = new Deadline(clock);
     deadline.set(this.#options.continueTimeoutMs ?? continueTimeoutMs, () => this.#goOn());
@@ -143,7 +131,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
 
   /** The request cannot be completed, and must not look complete. */
   #cutShort(error: unknown): void {
-    if (this.#lost === null) this.resetWith("internal", error);
+    if (this.lost === null) this.resetWith("internal", error);
   }
 
   /** An informational response has come. */
@@ -182,7 +170,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     }
     if (this.#word !== null) this.#holdBack(status);
     this.#answer.resolve(response);
-    this.#settle();
+    this.settle();
   }
 
   /** Refused: nothing goes to the protocol that is not spoken. */
@@ -199,33 +187,14 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     attachUpgrade(response, pending);
     this.#unlisten();
     const protocol = proposal.type === "upgrade" ? proposal.protocols[0]! : null;
-    this.#channel = handOverStream(this, this.#host.settings, { protocol, response }, pending);
+    this.channel = handOverStream(this, this.host.settings, { protocol, response }, pending);
     this.#told?.over(null);
-    this.#host.switched();
+    this.host.switched();
     this.#answer.resolve(response);
   }
 
-  /** Data has come. */
-  onData(bytes: Uint8Array, lent: boolean): void {
-    if (this.#channel === null) this.intake.push(bytes, lent);
-    else this.#channel.received(bytes, lent);
-  }
-
-  /** The response is complete, or the peer has ended its side behind a switch. */
-  onEnd(trailers: Fields): void {
-    this.intake.end(trailers);
-    this.#channel?.arrived();
-    this.#settle();
-  }
-
-  /** What waited is on its way. */
-  onDrained(): void {
-    this.outlet.drained();
-    this.#channel?.arrived();
-  }
-
-  /** Both messages are over, or the answer is and the server has said that it wants no more of the request. */
-  #settle(): void {
+  /** @ignore Both messages are over, or the answer is and the server has said that it wants no more of the request. */
+  protected override settle(): void {
     if (!this.intake.over) return;
     if (this.outlet.ended) return this.outlet.waiting ? undefined : this.#leave();
     if (this.#heldBack) this.#endHeldBack();
@@ -233,8 +202,8 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
 
   /** The answer is complete, and the request never will be. */
   #endHeldBack(): void {
-    this.#host.machine.resetStream(this.id, "cancel");
-    this.#host.driver.soon();
+    this.host.machine.resetStream(this.id, "cancel");
+    this.host.driver.soon();
     this.#told?.sent();
     this.#leave();
   }
@@ -243,7 +212,7 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
     if (this.#left) return;
     this.#left = true;
     this.#unlisten();
-    this.#host.over(this);
+    this.host.over(this);
   }
 
   #unlisten(): void {
@@ -251,11 +220,11 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
   }
 
   /** See {@linkcode DriverStream}. */
-  onGone(reason: unknown, how: ResetEvent | null): void {
-    if (this.#lost !== null) return;
+  override onGone(reason: unknown, how: ResetEvent | null): void {
+    if (this.lost !== null) return;
     const { reads } = this.#body;
     const error = how?.processed === false ? new UnsentError(this.#sent.request, reason, reads) : reason;
-    this.#lost = { error };
+    this.lost = { error };
     this.outlet.fail(error);
     this.#body.stop(error);
     if (!reads && how?.processed !== false) discardBody(this.#sent.request.body, error);
@@ -267,40 +236,19 @@ export class ClientStream implements IntakeOwner, OutletOwner, DriverStream {
       this.intake.fail(error);
       this.#told?.over({ reason: "error", error });
     }
-    this.#channel?.fail(error);
+    this.channel?.fail(error);
     this.#answer.reject(error);
     this.#leave();
   }
 
-  /** Resets the stream. */
-  resetWith(code: Http2ErrorCode, error: unknown): void {
-    this.#host.driver.reset(this, code, error);
-  }
-
-  /** See {@linkcode IntakeOwner}. */
-  consumed(bytes: number): void {
-    this.#host.driver.consume(this.id, bytes);
-  }
-
   /** See {@linkcode OutletOwner}. */
-  wake(): void {
-    this.#host.driver.soon();
-  }
-
-  /** See {@linkcode OutletOwner}. */
-  sent(): void {
+  override sent(): void {
     this.#told?.sent();
-    this.#settle();
+    super.sent();
   }
 
   /** See {@linkcode IntakeOwner}. */
-  awaits(): void {}
-
-  /** See {@linkcode IntakeOwner}. */
-  awaited(): void {}
-
-  /** See {@linkcode IntakeOwner}. */
-  unwanted(): void {
+  override unwanted(): void {
     if (!this.intake.over) this.resetWith("cancel", new StateError("canceled", "The body was canceled"));
   }
 }

@@ -22,7 +22,8 @@ import { Http2Driver } from "./driver.ts";
 import type { Http2RequestEvent, Http2ServerEvent } from "./machine/events.ts";
 import { Http2ServerMachine } from "./machine/server_machine.ts";
 import { type Http2ServerConnectionOptions, type Http2ServerSettings, http2ServerSettings } from "./options.ts";
-import { ServerStream, type StreamHost } from "./server_stream.ts";
+import type { StreamHost } from "./request_stream.ts";
+import { ServerStream } from "./server_stream.ts";
 
 /**
  * Serves HTTP/2 over any pair of byte streams, until one side closes.
