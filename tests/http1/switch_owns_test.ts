@@ -5,11 +5,11 @@ import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import type { Handler } from "../../src/http1/server_connection.ts";
 import { StateError } from "../../src/errors/state_error.ts";
-import { onUpgrade, upgradeOf } from "../../src/http1/upgrade.ts";
+import { upgradeOf } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
 import { conversing } from "../support/serving.ts";
-import { CONNECT, isPending, UPGRADE } from "../support/switching.ts";
-import { readAll, readUntil, turns, wire } from "../support/wire.ts";
+import { CONNECT, UPGRADE } from "../support/switching.ts";
+import { readUntil, turns, wire } from "../support/wire.ts";
 
 /** Something that was opened, and how often it was ended. */
 function opened() {
@@ -33,38 +33,6 @@ const proposals = [
 ])[];
 
 for (const [name, head, accept] of proposals) {
-  test(`${name} aborts what it owns once when another response is sent, with why`, async () => {
-    const { target, reasons } = opened();
-    const { client, connection } = conversing((request) => {
-      accept(request, target);
-      return { status: 403 };
-    });
-    await client.write(wire(head));
-    await client.closeWrite();
-    await readAll(client);
-    await connection.closed;
-    assertEquals(reasons.map((reason) => [(reason as Error).name, (reason as { code?: string }).code]), [
-      ["UpgradeRejected", "refused"],
-    ]);
-  });
-
-  test(`${name} aborts what it owns when the client cuts the connection before it is called`, async () => {
-    const { target, reasons } = opened();
-    let dialed!: () => void;
-    const { client, connection, clock } = conversing(async (request) => {
-      await new Promise<void>((resolve) => dialed = resolve);
-      return accept(request, target);
-    });
-    await client.write(wire(head));
-    await turns();
-    await clock.advance(500);
-    client.abort();
-    await connection.closed;
-    dialed();
-    await turns();
-    assertEquals(reasons.map((reason) => (reason as { code?: string }).code), ["canceled"]);
-  });
-
   test(`${name} aborts what it owns when the connection fails under the head that switches`, async () => {
     const { target, reasons } = opened();
     const { client, connection } = conversing((request) => accept(request, target));
@@ -83,43 +51,6 @@ for (const [name, head, accept] of proposals) {
     await failing.connection.closed;
     await turns();
     assertEquals(again.reasons.map((reason) => (reason as { code?: string }).code), ["canceled"]);
-  });
-
-  test(`${name} aborts what it owns when the handler fails behind it, or takes too long`, async () => {
-    for (const how of ["fails", "takes too long"]) {
-      const { target, reasons } = opened();
-      const { client, clock } = conversing(async (request) => {
-        accept(request, target);
-        if (how === "takes too long") await new Promise(() => {});
-        throw new Error("a bug");
-      }, { upgradeTimeoutMs: 100 });
-      await client.write(wire(head));
-      await turns();
-      await clock.advance(100);
-      await readUntil(client, "¶¶");
-      const expected = how === "fails" ? "canceled" : "timeout";
-      assertEquals(reasons.map((reason) => (reason as { code?: string }).code), [expected]);
-      client.abort();
-    }
-  });
-
-  test(`${name} aborts what it owns with an upgrade that nobody claims, and not one that is claimed`, async () => {
-    for (const claims of [true, false]) {
-      const { target, reasons } = opened();
-      let upgraded: Promise<unknown> | null = null;
-      const { client, clock } = conversing((request) => {
-        if (claims) upgraded = onUpgrade(request);
-        return accept(request, target);
-      });
-      await client.write(wire(head));
-      await readUntil(client, "¶¶");
-      await turns();
-      assertEquals(reasons, []);
-      await clock.advance(30_000);
-      assertEquals(reasons.map((reason) => (reason as StateError).code), claims ? [] : ["canceled"]);
-      if (upgraded !== null) assertEquals(await isPending(upgraded), false);
-      client.abort();
-    }
   });
 
   test(`${name} aborts what it owns when its upgrade ends before anybody claims it, and leaves no timer`, async () => {

@@ -13,6 +13,7 @@ import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { wire } from "../support/bytes.ts";
 import { expectText, rejectedFor } from "../support/switching.ts";
 import { turns } from "../support/wire.ts";
+import { moment } from "./peer.ts";
 import type { Row, ServerScene } from "./scenes.ts";
 
 /** A body that tells when it is canceled, beside bodies that cannot be. */
@@ -37,12 +38,14 @@ const bodies: readonly {
 ];
 
 const refused: readonly Row<ServerScene>[] = [
-  {
-    rule: "a refusal is a response, its promise rejects with it, and the connection can still switch [U3, U5, E4, O4]",
+  ...[[403], [301, 400, 403, 404, 426, 500, 503]].map((statuses): Row<ServerScene> => ({
+    rule: `a refusal with ${statuses.join(", ")} is a response, its promise rejects with it, and the connection can ` +
+      "still switch [U3, U5, E4, O4]",
     hows: ["upgrade"],
+    whole: statuses.length > 1,
     async play(scene) {
       const { peer } = scene;
-      for (const status of [301, 400, 403, 404, 426, 500, 503]) {
+      for (const status of statuses) {
         await peer.asks("upgrade");
         const { upgraded, answers } = await scene.request();
         answers({ status, fields: [["x-more", "1"]], body: "no" });
@@ -54,7 +57,7 @@ const refused: readonly Row<ServerScene>[] = [
       await peer.hearsSwitch();
       await expectText(await upgraded, "E");
     },
-  },
+  })),
   ...[300, 302, 403, 407, 502].map((status): Row<ServerScene> => ({
     rule: `nothing behind a CONNECT that is refused with ${status} is taken for a request (RFC 9931) [T5, O3, F5]`,
     hows: ["tunnel"],
@@ -200,7 +203,7 @@ const failed: readonly Row<ServerScene>[] = [
       await scene.peer.asks(scene.how, { early: "E" });
       const exchange = await scene.request();
       await scene.peer.resets();
-      await turns();
+      await moment();
       const { response, upgraded } = exchange.offer();
       exchange.answers(response);
       const { cause } = await rejectedFor("canceled", upgraded);

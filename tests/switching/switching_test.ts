@@ -4,6 +4,7 @@
 
 import { test } from "node:test";
 import { clientCases } from "./client_cases.ts";
+import { ownedCases } from "./owned_cases.ts";
 import type { Cut, Proposal } from "./peer.ts";
 import {
   ClientScene,
@@ -56,7 +57,7 @@ function cases<S extends AnyScene, T>(
   }
 }
 
-for (const rows of [serverCases, serverRefusalCases, serverTimeCases]) {
+for (const rows of [serverCases, serverRefusalCases, serverTimeCases, ownedCases]) {
   cases("serveConnection()", rows, ServerScene.open, (scene) => scene);
 }
 cases("handshake()", clientCases, ClientScene.open, (scene) => scene);
