@@ -1,7 +1,7 @@
 /**
  * The connections of a client: one that waits in the pool, one of HTTP/2 that requests share, or a new one through proxy and TLS,
- * within the limit for each place. Exchanges and `Client` call it; `pool.ts`, `shared_pool.ts`, `opening.ts`, `turnstile.ts` and
- * `way/` do the parts.
+ * within the limit for each place. Exchanges and `Client` call it; `pool.ts`, `shared_pool.ts`, `proxy_connections.ts`,
+ * `opening.ts`, `turnstile.ts` and `way/` do the parts.
  *
  * @module
  */

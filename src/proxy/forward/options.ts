@@ -30,7 +30,7 @@ export interface ForwardProxyOptions {
   readonly auth?: ProxyAuth | undefined;
   /** The proxy behind this one, or several in a row; or a function that chooses for what is asked. None when left out. */
   readonly upstream?: ProxyChain | ((asked: Asked) => ProxyChain) | undefined;
-  /** TLS with `https:` proxies behind this one. */
+  /** TLS with `https:` proxies behind this one. Without `alpnProtocols` they are offered HTTP/2: tunnels share a connection then. */
   readonly upstreamTls?: TlsOptions | undefined;
   /** How many tunnels may be open, those that are being opened included. Unlimited. */
   readonly maxTunnels?: number | undefined;
