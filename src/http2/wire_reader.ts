@@ -65,11 +65,17 @@ export class WireReader implements ChunkTaker {
   }
 
   #readByPromise(): void {
-    this.#onResolved ??= (chunk) => {
+    this.#wire.read().then(this.#onResolved ??= this.#whenRead(), this.#onRejected ??= this.#whenReadFailed());
+  }
+
+  #whenRead(): (chunk: Uint8Array | null) => void {
+    return (chunk) => {
       if (!this.#stopped && this.#received(chunk, false)) this.goOn();
     };
-    this.#onRejected ??= (error) => this.onReadFailure(error);
-    this.#wire.read().then(this.#onResolved, this.#onRejected);
+  }
+
+  #whenReadFailed(): (error: unknown) => void {
+    return (error) => this.onReadFailure(error);
   }
 
   #received(chunk: Uint8Array | null, lent: boolean): boolean {

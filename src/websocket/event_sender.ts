@@ -41,6 +41,11 @@ export class EventSender {
     this.#discardedBytes += sizeOf(message);
   }
 
+  /** The connection is over. It is let go unless something of it still counts. */
+  end(): void {
+    if (this.#reading === null && this.bufferedAmount === this.#discardedBytes) this.#connection = null;
+  }
+
   /** Does something behind what was sent so far. */
   afterwards(act: () => void): void {
     if (this.#reading === null) act();

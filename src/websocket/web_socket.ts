@@ -97,7 +97,10 @@ export class WebSocket extends EventTarget {
   #cancel: AbortController | null = new AbortController();
   readonly #handlers: EventHandlers = new EventHandlers(this);
   readonly #sender: EventSender = new EventSender();
+  /** While it is open: handlers that are over are often kept for long, and this with them (V8). */
   #connection: WebSocketConnection | null = null;
+  #extensions = "";
+  #protocol = "";
   #readyState: 0 | 1 | 2 | 3 = CONNECTING;
   #binaryType: BinaryType = "blob";
 
@@ -135,12 +138,12 @@ export class WebSocket extends EventTarget {
 
   /** The extensions that were agreed on. Empty before it is open. */
   get extensions(): string {
-    return this.#connection?.extensions ?? "";
+    return this.#extensions;
   }
 
   /** The subprotocol that was agreed on. Empty before it is open. */
   get protocol(): string {
-    return this.#connection?.protocol ?? "";
+    return this.#protocol;
   }
 
   /** How many bytes were sent and not accepted by the transport, all of this turn among them; none is forgotten at the end. */
@@ -195,7 +198,7 @@ export class WebSocket extends EventTarget {
     const wasOpen = this.#readyState === OPEN;
     this.#readyState = CLOSING;
     if (!wasOpen) return this.#cancel!.abort(new DOMException("Closed before it was open", "AbortError"));
-    this.#sender.afterwards(() => void this.#connection!.close({ closeCode, reason: String(reason) }));
+    this.#sender.afterwards(() => void this.#connection?.close({ closeCode, reason: String(reason) }));
   }
 
   /** One `async` function while it is open: each that waits costs an idle WebSocket 400 bytes. */
@@ -215,12 +218,16 @@ export class WebSocket extends EventTarget {
 
   #over(outcome: WebSocketClosed): void {
     this.#readyState = CLOSED;
+    this.#connection = null;
+    this.#sender.end();
     if (!outcome.wasClean) this.dispatchEvent(new LightErrorEvent(outcome.error));
     this.dispatchEvent(closeEvent(outcome, outcome.wasClean));
   }
 
   #opened(connection: WebSocketConnection): void {
     this.#connection = connection;
+    this.#extensions = connection.extensions;
+    this.#protocol = connection.protocol;
     this.#cancel = null;
     this.#readyState = OPEN;
     this.dispatchEvent(new Event("open"));
