@@ -6,8 +6,9 @@
 
 import type { Outcome } from "../probe.ts";
 import { listen } from "../raw_socket.ts";
-import { notApplicable, type Verdict } from "../verdict.ts";
-import { ENABLE_CONNECT_PROTOCOL } from "./frames.ts";
+import { described } from "../play_server.ts";
+import { notApplicable, right, type Verdict, wrong } from "../verdict.ts";
+import { data, ENABLE_CONNECT_PROTOCOL, headers } from "./frames.ts";
 import { Http2Wire } from "./wire.ts";
 
 /** The stream that a client asks on. */
@@ -56,4 +57,27 @@ export async function exchange(
   } finally {
     listener.close();
   }
+}
+
+/** Judges what came behind a switch. */
+export function got(expected: string, otherwise = "it is lost"): (exchanged: Exchanged) => Verdict {
+  return ({ outcome }) => {
+    if (outcome.type !== "switched") return wrong(described(outcome));
+    return outcome.received === expected ? right() : wrong(otherwise);
+  };
+}
+
+/** Switches, and ends its side as soon as the client has said something. */
+export async function endFirst(wire: Http2Wire): Promise<void> {
+  wire.send(headers(FIRST, [":status: 200"]));
+  await wire.until(() => wire.stream(FIRST).data.includes("ping"));
+  wire.send(data(FIRST, "", true));
+  await wire.until(() => wire.stream(FIRST).ended || wire.stream(FIRST).code !== null);
+}
+
+/** Judges what the client says behind the end of the server's side. */
+export function saidLate({ outcome, wire }: Exchanged): Verdict {
+  if (outcome.type !== "switched") return wrong(described(outcome));
+  const { data, ended } = wire.stream(FIRST);
+  return data === "pinglate" && ended ? right() : wrong("what it says then is lost");
 }

@@ -8,7 +8,7 @@ import { described } from "../../play_server.ts";
 import type { ClientProbe } from "../../probe.ts";
 import { right, wrong } from "../../verdict.ts";
 import { data, headers, reset } from "../frames.ts";
-import { exchange, FIRST } from "../play_server.ts";
+import { endFirst, exchange, FIRST, got, saidLate } from "../play_server.ts";
 
 const TARGET = "target.test:443";
 
@@ -40,10 +40,7 @@ export const connectEarlyData: ClientProbe = {
     return exchange(
       (port) => client.connect(port, TARGET),
       (wire) => wire.send(headers(FIRST, [":status: 200"]), data(FIRST, "early", true)),
-      ({ outcome }) => {
-        if (outcome.type !== "switched") return wrong(described(outcome));
-        return outcome.received === "early" ? right() : wrong("it is lost");
-      },
+      got("early"),
     );
   },
 };
@@ -57,10 +54,7 @@ export const connectAny2xx: ClientProbe = {
     return exchange(
       (port) => client.connect(port, TARGET),
       (wire) => wire.send(headers(FIRST, [":status: 204"]), data(FIRST, "early", true)),
-      ({ outcome }) => {
-        if (outcome.type !== "switched") return wrong(described(outcome));
-        return outcome.received === "early" ? right() : wrong("what comes is lost");
-      },
+      got("early", "what comes is lost"),
     );
   },
 };
@@ -74,10 +68,7 @@ export const connectFraming: ClientProbe = {
     return exchange(
       (port) => client.connect(port, TARGET),
       (wire) => wire.send(headers(FIRST, [":status: 200", "content-length: 2"]), data(FIRST, "early", true)),
-      ({ outcome }) => {
-        if (outcome.type !== "switched") return wrong(described(outcome));
-        return outcome.received === "early" ? right() : wrong("what comes is lost");
-      },
+      got("early", "what comes is lost"),
     );
   },
 };
@@ -90,17 +81,8 @@ export const connectHalfClose: ClientProbe = {
   run(client) {
     return exchange(
       (port) => client.connect(port, TARGET),
-      async (wire) => {
-        wire.send(headers(FIRST, [":status: 200"]));
-        await wire.until(() => wire.stream(FIRST).data.includes("ping"));
-        wire.send(data(FIRST, "", true));
-        await wire.until(() => wire.stream(FIRST).ended || wire.stream(FIRST).code !== null);
-      },
-      ({ outcome, wire }) => {
-        if (outcome.type !== "switched") return wrong(described(outcome));
-        const { data, ended } = wire.stream(FIRST);
-        return data === "pinglate" && ended ? right() : wrong("what it says then is lost");
-      },
+      endFirst,
+      saidLate,
     );
   },
 };

@@ -6,17 +6,9 @@
 
 import { described } from "../../play_server.ts";
 import type { ClientProbe } from "../../probe.ts";
-import { right, type Verdict, wrong } from "../../verdict.ts";
+import { right, wrong } from "../../verdict.ts";
 import { data, headers } from "../frames.ts";
-import { exchange, type Exchanged, FIRST } from "../play_server.ts";
-
-/** What came behind a switch, and whether it was all. */
-function got(expected: string): (exchanged: Exchanged) => Verdict {
-  return ({ outcome }) => {
-    if (outcome.type !== "switched") return wrong(described(outcome));
-    return outcome.received === expected ? right() : wrong("it is lost");
-  };
-}
+import { endFirst, exchange, FIRST, got, saidLate } from "../play_server.ts";
 
 /** See its title. */
 export const upgradeUntold: ClientProbe = {
@@ -99,17 +91,8 @@ export const upgradeHalfClose: ClientProbe = {
   run(client) {
     return exchange(
       (port) => client.upgrade(port, null),
-      async (wire) => {
-        wire.send(headers(FIRST, [":status: 200"]));
-        await wire.until(() => wire.stream(FIRST).data.includes("ping"));
-        wire.send(data(FIRST, "", true));
-        await wire.until(() => wire.stream(FIRST).ended || wire.stream(FIRST).code !== null);
-      },
-      ({ outcome, wire }) => {
-        if (outcome.type !== "switched") return wrong(described(outcome));
-        const { data, ended } = wire.stream(FIRST);
-        return data === "pinglate" && ended ? right() : wrong("what it says then is lost");
-      },
+      endFirst,
+      saidLate,
     );
   },
 };
