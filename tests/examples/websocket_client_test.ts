@@ -135,7 +135,10 @@ test("examples/websocket_client.ts goes through http and https proxies, to ws an
       const { code, stdout, stderr } = await run([`--proxy=${proxy}`, `--ca=${ca}`, "--no-deflate", url], "hello\n");
       const how = `${url} through ${proxy}: ${stderr}`;
       assertEquals({ code, stdout, stderr }, { code: 0, stdout: "hello\n", stderr: "connected\nclosed: 1000\n" }, how);
-      assertEquals(lines[logged], `CONNECT ${new URL(url).host} 200`, how);
+      // The end of the tunnel before may be told only now.
+      const opened = lines.slice(logged).filter((line) => line.endsWith(" 200"));
+      // A server that speaks HTTP/2 and takes no WebSockets over it is asked again, over HTTP/1.1.
+      assertEquals([...new Set(opened)], [`CONNECT ${new URL(url).host} 200`], how);
     }
   }
 });
