@@ -27,6 +27,7 @@ const machines = [
 
 const chromium = {
   pages: "tests/examples/chat_pages_test.ts",
+  proxied: "tests/interop/reverse_chromium_test.ts",
   playwright: "tests/interop/forward_playwright_test.ts",
   websocket: "tests/interop/websocket_chromium_test.ts",
 };
@@ -47,6 +48,8 @@ const leftOut: readonly LeftOut[] = [
     paths: [
       "tests/examples/chat_pages_test.ts",
       "tests/examples/websocket_client_test.ts",
+      "tests/interop/client_http2_proxies_test.ts",
+      "tests/interop/client_http2_upgrades_test.ts",
       "tests/interop/client_proxies_test.ts",
       "tests/interop/client_servers_test.ts",
       "tests/interop/curl_proxy_test.ts",
@@ -60,6 +63,8 @@ const leftOut: readonly LeftOut[] = [
       "tests/interop/forward_playwright_test.ts",
       "tests/interop/forward_programs_test.ts",
       "tests/interop/kubernetes_test.ts",
+      "tests/interop/reverse_chromium_test.ts",
+      "tests/interop/reverse_http2_test.ts",
       "tests/interop/websocket_chromium_test.ts",
       "tests/interop/websocket_foreign_clients_test.ts",
       "tests/interop/websocket_random_test.ts",
@@ -117,7 +122,8 @@ const leftOut: readonly LeftOut[] = [
     ],
   },
   // What runs in memory asks the platform for streams, timers and signals. The oldest Node and the newest play all of it,
-  // and of the two between each plays a half.
+  // and of the two between each plays a half. The dialogues at a switch are the oldest's and the newest's.
+  { on: ["node24", "node22"], paths: ["tests/switching/"] },
   { on: ["node24"], paths: ["tests/http1/client_", "tests/http1/switch_"], but: ["tests/http1/switch_tcp_test.ts"] },
   { on: ["node24"], paths: ["tests/websocket/echo_cases_test.ts", "tests/websocket/turns_test.ts"] },
   { on: ["node22"], paths: ["tests/http1/server_", "tests/http1/turns"], but: ["tests/http1/server_tcp_test.ts"] },
@@ -127,9 +133,9 @@ const leftOut: readonly LeftOut[] = [
   // played on all three, with TLS and without.
   { on: ["deno"], playedBy: ["bun"], paths: [chromium.websocket, forward.apt, forward.languages] },
   { on: ["deno"], playedBy: ["node"], paths: [chromium.pages, "tests/interop/docker_test.ts"] },
-  { on: ["bun"], playedBy: ["deno"], paths: [chromium.playwright, forward.programs] },
+  { on: ["bun"], playedBy: ["deno"], paths: [chromium.playwright, chromium.proxied, forward.programs] },
   { on: ["bun"], playedBy: ["node"], paths: [chromium.pages, "tests/interop/docker_test.ts"] },
-  { on: ["node"], playedBy: ["deno"], paths: [chromium.playwright, forward.programs] },
+  { on: ["node"], playedBy: ["deno"], paths: [chromium.playwright, chromium.proxied, forward.programs] },
   { on: ["node"], playedBy: ["bun"], paths: [chromium.websocket, forward.apt] },
 ];
 
