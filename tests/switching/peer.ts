@@ -33,7 +33,7 @@ export interface SwitchWords {
 export interface ResponseWords {
   readonly fields?: Lines;
   readonly body?: string;
-  /** Whether the length of the body was not known to whoever gave it. */
+  /** Whether the length of the body was not known when the response began. */
   readonly unknownLength?: boolean;
 }
 

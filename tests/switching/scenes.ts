@@ -300,7 +300,7 @@ export interface StreamScene {
   readonly version: Version;
 }
 
-/** A switch of which nobody has taken the promise yet; `E` came with it. */
+/** A switch whose promise was not taken yet; `E` came with it. */
 export interface UnclaimedScene {
   readonly peer: Peer;
   readonly clock: FakeClock;

@@ -1,5 +1,5 @@
 /**
- * What becomes of a switch of which nobody takes the promise at once: on either side.
+ * What becomes of a switch whose promise is not taken at once: on either side.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * One request to one server: over a connection that waits in the pool, a new one, or a stream of HTTP/2, and as far as the head
- * of the response. `reverse_proxy.ts` makes one for each attempt. The body of the response is read by whoever sends it on.
+ * of the response. `reverse_proxy.ts` makes one for each attempt. Its owner reads the body of the response.
  *
  * @module
  */
