@@ -16,7 +16,7 @@ import { checkRequest, checkSendOptions } from "../http1/client_connection.ts";
 import type { ExchangeOverListener } from "../http1/exchange_listener.ts";
 import type { IncomingResponse } from "../http1/incoming.ts";
 import { type ClientConnectionOptions, clientSettings, type Closed } from "../http1/options.ts";
-import { bodySize, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
+import { bodySize, discardBody, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
 import type { OutgoingRequest, SendOptions } from "../http1/outgoing_request.ts";
 import { type ClientHost, ClientStream } from "./client_stream.ts";
 import { Http2Driver } from "./driver.ts";
@@ -271,12 +271,13 @@ export class Http2ClientConnection implements AsyncDisposable {
         },
         refuse(reason) {
           unlisten();
+          discardBody(request.body, reason);
           reject(reason);
         },
       };
       const unlisten = onAbort(signal, () => {
         this.#waiting.delete(waiting);
-        reject(signal!.reason);
+        waiting.refuse(signal!.reason);
       });
       this.#waiting.add(waiting);
     });

@@ -248,6 +248,27 @@ test("Http2ClientConnection.send() gives up with its signal: the handler's signa
   await shutDown(ends);
 });
 
+test("Http2ClientConnection.send() gives up with its signal while it waits for a stream, and its body with it", async () => {
+  const begun = signal();
+  const ends = both(() => {
+    begun.resolve();
+    return new Promise(() => {});
+  }, { server: { limits: { maxConcurrentStreams: 1 } } });
+  const first = new AbortController();
+  const asking = ask(ends.client, { authority: "a", signal: first.signal });
+  await begun.promise;
+  const canceled = signal<unknown>();
+  const body = new ReadableStream<Uint8Array>({ cancel: (reason) => canceled.resolve(reason) });
+  const second = new AbortController();
+  const waiting = ask(ends.client, { method: "POST", authority: "a", body, signal: second.signal });
+  second.abort(new Error("enough"));
+  assertEquals((await assertRejects(() => waiting, Error)).message, "enough");
+  assertEquals(await canceled.promise, second.signal.reason);
+  first.abort(new Error("done"));
+  await assertRejects(() => asking, Error, "done");
+  await shutDown(ends);
+});
+
 test("serveConnection() stops a client whose request is answered without its body: RST_STREAM with NO_ERROR (RFC 9113 §8.1)", async () => {
   const canceled = signal();
   const ends = both(() => ({ status: 413, body: "too large" }));
