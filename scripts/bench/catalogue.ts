@@ -127,6 +127,7 @@ const rawHandshake: Contender = {
   ours: false,
   preface: "upgrade",
 };
+const rawHttp2: Contender = { title: "raw socket, fixed answer", start: "raw.http2FixedAnswer", ours: false };
 const rawHello: Contender = { title: "raw socket, fixed answer", start: "raw.fixedAnswer", ours: false };
 
 const reverses: readonly Benchmark[] = [
@@ -197,6 +198,7 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
     served("http2-one-by-one", "requests over HTTP/2, 32 connections with a stream each", http2OneByOne, [
       ...http2Servers,
       ...platformHttp2,
+      rawHttp2,
     ]),
     ...(node ? [served("hono", "requests to a Hono app", requests, honoApps)] : []),
     served("handshake", "upgrades", handshakes, switches),
