@@ -32,6 +32,7 @@ import { placeOf, type Route, withoutHttp2 } from "./way/route.ts";
 
 /** 1 MiB and 16 MiB: responses that are not read share the latter, and must not stop the others. */
 const WINDOWS: Http2Options["limits"] = { streamWindowBytes: 1_048_576, connectionWindowBytes: 16_777_216 };
+
 /** Which versions a request may go over. */
 interface Speaking<C extends Carrier> {
   /** What is offered by ALPN. */

@@ -18,7 +18,7 @@ import type { Owned } from "../../http1/owned.ts";
 import { formatIp, type IpAddress, parseIp } from "../../semantics/ip_address.ts";
 import { connect } from "../platform.ts";
 import { type Allowed, decideAddress, type Denied, type Rules } from "./decide.ts";
-import { authorityOf, authorityText, type Host } from "./host.ts";
+import { authorityText, type Host } from "./host.ts";
 import { Refusal, refusalBy } from "./refusal.ts";
 import type { Question } from "./rule.ts";
 
@@ -147,7 +147,7 @@ class Dialing implements OpenListener, Owned, Waiting {
 
   /** See {@linkcode Waiting}. */
   expired(): void {
-    const place = authorityOf(this.#host.text, this.#port);
+    const place = authorityText(this.#host, this.#port);
     this.#socket!.abort(tooLate(place, { connectTimeoutMs: this.#limit.limitMs }));
   }
 
