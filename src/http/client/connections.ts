@@ -19,7 +19,7 @@ import { Tracing } from "../trace.ts";
 import { clientChannels, type ClientTraceEvents, type TracedClientConnection } from "./client_trace.ts";
 import { type ExchangeTrace, tracedConnection } from "./exchange_trace.ts";
 import { KnownRoutes } from "./known_routes.ts";
-import { Opening } from "./opening.ts";
+import { Openings } from "./opening.ts";
 import type { ClientOptions } from "./options.ts";
 import { Pool, type Pooled } from "./pool.ts";
 import { ProxyConnections } from "./proxy_connections.ts";
@@ -53,7 +53,7 @@ export class Connections {
   readonly #proxies: ProxyConnections;
   readonly #keepAlive: boolean;
   /** What is being opened for all requests of a route. */
-  readonly #openings: Map<string, Opening> = new Map();
+  readonly #openings: Openings = new Openings();
   /** Which routes have led to servers of HTTP/1.1, though HTTP/2 was offered. */
   readonly #oldServers: KnownRoutes = new KnownRoutes();
   /** Which routes lead to servers of HTTP/2 that take no upgrades over it. */
@@ -177,25 +177,13 @@ export class Connections {
     signal: AbortSignal | undefined,
     trace: ExchangeTrace | null,
   ): Promise<Carrier> {
-    let opening = this.#openings.get(route.key);
-    if (opening === undefined || opening.signal.aborted) {
-      this.#openings.set(route.key, opening = new Opening());
-      this.#openFor(opening, route);
-    }
-    return await opening.join(signal) ?? await this.take(route, fresh, signal, trace);
-  }
-
-  async #openFor(opening: Opening, route: Route): Promise<void> {
-    const { signal } = opening;
-    try {
+    const open = async (signal: AbortSignal): Promise<Carrier> => {
       const leave = await this.#turnstile.enter(route.key, signal);
-      const carrier = await this.#open(route, signal, leave, this.#anyVersion);
-      if (!opening.open(carrier)) this.release(carrier);
-    } catch (error) {
-      opening.fail(error);
-    } finally {
-      if (this.#openings.get(route.key) === opening) this.#openings.delete(route.key);
-    }
+      return await this.#open(route, signal, leave, this.#anyVersion);
+    };
+    const putAway = (carrier: Carrier): void => this.release(carrier);
+    const joined = await this.#openings.join(route.key, { open, putAway }, signal);
+    return joined ?? await this.take(route, fresh, signal, trace);
   }
 
   #take<C extends Carrier>(

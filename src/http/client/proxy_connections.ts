@@ -10,7 +10,7 @@ import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { Http2ClientConnection } from "../../http2/client_connection.ts";
 import type { Carrier } from "./carrier.ts";
 import { KnownRoutes } from "./known_routes.ts";
-import { Opening } from "./opening.ts";
+import { Openings } from "./opening.ts";
 import type { Pooled } from "./pool.ts";
 import { type Shared, SharedPool, type SharedSettings } from "./shared_pool.ts";
 import type { Opened } from "./way/connector.ts";
@@ -43,7 +43,7 @@ export class ProxyConnections {
   readonly #opener: ProxyOpener;
   readonly #keepAlive: boolean;
   readonly #shared: SharedPool;
-  readonly #openings: Map<string, Opening> = new Map();
+  readonly #openings: Openings = new Openings();
   /** Which proxies speak HTTP/1.1, though HTTP/2 was offered. */
   readonly #oldProxies: KnownRoutes = new KnownRoutes();
   /** Which proxies speak HTTP/2, and give tunnels over HTTP/1.1 alone. */
@@ -76,10 +76,11 @@ export class ProxyConnections {
     while (this.#keepAlive && !this.#oldProxies.has(key)) {
       const shared = this.#shared.take(key);
       if (shared !== null && await this.#hasRoom(shared, signal)) return { carrier: shared, reused: true };
-      let opening = this.#openings.get(key);
-      const first = opening === undefined || opening.signal.aborted;
-      if (first) this.#openFor(opening = new Opening(), way);
-      const carrier = await opening!.join(signal);
+      const first = !this.#openings.has(key);
+      const carrier = await this.#openings.join(key, {
+        open: async (signal) => this.#speak(way, await this.#opener.openForAll(way, signal)),
+        putAway: (carrier) => this.#putAway(carrier),
+      }, signal);
       // The others wait until the proxy has told how many it takes.
       if (carrier !== null && (first || carrier.version === "1.1")) return { carrier, reused: false };
     }
@@ -94,19 +95,6 @@ export class ProxyConnections {
   async #hasRoom(shared: Shared, signal: AbortSignal): Promise<boolean> {
     if (shared.connection.upgrades === null) await this.#shared.settled(shared, (told) => unlessAborted(told, signal));
     return !isFull(shared);
-  }
-
-  async #openFor(opening: Opening, way: ProxyWay): Promise<void> {
-    const { key } = way;
-    this.#openings.set(key, opening);
-    try {
-      const carrier = this.#speak(way, await this.#opener.openForAll(way, opening.signal));
-      if (!opening.open(carrier)) this.#putAway(carrier);
-    } catch (error) {
-      opening.fail(error);
-    } finally {
-      if (this.#openings.get(key) === opening) this.#openings.delete(key);
-    }
   }
 
   /** All tunnels have given up meanwhile. */
