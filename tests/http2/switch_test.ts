@@ -108,6 +108,27 @@ for (const how of ["upgrade", "tunnel"] as const) {
     client.abort();
   });
 
+  for (const side of ["near", "far"] as const) {
+    test(`${how} over HTTP/2: a write of the ${side} end has not gone because an earlier one has`, async () => {
+      const ends = await switched(how);
+      const io = ends[side];
+      const settled: string[] = [];
+      const write = (name: string, bytes: number): void =>
+        void io.write(new Uint8Array(bytes)).then(() => settled.push(name));
+      write("at once", 130_000);
+      write("behind what is unsent", 2000);
+      write("behind the window", 1_000_000);
+      for (let turn = 0; turn < 20; turn++) await turns();
+      assertEquals(settled.includes("behind the window"), false);
+      void io.closeWrite();
+      const other = side === "near" ? ends.far : ends.near;
+      let came = 0;
+      for (let chunk = await other.read(); chunk !== null; chunk = await other.read()) came += chunk.length;
+      assertEquals([came, settled.at(-1)], [1_132_000, "behind the window"]);
+      ends.client.abort();
+    });
+  }
+
   test(`${how} over HTTP/2: a peer that does not read stops the writer`, async () => {
     const { near, far, client } = await switched(how);
     let written = 0;

@@ -112,12 +112,19 @@ export abstract class Http2Machine<Event extends Http2Event> {
     const { events } = this.connection;
     for (;;) {
       const event = events.shift();
+      if (event?.type === "drained" && this.#waits(event.streamId)) continue; // what was queued since says so once more
       if (event !== undefined) return event as Event;
       if (this.connection.phase === "over") return CLOSED as Event;
       if (this.#step() || events.length > 0) continue;
       if (!this.#ended && !this.#finished) return NEED_DATA as Event;
       this.connection.close();
     }
+  }
+
+  /** Whether data of the stream is queued. */
+  #waits(streamId: number): boolean {
+    const stream = this.connection.streams.get(streamId);
+    return stream !== undefined && stream.queuedBytes > 0;
   }
 
   /** Whether a shutdown is complete, the peer's or ours. */
