@@ -9,9 +9,12 @@
 
 import { isBytes } from "../bytes/arguments.ts";
 import type { ByteChannel } from "./duplex.ts";
+import type { ChunkTaker, HeldChannel } from "./held_channel.ts";
 
 const READ_NOTHING_AHEAD: QueuingStrategy<Uint8Array> = { highWaterMark: 0 };
 const ONE_CHUNK_AT_A_TIME: QueuingStrategy<Uint8Array> = { highWaterMark: 1 };
+/** 16 KiB: a chunk that is lent and shorter is copied into memory of its own length, a longer one may come with its memory. */
+const LONG_BYTES = 16_384;
 
 /**
  * Makes the readable side of a channel.
@@ -23,16 +26,63 @@ const ONE_CHUNK_AT_A_TIME: QueuingStrategy<Uint8Array> = { highWaterMark: 1 };
  * @returns A stream that takes one chunk from the channel for each that is asked of it.
  */
 export function readableOf(channel: ByteChannel): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>({
-    async pull(controller): Promise<void> {
-      const chunk = await channel.read();
-      if (chunk === null) controller.close();
-      else controller.enqueue(chunk);
-    },
-    cancel(reason): void {
-      channel.abort(reason);
-    },
-  }, READ_NOTHING_AHEAD);
+  return new ReadableStream<Uint8Array>(new ChannelSource(channel), READ_NOTHING_AHEAD);
+}
+
+/** What a readable side pulls from. A channel with a fast path gives its chunks without a promise for each. */
+class ChannelSource implements UnderlyingDefaultSource<Uint8Array>, ChunkTaker {
+  readonly #channel: ByteChannel & Partial<Pick<HeldChannel, "fastPath">>;
+  #controller: ReadableStreamDefaultController<Uint8Array> | null = null;
+  /** Whether a chunk is waited for. A stream whose `pull()` has returned may pull again meanwhile. */
+  #waits = false;
+  #canceled = false;
+
+  constructor(channel: ByteChannel) {
+    this.#channel = channel;
+  }
+
+  pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> | undefined {
+    if (this.#waits) return undefined;
+    const fastPath = this.#channel.fastPath ?? null;
+    if (fastPath === null) return this.#pullByPromise(controller);
+    this.#controller = controller;
+    const chunk = fastPath.takeChunk();
+    if (chunk === null) controller.close();
+    else if (chunk !== undefined) controller.enqueue(chunk);
+    else {
+      this.#waits = true;
+      fastPath.awaitChunk(this);
+    }
+    return undefined;
+  }
+
+  async #pullByPromise(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    const chunk = await this.#channel.read();
+    if (chunk === null) controller.close();
+    else controller.enqueue(chunk);
+  }
+
+  cancel(reason: unknown): void {
+    this.#canceled = true;
+    this.#channel.abort(reason);
+  }
+
+  onChunk(chunk: Uint8Array, lent: boolean): void {
+    this.#waits = false;
+    if (this.#canceled) return;
+    const own = !lent ? chunk : chunk.length < LONG_BYTES ? chunk.slice() : this.#channel.fastPath!.keep(chunk);
+    this.#controller!.enqueue(own);
+  }
+
+  onEnd(): void {
+    this.#waits = false;
+    if (!this.#canceled) this.#controller!.close();
+  }
+
+  onReadFailure(error: unknown): void {
+    this.#waits = false;
+    this.#controller!.error(error);
+  }
 }
 
 /**

@@ -2,6 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { readableOf, writableOf } from "../../src/duplex/channel_streams.ts";
 import type { ByteChannel } from "../../src/duplex/duplex.ts";
+import { ChunkQueue } from "../../src/net/chunk_queue.ts";
 import { text, turns, wire } from "../support/wire.ts";
 import { isPending } from "../support/switching.ts";
 import { rejection } from "../support/client.ts";
@@ -94,6 +95,66 @@ test("readableOf() aborts the channel when it is canceled, also while a read is 
 
 test("readableOf() is no byte stream", () => {
   assertThrows(() => readableOf(new Script()).getReader({ mode: "byob" }), TypeError);
+});
+
+/** A channel that lends what comes, as sockets do. */
+class Lender extends Script {
+  readonly fastPath: ChunkQueue = new ChunkQueue();
+
+  /** Lends the bytes, in memory that is used again. */
+  lend(bytes: Uint8Array): void {
+    const memory = bytes.slice();
+    if (!this.fastPath.lend(memory)) this.fastPath.push(memory.slice());
+    memory.fill(0xee);
+  }
+}
+
+for (const bytes of [1, 16_383, 16_384, 70_000]) {
+  test(`readableOf() gives chunks of ${bytes} bytes that are lent, each in memory of its own`, async () => {
+    const channel = new Lender();
+    const reader = readableOf(channel).getReader();
+    const chunks = Array.from({ length: 4 }, (_, index) => new Uint8Array(bytes).fill(index));
+    const [first, second] = [reader.read(), reader.read()];
+    for (const chunk of chunks) channel.lend(chunk);
+    const read = [await first, await second, await reader.read(), await reader.read()];
+    assertEquals(read.map(({ value }) => value), chunks);
+    const last = reader.read();
+    channel.fastPath.end();
+    assertEquals((await last).done, true);
+    assertEquals(channel.calls, []);
+  });
+}
+
+test("readableOf() keeps the chunk of a reader that has left, lent or not, for the next one", async () => {
+  const channel = new Lender();
+  const stream = readableOf(channel);
+  const leaving = stream.getReader();
+  const left = leaving.read();
+  await turns();
+  leaving.releaseLock();
+  await rejection(left);
+  channel.lend(wire("first"));
+  channel.lend(wire("second"));
+  const reader = stream.getReader();
+  assertEquals(text((await reader.read()).value!), "first");
+  assertEquals(text((await reader.read()).value!), "second");
+});
+
+test("readableOf() drops what is lent behind cancel(), and errors with what a waiting reader is refused with", async () => {
+  const canceled = new Lender();
+  const stream = readableOf(canceled);
+  const reader = stream.getReader();
+  const read = reader.read();
+  await turns();
+  await reader.cancel();
+  assertEquals((await read).done, true);
+  canceled.lend(wire("too late"));
+  assertEquals(canceled.calls, ["abort"]);
+  const failing = new Lender();
+  const waiting = readableOf(failing).getReader().read();
+  const reason = new Error("cut");
+  failing.fastPath.fail(reason);
+  assertStrictEquals(await rejection(waiting), reason);
 });
 
 test("readableOf() can be piped, iterated and teed", async () => {
