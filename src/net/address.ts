@@ -125,6 +125,30 @@ export function infoOf(native: NativeEnds, known: SocketAddress): SocketInfo {
   return socketInfo({ hostname: remoteAddress, port: remotePort }, { hostname: localAddress, port: localPort }, null);
 }
 
+const IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
+
+/** Whether it is one IPv4 address, written as the system does. 0.0.0.0 stands for all of this host's. */
+export function isOneIpv4(address: SocketAddress): boolean {
+  return !("path" in address) && IPV4.test(address.hostname) && address.hostname !== "0.0.0.0";
+}
+
+/** The same of one that has connected. An IPv4 address is the peer's, which is not asked then. */
+export function connectedInfo(native: NativeEnds, to: SocketAddress): SocketInfo {
+  if (!isOneIpv4(to)) return infoOf(native, to);
+  const { localAddress = "", localPort = 0 } = native;
+  return socketInfo(to, { hostname: localAddress, port: localPort }, null);
+}
+
+/**
+ * The same of one that was accepted. Asking the system costs as much as parsing a request: what the listener's own address tells,
+ * if it is `known`, is not asked.
+ */
+export function acceptedInfo(native: NativeEnds, bound: SocketAddress, known: boolean): SocketInfo {
+  if (!known) return infoOf(native, bound);
+  const { remoteAddress = "", remotePort = 0 } = native;
+  return socketInfo({ hostname: remoteAddress, port: remotePort }, bound, null);
+}
+
 /** As the sockets of Node and Bun tell it. */
 export interface NativeEnds {
   readonly remoteAddress?: string | undefined;

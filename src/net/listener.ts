@@ -30,12 +30,21 @@ export class PushListener implements Listener {
     this.#handOut = tls ?? ((socket) => socket);
   }
 
-  /** Takes a socket from the platform; cuts it when there is no room, or the listener is closed. */
-  offer(socket: NetSocket): void {
+  /**
+   * Takes a socket from the platform; cuts it when there is no room, or the listener is closed.
+   *
+   * @returns Whether it has to wait until it is accepted.
+   */
+  offer(socket: NetSocket): boolean {
     const acceptor = this.#acceptors.shift();
-    if (acceptor !== undefined) acceptor(this.#handOut(socket));
-    else if (this.#closed === null && this.#unaccepted.length < this.#backlog) this.#unaccepted.push(socket);
+    if (acceptor !== undefined) {
+      acceptor(this.#handOut(socket));
+      return false;
+    }
+    const waits = this.#closed === null && this.#unaccepted.length < this.#backlog;
+    if (waits) this.#unaccepted.push(socket);
     else socket.abort();
+    return waits;
   }
 
   accept(): Promise<Socket | null> {

@@ -467,7 +467,9 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
     }
   }
 
+  /** What comes next is not read before TLS asks for it: its platform's own would not know of it. */
   #handOver(transport: Transport, info: SocketInfo | AskInfo): void {
+    transport.pause();
     this.#successor!.#lastWrite = this.#lastWrite;
     this.#successor!.attach(transport, info);
     this.#end(undefined, false);

@@ -9,11 +9,12 @@ import type { SocketAddress } from "../../duplex/socket.ts";
 import type { HeldChannel } from "../../duplex/held_channel.ts";
 import { sessionOf, TlsResumption } from "../../duplex/tls_session.ts";
 import type { Adapter } from "../adapter.ts";
-import { infoOf, socketInfo } from "../address.ts";
+import { acceptedInfo, connectedInfo, isOneIpv4, type NativeEnds, socketInfo } from "../address.ts";
 import { type BunHandlers, type BunSocket, BunTransport, passOn } from "./transport.ts";
-import { NetSocket, type StartTls } from "../net_socket.ts";
+import { type AskInfo, NetSocket, type StartTls } from "../net_socket.ts";
 import { tlsInfo } from "../tls_info.ts";
 import { DEFAULT_BACKLOG, PushListener } from "../listener.ts";
+import type { Transport } from "../transport.ts";
 
 interface BunListener {
   readonly hostname: string;
@@ -40,7 +41,7 @@ async function connect(socket: NetSocket, to: SocketAddress, options: SocketOpti
   const where = "path" in to ? { unix: to.path } : { hostname: to.hostname, port: to.port };
   const handlers: BunHandlers = {
     ...passOn,
-    open: (native) => attachSocket(socket, native, to, options),
+    open: (native) => void attachSocket(socket, native, (transport) => connectedInfo(endsOf(transport), to), options),
     connectError() {},
   };
   await bun().connect({ ...where, allowHalfOpen: true, socket: handlers });
@@ -54,12 +55,14 @@ async function listen(startTls: StartTls, at: SocketAddress, options: ListenOpti
     ...passOn,
     open(native) {
       const socket = new NetSocket(startTls, "starttls", options);
-      attachSocket(socket, native, listener.address, options);
-      listener.offer(socket);
+      const transport = attachSocket(socket, native, askInfo, options);
+      if (listener.offer(socket)) transport.pause();
     },
   };
   const server = bun().listen({ ...where, allowHalfOpen: true, socket: handlers });
   const address = "path" in at ? at : { hostname: server.hostname, port: server.port };
+  const known = isOneIpv4(address);
+  const askInfo: AskInfo = (transport) => acceptedInfo(endsOf(transport), address, known);
   const listener = new PushListener(
     address,
     backlog,
@@ -158,8 +161,16 @@ function alpnWire(protocols: readonly string[]): Uint8Array {
   return Uint8Array.from(names.flatMap((name) => [name.byteLength, ...name]));
 }
 
-function attachSocket(socket: NetSocket, native: BunSocket, known: SocketAddress, options: SocketOptions): void {
-  if (options.noDelay !== false) native.setNoDelay(true);
+/** Without being told so, Bun sets `TCP_NODELAY` on each of its sockets. */
+function attachSocket(socket: NetSocket, native: BunSocket, askInfo: AskInfo, options: SocketOptions): BunTransport {
+  if (options.noDelay === false) native.setNoDelay(false);
   if (options.keepAlive === true) native.setKeepAlive(true);
-  socket.attach(new BunTransport(native, socket), infoOf(native, known));
+  const transport = new BunTransport(native, socket);
+  socket.attach(transport, askInfo);
+  return transport;
+}
+
+/** Each address and each port that Bun tells is a system call. */
+function endsOf(transport: Transport | null): NativeEnds {
+  return (transport?.native ?? {}) as NativeEnds;
 }

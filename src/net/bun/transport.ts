@@ -51,17 +51,22 @@ export class BunTransport implements Transport {
   readonly reading = false;
   readonly tellsReset = true;
   sink: TransportSink;
+  /** Whether somebody wants to read. */
   #flowing = false;
+  /** Whether Bun was told to stop. */
+  #paused = false;
   #over = false;
   #pending: PendingWrite[] = [];
   #closing = false;
 
-  /** Takes over a socket that has just opened; its `data` becomes this transport. */
+  /**
+   * Takes over a socket that has just opened; its `data` becomes this transport. It is not paused: most are read before
+   * something comes, and each change of what the system is asked for is a system call.
+   */
   constructor(native: BunSocket, sink: TransportSink) {
     this.native = native;
     this.sink = sink;
     native.data = this;
-    native.pause();
   }
 
   get writing(): boolean {
@@ -71,11 +76,15 @@ export class BunTransport implements Transport {
   resume(): void {
     if (this.#flowing) return;
     this.#flowing = true;
+    if (!this.#paused) return;
+    this.#paused = false;
     this.native.resume();
   }
 
   pause(): void {
     this.#flowing = false;
+    if (this.#paused) return;
+    this.#paused = true;
     this.native.pause();
   }
 
@@ -119,8 +128,11 @@ export class BunTransport implements Transport {
 
   // What the handlers call.
 
+  /** What comes before it is wanted is the only chunk that does. */
   received(chunk: Uint8Array): void {
-    if (!this.#over) this.sink.received(chunk);
+    if (this.#over) return;
+    if (!this.#flowing) this.pause();
+    this.sink.received(chunk);
   }
 
   ended(): void {

@@ -8,7 +8,7 @@ import net from "node:net";
 import type { Listener, ListenOptions } from "../../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
 import type { Adapter } from "../adapter.ts";
-import { infoOf, type NativeEnds, socketInfo } from "../address.ts";
+import { acceptedInfo } from "../address.ts";
 import { NetSocket, type StartTls } from "../net_socket.ts";
 import { secureWithNode } from "./tls.ts";
 import { type Accepted, nodeSockets, type SocketMaker } from "./sockets.ts";
@@ -67,11 +67,4 @@ function boundAddress(server: net.Server): SocketAddress {
 /** Whether all that is accepted there has this very address on our side. */
 function isOneAddress(bound: SocketAddress): boolean {
   return !("path" in bound) && net.isIP(bound.hostname) !== 0 && !/^[0:.]+$/.test(bound.hostname);
-}
-
-/** Asking the system costs as much as parsing a request: what the listener's own address tells, if it is `known`, is not asked. */
-function acceptedInfo(ends: NativeEnds, bound: SocketAddress, known: boolean): SocketInfo {
-  if (!known) return infoOf(ends, bound);
-  const { remoteAddress = "", remotePort = 0 } = ends;
-  return socketInfo({ hostname: remoteAddress, port: remotePort }, bound, null);
 }

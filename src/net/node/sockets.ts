@@ -7,8 +7,8 @@
 
 import { channel } from "node:diagnostics_channel";
 import net from "node:net";
-import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
-import { infoOf, type NativeEnds, socketInfo } from "../address.ts";
+import type { SocketAddress } from "../../duplex/socket.ts";
+import { connectedInfo, type NativeEnds } from "../address.ts";
 import type { NetSocket } from "../net_socket.ts";
 import type { Transport } from "../transport.ts";
 import { HandleTransport } from "./handle_transport.ts";
@@ -199,11 +199,4 @@ function onConnected(this: HandleRequest, code: number): void {
   handle.close();
   const { hostname: address, port } = to;
   socket.cannotOpen(Object.assign(systemError(code, "connect", ` ${address}:${port}`), { address, port }));
-}
-
-/** An IPv4 address that was connected to is the peer's, which is not asked then; but 0.0.0.0 leads to this host. */
-function connectedInfo(ends: NativeEnds, to: SocketAddress): SocketInfo {
-  if ("path" in to || !net.isIPv4(to.hostname) || to.hostname === "0.0.0.0") return infoOf(ends, to);
-  const { localAddress = "", localPort = 0 } = ends;
-  return socketInfo(to, { hostname: localAddress, port: localPort }, null);
 }
