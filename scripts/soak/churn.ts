@@ -59,6 +59,7 @@ export async function churn({ operations, concurrency = 16, seed = 1, http2 = fa
   const random = mulberry32(seed);
   const names = Object.keys(things);
   let left = operations;
+  let exchange = 0;
   const worker = async () => {
     while (left-- > 0) {
       const name = names[Math.floor(random() * names.length)]!;
@@ -67,10 +68,11 @@ export async function churn({ operations, concurrency = 16, seed = 1, http2 = fa
       const patience = random() < 0.3 ? Math.floor(random() * 20) : name === "never" ? 10 : 10_000;
       const timer = setTimeout(() => controller.abort(new Error("enough")), patience);
       const route = random() < 0.3 ? { proxy } : {};
+      const { signal } = controller;
       try {
-        await things[name]!({ client, base, port: peers.port, proxy, route, signal: controller.signal, random });
+        await things[name]!({ client, base, port: peers.port, proxy, route, signal, random, exchange: exchange++ });
       } catch (error) {
-        if (!controller.signal.aborted) surprises.push(`${name}: ${error}`);
+        if (!signal.aborted) surprises.push(`${name}: ${error}`);
       } finally {
         clearTimeout(timer);
       }

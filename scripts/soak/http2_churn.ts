@@ -34,6 +34,8 @@ export interface Http2Churned {
   readonly sockets: number;
 }
 
+/** So many exchanges a thing may have. */
+const EXCHANGES_OF_A_THING = 4;
 /** Things that wait until they are given up. */
 const WITHOUT_END: ReadonlySet<string> = new Set(["never", "unclaimed"]);
 
@@ -54,6 +56,7 @@ export async function http2Churn({ operations, concurrency = 16, seed = 1 }: Chu
   const random = mulberry32(seed);
   const names = Object.keys(http2Things);
   let left = operations;
+  let exchange = 0;
   const worker = async () => {
     while (left-- > 0) {
       const name = names[Math.floor(random() * names.length)]!;
@@ -85,6 +88,7 @@ export async function http2Churn({ operations, concurrency = 16, seed = 1 }: Chu
           port: peers.port,
           signal,
           random,
+          exchange: EXCHANGES_OF_A_THING * exchange++,
         });
       } catch (error) {
         if (!signal.aborted && !used.some(({ cut }) => cut)) surprises.push(`${name}: ${error}`);

@@ -8,8 +8,9 @@
 import { LightResponse, serve, type ServeHandler, upgradeResponse, upgradeWebSocket, wantsUpgrade } from "../../mod.ts";
 import { type Handler, type Http2ServerConnection, serveConnection } from "../../src/http2/mod.ts";
 import { listen } from "../../src/net/mod.ts";
+import { contents } from "./contents.ts";
 import { type CountingClock, pause } from "./measure.ts";
-import { echo, forwards } from "./switches.ts";
+import { echo, forwards, told } from "./switches.ts";
 
 /** Both servers, on loopback. */
 export interface Http2Peers extends AsyncDisposable {
@@ -87,7 +88,8 @@ export async function startHttp2Peers(clock: CountingClock): Promise<Http2Peers>
 }
 
 const answers: ServeHandler = async (request, info) => {
-  const { pathname } = new URL(request.url);
+  const { pathname, search } = new URL(request.url);
+  const exchange = Number(search.slice(1));
   if (wantsUpgrade(request, "websocket")) {
     return upgradeWebSocket(request, {}, async (socket) => {
       for await (const message of socket) await socket.write(message);
@@ -100,15 +102,15 @@ const answers: ServeHandler = async (request, info) => {
   }
   switch (pathname) {
     case "/large":
-      return LightResponse.of(new Uint8Array(500_000));
+      return LightResponse.of(contents(exchange, 500_000));
     case "/streamed":
-      return new Response(blocks(50));
+      return new Response(blocks(exchange, 50));
     case "/slow":
-      return new Response(blocks(20, 2));
+      return new Response(blocks(exchange, 20, 2));
     case "/trailers":
       await info.sendInformational(103, { link: "</a>" });
       info.setTrailers({ "x-sum": "1" });
-      return new Response(blocks(3));
+      return new Response(blocks(exchange, 3));
     case "/never":
       await new Promise<void>((resolve) => request.signal.addEventListener("abort", () => resolve()));
       return LightResponse.of("late");
@@ -117,19 +119,24 @@ const answers: ServeHandler = async (request, info) => {
     case "/failing":
       throw new Error("on purpose");
     case "/broken":
-      return new Response(blocks(3, 0, new Error("on purpose")));
+      return new Response(blocks(exchange, 3, 0, new Error("on purpose")));
     default:
-      return LightResponse.of(`${(await request.arrayBuffer()).byteLength}`);
+      return LightResponse.of(told(new Uint8Array(await request.arrayBuffer()), exchange));
   }
 };
 
 /** So many times 10,000 bytes, with pauses, and at the end a failure, if that is wanted. */
-function blocks(count: number, pauseMs = 0, failure: Error | null = null): ReadableStream<Uint8Array> {
-  let left = count;
+function blocks(
+  exchange: number,
+  count: number,
+  pauseMs = 0,
+  failure: Error | null = null,
+): ReadableStream<Uint8Array> {
+  let given = 0;
   return new ReadableStream({
     async pull(controller) {
       if (pauseMs > 0) await pause(pauseMs);
-      if (left-- > 0) controller.enqueue(new Uint8Array(10_000));
+      if (given < count) controller.enqueue(contents(exchange, 10_000, 10_000 * given++));
       else if (failure === null) controller.close();
       else controller.error(failure);
     },

@@ -17,6 +17,15 @@ import {
   type Upgraded,
 } from "../../src/http2/mod.ts";
 import { connect, type Socket } from "../../src/net/mod.ts";
+import {
+  Comparison,
+  contents,
+  expectContents,
+  readContents,
+  readResponse,
+  writeContents,
+  writeOnce,
+} from "./contents.ts";
 import type { Connections } from "./http2_connections.ts";
 import { pause } from "./measure.ts";
 
@@ -36,72 +45,79 @@ export interface Http2Situation {
   readonly signal: AbortSignal;
   /** From 0 to 1. */
   readonly random: () => number;
+  /** Its number and the three behind it: whose bytes they are. */
+  readonly exchange: number;
 }
 
-/** Does it; fails where bytes were lost. */
+/** Does it; fails where bytes were lost or are not those that were sent. */
 export type Http2Thing = (situation: Http2Situation) => Promise<unknown>;
 
-const reading = (target: string, bytes: number | null, status = 200): Http2Thing => async ({ send }) => {
+const answered = (target: string, status = 200): Http2Thing => async ({ send }) => {
   const response = await send({ target });
   expect(response.status, status, target);
-  const { length } = await response.body.bytes();
-  if (bytes !== null) expect(length, bytes, target);
+  await response.body.bytes();
+};
+
+const reading = (target: string, bytes: number): Http2Thing => async ({ send, exchange }) => {
+  const { body } = await send({ target: `${target}?${exchange}` });
+  expectContents(await body.bytes(), exchange, bytes, target);
 };
 
 /** By name. */
 export const http2Things: Readonly<Record<string, Http2Thing>> = {
-  get: reading("/", 1),
+  get: answered("/"),
   large: reading("/large", 500_000),
   streamed: reading("/streamed", 500_000),
   slow: reading("/slow", 200_000),
-  never: reading("/never", null),
-  failing: reading("/failing", null, 500),
+  never: answered("/never"),
+  failing: answered("/failing", 500),
   async head({ send }) {
     const response = await send({ method: "HEAD", target: "/large" });
     expect((await response.body.bytes()).length, 0, "HEAD");
   },
-  async broken({ send, signal }) {
-    const response = await send({ target: "/broken" });
+  async broken({ send, signal, exchange }) {
+    const response = await send({ target: `/broken?${exchange}` });
     const whole = await response.body.bytes().then(() => true, () => signal.throwIfAborted());
     if (whole === true) throw new Error("a body that was cut looks whole");
   },
-  async trailers({ send }) {
-    const response = await send({ target: "/trailers" });
-    expect((await response.body.bytes()).length, 30_000, "a body with trailers");
+  async trailers({ send, exchange }) {
+    const response = await send({ target: `/trailers?${exchange}` });
+    expectContents(await response.body.bytes(), exchange, 30_000, "a body with trailers");
     expect(Number((await response.body.trailers).get("x-sum")), 1, "trailers");
   },
-  async post({ send, random }) {
+  async post({ send, random, exchange }) {
     const length = Math.floor(random() * 200_000);
-    const response = await send({ method: "POST", body: new Uint8Array(length) });
-    expect(Number(await response.body.text()), length, "POST");
+    const response = await send({ method: "POST", target: `/?${exchange}`, body: contents(exchange, length) });
+    expectCount(await response.body.text(), length);
   },
-  async stream({ send }) {
-    const response = await send({ method: "PUT", body: pieces(20, 5000), trailers: { "x-sum": "1" } });
-    expect(Number(await response.body.text()), 100_000, "PUT");
+  async stream({ send, exchange }) {
+    const trailers = { "x-sum": "1" };
+    const response = await send({ method: "PUT", target: `/?${exchange}`, body: pieces(exchange, 20), trailers });
+    expectCount(await response.body.text(), 100_000);
   },
-  async unread({ send }) {
-    const response = await send({ method: "POST", target: "/unread", body: pieces(100, 5000) });
+  async unread({ send, exchange }) {
+    const response = await send({ method: "POST", target: "/unread", body: pieces(exchange, 100) });
     expect(response.status, 413, "a body that is not read");
     await response.body.text();
   },
-  async cancel({ send }) {
-    const { body } = await send({ target: "/large" });
+  async cancel({ send, exchange }) {
+    const { body } = await send({ target: `/large?${exchange}` });
     await body.read();
     body.cancel();
   },
-  async dawdle({ send, random }) {
-    const { body } = await send({ target: "/large" });
-    expect(await slowly(body, random), 500_000, "a slow reader");
+  async dawdle({ send, random, exchange }) {
+    const { body } = await send({ target: `/large?${exchange}` });
+    await slowly(body, random, new Comparison(exchange, "a slow reader"));
   },
-  async shut({ send, random }) {
-    const { body } = await send({ target: "/streamed" });
+  async shut({ send, random, exchange }) {
+    const { body } = await send({ target: `/streamed?${exchange}` });
     await pause(random() * 30); // the window is shut by now
     if (random() < 0.5) return body.cancel();
-    expect((await body.bytes()).length, 500_000, "behind a window that was shut");
+    expectContents(await body.bytes(), exchange, 500_000, "behind a window that was shut");
   },
-  async upgrade({ send, random }) {
+  async upgrade({ send, random, exchange }) {
     const io = await onUpgrade(await send(upgradeTo("echo", random() < 0.5 ? "/" : "/late")));
-    await expectEcho(io, Math.floor(random() * 50_000) + 1);
+    await expectEcho(io, exchange, Math.floor(random() * 200_000) + 1, random);
     await io.close();
   },
   async refused({ send }) {
@@ -109,43 +125,48 @@ export const http2Things: Readonly<Record<string, Http2Thing>> = {
     expect(response.status, 403, "an upgrade that is refused");
     expect((await response.body.text()).length, 2, "the body of a refusal");
   },
-  async leave({ send }) {
+  async leave({ send, exchange }) {
     const io = await onUpgrade(await send(upgradeTo("echo")));
-    io.write(new Uint8Array(500_000)).catch(() => {});
+    io.write(contents(exchange, 500_000)).catch(() => {});
     io.abort();
   },
-  async close({ send }) {
+  async close({ send, exchange }) {
     const io = await onUpgrade(await send(upgradeTo("echo")));
-    io.write(new Uint8Array(10_000)).catch(() => {});
+    io.write(contents(exchange, 10_000)).catch(() => {});
     await io.close();
   },
   async unclaimed({ send, signal }) {
     await send(upgradeTo("echo"));
     await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
   },
-  async webSocket({ send, random }) {
+  async webSocket({ send, random, exchange }) {
     const io = await onUpgrade(await send(upgradeTo("websocket", "/", [["Sec-WebSocket-Version", "13"]])));
     const socket = webSocketOver(io, { role: "client" });
-    const message = new Uint8Array(Math.floor(random() * 100_000));
-    await socket.write(message);
-    expect((await socket.read())?.length ?? -1, message.length, "a WebSocket");
+    const lengths = Array.from({ length: 3 }, () => Math.floor(random() * 100_000));
+    const writing = Promise.all(lengths.map((length, nth) => writeOnce(socket, contents(exchange + nth, length))));
+    writing.catch(() => {}); // if reading fails, that tells
+    for (const [nth, length] of lengths.entries()) {
+      expectContents(await socket.read() as Uint8Array, exchange + nth, length, "a WebSocket");
+    }
+    await writing;
     await socket.close();
   },
-  async tunnel({ sendToProxy, port }) {
+  async tunnel({ sendToProxy, port, exchange }) {
     const io = await onUpgrade(await sendToProxy({ method: "CONNECT", target: `127.0.0.1:${port}` }));
-    await io.write(bytesOf("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+    await io.write(bytesOf(`GET /large?${exchange} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`));
     await io.closeWrite();
-    expect(await endOf(io) >= 500_000 ? 1 : 0, 1, "a tunnel");
+    await readResponse(io, exchange, 500_000, "a tunnel");
     await io.close();
   },
-  async nested({ sendToProxy, port, random }) {
+  async nested({ sendToProxy, port, random, exchange }) {
     const io = await onUpgrade(await sendToProxy({ method: "CONNECT", target: `127.0.0.1:${port}` }));
     const { connection } = handshake(io, { scheme: "http" });
-    const ask = async (target: string, bytes: number) => {
-      const { body } = await connection.send({ method: "GET", target, fields: [["Host", "a"]] });
-      expect((await body.bytes()).length, bytes, "HTTP/2 in a tunnel");
+    const ask = async (target: string, bytes: number, nth: number) => {
+      const fields: Field[] = [["Host", "a"]];
+      const { body } = await connection.send({ method: "GET", target: `${target}?${nth}`, fields });
+      expectContents(await body.bytes(), nth, bytes, "HTTP/2 in a tunnel");
     };
-    await Promise.all([ask("/large", 500_000), ask("/slow", 200_000), ask("/", 1)]);
+    await Promise.all([ask("/large", 500_000, exchange), ask("/slow", 200_000, exchange + 1)]);
     if (random() < 0.5) await connection.gracefulShutdown();
     else connection.abort();
   },
@@ -203,20 +224,25 @@ function expect(found: number, wanted: number, what: string): void {
   if (found !== wanted) throw new Error(`${what}: ${found} instead of ${wanted}`);
 }
 
-async function* pieces(count: number, bytes: number): AsyncGenerator<Uint8Array> {
+/** The server tells how many bytes came, or where others came. */
+function expectCount(told: string, sent: number): void {
+  if (told !== `${sent}`) throw new Error(`${sent} bytes went, ${told} arrived`);
+}
+
+/** So many times 5000 bytes. */
+async function* pieces(exchange: number, count: number): AsyncGenerator<Uint8Array> {
   for (let i = 0; i < count; i++) {
     if (i % 7 === 0) await pause(0);
-    yield new Uint8Array(bytes);
+    yield contents(exchange, 5000, 5000 * i);
   }
 }
 
-async function slowly(body: IncomingBody, random: () => number): Promise<number> {
-  let bytes = 0;
+async function slowly(body: IncomingBody, random: () => number, comparison: Comparison): Promise<void> {
   for (let chunk = await body.read(); chunk !== null; chunk = await body.read()) {
-    bytes += chunk.length;
+    comparison.add(chunk);
     if (random() < 0.1) await pause(1);
   }
-  return bytes;
+  comparison.end(500_000);
 }
 
 async function dial(port: number): Promise<Socket> {
@@ -235,15 +261,9 @@ async function endOf(io: { read(): Promise<Uint8Array | null> }): Promise<number
   return bytes;
 }
 
-/** Each byte tells where it stands. */
-async function expectEcho(io: Upgraded, length: number): Promise<void> {
-  const sent = Uint8Array.from({ length }, (_, i) => Math.imul(i, 2_654_435_761) >>> 24);
-  const writing = io.write(sent).then(() => io.closeWrite());
+async function expectEcho(io: Upgraded, exchange: number, length: number, random: () => number): Promise<void> {
+  const writing = writeContents(io, exchange, length, random).then(() => io.closeWrite());
   writing.catch(() => {}); // if reading fails, that tells
-  let back = 0;
-  for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) {
-    for (const byte of chunk) if (byte !== sent[back++]) throw new Error(`byte ${back - 1} came back changed`);
-  }
+  await readContents(io, exchange, length, "an echo");
   await writing;
-  expect(back, length, "an echo");
 }

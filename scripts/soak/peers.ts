@@ -16,8 +16,9 @@ import {
 import { serveConnection as serveHttp2 } from "../../src/http2/mod.ts";
 import { serverCert, serverKey } from "../../tests/support/certificates.ts";
 import { listen, type Listener, type Socket } from "../../src/net/mod.ts";
+import { contents } from "./contents.ts";
 import { pause } from "./measure.ts";
-import { echo, forwards } from "./switches.ts";
+import { echo, forwards, told } from "./switches.ts";
 
 /** Both servers, on loopback. */
 export interface Peers extends AsyncDisposable {
@@ -32,7 +33,6 @@ export interface Peers extends AsyncDisposable {
 // Longer than a busy machine may leave the process without a turn: what has come by then is too late.
 const limits = { headTimeoutMs: 4000, idleTimeoutMs: 5000, closeTimeoutMs: 500, writeTimeoutMs: 5000 };
 const HTTP2_LIMITS = { ...limits, idleTimeoutMs: 0 };
-const encoder = new TextEncoder();
 
 /**
  * Starts them.
@@ -69,29 +69,32 @@ export async function startPeers(http2: boolean): Promise<Peers> {
 
 const answers: ServeHandler = async (request) => {
   if (wantsUpgrade(request, "echo")) return upgradeResponse(request, "echo", {}, echo).response;
-  switch (new URL(request.url).pathname) {
+  const { pathname, search } = new URL(request.url);
+  const exchange = Number(search.slice(1));
+  switch (pathname) {
     case "/moved":
       return LightResponse.of(null, { status: 302, headers: { location: "/" } });
     case "/large":
-      return LightResponse.of(new Uint8Array(500_000));
+      return LightResponse.of(contents(exchange, 500_000));
     case "/slow":
-      return new Response(trickle(request.signal));
+      return new Response(trickle(exchange, request.signal));
     case "/never":
       await new Promise<void>((resolve) => request.signal.addEventListener("abort", () => resolve()));
       return LightResponse.of("late");
     case "/failing":
       throw new Error("on purpose");
     default:
-      return LightResponse.of(`${(await request.arrayBuffer()).byteLength}`);
+      return LightResponse.of(told(new Uint8Array(await request.arrayBuffer()), exchange));
   }
 };
 
-function trickle(signal: AbortSignal): ReadableStream<Uint8Array> {
+/** Twenty drops of 1000 bytes. */
+function trickle(exchange: number, signal: AbortSignal): ReadableStream<Uint8Array> {
   let drops = 0;
   return new ReadableStream({
     async pull(controller) {
       await pause(2);
-      if (drops++ < 20 && !signal.aborted) controller.enqueue(encoder.encode("drop"));
+      if (drops < 20 && !signal.aborted) controller.enqueue(contents(exchange, 1000, 1000 * drops++));
       else controller.close();
     },
   });

@@ -7,11 +7,23 @@
 import { connectResponse, type Handler, type Upgraded } from "../../src/http1/mod.ts";
 import { connect } from "../../src/net/mod.ts";
 import { tunnel } from "../../src/proxy/mod.ts";
+import { expectContents, writeOnce } from "./contents.ts";
+
+/** What a server answers to the body of an exchange: how long it is, or what is wrong with it. */
+export function told(body: Uint8Array, exchange: number): string {
+  const { length } = body;
+  try {
+    expectContents(body, exchange, length, "a body");
+    return `${length}`;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
 
 /** Sends back what comes. */
 export async function echo(io: Upgraded): Promise<void> {
   try {
-    for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) await io.write(chunk);
+    for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) await writeOnce(io, chunk);
     await io.close();
   } catch (error) {
     io.abort(error);

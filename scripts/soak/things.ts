@@ -6,6 +6,7 @@
 
 import type { Client } from "../../mod.ts";
 import { connect, type Socket } from "../../src/net/mod.ts";
+import { contents, expectContents, readContents, readResponse, type Source, writeContents } from "./contents.ts";
 import { pause } from "./measure.ts";
 
 /** What a thing is done with. */
@@ -24,64 +25,71 @@ export interface Situation {
   readonly signal: AbortSignal;
   /** From 0 to 1. */
   readonly random: () => number;
+  /** Its number: whose bytes they are. */
+  readonly exchange: number;
 }
 
-/** Does it; fails where bytes were lost. */
+/** Does it; fails where bytes were lost or are not those that were sent. */
 export type Thing = (situation: Situation) => Promise<unknown>;
 
-const reading = (path: string, status = 200): Thing => async ({ client, base, route, signal }) => {
+const answered = (path: string, status = 200): Thing => async ({ client, base, route, signal }) => {
   const response = await client.fetch(base + path, { ...route, signal });
   await response.arrayBuffer();
   if (response.status !== status) throw new Error(`${path} was answered with ${response.status}`);
 };
 
+const reading = (path: string, bytes: number): Thing => async ({ client, base, route, signal, exchange }) => {
+  const response = await client.fetch(`${base}${path}?${exchange}`, { ...route, signal });
+  expectContents(new Uint8Array(await response.arrayBuffer()), exchange, bytes, path);
+};
+
 /** By name. */
 export const things: Readonly<Record<string, Thing>> = {
-  get: reading("/"),
-  large: reading("/large"),
-  slow: reading("/slow"),
-  moved: reading("/moved"),
-  never: reading("/never"),
-  failing: reading("/failing", 500),
-  async post({ client, base, route, signal, random }) {
+  get: answered("/"),
+  large: reading("/large", 500_000),
+  slow: reading("/slow", 20_000),
+  moved: answered("/moved"),
+  never: answered("/never"),
+  failing: answered("/failing", 500),
+  async post({ client, base, route, signal, random, exchange }) {
     const length = Math.floor(random() * 200_000);
-    const response = await client.fetch(base, { ...route, method: "POST", body: new Uint8Array(length), signal });
+    const body = contents(exchange, length);
+    const response = await client.fetch(`${base}/?${exchange}`, { ...route, method: "POST", body, signal });
     expectCount(await response.text(), length);
   },
-  async stream({ client, base, route, signal }) {
-    const body = new Blob([new Uint8Array(100_000)]).stream();
-    const response = await client.fetch(base, { ...route, method: "PUT", body, signal });
+  async stream({ client, base, route, signal, exchange }) {
+    const body = new Blob([contents(exchange, 100_000)]).stream();
+    const response = await client.fetch(`${base}/?${exchange}`, { ...route, method: "PUT", body, signal });
     expectCount(await response.text(), 100_000);
   },
-  async unread({ client, base, route, signal }) {
-    const response = await client.fetch(`${base}/large`, { ...route, signal });
+  async unread({ client, base, route, signal, exchange }) {
+    const response = await client.fetch(`${base}/large?${exchange}`, { ...route, signal });
     const reader = response.body!.getReader();
     await reader.read();
     await reader.cancel();
   },
-  async upgrade({ client, base, route, signal, random }) {
+  async upgrade({ client, base, route, signal, random, exchange }) {
     const io = await client.upgrade(base, { ...route, protocol: "echo", signal });
-    await expectEcho(io, Math.floor(random() * 50_000) + 1);
+    await expectEcho(io, exchange, Math.floor(random() * 200_000) + 1, random);
     await io.close();
   },
-  async leave({ client, base, route, signal }) {
+  async leave({ client, base, route, signal, exchange }) {
     const io = await client.upgrade(base, { ...route, protocol: "echo", signal });
-    io.write(new Uint8Array(100_000)).catch(() => {});
+    io.write(contents(exchange, 100_000)).catch(() => {});
     io.abort();
   },
-  async tunnel({ client, port, proxy, signal }) {
+  async tunnel({ client, port, proxy, signal, exchange }) {
     const io = await client.connect(`127.0.0.1:${port}`, { proxy, signal });
-    await io.write(head("/", "Connection: close"));
+    await io.write(head(`/large?${exchange}`, "Connection: close"));
     await io.closeWrite();
-    if (!(await textOf(io)).endsWith("\r\n\r\n0")) throw new Error("the tunnel lost bytes");
+    await readResponse(io, exchange, 500_000, "a tunnel");
     await io.close();
   },
-  async halfClosed({ port }) {
+  async halfClosed({ port, exchange }) {
     const socket = await dial(port);
-    await socket.write(head("/large"));
+    await socket.write(head(`/large?${exchange}`));
     await socket.closeWrite();
-    const text = await textOf(socket);
-    if (text.length - text.indexOf("\r\n\r\n") !== 500_004) throw new Error("the response was cut short");
+    await readResponse(socket, exchange, 500_000, "half closed");
     await socket.close();
   },
   async slowSender({ port }) {
@@ -94,15 +102,14 @@ export const things: Readonly<Record<string, Thing>> = {
     if (!(await textOf(socket)).endsWith("\r\n\r\n0")) throw new Error("a slow request was not answered");
     await socket.close();
   },
-  async slowReader({ port }) {
+  async slowReader({ port, exchange }) {
     const socket = await dial(port);
-    await socket.write(head("/large", "Connection: close"));
-    let bytes = 0;
-    for (let chunk = await socket.read(); chunk !== null; chunk = await socket.read()) {
-      bytes += chunk.length;
+    await socket.write(head(`/large?${exchange}`, "Connection: close"));
+    const slowly = async () => {
       await pause(1);
-    }
-    if (bytes < 500_000) throw new Error("the response was cut short");
+      return await socket.read();
+    };
+    await readResponse({ read: slowly }, exchange, 500_000, "a slow reader");
     await socket.close();
   },
   async vanish({ port, random }) {
@@ -136,31 +143,26 @@ function head(path: string, ...lines: readonly string[]): Uint8Array {
   return new TextEncoder().encode([`GET ${path} HTTP/1.1`, "Host: a", ...lines, "", ""].join("\r\n"));
 }
 
-interface Readable {
-  read(): Promise<Uint8Array | null>;
-}
-
-async function textOf(io: Readable): Promise<string> {
+async function textOf(io: Source): Promise<string> {
   const decoder = new TextDecoder("latin1");
   let text = "";
   for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) text += decoder.decode(chunk);
   return text;
 }
 
-interface Echoing extends Readable {
+interface Echoing extends Source {
   write(bytes: Uint8Array): Promise<void>;
   closeWrite(): Promise<void>;
 }
 
-async function expectEcho(io: Echoing, length: number): Promise<void> {
-  const writing = io.write(new Uint8Array(length)).then(() => io.closeWrite());
+async function expectEcho(io: Echoing, exchange: number, length: number, random: () => number): Promise<void> {
+  const writing = writeContents(io, exchange, length, random).then(() => io.closeWrite());
   writing.catch(() => {}); // if reading fails, that tells
-  let back = 0;
-  for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) back += chunk.length;
+  await readContents(io, exchange, length, "an echo");
   await writing;
-  if (back !== length) throw new Error(`${length} bytes went, ${back} came back`);
 }
 
+/** The server tells how many bytes came, or where others came. */
 function expectCount(told: string, sent: number): void {
   if (told !== `${sent}`) throw new Error(`${sent} bytes went, ${told} arrived`);
 }

@@ -14,6 +14,8 @@ import process from "node:process";
 import { serve } from "../../mod.ts";
 import { connect, listen, type Socket } from "../../src/net/mod.ts";
 import { forwardProxy } from "../../src/proxy/mod.ts";
+import { contents, readContents, writeContents } from "./contents.ts";
+import { mulberry32 } from "./measure.ts";
 
 const AT_ONCE = 50;
 /** A socket is closed a moment after it has ended. */
@@ -42,16 +44,26 @@ async function ask(host: string): Promise<{ readonly io: Socket; readonly status
   return { io, status: Number(head.slice(9, 12)) };
 }
 
-const drops: readonly ((io: Socket) => Promise<void> | void)[] = [
+const random = mulberry32(1);
+/** What is done with a connection; only what was not refused sends back what comes, and has an exchange. */
+const drops: readonly ((io: Socket, exchange: number | null) => Promise<void> | void)[] = [
   (io) => io.abort(),
   (io) => io.close(),
-  async (io) => {
-    await io.closeWrite();
-    while (await io.read() !== null);
+  async (io, exchange) => {
+    if (exchange === null) {
+      await io.closeWrite();
+      while (await io.read() !== null);
+      return await io.close();
+    }
+    const length = Math.floor(random() * 200_000);
+    const writing = writeContents(io, exchange, length, random).then(() => io.closeWrite());
+    writing.catch(() => {}); // if reading fails, that tells
+    await readContents(io, exchange, length, "an echo");
+    await writing;
     await io.close();
   },
-  async (io) => {
-    await io.write(bytes("bytes"));
+  async (io, exchange) => {
+    await io.write(contents(exchange ?? 0, 1000));
     io.abort();
   },
 ];
@@ -61,7 +73,7 @@ async function one(i: number): Promise<void> {
   const refused = i % 5 === 0;
   const { io, status } = await ask(refused ? "denied.test" : "allowed.test");
   if (status !== (refused ? 403 : 200)) wrong++;
-  await drops[i % drops.length]!(io);
+  await drops[i % drops.length]!(io, refused ? null : i);
 }
 
 /** How many sockets this process has open. */
