@@ -10,7 +10,7 @@ import type { IncomingResponse } from "../../http1/incoming.ts";
 import { type IncomingBody, wholeBody } from "../../http1/incoming_body.ts";
 import { standIn } from "../../http1/stand_in.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
-import type { Coding } from "../platform.ts";
+import { type Coding, nextTurn } from "../platform.ts";
 import { trailerHeaders } from "../trailer_headers.ts";
 import { decoded, decodingFailure } from "./codings.ts";
 
@@ -60,9 +60,26 @@ export function withoutFragment({ href }: URL): string {
   return fragment === -1 ? href : href.slice(0, fragment);
 }
 
+/** A response that may be forgotten, and its body. */
+interface Young {
+  readonly response: object;
+  readonly body: IncomingBody;
+}
+
+/** Those of this turn of the event loop: most are read at once, which costs less than to have the garbage collector tell of them. */
+let young: Young[] = [];
+
 /** Frees the connection of a body, once the response that would give it out was let go of without being read. */
 export function cancelWhenForgotten(response: object, body: IncomingBody): void {
-  forgotten.register(response, body);
+  if (young.push({ response, body }) === 1) nextTurn(register);
+}
+
+function register(): void {
+  const unread = young;
+  young = [];
+  for (const { response, body } of unread) {
+    if (!body.used && !body.over) forgotten.register(response, body);
+  }
 }
 
 /** A response that the program has let go of cannot be read any more. Its connection is freed then. */
