@@ -13,7 +13,10 @@ import type { WebSocketCodec } from "./codec.ts";
 import { maskInto } from "./mask.ts";
 import { incompleteTail, Utf8Validator } from "./utf8.ts";
 
-/** What has come of a piece is read without the rest if it is this part of it: to check it first takes as long, on Deno (2.9). */
+/**
+ * What has come of a piece of a long text is read without the rest if it is this part of it: to check it first takes as long, on Deno
+ * (2.9). A text that has memory for all of it is read as a whole: what is joined of pieces is copied again when it is used.
+ */
 const READ_AT_ONCE_PART = 1 / 2;
 /** What is read as a whole at most. */
 const MAX_WHOLE_BYTES = 16_777_216;
@@ -55,7 +58,7 @@ export class TextGatherer {
       maskInto(this.#memory, this.#filled, bytes, start + done, part, key, phase + done);
       this.#filled += part;
       done += part;
-      this.#check();
+      this.#check(rest > 0 && announced <= AT_ONCE_BYTES);
     }
   }
 
@@ -66,7 +69,7 @@ export class TextGatherer {
    */
   finish(): string {
     if (this.#checked < this.#filled) throw badUtf8();
-    this.#readPiece();
+    if (this.#filled > 0) this.#readPiece();
     const text = this.#text;
     giveMemory(this.#memory);
     this.#memory = NO_BYTES;
@@ -85,15 +88,15 @@ export class TextGatherer {
     this.#memory = grown;
   }
 
-  /** A character that is cut at the end may still become one. */
-  #check(): void {
+  /** A character that is cut at the end may still become one. `waits` says that what is right is not read yet. */
+  #check(waits: boolean): void {
     const memory = this.#memory;
     const complete = this.#filled - incompleteTail(memory, this.#filled);
     this.#cut.reset();
     if (!this.#cut.accepts(memory, complete, this.#filled)) throw badUtf8();
     const unchecked = memory.subarray(this.#checked, complete);
     this.#checked = complete;
-    if (unchecked.length >= this.#pieceBytes * READ_AT_ONCE_PART) this.#readPiece();
+    if (!waits && unchecked.length >= this.#pieceBytes * READ_AT_ONCE_PART) this.#readPiece();
     else if (unchecked.length > 0 && !this.#codec.isText(unchecked)) throw badUtf8();
   }
 

@@ -381,3 +381,37 @@ test("isUtf8(), isText() and canBeRead() agree on every text and on what is none
     assertEquals(invalid.map(check), invalid.map(() => false));
   }
 });
+
+test("WebSocketMachine reads a text of up to 64 KiB once, whatever pieces it comes in, and checks each as it comes (RFC 6455 §8.1)", () => {
+  const size = 65_536;
+  for (const role of ["client", "server"] as const) {
+    for (const pieceBytes of [1460, 16_384, 40_000, size + 14]) {
+      const read: number[] = [];
+      let checkedBytes = 0;
+      const machine = machineOf(role, {
+        codec: {
+          readText: (bytes: Uint8Array) => {
+            read.push(bytes.length);
+            return "read";
+          },
+          isText: (bytes: Uint8Array) => {
+            checkedBytes += bytes.length;
+            return true;
+          },
+        },
+      });
+      const frame = toward(role, { opcode: text, payload: "x".repeat(size) });
+      for (let at = 0; at < frame.length; at += pieceBytes) {
+        assertEquals(machine.next().type, "need-data");
+        machine.receive(frame.subarray(at, at + pieceBytes));
+        const come = at + pieceBytes;
+        if (come < frame.length) {
+          assertEquals(machine.next().type, "need-data");
+          assert(checkedBytes >= come - 14, `${checkedBytes} of ${come} bytes are checked`);
+        }
+      }
+      assertEquals(machine.next(), { type: "text", text: "read" });
+      assertEquals(read, [size]);
+    }
+  }
+});
