@@ -16,6 +16,7 @@ import type { Transport, TransportSink } from "../transport.ts";
 import { HandleEnds } from "./handle_ends.ts";
 import { LentChunks, NO_SINK } from "./lent_chunks.ts";
 import { sharedReadBuffer } from "./lent_reads.ts";
+import { leave, outsideHeap } from "./short_writes.ts";
 import {
   type HandleRequest,
   type StreamHandle,
@@ -128,10 +129,12 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
   write(bytes: Uint8Array): Promise<void> {
     if (this.over || this.#closing || this.#successor !== null) return this.#writeElsewhere(bytes);
     request ??= new WriteWrap();
-    const code = this.#handle.writeBuffer(request, bytes);
+    const given = outsideHeap(bytes);
+    const code = this.#handle.writeBuffer(request, given);
     // The kernel has taken it all: the usual case.
     if (code === 0 && state[lastWriteWasAsync] === 0) return accepted;
-    return this.#writeLater(code, bytes);
+    leave(given);
+    return this.#writeLater(code, given);
   }
 
   probe(): void {
