@@ -40,6 +40,12 @@ export function allocate(bytes: number): Uint8Array {
 }
 
 /**
+ * Up to this length an array has no `ArrayBuffer` until that is looked at, and to make one then costs more than to copy the bytes:
+ * JavaScriptCore's `fastSizeLimit`. V8's limit is 64 bytes, where both cost the same: 0 there.
+ */
+export const mostInHeapBytes: number = "Bun" in globalThis ? 1000 : 0;
+
+/**
  * In which pieces a long text is read fastest: 1 MiB on Bun, where reading takes little and joining strings much (an echo of
  * 1 MiB takes 2.5 ms so, and 6.2 ms in pieces of 32 KiB, seen on 1.4.5). `undefined` elsewhere.
  */

@@ -7,4 +7,11 @@
 export { compressor, decompressor, type DeflateCodec, type Pieces } from "../platform/deflate.ts";
 export { canDeflate, prepareDeflate } from "../platform/zlib.ts";
 export { nextTurn } from "../platform/turns.ts";
-export { allocate, bufferModule, textOutsideHeap, textPieceBytes, wholeTextBytes } from "../platform/buffer_module.ts";
+export {
+  allocate,
+  bufferModule,
+  mostInHeapBytes,
+  textOutsideHeap,
+  textPieceBytes,
+  wholeTextBytes,
+} from "../platform/buffer_module.ts";

@@ -6,6 +6,7 @@
  */
 
 import { readText } from "./coding.ts";
+import { mostInHeapBytes } from "./platform.ts";
 
 /**
  * A text message as its bytes, which are known to be UTF-8: what a WebSocket with the option `text: "bytes"` receives. The class
@@ -29,10 +30,8 @@ import { readText } from "./coding.ts";
  * ```
  */
 export class TextBytes extends Uint8Array {
-  /** What is cut from a text may end inside a character. */
-  static get [Symbol.species](): Uint8ArrayConstructor {
-    return Uint8Array;
-  }
+  /** What is cut from a text may end inside a character. With a getter V8 takes 4 us to make one (seen on Node 26). */
+  static readonly [Symbol.species]: Uint8ArrayConstructor = Uint8Array;
 
   /** The text. */
   override toString(): string {
@@ -40,7 +39,9 @@ export class TextBytes extends Uint8Array {
   }
 }
 
-/** The same bytes, known to be UTF-8. */
-export function textBytes({ buffer, byteOffset, length }: Uint8Array): TextBytes {
-  return new TextBytes(buffer as ArrayBuffer, byteOffset, length);
+/** The same bytes, known to be UTF-8. They may still be in the memory of `bytes`. */
+export function textBytes(bytes: Uint8Array): TextBytes {
+  const { length } = bytes;
+  if (length <= mostInHeapBytes) return new TextBytes(bytes);
+  return new TextBytes(bytes.buffer as ArrayBuffer, bytes.byteOffset, length);
 }
