@@ -40,8 +40,9 @@ export interface DriverStream {
    * Data has come.
    *
    * @param lent Whether its memory is used again as soon as this returns.
+   * @returns Whether another protocol gets it, behind a switch: it may answer at once.
    */
-  onData(bytes: Uint8Array, lent: boolean): void;
+  onData(bytes: Uint8Array, lent: boolean): boolean;
   /** The peer's message is complete. */
   onEnd(trailers: Fields): void;
   /** What waited to be sent is on its way. */
@@ -96,6 +97,8 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
   readonly #onWritten = (): void => this.#written();
   readonly #onRested = (): void => this.#rested();
   readonly #onFailed = (error: unknown): void => this.abort(error);
+  /** How many pieces of data streams that have switched got last, and have sent nothing since, about. */
+  #asked = 0;
   #peerEnded = false;
   /** Whether events are being taken, or wait for a turn: then they are taken anyway before the bytes. */
   #taking = false;
@@ -178,6 +181,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
   #work(): boolean {
     const { machine } = this;
     this.#taking = true;
+    this.#asked = 0;
     const taken = this.#takeEvents();
     machine.keepInput();
     if (taken === "rest") {
@@ -186,9 +190,18 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
       return false;
     }
     this.#taking = false;
-    this.#flush();
+    this.#answer();
     this.#full = machine.unsentBytes > MOST_UNSENT_BYTES && this.#outlet.writing;
     return !this.#full && !this.#machineOver && this.#why === null;
+  }
+
+  /** What is ready leaves at once, but with the answers of protocols behind a switch: windows that open for them can wait. */
+  #answer(): void {
+    if (this.#asked > 0 && !this.#machineOver) {
+      if (this.machine.unsentBytes > 0) this.#lull.begin();
+    } else {
+      this.#flush();
+    }
   }
 
   /** It is the connection's turn again. */
@@ -209,7 +222,9 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
 
   /** Something was written into the machine: it leaves soon, together with what follows at once. */
   soon(): void {
-    if (!this.#taking && this.#why === null) this.#lull.begin();
+    if (this.#taking || this.#why !== null) return;
+    if (this.#asked > 0 && --this.#asked === 0) this.#lull.end();
+    else this.#lull.begin();
   }
 
   /** A handler is at work: what the machine has ready waits for what it does in the next turns of the microtask queue. */
@@ -220,7 +235,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
   /** The reader of a stream has read so much: the windows open. */
   consume(streamId: number, bytes: number): void {
     this.machine.consume(streamId, bytes);
-    if (this.machine.unsentBytes > 0) this.soon();
+    if (this.machine.unsentBytes > 0 && !this.#taking && this.#why === null) this.#lull.begin();
   }
 
   /** Ends a stream at once, both messages. */
@@ -274,7 +289,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
           this.#machineOver = true;
           return "closed";
         case "data":
-          this.streams.get(event.streamId)?.onData(event.bytes, this.machine.inputLent);
+          if (this.streams.get(event.streamId)?.onData(event.bytes, this.machine.inputLent) === true) this.#asked++;
           if (turn.spend(PART_COST)) return "rest";
           break;
         case "end":

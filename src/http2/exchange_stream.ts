@@ -54,9 +54,11 @@ export abstract class ExchangeStream<Host extends ExchangeHost> implements Intak
   abstract onGone(reason: unknown, how: ResetEvent | null): void;
 
   /** Data has come. */
-  onData(bytes: Uint8Array, lent: boolean): void {
-    if (this.channel === null) this.intake.push(bytes, lent);
-    else this.channel.received(bytes, lent);
+  onData(bytes: Uint8Array, lent: boolean): boolean {
+    const { channel } = this;
+    if (channel === null) this.intake.push(bytes, lent);
+    else channel.received(bytes, lent);
+    return channel !== null;
   }
 
   /** The peer's message is complete, or the peer has ended its side behind a switch. */

@@ -84,9 +84,9 @@ export abstract class RequestStream extends ExchangeStream<StreamHost> implement
   protected abstract onBodyTooSlow(error: TransportError): void;
 
   /** Data has come. */
-  override onData(bytes: Uint8Array, lent: boolean): void {
+  override onData(bytes: Uint8Array, lent: boolean): boolean {
     this.#awaitsContinue = false;
-    super.onData(bytes, lent);
+    return super.onData(bytes, lent);
   }
 
   /** See {@linkcode IntakeOwner}. A client that waits for a 100 gets it first. */

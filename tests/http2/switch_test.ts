@@ -129,6 +129,38 @@ for (const how of ["upgrade", "tunnel"] as const) {
     });
   }
 
+  test(`${how} over HTTP/2: windows that open for what was read leave with the answer`, async () => {
+    const [near, far] = duplexPair();
+    const writes: number[] = [];
+    const write = far.write.bind(far);
+    far.write = (bytes) => {
+      writes.push(bytes.length);
+      return write(bytes);
+    };
+    serveConnection(far, (request) => {
+      const { response, upgraded } = how === "upgrade" ? upgradeResponse(request, "echo") : connectResponse(request);
+      upgraded.then(async (io) => {
+        for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) await io.write(Uint8Array.of(1));
+        await io.close();
+      });
+      return response;
+    }, { connectProtocol: true });
+    const { connection } = handshake(near);
+    const asked = how === "upgrade"
+      ? await ask(connection, { authority: "a", path: "/up", fields: UPGRADE })
+      : await connection.send(TUNNEL);
+    const io = await onUpgrade(asked);
+    await turns();
+    writes.length = 0;
+    for (let exchange = 0; exchange < 64; exchange++) {
+      await io.write(new Uint8Array(16_384)); // as many as open the stream's window eight times, and the connection's twice
+      assertEquals(await io.read(), Uint8Array.of(1));
+    }
+    assertEquals([writes.length, writes.filter((bytes) => bytes > 10).length], [64, 8]);
+    await io.close();
+    await connection.gracefulShutdown();
+  });
+
   test(`${how} over HTTP/2: a peer that does not read stops the writer`, async () => {
     const { near, far, client } = await switched(how);
     let written = 0;

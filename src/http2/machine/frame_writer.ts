@@ -43,6 +43,11 @@ export class FrameWriter {
     if (length <= JOIN_BYTES) this.#endable = streamId;
   }
 
+  /** Makes room for so much payload in frames of this length, so that none of them moves those before it. */
+  reserve(bytes: number, frameBytes: number): void {
+    this.#out.reserve(bytes + Math.ceil(bytes / frameBytes) * FRAME_HEADER_BYTES);
+  }
+
   /** Makes the last frame the end of its stream, if it is DATA of this one and was not taken; tells whether it did. */
   endStream(streamId: number): boolean {
     if (this.#endable !== streamId) return false;

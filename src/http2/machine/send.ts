@@ -69,6 +69,7 @@ function goesAtOnce({ scheduler, sendWindow, writer }: Connection, stream: Strea
 function writeWhole(connection: Connection, stream: Stream, bytes: Uint8Array): void {
   const frameBytes = longestFrame(connection);
   if (bytes.length <= frameBytes) return writeData(connection, stream, bytes, false);
+  connection.writer.reserve(bytes.length, frameBytes);
   for (let at = 0; at < bytes.length; at += frameBytes) {
     writeData(connection, stream, bytes.subarray(at, at + frameBytes), false);
   }
