@@ -24,7 +24,7 @@ const TYPE_OF: ReadonlyMap<number, FrameType> = new Map(
   Object.entries(FRAME_TYPES).map(([type, number]) => [number, type as FrameType]),
 );
 
-/** A shorter piece of DATA waits for what follows. */
+/** A shorter piece of DATA waits for what follows, unless so much stood before it in what has come: then that would be moved. */
 const LEAST_PIECE_BYTES = 1024;
 
 /** Reads frames. */
@@ -73,8 +73,8 @@ export class FrameReader {
     const wrong = type === undefined ? null : wrongHeader(type, flags, length, streamId);
     if (wrong !== null && wrong.streamId === 0) throw wrong;
     if (end - start < FRAME_HEADER_BYTES + length) {
-      const long = end - start >= FRAME_HEADER_BYTES + LEAST_PIECE_BYTES;
-      return long && type === "data" && (flags & PADDED) === 0
+      const least = this.in.start >= LEAST_PIECE_BYTES ? 1 : LEAST_PIECE_BYTES;
+      return end - start >= FRAME_HEADER_BYTES + least && type === "data" && (flags & PADDED) === 0
         ? this.#takeFirst(streamId, length, (flags & END_STREAM) !== 0)
         : null;
     }
@@ -93,7 +93,8 @@ export class FrameReader {
   }
 
   #takeRest(): Frame | null {
-    if (this.in.length < Math.min(this.#missing, LEAST_PIECE_BYTES)) return null;
+    const { start, length } = this.in;
+    if (length === 0 || (start < LEAST_PIECE_BYTES && length < Math.min(this.#missing, LEAST_PIECE_BYTES))) return null;
     const payload = this.in.take(this.#missing);
     this.#missing -= payload.length;
     const last = this.#missing === 0;

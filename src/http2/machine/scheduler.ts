@@ -13,11 +13,12 @@ const URGENCIES = 8;
 export class Scheduler {
   readonly #whole: Set<Stream>[] = Array.from({ length: URGENCIES }, () => new Set());
   readonly #shared: Set<Stream>[] = Array.from({ length: URGENCIES }, () => new Set());
-  #size = 0;
+  /** How many they are. Only this class writes it. */
+  size = 0;
 
   /** Whether no stream has anything to send. */
   get empty(): boolean {
-    return this.#size === 0;
+    return this.size === 0;
   }
 
   /** Adds a stream behind those of its urgency; one that is there already stays where it is. */
@@ -25,17 +26,17 @@ export class Scheduler {
     const turn = this.#turnOf(stream);
     if (turn.has(stream)) return;
     turn.add(stream);
-    this.#size++;
+    this.size++;
   }
 
   /** Takes a stream out, before its priority changes, too. */
   remove(stream: Stream): void {
-    if (this.#turnOf(stream).delete(stream)) this.#size--;
+    if (this.#turnOf(stream).delete(stream)) this.size--;
   }
 
   /** The stream that sends the next frame. It stays: {@linkcode remove} it when it has nothing more, or no window. */
   next(): Stream | undefined {
-    if (this.#size === 0) return undefined;
+    if (this.size === 0) return undefined;
     for (let urgency = 0; urgency < URGENCIES; urgency++) {
       for (const stream of this.#whole[urgency]!) return stream;
       const shared = this.#shared[urgency]!;

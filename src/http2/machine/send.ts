@@ -101,8 +101,9 @@ function writeEnd(connection: Connection, stream: Stream): void {
 /** Writes what waits, as far as the windows are open and as long as what was written is not too much. */
 export function flush(connection: Connection): void {
   const { scheduler, writer, sendWindow } = connection;
-  while (!scheduler.empty && sendWindow.bytes > 0 && writer.length < MOST_UNSENT_BYTES) {
+  for (let first = true; !scheduler.empty && sendWindow.bytes > 0 && writer.length < MOST_UNSENT_BYTES; first = false) {
     const stream = scheduler.next()!;
+    if (first) reserve(connection, stream.queuedBytes * scheduler.size);
     const piece = stream.takeQueued(roomFor(connection, stream));
     if (stream.queuedBytes > 0) {
       writeData(connection, stream, piece, false);
@@ -112,6 +113,12 @@ export function flush(connection: Connection): void {
       writeLast(connection, stream, piece);
     }
   }
+}
+
+/** Makes room for what is written now, so that no frame moves those before it. */
+function reserve(connection: Connection, waitingBytes: number): void {
+  const { writer } = connection;
+  writer.reserve(Math.min(waitingBytes, MOST_UNSENT_BYTES - writer.length), longestFrame(connection));
 }
 
 /** Writes a piece behind which nothing waits, and the end of the message, if that was said. */

@@ -31,6 +31,18 @@ test("a long DATA frame is given out as it comes, and ends the message with its 
   assertEquals(client.send(all.subarray(HEADER + 4095)), ["data 1 96", "end 1"]);
 });
 
+test("a short piece of a DATA frame is given out behind others that came with it: to wait would be to move what follows", () => {
+  const client = new RawClient();
+  client.send(client.request(1, false));
+  const all = frame("data", END_STREAM, 1, body);
+  const before = frame("data", 0, 1, body.subarray(0, 2000));
+  const both = new Uint8Array(before.length + HEADER + 100);
+  both.set(before);
+  both.set(all.subarray(0, HEADER + 100), before.length);
+  assertEquals(client.send(both), ["data 1 2000", "data 1 100"]);
+  assertEquals(client.send(all.subarray(HEADER + 100)), [`data 1 ${LENGTH - 100}`, "end 1"]);
+});
+
 test("all of a DATA frame counts against the windows as soon as its header has come (RFC 9113 §6.9.1)", () => {
   const client = new RawClient({ limits: { streamWindowBytes: 4000 } });
   client.send(frame("settings", ACK, 0), client.request(1, false));
