@@ -1,5 +1,5 @@
 /**
- * The door to the runtime: sockets, names, the environment, compression, turns of the event loop.
+ * The door to the runtime: sockets, names, the environment, compression.
  *
  * @module
  */
@@ -9,4 +9,3 @@ export { environment } from "../platform/environment.ts";
 export { lookup } from "../platform/lookup.ts";
 export { type Coding, CodingError, decompress } from "../platform/decompress.ts";
 export { socketsPolled } from "../platform/socket_poll.ts";
-export { nextTurn } from "../platform/turns.ts";

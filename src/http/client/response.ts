@@ -6,11 +6,12 @@
  */
 
 import { concat } from "../../bytes/concat.ts";
+import { Lull } from "../../duplex/soon.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import { type IncomingBody, wholeBody } from "../../http1/incoming_body.ts";
 import { standIn } from "../../http1/stand_in.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
-import { type Coding, nextTurn } from "../platform.ts";
+import type { Coding } from "../platform.ts";
 import { trailerHeaders } from "../trailer_headers.ts";
 import { decoded, decodingFailure } from "./codings.ts";
 
@@ -66,20 +67,27 @@ interface Young {
   readonly body: IncomingBody;
 }
 
-/** Those of this turn of the event loop: most are read at once, which costs less than to have the garbage collector tell of them. */
-let young: Young[] = [];
+/** Those that have just come: most are read at once, which costs less than to have the garbage collector tell of them. */
+const young: Young[] = [];
+const lull = new Lull(dropRead, registerUnread);
 
 /** Frees the connection of a body, once the response that would give it out was let go of without being read. */
 export function cancelWhenForgotten(response: object, body: IncomingBody): void {
-  if (young.push({ response, body }) === 1) nextTurn(register);
+  young.push({ response, body });
+  lull.begin();
 }
 
-function register(): void {
-  const unread = young;
-  young = [];
-  for (const { response, body } of unread) {
-    if (!body.used && !body.over) forgotten.register(response, body);
+/** Whether some are left. */
+function dropRead(): boolean {
+  while (young.length > 0 && young[young.length - 1]!.body.used) young.pop();
+  return young.length > 0;
+}
+
+function registerUnread(): void {
+  for (const { response, body } of young) {
+    if (!body.used) forgotten.register(response, body);
   }
+  young.length = 0;
 }
 
 /** A response that the program has let go of cannot be read any more. Its connection is freed then. */
