@@ -134,7 +134,16 @@ export class ClientConnection implements AsyncDisposable {
    * @throws {TransportError} The transport failed.
    * @throws {TypeError} The request cannot be written. The connection is as it was.
    */
-  async send(request: OutgoingRequest, options: SendOptions = {}): Promise<IncomingResponse> {
+  send(request: OutgoingRequest, options: SendOptions = {}): Promise<IncomingResponse> {
+    try {
+      return this.#begin(request, options).run();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Sends the head. */
+  #begin(request: OutgoingRequest, options: SendOptions): ClientExchange {
     checkRequest(request);
     checkSendOptions(options);
     if (options.signal?.aborted) throw options.signal.reason;
@@ -146,8 +155,7 @@ export class ClientConnection implements AsyncDisposable {
     core.machine.sendRequest({ method, target, version, fields, hijack }, bodySize(body));
     core.heard = false;
     core.enter("exchange");
-    const exchange = this.#exchange = new ClientExchange(core, { request, fields, body }, options, this.#onSettled);
-    return await exchange.run();
+    return this.#exchange = new ClientExchange(core, { request, fields, body }, options, this.#onSettled);
   }
 
   /** Goes on to the next exchange once both messages of this one are over, or the connection has switched. */

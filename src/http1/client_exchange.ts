@@ -38,6 +38,8 @@ interface ClientMessage {
   readonly body: SortedBody;
 }
 
+const SENT: Promise<void> = Promise.resolve();
+
 /** How far the request is: its body waits for a 100 or the answer, or is sent, or there is nothing more to send. */
 type Sending = "waits" | "sends" | "over";
 
@@ -99,23 +101,40 @@ export class ClientExchange implements BodySource {
   }
 
   /** Sends the request and waits for the head of its answer. */
-  async run(): Promise<IncomingResponse> {
+  run(): Promise<IncomingResponse> {
     this.#sent = this.#send();
-    try {
-      return await this.#receive();
-    } catch (error) {
-      throw this.failed(error);
-    }
+    return this.#receive();
   }
 
-  async #send(): Promise<void> {
+  /** Never rejects. Most requests are taken by the transport at once, and cost no promise. */
+  #send(): Promise<void> {
+    let sending: Promise<void> | undefined;
     try {
-      if (this.#word !== null) await this.#awaitWord(this.#word);
-      const flushed = this.#sending === "over" ? undefined : this.#sendBody();
-      if (flushed !== undefined) await flushed;
+      sending = this.#word === null ? this.#sendBody() : this.#sendBehind(this.#word);
     } catch (error) {
       this.#sendFailed(error);
     }
+    if (sending !== undefined) return this.#awaitSent(sending);
+    this.#endSending();
+    return SENT;
+  }
+
+  async #sendBehind(word: Deferred<void>): Promise<void> {
+    await this.#awaitWord(word);
+    const flushed = this.#sending === "over" ? undefined : this.#sendBody();
+    if (flushed !== undefined) await flushed;
+  }
+
+  async #awaitSent(sending: Promise<void>): Promise<void> {
+    try {
+      await sending;
+    } catch (error) {
+      this.#sendFailed(error);
+    }
+    this.#endSending();
+  }
+
+  #endSending(): void {
     this.#sending = "over";
     this.#settle(this);
   }
@@ -164,24 +183,28 @@ export class ClientExchange implements BodySource {
 
   async #receive(): Promise<IncomingResponse> {
     const { machine, wire } = this.#core;
-    while (true) {
-      const event = machine.next();
-      switch (event.type) {
-        case "need-data":
-          this.#core.receive(await wire.read());
-          break;
-        case "informational":
-          if (event.head.status === 100) this.#word?.resolve();
-          this.#options.onInformational?.(event.head);
-          if (wire.turn.spend(MESSAGE_COST)) await this.#rest();
-          break;
-        case "response":
-          return this.#answered(event.head, event.framing);
-        case "switched":
-          return await this.#switched(event.head, event.protocol);
-        default:
-          throw bodyTruncated(this.#core.cause);
+    try {
+      while (true) {
+        const event = machine.next();
+        switch (event.type) {
+          case "need-data":
+            this.#core.receive(await wire.read());
+            break;
+          case "informational":
+            if (event.head.status === 100) this.#word?.resolve();
+            this.#options.onInformational?.(event.head);
+            if (wire.turn.spend(MESSAGE_COST)) await this.#rest();
+            break;
+          case "response":
+            return this.#answered(event.head, event.framing);
+          case "switched":
+            return await this.#switched(event.head, event.protocol);
+          default:
+            throw bodyTruncated(this.#core.cause);
+        }
       }
+    } catch (error) {
+      throw this.failed(error);
     }
   }
 
