@@ -13,11 +13,14 @@
  */
 export const TURNS = 16;
 
+/** `await TURN` takes one of these turns, and makes one promise less than to await what is none. */
+export const TURN: Promise<void> = Promise.resolve();
+
 /** What a promise comes to within these turns. */
 export async function soon<T extends object>(promise: Promise<T>): Promise<T | "failed" | "later"> {
   let came: T | "failed" | "later" = "later";
   promise.then((value) => came = value, () => came = "failed");
-  for (let turn = 0; turn < TURNS && came === "later"; turn++) await null;
+  for (let turn = 0; turn < TURNS && came === "later"; turn++) await TURN;
   return came;
 }
 
@@ -50,7 +53,7 @@ export class Lull {
   }
 
   async #wait(): Promise<void> {
-    do await null; while (--this.#left > 0 && this.#mayWait());
+    do await TURN; while (--this.#left > 0 && this.#mayWait());
     this.#left = 0;
     this.#over();
   }

@@ -6,7 +6,7 @@
 
 import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { ignore } from "../../duplex/deferred.ts";
-import { TURNS } from "../../duplex/soon.ts";
+import { TURN, TURNS } from "../../duplex/soon.ts";
 import { headerLines } from "../../http1/header_lines.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import { LightResponse } from "../../http1/light_response.ts";
@@ -65,7 +65,7 @@ async function firstChunk(head: OutgoingResponse, body: ReadableStream<Uint8Arra
       begun.push(second);
       second.then(({ done }) => end = done ? "over" : "more", fail);
     }
-    await null;
+    await TURN;
   }
   switch (end as typeof end | "over" | "more" | "failed") {
     case "over": {
