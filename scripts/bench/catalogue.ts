@@ -77,6 +77,7 @@ const echoes: readonly Contender[] = [
   { title: "raw socket", start: "raw.echo", ours: false },
 ];
 const rawOnread: Contender = { title: "raw socket, onread", start: "raw.onread", ours: false };
+const rawPromises: Contender = { title: "raw socket, awaited", start: "raw.promises", ours: false };
 const rawPipe: Contender = { title: "raw socket, pipe()", start: "raw.pipe", ours: false };
 const nodeServers: readonly Contender[] = [
   { title: "@hono/node-server", start: "hono.nodeServer", ours: false },
@@ -175,7 +176,7 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
   const open = quick ? 500 : 5000;
   const node = isNode(runtime);
   const switches = node ? [...upgrades, rawHandshake] : upgrades;
-  const smallEchoes = node ? [...echoes, rawOnread] : echoes;
+  const smallEchoes = node ? [...echoes, rawOnread] : runtime.name === "bun" ? [...echoes, rawPromises] : echoes;
   return [
     served("hello", "requests, conn level", requests, [
       { title: "serveConnection", start: "hello.connection", ours: true },

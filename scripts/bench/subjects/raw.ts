@@ -77,6 +77,58 @@ export function echo(): Promise<number> {
   return listen(() => (bytes) => bytes);
 }
 
+/**
+ * The same by a loop that awaits each read and each write, of the least code that can be: what promises cost on Bun, whose sockets
+ * call back. For short messages only: what the system does not take at once is lost.
+ */
+export function promises(): Promise<number> {
+  const socket = {
+    binaryType: "uint8array",
+    open(native: BunSocket) {
+      awaitChunks((native as { data: unknown }).data = new AwaitedChunks(native));
+    },
+    data: (native: BunSocket, bytes: Uint8Array) => (native.data as unknown as AwaitedChunks).push(bytes),
+    end: (native: BunSocket) => native.shutdown(),
+    error() {},
+  };
+  return Promise.resolve(
+    bun!.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket: socket as never }).port,
+  );
+}
+
+class AwaitedChunks {
+  readonly #native: BunSocket;
+  readonly #waiting: Uint8Array[] = [];
+  #resolve: ((bytes: Uint8Array) => void) | null = null;
+
+  constructor(native: BunSocket) {
+    this.#native = native;
+  }
+
+  push(bytes: Uint8Array): void {
+    const resolve = this.#resolve;
+    this.#resolve = null;
+    if (resolve === null) this.#waiting.push(bytes);
+    else resolve(bytes);
+  }
+
+  read(): Promise<Uint8Array> {
+    if (this.#waiting.length > 0) return Promise.resolve(this.#waiting.shift()!);
+    return new Promise((resolve) => this.#resolve = resolve);
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    this.#native.write(bytes);
+    return TAKEN;
+  }
+}
+
+const TAKEN: Promise<void> = Promise.resolve();
+
+async function awaitChunks(chunks: AwaitedChunks): Promise<never> {
+  while (true) await chunks.write(await chunks.read());
+}
+
 /** Sends back whatever comes, with `pipe()`: a socket of `node:net`. */
 export function pipe(): Promise<number> {
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
