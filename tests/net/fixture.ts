@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertGreater } from "@std/assert";
 import type { ConnectOptions, Listener, ListenOptions, Network } from "../../src/duplex/network.ts";
 import type { Socket } from "../../src/duplex/socket.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
@@ -137,6 +137,27 @@ export class PatternChecker {
     }
     this.received += chunk.byteLength;
   }
+}
+
+/** Sends pattern bytes, and transfers the buffer of each chunk that comes, which is its reader's, while the next one is read. */
+export async function transferChunks({ client, server }: Pair): Promise<void> {
+  const checker = new PatternChecker();
+  for (const size of [10, 100, 5_000, 40_000, 100_000, 7, 300_000, 1]) {
+    const sending = client.write(patternAt(checker.received, size));
+    for (const end = checker.received + size; checker.received < end;) {
+      const chunk = (await server.read())!;
+      checker.check(chunk);
+      const next = server.read();
+      structuredClone(chunk.buffer, { transfer: [chunk.buffer as ArrayBuffer] });
+      if (checker.received === end) {
+        await sending;
+        await client.write(patternAt(checker.received, 3));
+      }
+      checker.check((await next)!);
+      if (checker.received > end) break;
+    }
+  }
+  assertGreater(checker.received, 440_000);
 }
 
 /** Sends a number of pattern bytes in pieces, then FIN. */

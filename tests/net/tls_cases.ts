@@ -31,6 +31,7 @@ import {
   STUCK_PIECE,
   type Subject,
   testsOf,
+  transferChunks,
   withPair,
   writeUntilStuck,
 } from "./fixture.ts";
@@ -214,6 +215,10 @@ function refusalCases(net: Subject): void {
 
 function transferCases(net: Subject): void {
   const test = testsOf(net);
+  test("TLS: the buffer of a chunk may be transferred without harm to what comes", async () => {
+    await withPair(net, transferChunks, tls());
+  });
+
   test("TLS: after closeWrite() the peer's late bytes still arrive (RFC 8446 §6.1)", async () => {
     await withPair(net, async ({ client, server }) => {
       await client.write(bytes("question"));

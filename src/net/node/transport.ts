@@ -181,10 +181,15 @@ export class NodeTransport extends LentChunks implements Transport {
     under.on("close", go);
   }
 
-  /** Bytes have come from a socket that does not lend. */
-  onData(chunk: Uint8Array): void {
+  /**
+   * Bytes have come from a socket that does not lend. Node 24 and later read TLS into memory that all connections of the process share:
+   * a reader who transfers that would break them all, with errors that nobody can catch (seen on 24 and 26). So it is lent.
+   */
+  onData({ buffer, byteOffset, byteLength }: Uint8Array): void {
     if (this.over) return;
-    this.sink.received(new Uint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength));
+    const chunk = new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+    if (byteLength === buffer.byteLength) this.sink.received(chunk);
+    else if (!this.sink.lend(chunk)) this.sink.received(chunk.slice());
   }
 
   /** The peer has ended its side. */
