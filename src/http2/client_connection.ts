@@ -118,7 +118,7 @@ export class Http2ClientConnection implements AsyncDisposable {
       machine: this.#machine,
       driver: this.#driver,
       settings,
-      over: (stream) => this.#over(stream),
+      over: (streamId, switched) => this.#over(streamId, switched),
       switched: () => this.#requestOver(),
     };
     this.#driver.run();
@@ -303,9 +303,9 @@ export class Http2ClientConnection implements AsyncDisposable {
     return stream.answer;
   }
 
-  #over(stream: ClientStream): void {
-    this.#driver.streams.delete(stream.id);
-    if (!stream.switched) this.#requests--;
+  #over(streamId: number, switched: boolean): void {
+    this.#driver.streams.delete(streamId);
+    if (!switched) this.#requests--;
     this.#goOn();
     this.#driver.soon(); // a shutdown may be complete
     this.#listener?.onStreamOver();

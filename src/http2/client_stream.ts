@@ -5,29 +5,30 @@
  * @module
  */
 
-import { Deadline } from "../duplex/clock.ts";
 import { Deferred } from "../duplex/deferred.ts";
+import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { UnsentError } from "../errors/unsent_error.ts";
-import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { ExchangeOverListener } from "../http1/exchange_listener.ts";
-import { IncomingResponse } from "../http1/incoming.ts";
+import type { IncomingResponse } from "../http1/incoming.ts";
 import { IncomingBody } from "../http1/incoming_body.ts";
 import type { ClientSettings } from "../http1/options.ts";
-import { discardBody, type SortedBody } from "../http1/outgoing_body.ts";
+import { discardBody, OutgoingStream, type SortedBody } from "../http1/outgoing_body.ts";
 import type { OutgoingRequest, SendOptions } from "../http1/outgoing_request.ts";
-import { attachUpgrade, PendingUpgrade } from "../http1/upgrade.ts";
 import { Fields } from "../semantics/fields.ts";
-import type { ResponseHead } from "../semantics/message.ts";
-import { opensTunnel, type Proposal } from "../semantics/switching.ts";
-import type { Http2Driver } from "./driver.ts";
-import { ExchangeStream } from "./exchange_stream.ts";
+import type { Proposal } from "../semantics/switching.ts";
+import { BodyHold } from "./body_hold.ts";
+import { rejectUpgrade, responseHeadOf, responseWith, switchWith, takesUp } from "./client_answer.ts";
+import type { DriverStream, Http2Driver } from "./driver.ts";
 import { handOverStream } from "./hand_over_stream.ts";
 import type { Http2ClientMachine } from "./machine/client_machine.ts";
 import type { Http2ClientEvent, Http2InformationalEvent, Http2ResponseEvent, ResetEvent } from "./machine/events.ts";
 import type { Http2ResponseHead } from "./machine/message.ts";
 import { framingIn } from "./request_head.ts";
-import { StreamBody } from "./stream_body.ts";
+import { sendSource, sendWhole } from "./stream_body.ts";
+import type { Http2StreamChannel } from "./stream_channel.ts";
+import { type ReaderWatcher, StreamIntake } from "./stream_intake.ts";
+import { type OutletOwner, StreamOutlet } from "./stream_outlet.ts";
 import { StreamTelling } from "./stream_telling.ts";
 
 /** What a stream needs of its connection. */
@@ -38,8 +39,8 @@ export interface ClientHost {
   readonly settings: ClientSettings;
   /** Runs the machine. */
   readonly driver: Http2Driver<Http2ClientEvent, ClientStream>;
-  /** The stream is over. */
-  over(stream: ClientStream): void;
+  /** The stream is over; `switched` says whether it was no request any more. */
+  over(streamId: number, switched: boolean): void;
   /** It has switched: it is no request any more. */
   switched(): void;
 }
@@ -58,39 +59,56 @@ export interface ClientBody {
   readonly listener: ExchangeOverListener | null;
 }
 
+/** Whose the stream is. It is over once both messages are, and lost if it was gone before. */
+type State =
+  | { readonly type: "http" }
+  | { readonly type: "switched"; readonly channel: Http2StreamChannel }
+  | { readonly type: "over" }
+  | { readonly type: "lost" };
+
+const HTTP: State = { type: "http" };
+const OVER: State = { type: "over" };
+const LOST: State = { type: "lost" };
+
 /** One stream of a client. */
-export class ClientStream extends ExchangeStream<ClientHost> {
+export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
+  /** Its number. */
+  readonly id: number;
+  readonly #host: ClientHost;
   readonly #sent: ClientBody;
   readonly #options: SendOptions;
-  readonly #body: StreamBody;
+  readonly #intake: StreamIntake;
+  readonly #outlet: StreamOutlet;
   readonly #answer: Deferred<IncomingResponse> = new Deferred<IncomingResponse>();
   readonly #onAbort: (() => void) | null;
-  /** Resolves when the body need not wait for a 100 any more; `null` if it does not. */
-  #word: Deferred<void> | null = null;
-  /** Whether the body is not sent, since the answer came instead of a 100. */
-  #heldBack = false;
-  #left = false;
   /** Tells how it goes; `null` without a listener. */
   readonly #told: StreamTelling | null;
+  #state: State = HTTP;
+  /** Set if the body waits for a 100. */
+  #hold: BodyHold | null = null;
+  /** What the body is read from, once it is. */
+  #source: OutgoingStream | null = null;
 
   /** Takes over behind the head. From now on the caller's signal resets the stream. */
   constructor(host: ClientHost, id: number, sent: ClientBody, options: SendOptions) {
-    super(host, id);
+    const { listener, ended, proposal } = sent;
+    const { signal } = options;
+    this.id = id;
+    this.#host = host;
     this.#sent = sent;
     this.#options = options;
-    const { listener } = sent;
-    this.#told = listener === null ? null : new StreamTelling(listener, sent.ended);
-    this.#body = new StreamBody(this.outlet, listener);
-    this.outlet.ended = sent.ended;
-    const { signal } = options;
+    this.#intake = new StreamIntake(host.driver, id, this);
+    this.#outlet = new StreamOutlet(host.driver, id, this);
+    this.#outlet.ended = ended;
+    this.#told = listener === null ? null : new StreamTelling(listener, ended);
     this.#onAbort = signal === undefined ? null : () => this.resetWith("cancel", signal.reason);
     if (this.#onAbort !== null) signal!.addEventListener("abort", this.#onAbort);
-    if (!sent.ended && sent.proposal.type === "none") this.#sendBody().catch((error) => this.#cutShort(error));
+    if (!ended && proposal.type === "none") this.#sendBody().catch((error) => this.#cutShort(error));
   }
 
   /** Whether it is the transport of another protocol. */
   get switched(): boolean {
-    return this.channel !== null;
+    return this.#state.type === "switched";
   }
 
   /** Resolves with the head of the final response. */
@@ -99,46 +117,58 @@ export class ClientStream extends ExchangeStream<ClientHost> {
   }
 
   async #sendBody(): Promise<void> {
-    const { body, request } = this.#sent;
-    if (expectsContinue(request)) await this.#awaitWord();
-    if (this.lost !== null || this.#heldBack || this.outlet.ended) return;
-    await this.#body.send(body, request.trailers);
-  }
-
-  /** Waits for a 100, for the answer, or for time to pass (RFC 9110 §10.1.1). */
-  async #awaitWord(): Promise<void> {
-    const { clock, continueTimeoutMs } = this.host.settings;
-    this.#word = new Deferred<void>();
-    const deadline = new Deadline(clock);
-    deadline.set(this.#options.continueTimeoutMs ?? continueTimeoutMs, () => this.#goOn());
-    await this.#word.promise;
-    deadline.stop();
-  }
-
-  /** The body may go. */
-  #goOn(): void {
-    this.#word?.resolve();
-    this.#word = null;
+    const { body, request: { fields, trailers }, listener } = this.#sent;
+    if (new Fields(fields).hasToken("expect", "100-continue")) {
+      const { clock, continueTimeoutMs } = this.#host.settings;
+      this.#hold = new BodyHold(clock, this.#options.continueTimeoutMs ?? continueTimeoutMs);
+      await this.#hold.decided;
+      if (this.#hold.stays) return;
+    }
+    if (this.#state.type !== "http" || this.#outlet.ended) return;
+    if (body.type !== "stream") return await sendWhole(this.#outlet, body, trailers, listener);
+    this.#source = new OutgoingStream(body.stream);
+    await sendSource(this.#outlet, this.#source, trailers, listener);
   }
 
   /** The answer has come instead of a 100: the body stays here, after a 417 untouched, to be sent again without the expectation. */
   #holdBack(status: number): void {
-    this.#heldBack = true;
-    this.#goOn();
-    if (status === 417) return;
+    if (this.#hold?.stay() !== true || status === 417) return;
     discardBody(this.#sent.request.body, new StateError("done", "The body is not wanted: the request is answered"));
   }
 
   /** The request cannot be completed, and must not look complete. */
   #cutShort(error: unknown): void {
-    if (this.lost === null) this.resetWith("internal", error);
+    if (this.#state.type !== "lost") this.resetWith("internal", error);
+  }
+
+  /** See {@linkcode DriverStream}. */
+  onData(bytes: Uint8Array, lent: boolean): boolean {
+    const state = this.#state;
+    const switched = state.type === "switched";
+    if (switched) state.channel.received(bytes, lent);
+    else this.#intake.push(bytes, lent);
+    return switched;
+  }
+
+  /** See {@linkcode DriverStream}. */
+  onEnd(trailers: Fields): void {
+    this.#intake.end(trailers);
+    if (this.#state.type === "switched") this.#state.channel.arrived();
+    this.#settle();
+  }
+
+  /** See {@linkcode DriverStream}. */
+  onDrained(): void {
+    const state = this.#state; // with the last of it the stream may be over
+    this.#outlet.drained();
+    if (state.type === "switched") state.channel.arrived();
   }
 
   /** An informational response has come. */
   informed({ head }: Http2InformationalEvent): void {
-    if (head.status === 100) this.#goOn();
+    if (head.status === 100) this.#hold?.go();
     try {
-      this.#options.onInformational?.(headOf(head));
+      this.#options.onInformational?.(responseHeadOf(head));
     } catch (error) {
       this.resetWith("cancel", error);
     }
@@ -147,116 +177,107 @@ export class ClientStream extends ExchangeStream<ClientHost> {
   /** The final response has come. */
   answered({ head, endStream }: Http2ResponseEvent): void {
     if (endStream) {
-      this.intake.end(new Fields());
+      this.#intake.end(new Fields());
       this.#told?.received();
     }
     const { proposal } = this.#sent;
-    const { status } = head;
-    const tunnels = proposal.type === "upgrade"
-      ? status >= 200 && status < 300
-      : opensTunnel(this.#sent.request.method, status);
-    if (proposal.type !== "none" && tunnels) return this.#switched(head);
-    const framing = framingIn(head.fields, endStream);
-    const body = new IncomingBody(framing, endStream ? null : this.#told?.telling(this.intake) ?? this.intake);
-    const response = new IncomingResponse(headOf(head), body, () => {
-      body.cancel();
-      return Promise.resolve();
-    });
+    if (takesUp(proposal, head.status)) return this.#switch(head);
+    const source = endStream ? null : this.#told?.telling(this.#intake) ?? this.#intake;
+    const response = responseWith(head, new IncomingBody(framingIn(head.fields, endStream), source));
     if (proposal.type !== "none") {
-      const pending = new PendingUpgrade();
-      pending.reject(new UpgradeRejected("refused", { status, response }));
-      attachUpgrade(response, pending);
-      if (!this.outlet.ended) this.#endUnused();
+      rejectUpgrade(response);
+      if (!this.#outlet.ended) this.#outlet.end(null); // nothing goes to the protocol that is not spoken
     }
-    if (this.#word !== null) this.#holdBack(status);
+    this.#holdBack(head.status);
     this.#answer.resolve(response);
-    this.settle();
+    this.#settle();
   }
 
-  /** Refused: nothing goes to the protocol that is not spoken. */
-  #endUnused(): void {
-    this.outlet.end(null);
-  }
-
-  #switched(head: Http2ResponseHead): void {
+  #switch(head: Http2ResponseHead): void {
     const { proposal } = this.#sent;
-    const pending = new PendingUpgrade();
-    const response = new IncomingResponse(headOf(head), new IncomingBody({ type: "none" }, null), async () => {
-      if (!pending.claimed) await (await pending.claim()).close();
-    });
-    attachUpgrade(response, pending);
+    const { response, pending } = switchWith(head);
     this.#unlisten();
     const protocol = proposal.type === "upgrade" ? proposal.protocols[0]! : null;
-    this.channel = handOverStream(this, this.host.settings, { protocol, response }, pending);
+    const stream = { intake: this.#intake, outlet: this.#outlet, owner: this };
+    const channel = handOverStream(stream, this.#host.settings, { protocol, response }, pending);
+    this.#state = { type: "switched", channel };
     this.#told?.over(null);
-    this.host.switched();
+    this.#host.switched();
     this.#answer.resolve(response);
   }
 
-  /** @ignore Both messages are over, or the answer is and the server has said that it wants no more of the request. */
-  protected override settle(): void {
-    if (!this.intake.over) return;
-    if (this.outlet.ended) return this.outlet.waiting ? undefined : this.#leave();
-    if (this.#heldBack) this.#endHeldBack();
+  /** Both messages are over, or the answer is and the server has said that it wants no more of the request. */
+  #settle(): void {
+    if (!this.#intake.over || this.#gone) return;
+    if (!this.#outlet.ended) return this.#hold?.stays === true ? this.#endHeldBack() : undefined;
+    if (!this.#outlet.waiting) this.#finish();
+  }
+
+  get #gone(): boolean {
+    return this.#state.type === "over" || this.#state.type === "lost";
   }
 
   /** The answer is complete, and the request never will be. */
   #endHeldBack(): void {
-    this.host.machine.resetStream(this.id, "cancel");
-    this.host.driver.soon();
+    this.#host.machine.resetStream(this.id, "cancel");
+    this.#host.driver.soon();
     this.#told?.sent();
-    this.#leave();
+    this.#finish();
   }
 
-  #leave(): void {
-    if (this.#left) return;
-    this.#left = true;
+  #finish(): void {
+    const { switched } = this;
+    this.#state = OVER;
+    this.#leave(switched);
+  }
+
+  #leave(switched: boolean): void {
     this.#unlisten();
-    this.host.over(this);
+    this.#host.over(this.id, switched);
   }
 
   #unlisten(): void {
     if (this.#onAbort !== null) this.#options.signal!.removeEventListener("abort", this.#onAbort);
   }
 
+  /** Ends the stream at once. */
+  resetWith(code: Http2ErrorCode, error: unknown): void {
+    this.#host.driver.reset(this, code, error);
+  }
+
   /** See {@linkcode DriverStream}. */
-  override onGone(reason: unknown, how: ResetEvent | null): void {
-    if (this.lost !== null) return;
-    const { reads } = this.#body;
-    const error = how?.processed === false ? new UnsentError(this.#sent.request, reason, reads) : reason;
-    this.lost = { error };
-    this.outlet.fail(error);
-    this.#body.stop(error);
-    if (!reads && how?.processed !== false) discardBody(this.#sent.request.body, error);
-    this.#goOn();
+  onGone(reason: unknown, how: ResetEvent | null): void {
+    if (this.#gone) return;
+    const state = this.#state;
+    const { request } = this.#sent;
+    const reads = this.#source !== null;
+    const unseen = how?.processed === false;
+    const error = unseen ? new UnsentError(request, reason, reads) : reason;
+    this.#state = LOST;
+    this.#outlet.fail(error);
+    this.#source?.stop(error);
+    if (!reads && !unseen) discardBody(request.body, error);
+    this.#hold?.go();
     // RFC 9113 §8.1: a complete answer stays one, if the server only wants no more of the request.
-    if (how?.code === "no-error" && this.intake.over) {
+    if (how?.code === "no-error" && this.#intake.over) {
       this.#told?.sent();
     } else {
-      this.intake.fail(error);
+      this.#intake.fail(error);
       this.#told?.over({ reason: "error", error });
     }
-    this.channel?.fail(error);
+    if (state.type === "switched") state.channel.fail(error);
     this.#answer.reject(error);
-    this.#leave();
+    this.#leave(state.type === "switched");
   }
 
   /** See {@linkcode OutletOwner}. */
-  override sent(): void {
+  sent(): void {
     this.#told?.sent();
-    super.sent();
+    this.#settle();
   }
 
-  /** See {@linkcode IntakeOwner}. */
-  override unwanted(): void {
-    if (!this.intake.over) this.resetWith("cancel", new StateError("canceled", "The body was canceled"));
+  /** See {@linkcode ReaderWatcher}. */
+  onUnwanted(): void {
+    if (!this.#intake.over) this.resetWith("cancel", new StateError("canceled", "The body was canceled"));
   }
-}
-
-function headOf({ status, fields }: Http2ResponseHead): ResponseHead {
-  return { status, reason: "", version: "2", fields };
-}
-
-function expectsContinue({ fields }: OutgoingRequest): boolean {
-  return new Fields(fields).hasToken("expect", "100-continue");
 }

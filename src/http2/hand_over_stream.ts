@@ -20,8 +20,11 @@ export interface SwitchingStream {
   readonly intake: StreamIntake;
   /** What goes out. */
   readonly outlet: StreamOutlet;
-  /** Ends it at once. */
-  resetWith(code: "cancel" | "connect", error: unknown): void;
+  /** Whose it is. */
+  readonly owner: {
+    /** Ends it at once. */
+    resetWith(code: "cancel" | "connect", error: unknown): void;
+  };
 }
 
 /** What the parked upgrade is bounded by. */
@@ -44,15 +47,14 @@ export interface StreamAgreement {
 
 /** Hands the stream over; it is told from now on what comes. */
 export function handOverStream(
-  stream: SwitchingStream,
+  { intake, outlet, owner }: SwitchingStream,
   limits: SwitchLimits,
   { protocol, request, response }: StreamAgreement,
   pending: PendingUpgrade,
 ): Http2StreamChannel {
-  const { intake, outlet } = stream;
   const { clock, closeTimeoutMs, writeTimeoutMs } = limits;
   const code = protocol === null ? "connect" : "cancel"; // RFC 9113 §8.5 and RFC 8441 §5: as RST is told for each
-  const reset = (reason: unknown): void => stream.resetWith(code, reason);
+  const reset = (reason: unknown): void => owner.resetWith(code, reason);
   const channel = new Http2StreamChannel({ intake, outlet, reset, clock, closeTimeoutMs, writeTimeoutMs });
   outlet.unlimit();
   const agreed = {

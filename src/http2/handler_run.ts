@@ -1,62 +1,54 @@
 /**
- * One call of a handler: how long it may take, and whether it is still at work when its stream is over. `server_stream.ts` begins one
- * for each request, and is told what became of it.
+ * A handler at work: how long it may take, and whether it is still at work when its stream is over. `server_stream.ts` has one once a
+ * handler has not answered at once, and is told what becomes of it.
  *
  * @module
  */
 
-import { type Clock, Deadline } from "../duplex/clock.ts";
+import { Deadline } from "../duplex/clock.ts";
 import { ignore } from "../duplex/deferred.ts";
-import { isPromise } from "../http1/answering.ts";
-import type { IncomingRequest } from "../http1/incoming.ts";
 import { discardBody } from "../http1/outgoing_body.ts";
 import type { OutgoingResponse } from "../http1/outgoing_response.ts";
-import type { Handler } from "../http1/server_exchange.ts";
+import type { Http2ServerSettings } from "./options.ts";
 
-/** Who is told what became of the call. */
+/** As much of the connection as is used here. */
+export interface HandlerHost {
+  /** Have the clock. */
+  readonly settings: Pick<Http2ServerSettings, "server">;
+  /** So many more handlers are at work whose streams are over. */
+  abandoned(more: 1 | -1): void;
+}
+
+/** Who is told what becomes of it. */
 export interface HandlerOwner {
-  /** The answer will come later. */
-  onWait(): void;
   /** The handler has answered. */
   onAnswer(response: OutgoingResponse): void;
   /** It has thrown. */
   onFailure(error: unknown): void;
   /** It did not answer in time. What it answers later is discarded. */
   onExpired(limitMs: number): void;
-  /** One more handler is at work whose stream is over, or one less. */
-  abandoned(more: 1 | -1): void;
 }
 
 const EXPIRED: unique symbol = Symbol("expired");
 
-/** One call of a handler. */
+/** What the handler does: behind the end of its stream its work is abandoned. */
+type Work = "under-way" | "abandoned" | "over";
+
+/** One handler that has not answered at once. */
 export class HandlerRun {
   readonly #owner: HandlerOwner;
-  readonly #clock: Clock;
+  readonly #host: HandlerHost;
+  #work: Work = "under-way";
   #deadline: Deadline | null = null;
-  #atWork = false;
-  #abandoned = false;
 
-  /** Calls nothing yet. */
-  constructor(owner: HandlerOwner, clock: Clock) {
+  /** Waits for nothing yet. */
+  constructor(owner: HandlerOwner, host: HandlerHost) {
     this.#owner = owner;
-    this.#clock = clock;
+    this.#host = host;
   }
 
-  /** Calls the handler, which may take so long; 0 is no limit. */
-  begin(handler: Handler, request: IncomingRequest, limitMs: number): void {
-    try {
-      const answer = handler(request);
-      if (!isPromise(answer)) return this.#owner.onAnswer(answer);
-      this.#owner.onWait();
-      this.#await(answer, limitMs);
-    } catch (error) {
-      this.#owner.onFailure(error);
-    }
-  }
-
-  async #await(answer: Promise<OutgoingResponse>, limitMs: number): Promise<void> {
-    this.#atWork = true;
+  /** Waits for the answer, which may take so long; 0 is no limit. */
+  async wait(answer: Promise<OutgoingResponse>, limitMs: number): Promise<void> {
     try {
       const response = await (limitMs > 0 ? this.#inTime(answer, limitMs) : answer);
       this.#deadline?.stop();
@@ -71,7 +63,7 @@ export class HandlerRun {
   }
 
   #inTime(answer: Promise<OutgoingResponse>, limitMs: number): Promise<OutgoingResponse | typeof EXPIRED> {
-    const deadline = this.#deadline = new Deadline(this.#clock);
+    const deadline = this.#deadline = new Deadline(this.#host.settings.server.clock);
     return new Promise((resolve, reject) => {
       deadline.set(limitMs, () => resolve(EXPIRED));
       answer.then(resolve, reject);
@@ -85,9 +77,8 @@ export class HandlerRun {
 
   /** The handler has come to an end. */
   #rested(): void {
-    this.#atWork = false;
-    if (this.#abandoned) this.#owner.abandoned(-1);
-    this.#abandoned = false;
+    if (this.#work === "abandoned") this.#host.abandoned(-1);
+    this.#work = "over";
   }
 
   /** The stream is gone: its answer has no time limit any more. */
@@ -97,8 +88,8 @@ export class HandlerRun {
 
   /** The stream is over, maybe before its handler. */
   leave(): void {
-    if (!this.#atWork || this.#abandoned) return;
-    this.#abandoned = true;
-    this.#owner.abandoned(1);
+    if (this.#work !== "under-way") return;
+    this.#work = "abandoned";
+    this.#host.abandoned(1);
   }
 }

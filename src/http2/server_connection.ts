@@ -22,8 +22,8 @@ import { Http2Driver } from "./driver.ts";
 import type { Http2RequestEvent, Http2ServerEvent } from "./machine/events.ts";
 import { Http2ServerMachine } from "./machine/server_machine.ts";
 import { type Http2ServerConnectionOptions, type Http2ServerSettings, http2ServerSettings } from "./options.ts";
-import type { StreamHost } from "./request_stream.ts";
-import { ServerStream } from "./server_stream.ts";
+
+import { type ServerHost, ServerStream } from "./server_stream.ts";
 
 /**
  * Serves HTTP/2 over any pair of byte streams, until one side closes.
@@ -56,7 +56,7 @@ export class Http2ServerConnection implements AsyncDisposable {
   readonly #settings: Http2ServerSettings;
   readonly #driver: Http2Driver<Http2ServerEvent, ServerStream>;
   /** What its streams have of it. */
-  readonly #host: StreamHost;
+  readonly #host: ServerHost;
   readonly #handler: Handler;
   /** The stream whose request is given to the handler now. */
   #begun: ServerStream | null = null;
@@ -134,7 +134,7 @@ export class Http2ServerConnection implements AsyncDisposable {
 
   /** @ignore Tells how the exchange goes that is given to the handler now. */
   tellExchange(listener: ExchangeListener): void {
-    this.#begun!.listener = listener;
+    this.#begun!.exchange.listener = listener;
   }
 
   /** @ignore Whether no stream is open. */
@@ -237,7 +237,7 @@ export class Http2ServerConnection implements AsyncDisposable {
     if (this.idle) this.#deadline.clear();
     this.#driver.streams.add(event.streamId, stream);
     this.#begun = stream;
-    stream.run(this.#handler);
+    stream.exchange.run(this.#handler);
     this.#begun = null;
   }
 

@@ -1,221 +1,171 @@
 /**
- * One request and its answer, on a stream of a server: the handler is called, what it answers is sent, or the stream is handed over.
- * `server_connection.ts` makes one for each request, and tells it what comes on its stream.
+ * One stream of a server: what comes goes to the body that is read, or to the channel behind a switch; and when both messages are over.
+ * `server_connection.ts` makes one for each request, the driver tells it what comes, and `stream_exchange.ts` answers.
  *
  * @module
  */
 
-import { wrongType } from "../bytes/arguments.ts";
+import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
-import { TransportError } from "../errors/transport_error.ts";
-import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
-import { answerLimitMs, responseDate, tellError, tellResponse } from "../http1/answering.ts";
-import { departed, isDeparture, statusOf } from "../http1/failure.ts";
-import { discardBody, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
-import type { OutgoingResponse } from "../http1/outgoing_response.ts";
-import type { Handler } from "../http1/server_exchange.ts";
-import { pendingOf, type PendingUpgrade } from "../http1/upgrade.ts";
-import { isBodiless } from "../semantics/message.ts";
-import type { Http2RequestEvent } from "./machine/events.ts";
-import { RequestStream, type StreamHost } from "./request_stream.ts";
-import { responseFieldsOf, switchFieldsOf } from "./response_head.ts";
+import { departed } from "../http1/failure.ts";
+import type { IncomingRequest } from "../http1/incoming.ts";
+import type { PendingUpgrade } from "../http1/upgrade.ts";
+import { Fields } from "../semantics/fields.ts";
+import type { DriverStream, Http2Driver } from "./driver.ts";
 import { handOverStream } from "./hand_over_stream.ts";
-import { type HandlerOwner, HandlerRun } from "./handler_run.ts";
-import { StreamBody } from "./stream_body.ts";
+import type { Http2RequestEvent, Http2ServerEvent } from "./machine/events.ts";
+import { type ReadingLimits, type ReadingOwner, RequestReading } from "./request_reading.ts";
+import type { Http2StreamChannel } from "./stream_channel.ts";
+import { type AnsweredStream, type ExchangeHost, StreamExchange } from "./stream_exchange.ts";
+import { StreamIntake } from "./stream_intake.ts";
+import { type OutletOwner, StreamOutlet } from "./stream_outlet.ts";
+
+/** What a stream needs of its connection. */
+export interface ServerHost extends ExchangeHost, ReadingLimits {
+  /** Runs the machine. */
+  readonly driver: Http2Driver<Http2ServerEvent, ServerStream>;
+  /** The stream is over: nothing more comes or goes. */
+  over(streamId: number): void;
+}
+
+/** Whose the stream is. It is lost once it has failed, or nothing more of its request is wanted. */
+type State =
+  | { readonly type: "http" }
+  | { readonly type: "switched"; readonly channel: Http2StreamChannel }
+  | { readonly type: "lost"; readonly error: unknown };
+
+const HTTP: State = { type: "http" };
 
 /** One stream of a server. */
-export class ServerStream extends RequestStream implements HandlerOwner {
-  readonly #run: HandlerRun;
-  readonly #pending: PendingUpgrade | null;
-  #body: StreamBody | null = null;
+export class ServerStream implements DriverStream, AnsweredStream, ReadingOwner, OutletOwner {
+  /** Its number. */
+  readonly id: number;
+  /** What goes out. */
+  readonly outlet: StreamOutlet;
+  /** The request and its answer. */
+  readonly exchange: StreamExchange;
+  readonly #host: ServerHost;
+  /** What comes in; `null` if nothing ever will: the head was all, and proposes nothing. */
+  readonly #intake: StreamIntake | null;
+  /** `null` if the request has no body. */
+  readonly #reading: RequestReading | null;
+  #state: State = HTTP;
 
   /**
    * Makes the request; the handler is not called yet.
    *
    * @throws {ProtocolError} `bad-target`: HTTP/1.1 has no words for its target.
    */
-  constructor(host: StreamHost, event: Http2RequestEvent) {
-    super(host, event);
-    this.#run = new HandlerRun(this, host.settings.server.clock);
-    this.#pending = pendingOf(this.request, this.request.proposal);
+  constructor(host: ServerHost, event: Http2RequestEvent) {
+    const { head, streamId, endStream } = event;
+    const { driver } = host;
+    const connects = head.method === "CONNECT";
+    this.id = streamId;
+    this.#host = host;
+    this.#reading = endStream || connects ? null : new RequestReading(this, host, head.fields);
+    this.#intake = endStream && !connects ? null : new StreamIntake(driver, streamId, this.#reading);
+    if (endStream) this.#intake?.end(new Fields());
+    this.outlet = new StreamOutlet(driver, streamId, this);
+    this.exchange = new StreamExchange(host, this, event, connects ? null : this.#intake);
   }
 
-  /** Calls the handler and sends what it answers. */
-  run(handler: Handler): void {
-    const limitMs = answerLimitMs(this.host.settings.server, this.#pending !== null);
-    this.#run.begin(handler, this.request, limitMs);
+  /** See {@linkcode AnsweredStream}. */
+  get lost(): { readonly error: unknown } | null {
+    return this.#state.type === "lost" ? this.#state : null;
   }
 
-  /** See {@linkcode HandlerOwner}. */
-  onWait(): void {
-    this.host.driver.expect();
-  }
-
-  /** See {@linkcode HandlerOwner}. */
-  onExpired(limitMs: number): void {
-    if (this.lost !== null) return;
-    this.#pending?.reject(new UpgradeRejected("timeout", { status: 503 }));
-    this.#refuse(503);
-    this.abortHandler(new TransportError("timeout", `The request was not answered within ${limitMs} ms`));
-  }
-
-  /** See {@linkcode HandlerOwner}. */
-  abandoned(more: 1 | -1): void {
-    this.host.abandoned(more);
-  }
-
-  /** See {@linkcode HandlerOwner}. */
-  onAnswer(response: OutgoingResponse): void {
-    try {
-      this.#answer(response);
-    } catch (error) {
-      discardBody(response?.body, error); // nothing of it was sent
-      this.onFailure(error);
+  /** See {@linkcode DriverStream}. */
+  onData(bytes: Uint8Array, lent: boolean): boolean {
+    const state = this.#state;
+    const switched = state.type === "switched";
+    if (switched) {
+      state.channel.received(bytes, lent);
+    } else {
+      this.#reading?.goesOn();
+      this.#intake?.push(bytes, lent);
     }
+    return switched;
   }
 
-  #answer(response: OutgoingResponse): void {
-    if (typeof response !== "object" || response === null) {
-      throw wrongType("what the handler returns", "a response", response);
-    }
-    if (this.lost !== null) return discardBody(response.body, this.lost.error);
-    const { status } = response;
-    if (this.#pending !== null && (status === 101 || this.#opensTunnel(status))) return this.#switch(response);
-    if (this.#looksLikeSwitch(status)) return this.#refuseSwitch(response);
-    const body = sortBody(response.body);
-    this.#sendHead(response, body);
-    this.#pending?.reject(new UpgradeRejected("refused", { status }));
-    try {
-      this.#sendBody(response, body)?.catch((error) => this.#cutShort(error));
-    } catch (error) {
-      this.#cutShort(error);
-    }
-  }
-
-  #opensTunnel(status: number): boolean {
-    return this.request.proposal.type === "connect" && status >= 200 && status < 300;
-  }
-
-  /** Whether a client would take an answer that does not switch for the switch: RFC 8441 §4 says 2xx for 101. */
-  #looksLikeSwitch(status: number): boolean {
-    return this.request.proposal.type === "upgrade" && status >= 200 && status < 300 && Number.isInteger(status);
-  }
-
-  /** The handler takes no upgrade, and HTTP/1.1 would go on with what it answers instead. */
-  #refuseSwitch({ body }: OutgoingResponse): void {
-    discardBody(body, null);
-    this.#pending?.reject(new UpgradeRejected("refused", { status: 501 }));
-    this.#refuse(501);
-  }
-
-  #sendHead(response: OutgoingResponse, body: SortedBody): void {
-    const { machine, settings } = this.host;
-    const { status } = response;
-    if (status === 101) throw new StateError("no-switch", "Cannot answer with 101: the request proposed no upgrade");
-    const date = responseDate(settings.server);
-    const fields = responseFieldsOf(response, body, date);
-    const ends = isBodiless(this.request.method, status) || (body.type === "none" && response.trailers === undefined);
-    machine.sendResponse(this.id, { status, fields }, ends);
-    this.headSent = true;
-    if (ends) this.outlet.ended = true;
-    this.#tellResponse(status);
-    this.host.driver.soon();
-  }
-
-  #tellResponse(status: number): void {
-    this.listener?.onHead(this.request, status);
-    tellResponse(this.host.settings.server, this.request, status);
-  }
-
-  #sendBody(response: OutgoingResponse, body: SortedBody): Promise<void> | undefined {
-    if (!this.outlet.ended) {
-      this.#body = new StreamBody(this.outlet, this.listener);
-      return this.#body.send(body, response.trailers);
-    }
-    discardBody(response.body, null);
+  /** See {@linkcode DriverStream}. */
+  onEnd(trailers: Fields): void {
+    this.#intake?.end(trailers);
+    if (this.#state.type === "switched") this.#state.channel.arrived();
     this.settle();
-    return undefined;
   }
 
-  /** A response that cannot be completed must not look complete: the stream is reset. */
-  #cutShort(error: unknown): void {
-    if (this.lost !== null) return;
-    tellError(this.host.settings.server, error);
-    this.abortHandler(error);
-    this.resetWith("internal", error);
+  /** See {@linkcode DriverStream}. */
+  onDrained(): void {
+    const state = this.#state; // with the last of it the stream may be over
+    this.outlet.drained();
+    if (state.type === "switched") state.channel.arrived();
   }
 
-  #switch(response: OutgoingResponse): void {
-    const { machine, settings } = this.host;
-    const pending = this.#pending!;
-    if (sortBody(response.body).type !== "none" && response.body !== "") {
-      throw new StateError("upgrade-body", "Cannot switch: the response has a body");
-    }
-    const date = responseDate(settings.server);
-    const { fields, protocol } = switchFieldsOf(response, this.request.proposal, date);
-    const status = response.status === 101 ? 200 : response.status;
-    machine.sendResponse(this.id, { status, fields }, false);
-    this.headSent = true;
-    this.#tellResponse(status);
-    this.host.driver.soon();
-    this.channel = handOverStream(this, settings.server, { protocol, request: this.request }, pending);
-    this.releaseHandler();
-    this.exchangeOver(null);
+  /** See {@linkcode AnsweredStream}. */
+  goesOn(): void {
+    this.#reading?.goesOn();
   }
 
-  /** See {@linkcode HandlerOwner}. It may be a response that cannot be sent. */
-  onFailure(error: unknown): void {
-    tellError(this.host.settings.server, error);
-    if (this.lost !== null) return;
-    const bodied = error instanceof StateError && error.code === "upgrade-body";
-    const status = statusOf(error);
-    this.#pending?.reject(new UpgradeRejected(bodied ? "upgrade-body" : "canceled", { status, cause: error }));
-    this.abortHandler(error);
-    if (this.headSent || isDeparture(error)) return this.resetWith("internal", error);
-    this.#refuse(status);
+  /** See {@linkcode OutletOwner}. */
+  sent(): void {
+    this.settle();
   }
 
-  #refuse(status: number): void {
-    try {
-      this.#sendHead({ status }, sortBody(null));
-      this.settle();
-    } catch (error) {
-      this.resetWith("internal", error);
-    }
+  /** Whether all is over; and a request that is not read to its end is not waited for (RFC 9113 §8.1). */
+  settle(): void {
+    if (!this.outlet.ended || this.outlet.waiting) return;
+    if (this.#intake === null || this.#intake.over) return this.#over(null);
+    if (this.#state.type === "switched") return;
+    const { body } = this.exchange.request;
+    if (!body.used || body.canceled) this.stopReading();
+    else this.#reading?.settle();
   }
 
-  /** See {@linkcode RequestStream}. */
-  protected override onBodyTooSlow(error: TransportError): void {
-    if (this.headSent) return this.resetWith("cancel", error);
-    this.#pending?.reject(new UpgradeRejected("timeout", { status: 408, cause: error }));
-    try {
-      this.#sendHead({ status: 408 }, sortBody(null));
-    } catch {
-      return this.resetWith("internal", error);
-    }
-    this.stopPeer(error);
-    this.abortHandler(error);
+  /** See {@linkcode ReadingOwner}. */
+  stopReading(): void {
+    this.stopPeer(new StateError("canceled", "The body was not read before the response was complete"));
   }
 
-  /** The stream is gone: the client has reset it, or the connection is over. All that is under way fails. */
-  override onGone(error: unknown): void {
-    if (this.lost !== null) return;
-    const complete = this.channel === null && this.outlet.ended && !this.outlet.waiting;
-    this.lost = { error: departed(error) };
-    this.#run.stop();
-    this.#pending?.reject(new UpgradeRejected("canceled", { cause: error }));
+  /** See {@linkcode AnsweredStream}. */
+  stopPeer(error: unknown): void {
+    const { machine, driver } = this.#host;
+    this.#state = { type: "lost", error };
+    this.#intake?.fail(error);
+    machine.resetStream(this.id, "no-error");
+    driver.soon();
+    this.#over(null);
+  }
+
+  /** See {@linkcode AnsweredStream}. */
+  handOver(protocol: string | null, request: IncomingRequest, pending: PendingUpgrade): void {
+    const stream = { intake: this.#intake!, outlet: this.outlet, owner: this };
+    const channel = handOverStream(stream, this.#host.settings.server, { protocol, request }, pending);
+    this.#state = { type: "switched", channel };
+  }
+
+  /** Ends the stream at once. */
+  resetWith(code: Http2ErrorCode, error: unknown): void {
+    this.#host.driver.reset(this, code, error);
+  }
+
+  /** See {@linkcode DriverStream}. */
+  onGone(error: unknown): void {
+    const state = this.#state;
+    if (state.type === "lost") return;
+    const switched = state.type === "switched";
+    const complete = !switched && this.outlet.ended && !this.outlet.waiting;
+    this.#state = { type: "lost", error: departed(error) };
     this.outlet.fail(error);
-    this.intake.fail(error);
-    this.channel?.fail(error);
-    this.#body?.stop(error);
-    if (complete) return this.over(null);
-    this.abortHandler(error);
-    this.over(error);
+    this.#intake?.fail(error);
+    if (switched) state.channel.fail(error);
+    this.exchange.onGone(error, complete);
+    this.#over(complete ? null : error);
   }
 
-  /** @ignore The handler may still be at work. */
-  protected override over(error: unknown): void {
-    this.#run.leave();
-    super.over(error);
+  /** Nothing more comes or goes; the exchange has failed with `error`, or `null`. */
+  #over(error: unknown): void {
+    this.#reading?.end();
+    this.exchange.over(error);
+    this.#host.over(this.id);
   }
 }

@@ -7,59 +7,50 @@
 
 import { ignore } from "../duplex/deferred.ts";
 import type { BodyListener } from "../http1/exchange_listener.ts";
-import { makeTrailers, OutgoingStream, type OutgoingTrailers, type SortedBody } from "../http1/outgoing_body.ts";
+import { makeTrailers, type OutgoingStream, type OutgoingTrailers, type SortedBody } from "../http1/outgoing_body.ts";
 import type { StreamOutlet } from "./stream_outlet.ts";
 
-/** Sends one body. */
-export class StreamBody {
-  readonly #outlet: StreamOutlet;
-  readonly #listener: Pick<BodyListener, "onBodySent"> | null;
-  #source: OutgoingStream | null = null;
-  #stopped = false;
+/** Is told how long each part is. */
+type SentListener = Pick<BodyListener, "onBodySent"> | null;
 
-  /** Sends nothing yet. `listener` is told how long each part is. */
-  constructor(outlet: StreamOutlet, listener: Pick<BodyListener, "onBodySent"> | null = null) {
-    this.#outlet = outlet;
-    this.#listener = listener;
-  }
+/**
+ * Sends a body that is there already, its trailers and the end of the message. Without trailers that costs no promise.
+ *
+ * @returns Resolves when all is on its way; `undefined` if there is nothing to wait for.
+ * @throws {unknown} The stream is gone; what the trailers fail with; `StateError` `body-length`.
+ */
+export function sendWhole(
+  outlet: StreamOutlet,
+  body: Exclude<SortedBody, { readonly type: "stream" }>,
+  trailers: OutgoingTrailers | undefined,
+  listener: SentListener,
+): Promise<void> | undefined {
+  if (body.type === "bytes") sendChunk(outlet, body.bytes, listener)?.catch(ignore);
+  if (trailers !== undefined) return endWith(outlet, trailers);
+  outlet.end(null);
+  return undefined;
+}
 
-  /** Whether a source is being read. */
-  get reads(): boolean {
-    return this.#source !== null;
-  }
+/**
+ * Sends what a source yields, the trailers and the end of the message.
+ *
+ * @returns Resolves when all is on its way, or the source was stopped.
+ * @throws {unknown} The stream is gone; what the source or the trailers fail with; `StateError` `body-length`.
+ */
+export async function sendSource(
+  outlet: StreamOutlet,
+  source: OutgoingStream,
+  trailers: OutgoingTrailers | undefined,
+  listener: SentListener,
+): Promise<void> {
+  if (await source.run((chunk) => sendChunk(outlet, chunk, listener))) outlet.end(await makeTrailers(trailers));
+}
 
-  /**
-   * Sends the body, its trailers and the end of the message. What is there already costs no promise.
-   *
-   * @returns Resolves when all is on its way, or it was stopped; `undefined` if there is nothing to wait for.
-   * @throws {unknown} The stream is gone; what the source or the trailers fail with; `StateError` `body-length`.
-   */
-  send(body: SortedBody, trailers: OutgoingTrailers | undefined): Promise<void> | undefined {
-    if (body.type === "stream" || trailers !== undefined) return this.#sendLater(body, trailers);
-    if (body.type === "bytes") this.#sendChunk(body.bytes)?.catch(ignore);
-    this.#outlet.end(null);
-    return undefined;
-  }
+function sendChunk(outlet: StreamOutlet, chunk: Uint8Array, listener: SentListener): Promise<void> | undefined {
+  listener?.onBodySent(chunk.length);
+  return outlet.send(chunk);
+}
 
-  async #sendLater(body: SortedBody, trailers: OutgoingTrailers | undefined): Promise<void> {
-    if (body.type === "bytes") {
-      this.#sendChunk(body.bytes)?.catch(ignore);
-    } else if (body.type === "stream") {
-      this.#source = new OutgoingStream(body.stream);
-      if (!await this.#source.run((chunk) => this.#sendChunk(chunk))) return;
-    }
-    const made = await makeTrailers(trailers);
-    if (!this.#stopped) this.#outlet.end(made);
-  }
-
-  #sendChunk(chunk: Uint8Array): Promise<void> | undefined {
-    this.#listener?.onBodySent(chunk.length);
-    return this.#outlet.send(chunk);
-  }
-
-  /** Sends no more, and tells the source so. */
-  stop(reason: unknown): void {
-    this.#stopped = true;
-    this.#source?.stop(reason);
-  }
+async function endWith(outlet: StreamOutlet, trailers: OutgoingTrailers | undefined): Promise<void> {
+  outlet.end(await makeTrailers(trailers));
 }

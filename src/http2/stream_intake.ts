@@ -7,39 +7,52 @@
 import { PartQueue } from "../bytes/part_queue.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import type { BodySource } from "../http1/incoming_body.ts";
-import type { Fields } from "../semantics/fields.ts";
+import { Fields } from "../semantics/fields.ts";
 
-/** Whose stream it is. */
-export interface IntakeOwner {
-  /** So many bytes were read. */
-  consumed(bytes: number): void;
-  /** The reader waits for what comes. */
-  awaits(): void;
-  /** It has come. */
-  awaited(): void;
-  /** The reader wants no more. */
-  unwanted(): void;
+/** As much of the driver as is used here. */
+export interface Windows {
+  /** So much was read: the windows open. */
+  consume(streamId: number, bytes: number): void;
 }
 
-/** How what comes in ends. */
-type End =
-  | { readonly type: "trailers"; readonly trailers: Fields }
-  | { readonly type: "failed"; readonly error: unknown };
+/** Who is told how the reader does. */
+export interface ReaderWatcher {
+  /** It has read so many bytes. */
+  onRead?(bytes: number): void;
+  /** It waits for what comes. */
+  onAwait?(): void;
+  /** That has come. */
+  onAwaited?(): void;
+  /** It wants no more. */
+  onUnwanted(): void;
+}
+
+/** Why nothing more comes, although the end has not. */
+interface Failure {
+  /** For the reader. */
+  readonly error: unknown;
+}
 
 /** What comes in on one stream. */
 export class StreamIntake implements BodySource {
   /** Whether nothing more will come: the end or a failure has. */
   over = false;
-  readonly #owner: IntakeOwner;
+  readonly #windows: Windows;
+  readonly #streamId: number;
+  /** `null` if no reader is watched: only a switch reads. */
+  readonly #watcher: ReaderWatcher | null;
   /** Made for the first part: most requests have none. */
   #parts: PartQueue | null = null;
-  #end: End | null = null;
+  /** The trailers, or what came instead of them. */
+  #end: Fields | Failure | null = null;
   #arrival: Deferred<void> | null = null;
   /** Whether what comes is dropped. Only this class writes it. */
   discards = false;
 
-  constructor(owner: IntakeOwner) {
-    this.#owner = owner;
+  constructor(windows: Windows, streamId: number, watcher: ReaderWatcher | null) {
+    this.#windows = windows;
+    this.#streamId = streamId;
+    this.#watcher = watcher;
   }
 
   /** Whether something waits to be read: bytes or the end. */
@@ -48,8 +61,8 @@ export class StreamIntake implements BodySource {
   }
 
   /** What came instead of the end, or `null`. */
-  get failure(): { readonly error: unknown } | null {
-    return this.#end?.type === "failed" ? this.#end : null;
+  get failure(): Failure | null {
+    return this.#end instanceof Fields ? null : this.#end;
   }
 
   /** Whether bytes wait to be read. */
@@ -70,20 +83,21 @@ export class StreamIntake implements BodySource {
 
   /** So many bytes go past this to their reader: nothing waits here. */
   pass(bytes: number): void {
-    this.#owner.consumed(bytes);
+    this.#watcher?.onRead?.(bytes);
+    this.#windows.consume(this.#streamId, bytes);
   }
 
   /** The message is complete. */
   end(trailers: Fields): void {
-    this.#finish({ type: "trailers", trailers });
+    this.#finish(trailers);
   }
 
   /** The stream is gone. What has come before is still read. */
   fail(error: unknown): void {
-    this.#finish({ type: "failed", error });
+    this.#finish({ error });
   }
 
-  #finish(end: End): void {
+  #finish(end: Fields | Failure): void {
     if (this.over) return;
     this.over = true;
     this.#end = end;
@@ -94,20 +108,19 @@ export class StreamIntake implements BodySource {
     if (this.#arrival === null) return;
     this.#arrival.resolve();
     this.#arrival = null;
-    this.#owner.awaited();
+    this.#watcher?.onAwaited?.();
   }
 
   /** See {@linkcode BodySource}. */
   next(): Uint8Array | Fields | null {
     const part = this.#parts?.take();
     if (part !== undefined) {
-      this.#owner.consumed(part.length);
+      this.pass(part.length);
       return part;
     }
     const end = this.#end;
-    if (end === null) return null;
-    if (end.type === "failed") throw end.error;
-    return end.trailers;
+    if (end === null || end instanceof Fields) return end;
+    throw end.error;
   }
 
   /** See {@linkcode BodySource}. */
@@ -115,7 +128,7 @@ export class StreamIntake implements BodySource {
     if (this.ready) return Promise.resolve();
     if (this.#arrival === null) {
       this.#arrival = new Deferred<void>();
-      this.#owner.awaits();
+      this.#watcher?.onAwait?.();
     }
     return this.#arrival?.promise ?? Promise.resolve(); // it may have failed at once
   }
@@ -128,13 +141,13 @@ export class StreamIntake implements BodySource {
   /** See {@linkcode BodySource}. */
   canceled(): void {
     this.discard();
-    this.#owner.unwanted();
+    this.#watcher?.onUnwanted();
   }
 
   /** Drops what has come, and what comes. */
   discard(): void {
     this.discards = true;
     const parts = this.#parts;
-    for (let part = parts?.take(); part !== undefined; part = parts!.take()) this.#owner.consumed(part.length);
+    for (let part = parts?.take(); part !== undefined; part = parts!.take()) this.pass(part.length);
   }
 }

@@ -19,10 +19,18 @@ export interface StreamMachine {
   sendMark(streamId: number): number;
 }
 
+/** As much of the driver as is used here. */
+export interface OutletDriver {
+  /** The machine. */
+  readonly machine: StreamMachine;
+  /** How long the peer may let nothing go. */
+  readonly writeLimit: TimeLimit;
+  /** Something is ready to be sent. */
+  soon(): void;
+}
+
 /** Whose stream it is. */
 export interface OutletOwner {
-  /** Something is ready to be sent. */
-  wake(): void;
   /** All of the message is on its way. */
   sent(): void;
   /** Ends the stream at once. */
@@ -31,24 +39,23 @@ export interface OutletOwner {
 
 /** What goes out on one stream. */
 export class StreamOutlet implements Waiting {
-  /** Whether the end was sent, as far as the sender is concerned. Only this class writes it. */
+  /** Whether the end was sent, as far as the sender is concerned. Its owner sets it where the head was all. */
   ended = false;
   /** See {@linkcode Waiting}. */
   waits: Wait | null = null;
-  readonly #machine: StreamMachine;
+  readonly #driver: OutletDriver;
   readonly #streamId: number;
   readonly #owner: OutletOwner;
-  /** How long the peer may let nothing go. */
-  #limit: TimeLimit | null;
+  /** Whether the peer's windows have a time limit. */
+  #limited = true;
   /** What tells whether it has let something go. */
   #mark = 0;
   #waiting: Deferred<void> | null = null;
   #failure: { readonly error: unknown } | null = null;
 
-  /** Sends nothing yet. `limit` is what the peer's windows may take to open. */
-  constructor(machine: StreamMachine, streamId: number, owner: OutletOwner, limit: TimeLimit) {
-    this.#limit = limit;
-    this.#machine = machine;
+  /** Sends nothing yet. */
+  constructor(driver: OutletDriver, streamId: number, owner: OutletOwner) {
+    this.#driver = driver;
     this.#streamId = streamId;
     this.#owner = owner;
   }
@@ -66,34 +73,34 @@ export class StreamOutlet implements Waiting {
    */
   send(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#failure !== null) throw this.#failure.error;
-    const sent = this.#machine.sendData(this.#streamId, bytes);
-    this.#owner.wake();
+    const sent = this.#driver.machine.sendData(this.#streamId, bytes);
+    this.#driver.soon();
     if (sent) return undefined;
     if (this.#waiting === null) {
       this.#waiting = new Deferred<void>();
-      this.#mark = this.#machine.sendMark(this.#streamId);
-      this.#limit?.begin(this);
+      this.#mark = this.#driver.machine.sendMark(this.#streamId);
+      if (this.#limited) this.#driver.writeLimit.begin(this);
     }
     return this.#waiting.promise;
   }
 
   /** See {@linkcode Waiting}. */
   expired(): void {
-    if (this.goesOn()) return this.#limit?.begin(this);
+    if (this.goesOn()) return this.#driver.writeLimit.begin(this);
     this.#owner.resetWith("cancel", new TransportError("timeout", "The peer did not take our bytes in time"));
   }
 
   /** Whether the peer has let something go since this was asked last, or began to wait. */
   goesOn(): boolean {
     const before = this.#mark;
-    this.#mark = this.#machine.sendMark(this.#streamId);
+    this.#mark = this.#driver.machine.sendMark(this.#streamId);
     return this.#mark !== before;
   }
 
   /** The time that the peer takes is its own from now on: the stream has switched. */
   unlimit(): void {
-    this.#limit?.end(this);
-    this.#limit = null;
+    this.#driver.writeLimit.end(this);
+    this.#limited = false;
   }
 
   /**
@@ -104,14 +111,14 @@ export class StreamOutlet implements Waiting {
   end(trailers: Fields | null): void {
     if (this.#failure !== null) throw this.#failure.error;
     this.ended = true;
-    this.#machine.sendEnd(this.#streamId, trailers);
-    this.#owner.wake();
+    this.#driver.machine.sendEnd(this.#streamId, trailers);
+    this.#driver.soon();
     if (this.#waiting === null) this.#owner.sent();
   }
 
   /** What waited is on its way. */
   drained(): void {
-    this.#limit?.end(this);
+    this.#driver.writeLimit.end(this);
     this.#waiting?.resolve();
     this.#waiting = null;
     if (this.ended) this.#owner.sent();
@@ -120,7 +127,7 @@ export class StreamOutlet implements Waiting {
   /** The stream is gone. */
   fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#limit?.end(this);
+    this.#driver.writeLimit.end(this);
     this.#waiting?.reject(error);
     this.#waiting = null;
   }

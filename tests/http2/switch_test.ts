@@ -198,6 +198,24 @@ for (const how of ["upgrade", "tunnel"] as const) {
   });
 }
 
+for (const from of ["near", "far"] as const) {
+  test(`a stream whose last bytes wait for the windows behind the peer's end is over once they have gone, from the ${from} side`, async () => {
+    const ends = await switched("upgrade");
+    const sender = ends[from];
+    const receiver = ends[from === "near" ? "far" : "near"];
+    await receiver.closeWrite();
+    assertEquals(await sender.read(), null);
+    const bytes = new Uint8Array(300_000); // more than a window
+    const written = sender.write(bytes);
+    const closing = sender.close();
+    let left = bytes.length;
+    for (let chunk = await receiver.read(); chunk !== null; chunk = await receiver.read()) left -= chunk.length;
+    assertEquals(left, 0);
+    await Promise.all([written, closing, sender.closed, receiver.close()]);
+    await ends.client.gracefulShutdown();
+  });
+}
+
 test("a refusal is a response with its body, the promises of both sides reject with it, and the connection goes on", async () => {
   const rejected: unknown[] = [];
   const ends = both((request) => {
