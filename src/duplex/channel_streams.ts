@@ -13,9 +13,6 @@ import type { ChunkTaker, HeldChannel } from "./held_channel.ts";
 
 const READ_NOTHING_AHEAD: QueuingStrategy<Uint8Array> = { highWaterMark: 0 };
 const ONE_CHUNK_AT_A_TIME: QueuingStrategy<Uint8Array> = { highWaterMark: 1 };
-/** 16 KiB: a chunk that is lent and shorter is copied into memory of its own length, a longer one may come with its memory. */
-const LONG_BYTES = 16_384;
-
 /**
  * Makes the readable side of a channel.
  *
@@ -48,7 +45,7 @@ class ChannelSource implements UnderlyingDefaultSource<Uint8Array>, ChunkTaker {
     this.#controller = controller;
     const chunk = fastPath.takeChunk();
     if (chunk === null) controller.close();
-    else if (chunk !== undefined) controller.enqueue(chunk);
+    else if (chunk !== undefined) controller.enqueue(fastPath.own(chunk, false));
     else {
       this.#waits = true;
       fastPath.awaitChunk(this);
@@ -69,9 +66,7 @@ class ChannelSource implements UnderlyingDefaultSource<Uint8Array>, ChunkTaker {
 
   onChunk(chunk: Uint8Array, lent: boolean): void {
     this.#waits = false;
-    if (this.#canceled) return;
-    const own = !lent ? chunk : chunk.length < LONG_BYTES ? chunk.slice() : this.#channel.fastPath!.keep(chunk);
-    this.#controller!.enqueue(own);
+    if (!this.#canceled) this.#controller!.enqueue(this.#channel.fastPath!.own(chunk, lent));
   }
 
   onEnd(): void {

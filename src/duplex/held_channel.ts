@@ -113,6 +113,13 @@ export interface FastPath {
    * `giveMemory()`.
    */
   keep(chunk: Uint8Array): Uint8Array;
+  /**
+   * Makes a chunk the caller's, to hand it out: nothing else uses its memory, and it may be transferred. To be called before that is
+   * used again.
+   *
+   * @returns The chunk, or a copy of it.
+   */
+  own(chunk: Uint8Array, lent: boolean): Uint8Array;
 }
 
 /** A reader that takes chunks without promises. */
@@ -121,7 +128,7 @@ export interface ChunkTaker {
    * A chunk has come.
    *
    * @param lent Whether its memory is used again, as soon as this returns or another chunk is asked for. Else, or if it is
-   * kept, it is the taker's.
+   * kept, it stays as it is; `own()` makes it the taker's.
    */
   onChunk(chunk: Uint8Array, lent: boolean): void;
   /** The peer has ended its side. */

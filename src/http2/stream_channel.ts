@@ -39,9 +39,6 @@ export interface ChannelStream {
   readonly clock: Clock;
 }
 
-/** A shorter chunk is copied: its reader would hold all that has come with it. */
-const SHORT_BYTES = 1024;
-
 type Reader = { resolve(chunk: Uint8Array | null): void; reject(error: unknown): void };
 
 /** One stream as a transport. */
@@ -140,6 +137,11 @@ export class Http2StreamChannel implements HeldChannel, FastPath {
     return pooledCopy(chunk);
   }
 
+  /** See {@linkcode FastPath}. A frame is a piece of what was read at once, with other frames. */
+  own(chunk: Uint8Array, lent: boolean): Uint8Array {
+    return lent || chunk.length < chunk.buffer.byteLength ? chunk.slice() : chunk;
+  }
+
   /**
    * Data has come. It goes straight to the reader that waits for it.
    *
@@ -157,7 +159,7 @@ export class Http2StreamChannel implements HeldChannel, FastPath {
     } else {
       const reader = this.#reader!;
       this.#reader = null;
-      reader.resolve(lent || bytes.length < SHORT_BYTES ? bytes.slice() : bytes);
+      reader.resolve(this.own(bytes, lent));
     }
   }
 
@@ -188,7 +190,7 @@ export class Http2StreamChannel implements HeldChannel, FastPath {
       if (part === null && !this.#readOver) return;
       this.#reader = null;
       if (part instanceof Fields || part === null) this.#readOver = true;
-      reader.resolve(part instanceof Fields ? null : part);
+      reader.resolve(part instanceof Fields || part === null ? null : this.own(part, false));
     } catch (error) {
       this.#reader = null;
       reader.reject(error);

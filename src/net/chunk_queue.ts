@@ -32,6 +32,9 @@ const LOW_WATER_BYTES = 32 * 1024;
 /** What a chunk counts for at least. A peer that sends single bytes must not queue a hundred thousand objects. */
 const LEAST_CHUNK_BYTES = 512;
 
+/** 16 KiB: a chunk that is lent and shorter is copied into memory of its own length, a longer one may come with its memory. */
+const LONG_BYTES = 16_384;
+
 const END: Promise<null> = Promise.resolve(null);
 /** What a queue holds before its first chunk: most readers are faster than their peer. */
 const NONE: Uint8Array[] = [];
@@ -121,6 +124,12 @@ export class ChunkQueue implements FastPath {
   /** See `FastPath`. */
   keep(chunk: Uint8Array): Uint8Array {
     return this.#source === null ? pooledCopy(chunk) : this.#source.keep(chunk);
+  }
+
+  /** See `FastPath`. */
+  own(chunk: Uint8Array, lent: boolean): Uint8Array {
+    if (!lent) return chunk;
+    return chunk.length < LONG_BYTES ? chunk.slice() : this.keep(chunk);
   }
 
   /** See `HeldChannel`. */

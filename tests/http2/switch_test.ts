@@ -161,6 +161,28 @@ for (const how of ["upgrade", "tunnel"] as const) {
     await connection.gracefulShutdown();
   });
 
+  for (const by of ["read()", "readable"] as const) {
+    test(`${how} over HTTP/2: a chunk of ${by} may be transferred without harm to what comes`, async () => {
+      const { near, far, client } = await switched(how);
+      const reader = by === "readable" ? near.readable.getReader() : null;
+      const read = async (): Promise<Uint8Array | null> =>
+        reader === null ? await near.read() : (await reader.read()).value ?? null;
+      const sent = Uint8Array.from({ length: 200_000 }, (_, at) => at ^ at >>> 8);
+      const writing = (async () => {
+        for (let at = 0; at < sent.length; at += 5000) await far.write(sent.subarray(at, at + 5000));
+        await far.closeWrite();
+      })();
+      const came: Uint8Array[] = [];
+      for (let chunk = await read(); chunk !== null; chunk = await read()) {
+        came.push(chunk.slice());
+        structuredClone(chunk.buffer, { transfer: [chunk.buffer as ArrayBuffer] });
+      }
+      await writing;
+      assertEquals(new Uint8Array(await new Blob(came as BlobPart[]).arrayBuffer()), sent);
+      client.abort();
+    });
+  }
+
   test(`${how} over HTTP/2: a peer that does not read stops the writer`, async () => {
     const { near, far, client } = await switched(how);
     let written = 0;
