@@ -7,6 +7,7 @@
 
 import { checkNumber } from "../bytes/arguments.ts";
 import { concat } from "../bytes/concat.ts";
+import { ownBytes } from "../bytes/own_bytes.ts";
 import { PartQueue } from "../bytes/part_queue.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
@@ -128,21 +129,21 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     return this.#trailers.promise;
   }
 
-  /** The body as a stream of views; nothing is read ahead. */
+  /** The body as a stream. Each chunk is the reader's, who may transfer it. Nothing is read ahead. */
   get stream(): ReadableStream<Uint8Array> {
     return this.#stream ??= new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         const chunk = await this.read();
         if (chunk === null) controller.close();
-        else controller.enqueue(chunk);
+        else controller.enqueue(ownBytes(chunk));
       },
       cancel: (reason) => this.cancel(reason),
     }, { highWaterMark: 0 });
   }
 
   /**
-   * The next data, as a view of received bytes that is the caller's from then on, or `null` at the end. A rejection
-   * needs no handler.
+   * The next data, or `null` at the end. It is a view of received bytes, which are not written again; but others stand beside them, so
+   * its buffer is not to be transferred. A rejection needs no handler.
    *
    * @throws {ProtocolError} The body is malformed or `truncated`.
    * @throws {TransportError} The transport failed.

@@ -6,6 +6,7 @@
  */
 
 import { pooledCopy } from "../bytes/memory_pool.ts";
+import { ownBytes } from "../bytes/own_bytes.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
 import { Deferred, ignore, unattended } from "../duplex/deferred.ts";
@@ -139,7 +140,7 @@ export class Http2StreamChannel implements HeldChannel, FastPath {
 
   /** See {@linkcode FastPath}. A frame is a piece of what was read at once, with other frames. */
   own(chunk: Uint8Array, lent: boolean): Uint8Array {
-    return lent || chunk.length < chunk.buffer.byteLength ? chunk.slice() : chunk;
+    return lent ? chunk.slice() : ownBytes(chunk);
   }
 
   /**

@@ -6,6 +6,7 @@
  */
 
 import { concat } from "../../bytes/concat.ts";
+import { ownBytes } from "../../bytes/own_bytes.ts";
 import { Lull } from "../../duplex/soon.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import { type IncomingBody, wholeBody } from "../../http1/incoming_body.ts";
@@ -253,7 +254,7 @@ class LightClientResponse {
           throw this.#failure(error);
         }
         if (chunk === null) controller.close();
-        else controller.enqueue(chunk);
+        else controller.enqueue(ownBytes(chunk));
       },
       cancel: async (reason) => {
         body.cancel(reason);

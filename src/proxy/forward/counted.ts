@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ownBytes } from "../../bytes/own_bytes.ts";
 import type { IncomingBody } from "../../http1/incoming_body.ts";
 
 /** Passes on the chunks of a body one by one. */
@@ -43,7 +44,7 @@ export class CountedBody implements AsyncIterable<Uint8Array> {
       pull: async (controller) => {
         const { done, value } = await this.#next();
         if (done === true) controller.close();
-        else controller.enqueue(value);
+        else controller.enqueue(ownBytes(value));
       },
       cancel: (reason) => this.cancel(reason),
     }, { highWaterMark: 0 });

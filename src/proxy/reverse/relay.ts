@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ownBytes } from "../../bytes/own_bytes.ts";
 import type { IncomingBody } from "../../http1/incoming_body.ts";
 import type { TimeLimit, Waiting } from "../../duplex/time_limit.ts";
 
@@ -71,7 +72,7 @@ export class Relay implements AsyncIterable<Uint8Array> {
       pull: async (controller) => {
         const { done, value } = await this.#next();
         if (done) controller.close();
-        else controller.enqueue(value);
+        else controller.enqueue(ownBytes(value));
       },
       cancel: (reason) => this.cancel(reason),
     }, { highWaterMark: 0 });
