@@ -4,6 +4,7 @@
  * @module
  */
 
+import process from "node:process";
 import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
@@ -235,6 +236,23 @@ function overSocketCases(net: Subject): void {
 
 function overDuplexCases(net: Subject): void {
   const test = testsOf(net);
+  test("startTls() over a duplexPair(): writes that wait together make no program warn of a leak", async () => {
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error): void => void warnings.push(name);
+    process.on("warning", onWarning);
+    const [left, right] = duplexPair();
+    const server = net.startTls(right, { ...serverTls, isServer: true });
+    const client = net.startTls(left, { ...clientTls, serverName: "localhost" });
+    await client.opened;
+    const writes = Array.from({ length: 40 }, () => client.write(new Uint8Array(20_000)));
+    for (let read = 0; read < 40 * 20_000;) read += (await server.read())!.length;
+    await Promise.all(writes);
+    client.abort();
+    server.abort();
+    process.off("warning", onWarning);
+    assertEquals(warnings, []);
+  });
+
   const duplexes: Record<string, () => [Duplex, Duplex]> = {
     "a duplexPair()": () => duplexPair(),
     "streams": () => {

@@ -41,6 +41,8 @@ export class NodeTransport extends LentChunks implements Transport {
   readonly #lends: boolean;
   #flowing = false;
   #closing = false;
+  /** Writes that wait for room below TLS: one pair of listeners serves all, as Node warns of more than ten. */
+  #waiting: (() => void)[] | null = null;
   /** Why it is over; `undefined` when it ended as it should. */
   #reason: unknown = undefined;
 
@@ -172,10 +174,13 @@ export class NodeTransport extends LentChunks implements Transport {
   #whenRoom(resolve: () => void): void {
     const under = this.#under?.stream ?? null;
     if (under === null || !under.writableNeedDrain || under.destroyed) return resolve();
+    if (this.#waiting !== null) return void this.#waiting.push(resolve);
+    const waiting = this.#waiting = [resolve];
     const go = (): void => {
       under.off("drain", go);
       under.off("close", go);
-      resolve();
+      this.#waiting = null;
+      for (const goOn of waiting) goOn();
     };
     under.on("drain", go);
     under.on("close", go);
