@@ -13,6 +13,7 @@ import type { ChunkTaker, HeldChannel } from "./held_channel.ts";
 
 const READ_NOTHING_AHEAD: QueuingStrategy<Uint8Array> = { highWaterMark: 0 };
 const ONE_CHUNK_AT_A_TIME: QueuingStrategy<Uint8Array> = { highWaterMark: 1 };
+
 /**
  * Makes the readable side of a channel.
  *
