@@ -7,12 +7,12 @@
 
 import { checkNumber } from "../bytes/arguments.ts";
 import { concat } from "../bytes/concat.ts";
-import { ownBytes } from "../bytes/own_bytes.ts";
 import { PartQueue } from "../bytes/part_queue.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
 import type { BodyFraming } from "./machine/framing.ts";
+import { chunkStream } from "../duplex/chunk_stream.ts";
 import { Deferred, unattended } from "../duplex/deferred.ts";
 
 /** Where an {@linkcode IncomingBody} gets its parts. */
@@ -131,14 +131,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
 
   /** The body as a stream. Each chunk is the reader's, who may transfer it. Nothing is read ahead. */
   get stream(): ReadableStream<Uint8Array> {
-    return this.#stream ??= new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        const chunk = await this.read();
-        if (chunk === null) controller.close();
-        else controller.enqueue(ownBytes(chunk));
-      },
-      cancel: (reason) => this.cancel(reason),
-    }, { highWaterMark: 0 });
+    return this.#stream ??= chunkStream(() => this.read(), (reason) => this.cancel(reason));
   }
 
   /**

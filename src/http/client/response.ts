@@ -6,7 +6,7 @@
  */
 
 import { concat } from "../../bytes/concat.ts";
-import { ownBytes } from "../../bytes/own_bytes.ts";
+import { chunkStream } from "../../duplex/chunk_stream.ts";
 import { Lull } from "../../duplex/soon.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import { type IncomingBody, wholeBody } from "../../http1/incoming_body.ts";
@@ -245,22 +245,17 @@ class LightClientResponse {
     const { body } = this.#incoming;
     const { codings } = this.#context;
     const chunks = codings.length === 0 ? null : decoded(body, codings);
-    return new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        let chunk: Uint8Array | null;
-        try {
-          chunk = chunks === null ? await body.read() : (await chunks.next()).value ?? null;
-        } catch (error) {
-          throw this.#failure(error);
-        }
-        if (chunk === null) controller.close();
-        else controller.enqueue(ownBytes(chunk));
-      },
-      cancel: async (reason) => {
-        body.cancel(reason);
-        await chunks?.return(undefined);
-      },
-    }, { highWaterMark: 0 });
+    const read = async (): Promise<Uint8Array | null> => {
+      try {
+        return chunks === null ? await body.read() : (await chunks.next()).value ?? null;
+      } catch (error) {
+        throw this.#failure(error);
+      }
+    };
+    return chunkStream(read, async (reason) => {
+      body.cancel(reason);
+      await chunks?.return(undefined);
+    });
   }
 
   /** A caller that gave up gets its own reason. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ownBytes } from "../../bytes/own_bytes.ts";
+import { chunkStream } from "../../duplex/chunk_stream.ts";
 import type { IncomingBody } from "../../http1/incoming_body.ts";
 
 /** Passes on the chunks of a body one by one. */
@@ -40,13 +40,7 @@ export class CountedBody implements AsyncIterable<Uint8Array> {
 
   /** The chunks as a stream of the platform. */
   get stream(): ReadableStream<Uint8Array> {
-    return new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        const { done, value } = await this.#next();
-        if (done === true) controller.close();
-        else controller.enqueue(ownBytes(value));
-      },
-      cancel: (reason) => this.cancel(reason),
-    }, { highWaterMark: 0 });
+    const read = async (): Promise<Uint8Array | null> => (await this.#next()).value ?? null;
+    return chunkStream(read, (reason) => this.cancel(reason));
   }
 }

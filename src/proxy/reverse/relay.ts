@@ -5,7 +5,7 @@
  * @module
  */
 
-import { ownBytes } from "../../bytes/own_bytes.ts";
+import { chunkStream } from "../../duplex/chunk_stream.ts";
 import type { IncomingBody } from "../../http1/incoming_body.ts";
 import type { TimeLimit, Waiting } from "../../duplex/time_limit.ts";
 
@@ -68,13 +68,7 @@ export class Relay implements AsyncIterable<Uint8Array> {
 
   /** The chunks as a stream of the platform. */
   get stream(): ReadableStream<Uint8Array> {
-    return new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        const { done, value } = await this.#next();
-        if (done) controller.close();
-        else controller.enqueue(ownBytes(value));
-      },
-      cancel: (reason) => this.cancel(reason),
-    }, { highWaterMark: 0 });
+    const read = async (): Promise<Uint8Array | null> => (await this.#next()).value ?? null;
+    return chunkStream(read, (reason) => this.cancel(reason));
   }
 }
