@@ -22,7 +22,6 @@ import { Http2Driver } from "./driver.ts";
 import type { Http2RequestEvent, Http2ServerEvent } from "./machine/events.ts";
 import { Http2ServerMachine } from "./machine/server_machine.ts";
 import { type Http2ServerConnectionOptions, type Http2ServerSettings, http2ServerSettings } from "./options.ts";
-
 import { type ServerHost, ServerStream } from "./server_stream.ts";
 
 /**

@@ -73,8 +73,7 @@ export class FrameReader {
     const wrong = type === undefined ? null : wrongHeader(type, flags, length, streamId);
     if (wrong !== null && wrong.streamId === 0) throw wrong;
     if (end - start < FRAME_HEADER_BYTES + length) {
-      const least = this.in.start >= LEAST_PIECE_BYTES ? 1 : LEAST_PIECE_BYTES;
-      return end - start >= FRAME_HEADER_BYTES + least && type === "data" && (flags & PADDED) === 0
+      return end - start >= FRAME_HEADER_BYTES + this.#leastBytes && type === "data" && (flags & PADDED) === 0
         ? this.#takeFirst(streamId, length, (flags & END_STREAM) !== 0)
         : null;
     }
@@ -82,6 +81,10 @@ export class FrameReader {
     const payload = this.in.take(length);
     if (wrong !== null) throw wrong; // of a stream: the next frame can be read
     return type === undefined ? { type: "unknown", streamId } : read(type, flags, streamId, payload);
+  }
+
+  get #leastBytes(): number {
+    return this.in.start >= LEAST_PIECE_BYTES ? 1 : LEAST_PIECE_BYTES;
   }
 
   #takeFirst(streamId: number, length: number, endStream: boolean): Frame {
@@ -93,8 +96,7 @@ export class FrameReader {
   }
 
   #takeRest(): Frame | null {
-    const { start, length } = this.in;
-    if (length === 0 || (start < LEAST_PIECE_BYTES && length < Math.min(this.#missing, LEAST_PIECE_BYTES))) return null;
+    if (this.in.length < Math.min(this.#missing, this.#leastBytes)) return null;
     const payload = this.in.take(this.#missing);
     this.#missing -= payload.length;
     const last = this.#missing === 0;
