@@ -1,6 +1,6 @@
 /**
  * What exchanges send: bytes that tell whose they are and where they stand. What is lost, doubled, moved, another's, or overwritten while
- * somebody still has it, is seen, and said with its place.
+ * its owner still has it, is seen, and said with its place.
  *
  * All are cut from one table of random bytes, and compared with it by the platform, which costs about as much as to count them.
  *
@@ -14,7 +14,7 @@ import { mulberry32 } from "./measure.ts";
 const MOST_BYTES = 1 << 20;
 /** Odd, so that no two exchanges of a million begin at the same place. */
 const STEP = 611_953;
-/** What is written over memory that somebody else should have let go of, or should not have. */
+/** What is written over memory that the library should have let go of, or should not have. */
 const OVERWRITTEN = 0xee;
 /** So many bytes are looked for to tell where they belong. Random ones are found once. */
 const SOUGHT_BYTES = 16;
@@ -64,8 +64,8 @@ export class Comparison {
   }
 
   /**
-   * All has come. Every chunk is compared again, as somebody may have written into it since it was read; and then overwritten, for it
-   * belongs to its reader, and to nobody else.
+   * All has come. Every chunk is compared again, as the library may have written into it since it was read; and then overwritten: it
+   * is its reader's, and a library that still uses it sends wrong bytes from now on.
    *
    * @throws {Error} It is not as long as that, or a chunk has changed.
    */
@@ -171,4 +171,23 @@ export async function writeContents(
     if (random() < 0.2) await written;
   }
   await Promise.all(under);
+}
+
+/** What sends back what it gets. */
+export interface Echo extends Source, Sink {
+  /** Ends our side. */
+  closeWrite(): Promise<void>;
+}
+
+/** Writes what belongs to an exchange, and reads it back to the end. */
+export async function expectEcho(io: Echo, exchange: number, length: number, random: () => number): Promise<void> {
+  const writing = writeContents(io, exchange, length, random).then(() => io.closeWrite());
+  writing.catch(() => {}); // if reading fails, that tells
+  await readContents(io, exchange, length, "an echo");
+  await writing;
+}
+
+/** A server has told how many bytes came, or where others came. */
+export function expectCount(told: string, sent: number): void {
+  if (told !== `${sent}`) throw new Error(`${sent} bytes went, ${told} arrived`);
 }

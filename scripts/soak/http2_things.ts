@@ -14,18 +14,9 @@ import {
   type IncomingResponse,
   onUpgrade,
   type OutgoingRequest,
-  type Upgraded,
 } from "../../src/http2/mod.ts";
 import { connect, type Socket } from "../../src/net/mod.ts";
-import {
-  Comparison,
-  contents,
-  expectContents,
-  readContents,
-  readResponse,
-  writeContents,
-  writeOnce,
-} from "./contents.ts";
+import { Comparison, contents, expectContents, expectCount, expectEcho, readResponse, writeOnce } from "./contents.ts";
 import type { Connections } from "./http2_connections.ts";
 import { pause } from "./measure.ts";
 
@@ -224,11 +215,6 @@ function expect(found: number, wanted: number, what: string): void {
   if (found !== wanted) throw new Error(`${what}: ${found} instead of ${wanted}`);
 }
 
-/** The server tells how many bytes came, or where others came. */
-function expectCount(told: string, sent: number): void {
-  if (told !== `${sent}`) throw new Error(`${sent} bytes went, ${told} arrived`);
-}
-
 /** So many times 5000 bytes. */
 async function* pieces(exchange: number, count: number): AsyncGenerator<Uint8Array> {
   for (let i = 0; i < count; i++) {
@@ -259,11 +245,4 @@ async function endOf(io: { read(): Promise<Uint8Array | null> }): Promise<number
   let bytes = 0;
   for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) bytes += chunk.length;
   return bytes;
-}
-
-async function expectEcho(io: Upgraded, exchange: number, length: number, random: () => number): Promise<void> {
-  const writing = writeContents(io, exchange, length, random).then(() => io.closeWrite());
-  writing.catch(() => {}); // if reading fails, that tells
-  await readContents(io, exchange, length, "an echo");
-  await writing;
 }

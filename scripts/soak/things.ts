@@ -6,7 +6,7 @@
 
 import type { Client } from "../../mod.ts";
 import { connect, type Socket } from "../../src/net/mod.ts";
-import { contents, expectContents, readContents, readResponse, type Source, writeContents } from "./contents.ts";
+import { contents, expectContents, expectCount, expectEcho, readResponse, type Source } from "./contents.ts";
 import { pause } from "./measure.ts";
 
 /** What a thing is done with. */
@@ -148,21 +148,4 @@ async function textOf(io: Source): Promise<string> {
   let text = "";
   for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) text += decoder.decode(chunk);
   return text;
-}
-
-interface Echoing extends Source {
-  write(bytes: Uint8Array): Promise<void>;
-  closeWrite(): Promise<void>;
-}
-
-async function expectEcho(io: Echoing, exchange: number, length: number, random: () => number): Promise<void> {
-  const writing = writeContents(io, exchange, length, random).then(() => io.closeWrite());
-  writing.catch(() => {}); // if reading fails, that tells
-  await readContents(io, exchange, length, "an echo");
-  await writing;
-}
-
-/** The server tells how many bytes came, or where others came. */
-function expectCount(told: string, sent: number): void {
-  if (told !== `${sent}`) throw new Error(`${sent} bytes went, ${told} arrived`);
 }

@@ -14,7 +14,7 @@ import process from "node:process";
 import { serve } from "../../mod.ts";
 import { connect, listen, type Socket } from "../../src/net/mod.ts";
 import { forwardProxy } from "../../src/proxy/mod.ts";
-import { contents, readContents, writeContents } from "./contents.ts";
+import { contents, expectEcho } from "./contents.ts";
 import { mulberry32 } from "./measure.ts";
 
 const AT_ONCE = 50;
@@ -55,11 +55,7 @@ const drops: readonly ((io: Socket, exchange: number | null) => Promise<void> | 
       while (await io.read() !== null);
       return await io.close();
     }
-    const length = Math.floor(random() * 200_000);
-    const writing = writeContents(io, exchange, length, random).then(() => io.closeWrite());
-    writing.catch(() => {}); // if reading fails, that tells
-    await readContents(io, exchange, length, "an echo");
-    await writing;
+    await expectEcho(io, exchange, Math.floor(random() * 200_000), random);
     await io.close();
   },
   async (io, exchange) => {
