@@ -51,7 +51,7 @@ export class BunTransport implements Transport {
   readonly reading = false;
   readonly tellsReset = true;
   sink: TransportSink;
-  /** Whether somebody wants to read. */
+  /** Whether a reader wants more. */
   #flowing = false;
   /** Whether Bun was told to stop. */
   #paused = false;

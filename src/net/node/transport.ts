@@ -188,7 +188,7 @@ export class NodeTransport extends LentChunks implements Transport {
 
   /**
    * Bytes have come from a socket that does not lend. Node 24 and later read TLS into memory that all connections of the process share:
-   * a reader who transfers that would break them all, with errors that nobody can catch (seen on 24 and 26). So it is lent.
+   * a reader who transfers that would break them all, with errors that are thrown out of Node itself (seen on 24 and 26). So it is lent.
    */
   onData({ buffer, byteOffset, byteLength }: Uint8Array): void {
     if (this.over) return;
