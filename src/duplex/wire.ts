@@ -39,6 +39,10 @@ export class Wire implements PeerWatcher {
   /** Made when it is asked for: WebSockets count themselves. */
   #turn: Turn | null = null;
   #watcher: PeerWatcher | null = null;
+  /** Settles when the channel has all parts of the writes that are not through; `null` if none is under way. */
+  #parts: Promise<void> | null = null;
+  /** How many of these there are. */
+  #unfinished = 0;
 
   /**
    * Takes the transport.
@@ -158,30 +162,37 @@ export class Wire implements PeerWatcher {
   }
 
   /**
-   * Sends the parts in order; resolves when the transport has room again.
+   * Sends the parts in the order of the calls; resolves when the transport has room again. The channel gets one part after the
+   * other, so that a slow peer is seen to make progress. What is written meanwhile, or the end, would stand between two of them,
+   * in the middle of a frame for example: it waits for the last one.
    *
    * @param progress Is told when some of it was taken and the rest must wait.
    */
   write(parts: readonly Uint8Array[], progress: WriteProgress | null): Promise<void> {
-    if (parts.length === 1) return this.channel.write(parts[0]!);
-    return this.#writeAll(parts, progress);
+    const before = this.#parts;
+    if (parts.length === 1 && before === null) return this.channel.write(parts[0]!);
+    this.#unfinished++;
+    const written = this.#writeAll(before, parts, progress);
+    this.#parts = this.#unfinished > 0 ? written : null;
+    return this.#parts ?? accepted;
   }
 
   /** Ends our side. */
   closeWrite(): Promise<void> {
     this.ended = true;
-    return this.channel.closeWrite();
+    return this.#parts?.then(() => this.channel.closeWrite()) ?? this.channel.closeWrite();
   }
 
   /** Sends what is written and ends both sides. Never rejects: a failure has no more meaning. */
   close(): Promise<void> {
     this.ended = true;
-    return this.channel.close().catch(ignore);
+    const { channel } = this;
+    return (this.#parts?.catch(ignore).then(() => channel.close()) ?? channel.close()).catch(ignore);
   }
 
   /** Closes, if nothing has to be waited for; says whether it did. */
   closeAtOnce(): boolean {
-    if (this.channel.closeAtOnce?.() !== true) return false;
+    if (this.#parts !== null || this.channel.closeAtOnce?.() !== true) return false;
     this.ended = true;
     return true;
   }
@@ -198,12 +209,19 @@ export class Wire implements PeerWatcher {
     return this.lastRead = this.channel.read();
   }
 
-  async #writeAll(parts: readonly Uint8Array[], progress: WriteProgress | null): Promise<void> {
+  /** Where one fails, all that is behind it fails as well. */
+  async #writeAll(
+    before: Promise<void> | null,
+    parts: readonly Uint8Array[],
+    progress: WriteProgress | null,
+  ): Promise<void> {
+    if (before !== null) await before;
     for (const part of parts) {
       const written = this.channel.write(part);
       if (written === accepted) continue;
       await written;
       progress?.onProgress();
     }
+    if (--this.#unfinished === 0) this.#parts = null;
   }
 }

@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
+import { duplexPair } from "../../src/duplex/pair.ts";
 import type { ServerConnectionOptions } from "../../src/http1/options.ts";
 import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
@@ -154,6 +155,25 @@ test("bodyTimeoutMs limits each wait within a body, and is answered with 408 [C1
   await client.closeWrite();
   await expectTimeout(conversing_);
   assertEquals((failure as { code: string }).code, "truncated");
+});
+
+test("bodyTimeoutMs ends a connection behind the response that is being written, not within it [C10]", async () => {
+  const [client, server] = duplexPair({ capacityBytes: 1 });
+  const clock = new FakeClock();
+  const connection = serveConnection(server, ({ body }) => {
+    body.text().catch(() => {});
+    return { status: 200, body: new Uint8Array(700_000) };
+  }, { clock, dateHeader: false });
+  const sent = client.write(wire(POST + "hello"));
+  await turns();
+  await clock.advance(60_000);
+  await turns();
+  const output = await readAll(client);
+  await sent;
+  assertEquals(output.slice(0, 44), "HTTP/1.1 200 OK¶content-length: 700000¶¶\0\0\0\0");
+  assertEquals(output.length, 40 + 700_000);
+  await client.closeWrite();
+  expectTimedOut(await connection.closed);
 });
 
 test("bodyTimeoutMs does not run while nobody reads", async () => {
