@@ -69,6 +69,7 @@ export class Outlet implements WriteProgress {
     if (parts.length === 0) return undefined;
     const written = this.#wire.write(parts, this);
     if (written !== accepted) return this.#awaitWritten(written);
+    // Only channels of this package say so, and they do not look at the bytes again. Streams of other makers never do, and may keep them.
     if (this.#unwritten === 0) this.#machine.recycle(true);
     return undefined;
   }
