@@ -23,7 +23,8 @@ import { holdChannel } from "../duplex/hold_channel.ts";
 import { isAtLeast } from "../platform/version.ts";
 import { addressText, parseAddress, placeOf } from "./address.ts";
 import { transportError } from "./errors.ts";
-import { NetSocket, openInBackground, type StartTls } from "./net_socket.ts";
+import { NetSocket, type StartTls } from "./net_socket.ts";
+import { openInBackground } from "./open_in_background.ts";
 
 /** One runtime. */
 export interface Adapter {

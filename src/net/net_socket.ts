@@ -1,6 +1,6 @@
 /**
- * The socket that callers hold, the same on every runtime: opening, half-close, failure, hand-over. A runtime's adapter
- * makes and opens it; it calls a {@linkcode Transport} for the bytes, and a {@linkcode ChunkQueue} keeps what has come.
+ * The socket that callers hold, the same on every runtime: from opening to over, and the hand-over to TLS or to its holder. A
+ * runtime's adapter makes and opens it. What comes is in `read_side.ts`, what goes out in `write_side.ts`.
  *
  * ```text
  *  opening ── attach() ──▶ open ── release(), startTls(), both sides ended, failure ──▶ over
@@ -10,11 +10,8 @@
  * @module
  */
 
-import { isBytes, wrongType } from "../bytes/arguments.ts";
-import { onAbort } from "../duplex/abort.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
-import { ChunkQueue } from "./chunk_queue.ts";
 import {
   accepted,
   type FastPath,
@@ -29,50 +26,35 @@ import type { ReleasedSocket, Socket, SocketInfo } from "../duplex/socket.ts";
 import type { Traffic } from "../duplex/traffic.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { StateError } from "../errors/state_error.ts";
-import { type Doing, transportError } from "./errors.ts";
-import type { Transport, TransportSink } from "./transport.ts";
+import { transportError } from "./errors.ts";
+import { ReadSide, type ReadSideOwner } from "./read_side.ts";
+import {
+  becameTls,
+  closedError,
+  CONNECTING,
+  ENDED,
+  OPEN,
+  OPENING,
+  type OpeningStep,
+  settleClosed,
+  type SocketState,
+} from "./socket_state.ts";
+import type { Transport } from "./transport.ts";
+import { WriteSide, type WriteSideOwner } from "./write_side.ts";
 
 /** A runtime's `startTls()`, which the method of the same name calls. */
 export type StartTls = (socket: NetSocket, options?: StartTlsOptions, socketOptions?: SocketOptions) => Socket;
 
-/** What is being done while a socket is opening, and where; for the message if it fails. */
-interface OpeningStep {
-  readonly doing: Doing;
-  readonly place?: string;
-}
-
 /** Asks the platform for what is known of both ends; `null` once the socket is over. */
 export type AskInfo = (transport: Transport | null) => SocketInfo;
 
-/** A write that waits for the socket to open. */
-interface EarlyWrite {
-  readonly bytes: Uint8Array;
-  readonly written: Deferred<void>;
-}
-
-type State =
-  | { readonly is: "opening"; writes: EarlyWrite[] | null; cancel: (() => void) | null }
-  | { readonly is: "open" }
-  /** `reason` says why calls are refused; `undefined` when it ended as it should. */
-  | { readonly is: "over"; readonly reason: unknown; readonly failed: boolean };
-
-/** Sockets share these. */
-const OPEN: State = { is: "open" };
-const ENDED: Extract<State, { is: "over" }> = { is: "over", reason: undefined, failed: false };
-const CONNECTING: OpeningStep = { doing: "connect" };
-/** The end of our side where nothing has to be waited for. */
-const AT_ONCE = new Deferred<void>();
-AT_ONCE.resolve();
-
 /** The socket of this package. */
-export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, Traffic {
+export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSideOwner, WriteSideOwner {
   readonly secureTransport: "on" | "starttls";
   /** The name or address that was connected to. */
   readonly host: string | undefined;
-  /** See {@linkcode Traffic}. Only this class writes it. */
-  receivedBytes = 0;
-  /** See {@linkcode Traffic}. Only this class writes it. */
-  sentBytes = 0;
+  /** What a transport of this socket tells. */
+  readonly readSide: ReadSide = new ReadSide(this);
   /** For {@linkcode cannotOpen}. */
   opening: OpeningStep = CONNECTING;
   readonly #startTls: StartTls;
@@ -80,24 +62,15 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
   /** The promises are made when they are asked for. */
   #opened: Deferred<SocketInfo> | null = null;
   #closed: Deferred<void> | null = null;
-  readonly #queue: ChunkQueue = new ChunkQueue();
-  #state: State = { is: "opening", writes: null, cancel: null };
+  readonly #writeSide: WriteSide = new WriteSide(this);
+  #state: SocketState = OPENING;
   /** While it is open. */
   #transport: Transport | null = null;
   /** Since it is open; how to ask for it as long as it was not looked at, as most servers never do. */
   #info: SocketInfo | AskInfo | null = null;
-  /** The transport, while `write()` may go straight to it: the hot path asks for nothing else. */
-  #writer: Transport | null = null;
-  #lastWrite: Promise<void> = accepted;
-  /** Settles when our side has ended. */
-  #writeEnd: Deferred<void> | null = null;
-  /** Whether it has ended, or failed to. */
-  #writeOver: "no" | "ended" | "failed" = "no";
   #closing: Deferred<void> | null = null;
   /** The socket that TLS goes on with. */
   #successor: NetSocket | null = null;
-  #watcher: PeerWatcher | null = null;
-  #openListener: OpenListener | null = null;
   #overListener: OverListener | null = null;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
@@ -123,7 +96,7 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
   get closed(): Promise<void> {
     if (this.#closed === null) {
       this.#closed = new Deferred();
-      if (this.#state.is === "over") settle(this.#closed, this.#state);
+      if (this.#state.is === "over") settleClosed(this.#closed, this.#state);
     }
     return this.#closed.promise;
   }
@@ -157,35 +130,40 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
 
   /** Settles as the last write does. */
   get written(): Promise<void> {
-    return this.#lastWrite;
+    return this.#writeSide.lastWrite;
   }
 
   /** Whether the platform's object has all that the peer has sent: nothing is queued or being read ahead. */
   get untouched(): boolean {
-    return this.#transport?.reading === false && this.#queue.empty && !this.#queue.ended;
+    return this.#transport?.reading === false && this.readSide.queue.empty && !this.readSide.queue.ended;
+  }
+
+  get receivedBytes(): number {
+    return this.readSide.receivedBytes;
+  }
+
+  get sentBytes(): number {
+    return this.#writeSide.sentBytes;
   }
 
   get fastPath(): FastPath {
-    return this.#queue;
+    return this.readSide.queue;
   }
 
   read(): Promise<Uint8Array | null> {
-    return this.#queue.read();
+    return this.readSide.queue.read();
   }
 
   readShared(): Promise<Uint8Array | null> {
-    return this.#queue.readShared();
+    return this.readSide.queue.readShared();
   }
 
   withdrawRead(): boolean {
-    return this.#queue.withdrawRead();
+    return this.readSide.queue.withdrawRead();
   }
 
   watchPeer(watcher: PeerWatcher | null): boolean {
-    this.#watcher = watcher;
-    if (watcher === null) return true;
-    if (this.over || this.#queue.ended) queueMicrotask(() => this.#tellWatcher(watcher));
-    else this.#queue.readAhead();
+    this.readSide.watch(watcher);
     return true;
   }
 
@@ -195,33 +173,25 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
   }
 
   tellOpen(listener: OpenListener): void {
-    if (this.#state.is === "opening") this.#openListener = listener;
-    else if (this.#state.is === "open") listener.onOpen();
-    else listener.onOpenFailure(this.#state.reason);
+    const state = this.#state;
+    if (state.is === "opening") this.#state = { ...state, listener };
+    else if (state.is === "open") listener.onOpen();
+    else listener.onOpenFailure(state.reason);
   }
 
   probePeer(): boolean {
     const transport = this.#transport;
     if (transport === null || transport.tellsReset) return false;
-    if (this.#queue.paused || this.#queue.ended) transport.probe();
+    if (this.readSide.queue.paused || this.readSide.queue.ended) transport.probe();
     return true;
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    const writer = this.#writer;
-    if (writer === null || !(bytes instanceof Uint8Array)) return this.#writeOutOfTurn(bytes);
-    const { byteLength } = bytes;
-    if (byteLength === 0) return accepted;
-    this.sentBytes += byteLength;
-    return this.#lastWrite = writer.write(bytes);
+    return this.#writeSide.write(bytes);
   }
 
   closeWrite(): Promise<void> {
-    if (this.#writeEnd === null) {
-      if (this.over || this.upgraded) return Promise.reject(this.#refusal);
-      if (!this.closeAtOnce()) this.#beginWriteEnd();
-    }
-    return this.#writeEnd === AT_ONCE ? accepted : this.#writeEnd!.promise;
+    return this.closeAtOnce() ? accepted : this.#writeSide.end();
   }
 
   abort(reason?: unknown): void {
@@ -233,7 +203,7 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
     const state = this.#state;
     if (state.is === "over") return;
     const transport = this.#transport;
-    this.#queue.takeAll();
+    this.readSide.queue.takeAll();
     this.#end(reason, true);
     if (state.is === "opening") state.cancel?.();
     else transport!.abort(reason);
@@ -248,24 +218,15 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
   }
 
   closeAtOnce(): boolean {
+    if (!this.readSide.queue.ended) return false;
     // Both sides have ended, which closes it; TLS may have something to say before.
-    if (this.#queue.ended && this.#writeOver === "ended" && this.secureTransport === "starttls") return true;
-    if (!this.#endsOnClose) return false;
-    this.#writeEnd = AT_ONCE;
-    this.#writeOver = "ended";
-    this.#writer = null;
-    this.#transport!.close();
-    return true;
-  }
-
-  /** Behind the peer's end nothing of it is unread in the system, which would answer with a reset. */
-  get #endsOnClose(): boolean {
-    return this.#queue.ended && this.#writeEnd === null && this.#transport?.endsOnClose === true;
+    if (this.#writeSide.outcome === "ended" && this.secureTransport === "starttls") return true;
+    // Nothing of the peer is unread in the system, which would answer with a reset.
+    return this.#writeSide.endByClosing();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    const state = this.#state;
-    if (state.is === "opening" ? state.writes !== null : this.#transport?.writing) this.abort();
+    if (this.#writeSide.waits || this.#transport?.writing) this.abort();
     return this.close();
   }
 
@@ -277,14 +238,16 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
   release(): ReleasedSocket {
     const transport = this.#transport;
     if (this.upgraded) throw new StateError("already-taken", "Cannot release: the socket was given away");
-    if (this.over) throw new StateError("closed", "Cannot release: the socket is closed", { cause: this.#refusal });
+    if (this.over) throw new StateError("closed", "Cannot release: the socket is closed", { cause: this.refusal });
     if (transport === null) throw new StateError("not-ready", "Cannot release: the socket is not open yet");
-    if (this.#queue.waiting || transport.reading) throw new StateError("busy", "Cannot release: a read is pending");
+    if (this.readSide.queue.waiting || transport.reading) {
+      throw new StateError("busy", "Cannot release: a read is pending");
+    }
     if (transport.writing) throw new StateError("busy", "Cannot release: a write is pending");
     const { native } = transport;
     transport.detach();
-    const readBuf = this.#queue.takeAll();
-    const ended = this.#queue.ended;
+    const readBuf = this.readSide.queue.takeAll();
+    const ended = this.readSide.queue.ended;
     this.#end(new StateError("already-taken", "The socket was released"), false);
     return { native, readBuf, ended };
   }
@@ -297,14 +260,14 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
    */
   moveToSuccessor(): NetSocket {
     if (this.upgraded) throw new StateError("already-taken", "Cannot start TLS: the socket was given away");
-    if (this.over || this.#writeEnd !== null) {
-      throw new StateError("closed", "Cannot start TLS: the socket is closed", { cause: this.#refusal });
+    if (this.over || this.#writeSide.ends) {
+      throw new StateError("closed", "Cannot start TLS: the socket is closed", { cause: this.refusal });
     }
     const successor = new NetSocket(this.#startTls, this.secureTransport, {}, this.host);
     this.#successor = successor;
-    this.#writer = null;
-    this.#queue.moveTo(successor.#queue, becameTls());
-    const cancel = (): void => this.cut(successor.#refusal);
+    this.#writeSide.stop();
+    this.readSide.queue.moveTo(successor.readSide.queue, becameTls());
+    const cancel = (): void => this.cut(successor.refusal);
     successor.cancel = cancel;
     if (this.#transport !== null) this.#handOver(this.#transport, this.#info!);
     return successor;
@@ -314,7 +277,8 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
 
   /** What `abort()` and `close()` call while the socket is opening. */
   set cancel(cancel: () => void) {
-    if (this.#state.is === "opening") this.#state.cancel = cancel;
+    const state = this.#state;
+    if (state.is === "opening") this.#state = { ...state, cancel };
   }
 
   /**
@@ -326,26 +290,20 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
   attach(transport: Transport, info: SocketInfo | AskInfo): boolean {
     const state = this.#state;
     if (state.is !== "opening") {
-      transport.abort(this.#refusal);
+      transport.abort(this.refusal);
       return false;
     }
     this.#state = OPEN;
     this.#transport = transport;
     this.#info = info;
-    for (const { bytes, written } of state.writes ?? []) {
-      this.sentBytes += bytes.byteLength;
-      this.#lastWrite = transport.write(bytes);
-      this.#lastWrite.then(() => written.resolve(), (error) => written.reject(error));
-    }
+    this.#writeSide.open(transport);
     this.#opened?.resolve(this.info!);
     if (this.upgraded) {
       this.#handOver(transport, info);
       return true;
     }
-    if (this.#writeEnd === null) this.#writer = transport;
-    transport.sink = this;
-    this.#queue.attach(transport);
-    if (this.#openListener !== null) this.#tellOpen();
+    this.readSide.open(transport);
+    state.listener?.onOpen();
     return true;
   }
 
@@ -354,27 +312,21 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
     this.#end(transportError(error, this.opening.doing, this.opening.place), true);
   }
 
-  // What the transport calls.
+  // What its sides call.
 
-  lend(chunk: Uint8Array): boolean {
-    const { byteLength } = chunk; // of memory that its reader may give away
-    this.receivedBytes += byteLength;
-    if (this.#queue.lend(chunk)) return true;
-    this.receivedBytes -= byteLength; // until it is received
-    return false;
+  /** Made when it is asked for: an error for each connection that ends well would cost more than ending it. */
+  get refusal(): unknown {
+    if (this.#state.is === "over" && this.#state.reason !== undefined) return this.#state.reason;
+    return this.upgraded ? becameTls() : closedError();
   }
 
-  received(chunk: Uint8Array): void {
-    this.receivedBytes += chunk.byteLength;
-    this.#queue.push(chunk);
-    if (this.#watcher !== null) this.#queue.readAhead();
+  writesOver(ended: boolean): void {
+    if (this.#closing !== null || (ended && this.readSide.queue.ended)) this.#transport?.close();
   }
 
-  ended(): void {
-    this.#queue.end();
-    this.#watcher?.onPeerEnd(!this.#queue.empty);
-    if (this.#writeOver === "ended") this.#transport?.close();
-    else if (!this.#allowHalfOpen && !this.over) this.closeWrite();
+  peerEnded(): void {
+    if (this.#writeSide.outcome === "ended") this.#transport?.close();
+    else if (!this.#allowHalfOpen && !this.closeAtOnce()) this.#writeSide.begin();
   }
 
   failed(error: unknown): void {
@@ -382,19 +334,7 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
   }
 
   gone(): void {
-    this.#end(this.#queue.ended ? undefined : closedError(), false);
-  }
-
-  /** Made when it is asked for: an error for each connection that ends well would cost more than ending it. */
-  get #refusal(): unknown {
-    if (this.#state.is === "over" && this.#state.reason !== undefined) return this.#state.reason;
-    return this.upgraded ? becameTls() : closedError();
-  }
-
-  #tellOpen(): void {
-    const listener = this.#openListener;
-    this.#openListener = null;
-    listener!.onOpen();
+    this.#end(this.readSide.queue.ended ? undefined : closedError(), false);
   }
 
   #tellOver(): void {
@@ -403,74 +343,23 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
     listener?.onOver(this);
   }
 
-  #tellWatcher(watcher: PeerWatcher): void {
-    if (watcher !== this.#watcher) return;
-    if (this.over) watcher.onPeerFailure(this.#refusal);
-    else watcher.onPeerEnd(!this.#queue.empty);
-  }
-
-  #writeOutOfTurn(bytes: Uint8Array): Promise<void> {
-    if (!isBytes(bytes)) return Promise.reject(wrongType("bytes", "a Uint8Array", bytes));
-    const state = this.#state;
-    if (state.is === "over" || this.upgraded) return Promise.reject(this.#refusal);
-    if (this.#writeEnd !== null) {
-      return Promise.reject(new TransportError("closed", "Cannot write: closeWrite() was called before"));
-    }
-    if (bytes.byteLength === 0) return accepted;
-    if (state.is === "open") { // of another realm
-      this.sentBytes += bytes.byteLength;
-      return this.#lastWrite = this.#transport!.write(bytes);
-    }
-    const written = new Deferred<void>();
-    (state.writes ??= []).push({ bytes, written });
-    return written.promise;
-  }
-
-  #beginWriteEnd(): void {
-    const end = this.#writeEnd = new Deferred<void>();
-    this.#writer = null;
-    if (this.#transport !== null) this.#endWriting(this.#transport, end);
-    else this.opened.then(() => this.#endWritingOnceOpen(end), (error) => end.reject(error));
-  }
-
-  #endWritingOnceOpen(end: Deferred<void>): void {
-    const transport = this.#transport;
-    if (transport === null) end.reject(this.#refusal);
-    else this.#endWriting(transport, end);
-  }
-
-  #endWriting(transport: Transport, end: Deferred<void>): void {
-    transport.closeWrite().then(() => {
-      this.#writeOver = "ended";
-      end.resolve();
-      if (this.#queue.ended || this.#closing !== null) transport.close();
-    }, (error) => {
-      this.#writeOver = "failed";
-      end.reject(error);
-      if (this.#closing !== null) transport.close();
-    });
-  }
-
   #close(): void {
     const state = this.#state;
     if (state.is === "over") {
       this.#closing!.resolve();
-    } else if (state.is === "opening" && !this.upgraded && state.writes === null && this.#writeEnd === null) {
+    } else if (state.is === "opening" && !this.upgraded && !this.#writeSide.waits && !this.#writeSide.ends) {
       this.#end(new TransportError("closed", "The socket was closed before it was open"), false);
       state.cancel?.();
     } else if (!this.upgraded) {
-      if (this.#writeEnd !== null) {
-        if (this.#writeOver !== "no") this.#transport?.close();
-      } else if (!this.closeAtOnce()) {
-        this.#beginWriteEnd();
-      }
+      if (this.#writeSide.outcome !== null) this.#transport?.close();
+      else if (!this.closeAtOnce()) this.#writeSide.begin();
     }
   }
 
   /** What comes next is not read before TLS asks for it: its platform's own would not know of it. */
   #handOver(transport: Transport, info: SocketInfo | AskInfo): void {
     transport.pause();
-    this.#successor!.#lastWrite = this.#lastWrite;
+    this.#successor!.#writeSide.lastWrite = this.#writeSide.lastWrite;
     this.#successor!.attach(transport, info);
     this.#end(undefined, false);
   }
@@ -480,60 +369,18 @@ export class NetSocket implements Socket, HeldChannel, Opening, TransportSink, T
     if (state.is === "over") return;
     const over = reason === undefined && !failed ? ENDED : { is: "over", reason, failed } as const;
     this.#state = over;
-    this.#writer = this.#transport = null;
-    this.#queue.attach(null);
-    this.#queue.fail(reason);
+    this.#transport = null;
+    this.#writeSide.refuse(reason);
+    this.readSide.stop(reason);
     if (state.is === "opening") {
-      for (const { written } of state.writes ?? []) written.reject(reason);
       this.#opened?.reject(reason);
-      this.#openListener?.onOpenFailure(reason);
+      state.listener?.onOpenFailure(reason);
     }
-    if (this.#closed !== null) settle(this.#closed, over);
+    if (this.#closed !== null) settleClosed(this.#closed, over);
     this.#closing?.resolve();
-    this.#watcher?.onPeerFailure(this.#refusal);
-    this.#watcher = null;
+    this.readSide.tellOver();
     this.#tellOver();
     const successor = this.#successor;
     if (successor !== null && successor.#state.is === "opening") successor.#end(reason, failed);
   }
-}
-
-function settle(closed: Deferred<void>, { reason, failed }: Extract<State, { is: "over" }>): void {
-  if (failed) closed.reject(reason);
-  else closed.resolve();
-}
-
-function becameTls(): StateError {
-  return new StateError("already-taken", "The socket became a TLS socket");
-}
-
-function closedError(): TransportError {
-  return new TransportError("closed", "The socket is closed");
-}
-
-/**
- * Opens a socket in the background, unless the signal aborts before it is open.
- *
- * @param open Ends with `attach()` or `failed()`; what it throws is the failure.
- * @returns The socket.
- */
-export function openInBackground(
-  socket: NetSocket,
-  signal: AbortSignal | undefined,
-  open: () => void | Promise<void>,
-): NetSocket {
-  if (signal?.aborted) {
-    socket.abort(signal.reason);
-    return socket;
-  }
-  if (signal !== undefined) {
-    const unlisten = onAbort(signal, () => socket.cut(signal.reason));
-    socket.opened.then(unlisten, unlisten);
-  }
-  try {
-    open()?.catch((error) => socket.cannotOpen(error));
-  } catch (error) {
-    socket.cannotOpen(error);
-  }
-  return socket;
 }

@@ -115,7 +115,7 @@ async function secure(
         resumption?.succeeded(tlsSocket.isSessionReused?.() === true, null);
         const alpn = tlsSocket.alpnProtocol || null;
         const info = socketInfo(remote, local, alpn, () => tlsInfo(tlsSocket, alpn, authorized));
-        socket.attach(new BunTransport(tlsSocket, socket), info);
+        socket.attach(new BunTransport(tlsSocket, socket.readSide), info);
       },
       error: (tlsSocket: BunSocket, error: unknown) =>
         opening(tlsSocket) ? fail(tlsSocket, error) : passOn.error(tlsSocket, error),
@@ -165,7 +165,7 @@ function alpnWire(protocols: readonly string[]): Uint8Array {
 function attachSocket(socket: NetSocket, native: BunSocket, askInfo: AskInfo, options: SocketOptions): BunTransport {
   if (options.noDelay === false) native.setNoDelay(false);
   if (options.keepAlive === true) native.setKeepAlive(true);
-  const transport = new BunTransport(native, socket);
+  const transport = new BunTransport(native, socket.readSide);
   socket.attach(transport, askInfo);
   return transport;
 }

@@ -14,7 +14,8 @@ import { addressText, socketInfo } from "../address.ts";
 import { addressOf, closeQuietly, deno, type DenoConn, type DenoTlsConn } from "./native.ts";
 import { PullListener } from "./pull_listener.ts";
 import { DenoTransport } from "./transport.ts";
-import { NetSocket, openInBackground, type StartTls } from "../net_socket.ts";
+import { NetSocket, type StartTls } from "../net_socket.ts";
+import { openInBackground } from "../open_in_background.ts";
 import { tlsInfo } from "../tls_info.ts";
 import { DEFAULT_BACKLOG } from "../listener.ts";
 import { isAtLeast } from "../../platform/version.ts";
@@ -145,5 +146,5 @@ function attachConn(
   if (options.noDelay !== false) conn.setNoDelay?.(true);
   if (options.keepAlive === true) conn.setKeepAlive?.(true);
   const info = socketInfo(addressOf(conn.remoteAddr), addressOf(conn.localAddr), alpn, describeTls);
-  socket.attach(new DenoTransport(conn, socket), info);
+  socket.attach(new DenoTransport(conn, socket.readSide), info);
 }

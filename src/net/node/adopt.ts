@@ -45,12 +45,12 @@ export function adoptNodeSocket(native: NetSocketOfNode, readBefore: Uint8Array,
   const secure = described.encrypted === true;
   const socket = new NetSocket((socket, options) => network.startTls(socket, options), secure ? "on" : "starttls");
   described.setTimeout?.(0); // `server.setTimeout()` has set one
-  if (readBefore.byteLength > 0) socket.received(readBefore);
+  if (readBefore.byteLength > 0) socket.readSide.received(readBefore);
   const info = nodeSocketInfo(described);
-  socket.attach(new NodeTransport(native, socket, cutNodeSocket), info);
+  socket.attach(new NodeTransport(native, socket.readSide, cutNodeSocket), info);
   // What has happened before tells no event any more.
   if (native.destroyed) socket.failed(transportError(native.errored ?? closedBefore(), "read"));
-  else if (native.readableEnded) socket.ended();
+  else if (native.readableEnded) socket.readSide.ended();
   return { socket, info };
 }
 

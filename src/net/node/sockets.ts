@@ -158,7 +158,7 @@ function connectWith(
   const cancel = (): unknown => native.destroy();
   socket.cancel = cancel;
   native.once("connect", () => {
-    const transport = new NodeTransport(native, socket, cutNodeSocket);
+    const transport = new NodeTransport(native, socket.readSide, cutNodeSocket);
     native.off("error", onError);
     socket.attach(transport, connectedInfo(native, to));
   });

@@ -66,7 +66,7 @@ export async function secureWithNode(
     };
     const info = socketInfo(remote, local, alpn, () =>
       tlsInfo(native, alpn, authorized, certificate as X509 | null));
-    socket.attach(new NodeTransport(native, socket, cut, under), info);
+    socket.attach(new NodeTransport(native, socket.readSide, cut, under), info);
     under.feeds(native);
   } catch (error) {
     under.stream.destroy(); // and not cut: the alert that tells the peer why must get through
