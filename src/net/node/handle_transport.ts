@@ -1,5 +1,5 @@
 /**
- * A connection's handle as a transport, past Node's streams. `handle_sockets.ts` makes it; `NetSocket` calls it. Once `native` is
+ * A connection's handle as a transport, past Node's streams. `sockets.ts` makes it; `NetSocket` calls it. Once `native` is
  * looked at there is a `net.Socket`, and `transport.ts` goes on with that.
  *
  * @module
@@ -9,11 +9,11 @@ import type { Socket as NetSocketOfNode } from "node:net";
 import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { ignore } from "../../duplex/deferred.ts";
 import { accepted } from "../../duplex/held_channel.ts";
-import { TransportError } from "../../errors/transport_error.ts";
 import type { NativeEnds } from "../address.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";
 import { HandleEnds } from "./handle_ends.ts";
+import { LateWrites, type LateWritesOwner, refusal } from "./late_writes.ts";
 import { LentChunks, NO_SINK } from "./lent_chunks.ts";
 import { sharedReadBuffer } from "./lent_reads.ts";
 import { leave, outsideHeap } from "./short_writes.ts";
@@ -27,7 +27,7 @@ import {
 import { cutNodeSocket, NodeTransport } from "./transport.ts";
 
 /** Where there are none, nothing of this is called. */
-const { WriteWrap, ShutdownWrap, state, readBytesOrError, lastWriteWasAsync } = (streamHandles ?? {}) as StreamHandles;
+const { WriteWrap, state, readBytesOrError, lastWriteWasAsync } = (streamHandles ?? {}) as StreamHandles;
 
 /** What libuv calls the end of a stream (uv.h). */
 const END_OF_STREAM = -4095;
@@ -38,22 +38,11 @@ type Carrier = StreamHandle & { [TRANSPORT]: HandleTransport };
 /** Makes Node's socket of a handle. `writable` is false once our side has ended. */
 export type MakeSocket = (handle: StreamHandle, writable: boolean) => NetSocketOfNode;
 
-/** Tells of an end. */
-interface Ending {
-  resolve: () => void;
-  reject: (reason: unknown) => void;
-}
-
-/** A write, or the end of our side, that is not done yet. */
-interface Pending extends HandleRequest, Ending {
-  transport: HandleTransport;
-}
-
 /** The next write. Those that are done at once leave it as it is. */
 let request: HandleRequest | null = null;
 
 /** Reads into lent memory, and writes straight through. */
-export class HandleTransport extends LentChunks implements Transport, TransportSink {
+export class HandleTransport extends LentChunks implements Transport, TransportSink, LateWritesOwner {
   readonly #handle: StreamHandle;
   readonly #makeSocket: MakeSocket;
   /** What is read into: the handle does not keep it. */
@@ -61,13 +50,10 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
   #flowing = false;
   #ended = false;
   #closing = false;
-  #shutdown: "no" | "waits" | "begun" | "done" = "no";
-  /** Settles the end of our side, as long as that waits for what is written. */
-  #ending: Ending | null = null;
-  /** How many writes the system has not taken. */
-  #writes = 0;
-  /** Why it is over; `undefined` when it ended as it should. */
-  #reason: unknown = undefined;
+  /** What the system has not taken at once, once there is something. */
+  #late: LateWrites | null = null;
+  /** See {@linkcode LateWritesOwner}. Only this class writes it. */
+  reason: unknown = undefined;
   /** What goes on with the handle since `native` was looked at. */
   #successor: NodeTransport | null = null;
 
@@ -83,14 +69,14 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
 
   /** Node's socket: from now on that reads and writes. `null` once this closes. */
   get native(): NetSocketOfNode | null {
-    if (this.#successor === null && !this.over && !this.#closing) this.#successor = this.#succeed();
+    if (this.#successor === null && !this.leaving) this.#successor = this.#succeed();
     return this.#successor?.native ?? null;
   }
 
   /** What the system tells of both ends. */
   get ends(): NativeEnds {
     if (this.#successor !== null) return this.#successor.ends;
-    if (this.over || this.#closing) return {};
+    if (this.leaving) return {};
     return new HandleEnds(this.#handle);
   }
 
@@ -103,31 +89,31 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
   }
 
   get writing(): boolean {
-    return this.#writes > 0 || this.#successor?.writing === true;
+    return this.#late?.waiting === true || this.#successor?.writing === true;
   }
 
   get endsOnClose(): boolean {
     if (this.#successor !== null) return this.#successor.endsOnClose;
-    return this.#writes === 0 && this.#shutdown === "no" && !this.#closing && !this.over;
+    return !this.leaving && this.#late?.idle !== false;
   }
 
   resume(): void {
     if (this.#successor !== null) return this.#successor.resume();
-    if (this.#flowing || this.#ended || this.over || this.#closing) return;
+    if (this.#flowing || this.#ended || this.leaving) return;
     this.#flowing = true;
     const code = this.#handle.readStart();
-    if (code !== 0) queueMicrotask(() => this.#fail(code, "read"));
+    if (code !== 0) queueMicrotask(() => this.fail(code, "read"));
   }
 
   pause(): void {
     if (this.#successor !== null) return this.#successor.pause();
     if (!this.#flowing) return;
     this.#flowing = false;
-    if (!this.over && !this.#closing) this.#handle.readStop();
+    if (!this.leaving) this.#handle.readStop();
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    if (this.over || this.#closing || this.#successor !== null) return this.#writeElsewhere(bytes);
+    if (this.leaving || this.#successor !== null) return this.#writeElsewhere(bytes);
     request ??= new WriteWrap();
     const given = outsideHeap(bytes);
     const code = this.#handle.writeBuffer(request, given);
@@ -139,32 +125,22 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
 
   probe(): void {
     if (this.#successor !== null) return this.#successor.probe();
-    if (!this.writing && this.#shutdown === "no") this.write(NO_BYTES).catch(ignore);
+    if (this.#late?.idle !== false) this.write(NO_BYTES).catch(ignore);
   }
 
   closeWrite(): Promise<void> {
     if (this.#successor !== null) return this.#successor.closeWrite();
-    if (this.over || this.#closing) return Promise.reject(this.#refusal);
-    this.#shutdown = "waits";
-    return new Promise((resolve, reject) => {
-      this.#ending = { resolve, reject };
-      if (this.#writes === 0) this.#beginShutdown();
-    });
+    if (this.leaving) return Promise.reject(refusal(this.reason));
+    return this.#lateWrites.closeWrite();
   }
 
-  /** Behind all that was written: a handle that is to be shut down later cannot be reset any more. */
-  #beginShutdown(): void {
-    this.#shutdown = "begun";
-    const shutdown = Object.assign(new ShutdownWrap(), this.#ending!) as Pending;
-    this.#ending = null;
-    Object.assign(shutdown, { handle: this.#handle, transport: this, oncomplete: onShutdown });
-    // Behind a reset there is nothing to end, as Node sees it.
-    if (this.#handle.shutdown(shutdown) !== 0) onShutdown.call(shutdown);
+  get #lateWrites(): LateWrites {
+    return this.#late ??= new LateWrites(this.#handle, this);
   }
 
   close(): void {
     if (this.#successor !== null) return this.#successor.close();
-    if (this.over || this.#closing) return;
+    if (this.leaving) return;
     this.#closing = true;
     this.#handle.close(onClose);
   }
@@ -172,8 +148,8 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
   abort(reason: unknown): void {
     if (this.over) return;
     this.over = true;
-    this.#reason = reason;
-    this.#refuseEnding();
+    this.reason = reason;
+    this.#late?.refuseEnd();
     if (this.#successor !== null) this.#successor.abort(reason);
     else if (!this.#closing) this.#cut();
   }
@@ -183,56 +159,44 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
     this.#successor?.detach();
   }
 
-  #refuseEnding(): void {
-    this.#ending?.reject(this.#refusal);
-    this.#ending = null;
-  }
-
   /** See `cutNodeSocket()`: a FIN that is on its way has all bytes before it, and a reset fails and leaves the handle open. */
   #cut(): void {
     const handle = this.#handle;
-    if (this.#shutdown === "begun" || typeof handle.reset !== "function" || handle.reset() !== 0) handle.close();
+    if (this.#late?.end === "begun" || typeof handle.reset !== "function" || handle.reset() !== 0) handle.close();
   }
 
   #succeed(): NodeTransport {
     const handle = this.#handle;
     if (this.#flowing) handle.readStop();
-    const successor = new NodeTransport(this.#makeSocket(handle, this.#shutdown === "no"), this, cutNodeSocket);
+    const writable = this.#late === null || this.#late.end === "none";
+    const successor = new NodeTransport(this.#makeSocket(handle, writable), this, cutNodeSocket);
     if (this.#flowing && !this.#ended) successor.resume();
     return successor;
   }
 
   #writeElsewhere(bytes: Uint8Array): Promise<void> {
     if (this.#successor !== null) return this.#successor.write(bytes);
-    return Promise.reject(this.#refusal);
+    return Promise.reject(refusal(this.reason));
   }
 
   #writeLater(code: number, bytes: Uint8Array): Promise<void> {
     const write = request!;
     request = null;
     if (code !== 0) {
-      queueMicrotask(() => this.#fail(code, "write"));
+      queueMicrotask(() => this.fail(code, "write"));
       return Promise.reject(transportError(systemError(code, "write"), "write"));
     }
-    this.#writes++;
-    return new Promise((resolve, reject) => {
-      Object.assign(write, {
-        handle: this.#handle,
-        buffer: bytes,
-        transport: this,
-        resolve,
-        reject,
-        oncomplete: onWritten,
-      });
-    });
+    return this.#lateWrites.add(write, bytes);
   }
 
-  get #refusal(): unknown {
-    return this.#reason ?? new TransportError("closed", "Cannot write: the socket is closed");
+  /** Whether it is closing, or over. */
+  get leaving(): boolean {
+    return this.over || this.#closing;
   }
 
-  #fail(code: number, doing: "read" | "write"): void {
-    if (this.over || this.#closing) return;
+  /** A system call has failed. */
+  fail(code: number, doing: "read" | "write"): void {
+    if (this.leaving) return;
     this.#handle.close();
     this.failed(transportError(systemError(code, doing), doing));
   }
@@ -246,32 +210,13 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
       return next;
     }
     if (count === END_OF_STREAM) this.#end();
-    else if (count < 0) this.#fail(count, "read");
+    else if (count < 0) this.fail(count, "read");
     return undefined;
   }
 
   #end(): void {
     this.#flowing = false;
-    if (!this.over && !this.#closing) this.ended();
-  }
-
-  /** A write is over. */
-  onHandleWritten({ resolve, reject }: Pending, status: number): void {
-    this.#writes--;
-    if (this.over || this.#closing) return reject(this.#refusal);
-    if (status >= 0) {
-      if (this.#writes === 0 && this.#ending !== null) this.#beginShutdown();
-      return resolve();
-    }
-    reject(transportError(systemError(status, "write"), "write"));
-    this.#fail(status, "write");
-  }
-
-  /** Our side has ended. */
-  onHandleShutdown({ resolve, reject }: Pending): void {
-    this.#shutdown = "done";
-    if (this.over || this.#closing) reject(this.#refusal);
-    else resolve();
+    if (!this.leaving) this.ended();
   }
 
   /** The handle is closed. */
@@ -297,14 +242,14 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
 
   failed(error: unknown): void {
     this.over = true;
-    this.#reason = error;
-    this.#refuseEnding();
+    this.reason = error;
+    this.#late?.refuseEnd();
     this.sink.failed(error);
   }
 
   gone(): void {
     this.over = true;
-    this.#refuseEnding();
+    this.#late?.refuseEnd();
     this.sink.gone();
   }
 }
@@ -317,12 +262,4 @@ function onread(this: StreamHandle): Uint8Array | undefined {
 
 function onClose(this: StreamHandle): void {
   (this as Carrier)[TRANSPORT].onHandleClosed();
-}
-
-function onWritten(this: HandleRequest, status: number): void {
-  (this as Pending).transport.onHandleWritten(this as Pending, status);
-}
-
-function onShutdown(this: HandleRequest): void {
-  (this as Pending).transport.onHandleShutdown(this as Pending);
 }
