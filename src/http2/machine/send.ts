@@ -10,7 +10,10 @@ import type { FieldToSend } from "./hpack/encoder.ts";
 import type { MessageEnd, Stream } from "./stream.ts";
 import { trailerFields } from "./write_message.ts";
 
-/** 128 KiB: what is written before it is taken. More would go before what becomes urgent meanwhile. */
+/**
+ * 128 KiB: as long as less than that was written and not taken, more is written. Still more would go before what becomes urgent
+ * meanwhile. A piece that is no longer than that goes whole: its last bytes would take a write of their own.
+ */
 const MOST_UNSENT_BYTES = 131_072;
 /** 64 KiB: longer frames, if the peer takes them, would keep others waiting. */
 const LONGEST_FRAME_BYTES = 65_536;
@@ -61,8 +64,8 @@ export function sendData(connection: Connection, stream: Stream, bytes: Uint8Arr
 
 /** Whether nothing waits that could go first, and the windows are open for all of it. */
 function goesAtOnce({ scheduler, sendWindow, writer }: Connection, stream: Stream, bytes: number): boolean {
-  if (stream.queuedBytes > 0 || !scheduler.empty || writer.length + bytes > MOST_UNSENT_BYTES) return false;
-  return bytes <= sendWindow.bytes && bytes <= stream.sendWindow.bytes;
+  if (stream.queuedBytes > 0 || !scheduler.empty || writer.length >= MOST_UNSENT_BYTES) return false;
+  return bytes <= Math.min(sendWindow.bytes, stream.sendWindow.bytes, MOST_UNSENT_BYTES);
 }
 
 /** Writes data in as many frames as it takes. */
