@@ -14,6 +14,8 @@ import { open } from "./socket.ts";
 
 const encoder = new TextEncoder();
 const MOST_FRAME_BYTES = 16_384;
+/** So much is written without waiting for what else there is to send. */
+const ENOUGH_BYTES = 65_536;
 const FIRST_WINDOW_BYTES = 65_535;
 const WINDOW_BYTES = 2 ** 30;
 /** The server is told that we have read when it is so much. */
@@ -94,6 +96,8 @@ export class Http2Connection {
   readonly #closed: Promise<void>;
   #nextId = 1;
   #rest: Uint8Array | null = null;
+  /** A frame with data of which not all has come. */
+  #data: { readonly stream: Stream; readonly flags: number; left: number } | null = null;
   /** How much may be sent on all streams, and on each that begins. */
   #windowBytes = FIRST_WINDOW_BYTES;
   #streamWindowBytes = FIRST_WINDOW_BYTES;
@@ -114,7 +118,7 @@ export class Http2Connection {
         this.#flush();
       },
       drained: () => {
-        this.#writing = false;
+        this.#written();
         this.#flush();
       },
       closed: () => resolve(),
@@ -147,6 +151,7 @@ export class Http2Connection {
   /** Sends as much as the windows allow; says how much that is. */
   send(stream: Stream, bytes: Uint8Array): number {
     let sent = 0;
+    this.#writer.reserve(Math.min(bytes.length, this.#windowBytes, stream.windowBytes), MOST_FRAME_BYTES);
     for (;;) {
       const room = Math.min(bytes.length - sent, MOST_FRAME_BYTES, this.#windowBytes, stream.windowBytes);
       if (room <= 0) break;
@@ -166,37 +171,60 @@ export class Http2Connection {
   }
 
   #flush(): void {
-    if (this.#busy || this.#writing || this.#writer.length === 0) return;
-    const bytes = concat(this.#writer.take()).slice();
+    const { length } = this.#writer;
+    if (this.#writing || length === 0 || this.#busy && length < ENOUGH_BYTES) return;
+    const parts = this.#writer.take();
+    this.#writing = true;
+    if (this.#client.write(parts.length === 1 ? parts[0]! : concat(parts))) this.#written();
+  }
+
+  #written(): void {
+    this.#writing = false;
     this.#writer.recycle(true);
-    this.#writing = !this.#client.write(bytes);
   }
 
   /** Tells whether these were the first settings. */
   #receive(chunk: Uint8Array): boolean {
     const bytes = this.#rest === null ? chunk : concat([this.#rest, chunk]);
-    let at = 0;
+    let at = this.#moreData(bytes);
     let begun = false;
     while (at + FRAME_HEADER_BYTES <= bytes.length) {
       const length = bytes[at]! << 16 | bytes[at + 1]! << 8 | bytes[at + 2]!;
+      const type = bytes[at + 3]!;
+      const flags = bytes[at + 4]!;
+      const id = word(bytes, at + 5);
+      if (type === FRAME_TYPES.data) {
+        this.#consume(length);
+        this.#data = { stream: this.#streams.get(id)!, flags, left: length };
+        at += FRAME_HEADER_BYTES;
+        at += this.#moreData(bytes.subarray(at));
+        continue;
+      }
       const end = at + FRAME_HEADER_BYTES + length;
       if (end > bytes.length) break;
-      const payload = bytes.subarray(at + FRAME_HEADER_BYTES, end);
-      if (this.#frame(bytes[at + 3]!, bytes[at + 4]!, word(bytes, at + 5), payload)) begun = true;
+      if (this.#frame(type, flags, id, bytes.subarray(at + FRAME_HEADER_BYTES, end))) begun = true;
       at = end;
     }
     this.#rest = at === bytes.length ? null : bytes.slice(at);
     return begun;
   }
 
+  /** Hands on what has come of a frame with data; tells how much that is. */
+  #moreData(bytes: Uint8Array): number {
+    const data = this.#data;
+    if (data === null) return 0;
+    const length = Math.min(data.left, bytes.length);
+    data.left -= length;
+    data.stream.received(bytes.subarray(0, length));
+    if (data.left > 0) return length;
+    this.#data = null;
+    if ((data.flags & END_STREAM) !== 0) this.#ended(data.stream);
+    return length;
+  }
+
   #frame(type: number, flags: number, id: number, payload: Uint8Array): boolean {
     const stream = this.#streams.get(id);
     switch (type) {
-      case FRAME_TYPES.data:
-        this.#consume(payload.length);
-        stream!.received(payload);
-        if ((flags & END_STREAM) !== 0) this.#ended(stream!);
-        return false;
       case FRAME_TYPES.headers:
         if (!payload.includes(STATUS_200)) throw new Error(`A stream was refused: ${payload}`);
         stream!.accepted();
