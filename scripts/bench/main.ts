@@ -50,12 +50,24 @@ async function introduce(): Promise<void> {
   const cost = await generatorCost(generatorRuntime);
   console.log(`${day}, ${machine}, load from ${generatorRuntime.title} (${cost.toFixed(1)} µs CPU for a request).`);
   console.log(`Load of the machine at the beginning: ${load()} (it has ${navigator.hardwareConcurrency} CPUs).`);
+  if (congestionControl() === "bbr") {
+    console.log("TCP is paced here (bbr), on loopback too: with cubic less of the system is measured.");
+  }
   console.log("A ratio above 1 means that ours is faster: the median of the rounds, in which contenders take turns.\n");
 }
 
 /** How many processes want to run, on average over 1, 5 and 15 minutes. */
 function load(): string {
   return Deno.loadavg().map((average) => average.toFixed(1)).join(", ");
+}
+
+/** How the system keeps TCP from sending too much; `null` where that is not told. */
+function congestionControl(): string | null {
+  try {
+    return Deno.readTextFileSync("/proc/sys/net/ipv4/tcp_congestion_control").trim();
+  } catch {
+    return null;
+  }
 }
 
 async function benchRuntime(runtime: Runtime): Promise<Row[]> {
