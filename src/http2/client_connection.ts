@@ -5,8 +5,7 @@
  * @module
  */
 
-import { checkObject, checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
-import { onAbort, unlessAborted } from "../duplex/abort.ts";
+import { unlessAborted } from "../duplex/abort.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { StateError } from "../errors/state_error.ts";
@@ -15,42 +14,19 @@ import { UnsentError } from "../errors/unsent_error.ts";
 import { checkRequest, checkSendOptions } from "../http1/client_connection.ts";
 import type { ExchangeOverListener } from "../http1/exchange_listener.ts";
 import type { IncomingResponse } from "../http1/incoming.ts";
-import { type ClientConnectionOptions, clientSettings, type Closed } from "../http1/options.ts";
-import { bodySize, discardBody, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
+import type { Closed } from "../http1/options.ts";
 import type { OutgoingRequest, SendOptions } from "../http1/outgoing_request.ts";
-import { type ClientHost, ClientStream } from "./client_stream.ts";
+import { type ClientHost, ClientStream, type SentRequest } from "./client_stream.ts";
 import { Http2Driver } from "./driver.ts";
 import { Http2ClientMachine } from "./machine/client_machine.ts";
 import type { Http2ClientEvent } from "./machine/events.ts";
-import { type Http2Limits, http2LimitsOf } from "./machine/limits.ts";
-import { type OutgoingHead, outgoingHead } from "./outgoing_head.ts";
-import { addLength } from "./response_head.ts";
+import type { OutgoingHttp2Request } from "./machine/message.ts";
+import { type Http2ClientConnectionOptions, http2ClientSettings } from "./options.ts";
+import { outgoingHead } from "./outgoing_head.ts";
+import { WaitingRequests } from "./waiting_requests.ts";
 
 /** Streams that may be open before the server has told how many it takes; as hyper. */
 const FIRST_STREAMS = 100;
-
-/** Options of a client's connection of HTTP/2. All time limits are in milliseconds; 0 switches one off. */
-export interface Http2ClientConnectionOptions
-  extends Omit<ClientConnectionOptions, "limits" | "leniency" | "compat" | "nameCase" | "maxDrainBytes"> {
-  /** Bounds on what the server may send; see `DEFAULT_HTTP2_LIMITS`. */
-  readonly limits?: Partial<Http2Limits> | undefined;
-  /** `:scheme` of requests whose target names none. `"https"`. */
-  readonly scheme?: "http" | "https" | undefined;
-}
-
-const OPTIONS: Kinds<Pick<Http2ClientConnectionOptions, "limits" | "scheme">> = {
-  limits: "object",
-  scheme: (value, name) => checkOneOf(value, name, ["http", "https"]),
-};
-
-/** A request that waits until the server allows another stream. */
-interface Waiting {
-  begin(): void;
-  /** It may be sent on another connection. */
-  fail(cause: unknown): void;
-  /** It is not to be sent. */
-  refuse(reason: unknown): void;
-}
 
 /** Is told of the streams of a connection. */
 export interface StreamsListener {
@@ -88,8 +64,8 @@ export class Http2ClientConnection implements AsyncDisposable {
   readonly #host: ClientHost;
   /** Resolves when the server's SETTINGS have come, or the connection has ended before. */
   readonly #begun: Deferred<void> = new Deferred<void>();
-  /** Requests that wait until the server allows another stream, the oldest first. */
-  readonly #waiting: Set<Waiting> = new Set();
+  /** Requests that wait until the server allows another stream. */
+  readonly #waiting: WaitingRequests = new WaitingRequests();
   /** Streams that have not switched. */
   #requests = 0;
   /** Upgrades that are not answered. */
@@ -103,21 +79,21 @@ export class Http2ClientConnection implements AsyncDisposable {
    * @param options What to do differently.
    */
   constructor(io: DuplexLike, options: Http2ClientConnectionOptions) {
-    checkObject(options, "options");
-    const { limits, scheme, ...shared } = options;
-    checkOptions({ limits, scheme }, OPTIONS);
-    const settings = clientSettings(shared);
-    this.#scheme = scheme ?? "https";
-    this.#machine = new Http2ClientMachine({ limits: http2LimitsOf(limits) });
-    this.#driver = new Http2Driver<Http2ClientEvent, ClientStream>(io, this.#machine, settings, {
+    const { client, limits, scheme } = http2ClientSettings(options);
+    this.#scheme = scheme;
+    this.#machine = new Http2ClientMachine({ limits });
+    this.#driver = new Http2Driver<Http2ClientEvent, ClientStream>(io, this.#machine, client, {
       onEvent: (event) => this.#onEvent(event),
       onTaken: () => this.#goOn(),
-      onOver: () => this.#onOver(),
+      onOver: () => {
+        this.#begun.resolve();
+        this.#goOn();
+      },
     });
     this.#host = {
       machine: this.#machine,
       driver: this.#driver,
-      settings,
+      settings: client,
       over: (streamId, switched) => this.#over(streamId, switched),
       switched: () => this.#requestOver(),
     };
@@ -126,7 +102,7 @@ export class Http2ClientConnection implements AsyncDisposable {
 
   /** Resolves when the connection is over and says why; never rejects. */
   get closed(): Promise<Closed> {
-    return this.#driver.closed;
+    return this.#driver.end.closed;
   }
 
   /** The end that sends: this object. */
@@ -137,17 +113,17 @@ export class Http2ClientConnection implements AsyncDisposable {
   /** Whether a request can be sent right now. */
   get isReady(): boolean {
     const few = this.#machine.begun || this.openStreams < FIRST_STREAMS;
-    return this.#driver.why === null && few && this.#machine.canSend;
+    return this.#driver.end.why === null && few && this.#machine.canSend;
   }
 
   /** Whether no request can be sent any more. */
   get isClosed(): boolean {
-    return this.#driver.why !== null || this.#machine.ending || this.#machine.exhausted;
+    return this.#driver.end.why !== null || this.#machine.ending || this.#machine.exhausted;
   }
 
   /** Why the connection has ended, or is about to with all that is under way; `null` before that is decided. */
   get why(): Closed | null {
-    return this.#driver.why;
+    return this.#driver.end.why;
   }
 
   /** How many requests, and switched streams, are under way. */
@@ -160,29 +136,17 @@ export class Http2ClientConnection implements AsyncDisposable {
     return this.#requests + this.#waiting.size;
   }
 
-  /**
-   * How many upgrades are under way, and streams that have switched: they may live long. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore How many upgrades are under way, and streams that have switched: they may live long. */
   get openUpgrades(): number {
     return this.#proposals + this.openStreams - this.#requests;
   }
 
-  /**
-   * How many streams the server allows at once. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore How many streams the server allows at once. */
   get maxStreams(): number {
     return this.#machine.peer.maxConcurrentStreams;
   }
 
-  /**
-   * Tells whenever fewer streams are open. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore Tells whenever fewer streams are open. */
   tellStreams(listener: StreamsListener): void {
     this.#listener = listener;
   }
@@ -196,11 +160,7 @@ export class Http2ClientConnection implements AsyncDisposable {
     return this.upgrades === true;
   }
 
-  /**
-   * The same, as far as it is known: `null` without SETTINGS of the server. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore The same, as far as it is known: `null` without SETTINGS of the server. */
   get upgrades(): boolean | null {
     return this.#machine.begun ? this.#machine.peer.connectProtocol : null;
   }
@@ -222,11 +182,7 @@ export class Http2ClientConnection implements AsyncDisposable {
     return this.sendTold(request, options, null);
   }
 
-  /**
-   * The same, and tells how it goes. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore The same, and tells how it goes. */
   async sendTold(
     request: OutgoingRequest,
     options: SendOptions,
@@ -234,70 +190,31 @@ export class Http2ClientConnection implements AsyncDisposable {
   ): Promise<IncomingResponse> {
     checkRequest(request);
     checkSendOptions(options);
-    const outgoing = outgoingHead(request, this.#scheme);
-    if (outgoing.proposal.type !== "upgrade") return await this.#sendSoon(request, outgoing, options, listener);
+    const { head, proposal, body, ends } = outgoingHead(request, this.#scheme);
+    const sent: SentRequest = { request, options, listener, proposal, body, ends };
+    if (proposal.type !== "upgrade") return await this.#sendSoon(head, sent);
     this.#proposals++;
     try {
-      if (!await unlessAborted(this.takesUpgrades(), options.signal)) {
-        throw new UnsentError(request, this.upgrades === null ? closedError() : noUpgrades());
-      }
-      return await this.#sendSoon(request, outgoing, options, listener);
+      const taken = await unlessAborted(this.takesUpgrades(), options.signal);
+      if (!taken) throw new UnsentError(request, this.upgrades === null ? closedError() : noUpgrades());
+      return await this.#sendSoon(head, sent);
     } finally {
       this.#proposals--;
     }
   }
 
   /** Sends a request as soon as the server allows another stream. */
-  #sendSoon(
-    request: OutgoingRequest,
-    outgoing: OutgoingHead,
-    options: SendOptions,
-    listener: ExchangeOverListener | null,
-  ): Promise<IncomingResponse> {
-    const { signal } = options;
-    signal?.throwIfAborted();
-    return new Promise<IncomingResponse>((resolve, reject) => {
-      const begin = (): void => resolve(this.#begin(request, outgoing, options, listener));
-      if (this.isReady && this.#waiting.size === 0) return begin();
-      if (this.isClosed) return reject(new UnsentError(request, closedError()));
-      const waiting: Waiting = {
-        begin() {
-          unlisten();
-          begin();
-        },
-        fail(cause) {
-          unlisten();
-          reject(new UnsentError(request, cause));
-        },
-        refuse(reason) {
-          unlisten();
-          discardBody(request.body, reason);
-          reject(reason);
-        },
-      };
-      const unlisten = onAbort(signal, () => {
-        this.#waiting.delete(waiting);
-        waiting.refuse(signal!.reason);
-      });
-      this.#waiting.add(waiting);
-    });
+  #sendSoon(head: OutgoingHttp2Request, sent: SentRequest): Promise<IncomingResponse> {
+    sent.options.signal?.throwIfAborted();
+    if (this.isReady && this.#waiting.size === 0) return this.#send(head, sent);
+    if (this.isClosed) throw new UnsentError(sent.request, closedError());
+    return this.#waiting.wait(sent, () => this.#send(head, sent));
   }
 
-  // deno-lint-ignore require-await -- what it throws rejects
-  async #begin(
-    request: OutgoingRequest,
-    { head, proposal }: OutgoingHead,
-    options: SendOptions,
-    listener: ExchangeOverListener | null,
-  ): Promise<IncomingResponse> {
-    const body = sortBody(request.body);
-    if (proposal.type !== "none") refuseContent(body);
-    const ended = proposal.type === "none" && body.type === "none" && request.trailers === undefined;
-    const fields = [...head.fields];
-    if (proposal.type === "none") addLength(fields, body);
-    const id = this.#machine.sendRequest({ ...head, fields }, ended);
+  #send(head: OutgoingHttp2Request, sent: SentRequest): Promise<IncomingResponse> {
+    const id = this.#machine.sendRequest(head, sent.ends);
     this.#driver.soon();
-    const stream = new ClientStream(this.#host, id, { request, proposal, body, ended, listener }, options);
+    const stream = new ClientStream(this.#host, id, sent);
     this.#driver.streams.add(id, stream);
     this.#requests++;
     return stream.answer;
@@ -316,21 +233,12 @@ export class Http2ClientConnection implements AsyncDisposable {
     this.#listener?.onStreamOver();
   }
 
-  /**
-   * Refuses the requests that wait until the server allows another stream. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore Refuses the requests that wait until the server allows another stream. */
   turnAway(reason: unknown): void {
-    for (const waiting of this.#waiting) waiting.refuse(reason);
-    this.#waiting.clear();
+    this.#waiting.refuse(reason);
   }
 
-  /**
-   * Ends the requests that are under way, and leaves alone the streams that have switched. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore Ends the requests that are under way, and leaves alone the streams that have switched. */
   abortRequests(reason: unknown): void {
     this.turnAway(reason);
     for (const stream of this.#driver.streams.values()) {
@@ -340,12 +248,9 @@ export class Http2ClientConnection implements AsyncDisposable {
 
   /** Those that wait go on, as far as the server allows. */
   #goOn(): void {
-    for (const waiting of this.#waiting) {
-      if (!this.isReady && !this.isClosed) return;
-      this.#waiting.delete(waiting);
-      if (this.isClosed) waiting.fail(closedError());
-      else waiting.begin();
-    }
+    const waiting = this.#waiting;
+    while (waiting.size > 0 && this.isReady) waiting.sendNext();
+    if (waiting.size > 0 && this.isClosed) waiting.fail(closedError());
   }
 
   #onEvent(event: Http2ClientEvent): void {
@@ -354,37 +259,28 @@ export class Http2ClientConnection implements AsyncDisposable {
     else if (event.type === "settings") this.#begun.resolve();
   }
 
-  #onOver(): void {
-    this.#begun.resolve();
-    this.#goOn();
-  }
-
   /**
    * Lets the requests that are under way end, and closes then. Idempotent.
    *
    * @returns Resolves when the connection is over.
    */
   gracefulShutdown(): Promise<Closed> {
-    if (this.#driver.why === null) {
+    if (this.#driver.end.why === null) {
       this.#machine.shutdown();
       this.#driver.soon();
     }
     return this.closed;
   }
 
-  /**
-   * Says GOAWAY and ends the connection at once. Internal.
-   *
-   * @ignore
-   */
+  /** @ignore Says GOAWAY and ends the connection at once. */
   leave(): void {
     this.#machine.shutdown();
-    this.#driver.leave();
+    this.#driver.end.leave();
   }
 
   /** Ends the connection at once; what is under way fails with `reason`. Idempotent. */
   abort(reason: unknown = new TransportError("closed", "The connection was aborted")): void {
-    this.#driver.abort(reason);
+    this.#driver.end.abort(reason);
   }
 
   /** Aborts what is unfinished, else closes. */
@@ -397,12 +293,6 @@ export class Http2ClientConnection implements AsyncDisposable {
 
 function closedError(): StateError {
   return new StateError("closed", "The connection takes no more requests");
-}
-
-/** What goes behind a proposal is for the protocol that is proposed. */
-function refuseContent(body: SortedBody): void {
-  const size = bodySize(body);
-  if (size !== "none" && size !== 0) throw new StateError("upgrade-body", "Cannot send content with a proposal");
 }
 
 function noUpgrades(): StateError {

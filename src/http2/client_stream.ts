@@ -19,7 +19,8 @@ import { Fields } from "../semantics/fields.ts";
 import type { Proposal } from "../semantics/switching.ts";
 import { BodyHold } from "./body_hold.ts";
 import { rejectUpgrade, responseHeadOf, responseWith, switchWith, takesUp } from "./client_answer.ts";
-import type { DriverStream, Http2Driver } from "./driver.ts";
+import type { Http2Driver } from "./driver.ts";
+import type { DriverStream } from "./driver_stream.ts";
 import { handOverStream } from "./hand_over_stream.ts";
 import type { Http2ClientMachine } from "./machine/client_machine.ts";
 import type { Http2ClientEvent, Http2InformationalEvent, Http2ResponseEvent, ResetEvent } from "./machine/events.ts";
@@ -45,18 +46,20 @@ export interface ClientHost {
   switched(): void;
 }
 
-/** What is sent behind the head. */
-export interface ClientBody {
-  /** The request. */
+/** A request that is sent. */
+export interface SentRequest {
+  /** As its caller gave it. */
   readonly request: OutgoingRequest;
-  /** What it proposes. */
-  readonly proposal: Proposal;
-  /** Its body. */
-  readonly body: SortedBody;
-  /** Whether the head was all of it. */
-  readonly ended: boolean;
+  /** How it is to be sent. */
+  readonly options: SendOptions;
   /** Is told how it goes, or `null`. */
   readonly listener: ExchangeOverListener | null;
+  /** What it proposes. */
+  readonly proposal: Proposal;
+  /** What is sent behind its head. */
+  readonly body: SortedBody;
+  /** Whether the head is all of it. */
+  readonly ends: boolean;
 }
 
 /** Whose the stream is. It is over once both messages are, and lost if it was gone before. */
@@ -75,8 +78,7 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
   /** Its number. */
   readonly id: number;
   readonly #host: ClientHost;
-  readonly #sent: ClientBody;
-  readonly #options: SendOptions;
+  readonly #sent: SentRequest;
   readonly #intake: StreamIntake;
   readonly #outlet: StreamOutlet;
   readonly #answer: Deferred<IncomingResponse> = new Deferred<IncomingResponse>();
@@ -90,20 +92,18 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
   #source: OutgoingStream | null = null;
 
   /** Takes over behind the head. From now on the caller's signal resets the stream. */
-  constructor(host: ClientHost, id: number, sent: ClientBody, options: SendOptions) {
-    const { listener, ended, proposal } = sent;
-    const { signal } = options;
+  constructor(host: ClientHost, id: number, sent: SentRequest) {
+    const { options: { signal }, listener, proposal, ends } = sent;
     this.id = id;
     this.#host = host;
     this.#sent = sent;
-    this.#options = options;
     this.#intake = new StreamIntake(host.driver, id, this);
     this.#outlet = new StreamOutlet(host.driver, id, this);
-    this.#outlet.ended = ended;
-    this.#told = listener === null ? null : new StreamTelling(listener, ended);
+    this.#outlet.ended = ends;
+    this.#told = listener === null ? null : new StreamTelling(listener, ends);
     this.#onAbort = signal === undefined ? null : () => this.resetWith("cancel", signal.reason);
     if (this.#onAbort !== null) signal!.addEventListener("abort", this.#onAbort);
-    if (!ended && proposal.type === "none") this.#sendBody().catch((error) => this.#cutShort(error));
+    if (!ends && proposal.type === "none") this.#sendBody().catch((error) => this.#cutShort(error));
   }
 
   /** Whether it is the transport of another protocol. */
@@ -117,10 +117,10 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
   }
 
   async #sendBody(): Promise<void> {
-    const { body, request: { fields, trailers }, listener } = this.#sent;
+    const { request: { fields, trailers }, options, listener, body } = this.#sent;
     if (new Fields(fields).hasToken("expect", "100-continue")) {
       const { clock, continueTimeoutMs } = this.#host.settings;
-      this.#hold = new BodyHold(clock, this.#options.continueTimeoutMs ?? continueTimeoutMs);
+      this.#hold = new BodyHold(clock, options.continueTimeoutMs ?? continueTimeoutMs);
       await this.#hold.decided;
       if (this.#hold.stays) return;
     }
@@ -145,7 +145,7 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
   onData(bytes: Uint8Array, lent: boolean): boolean {
     const state = this.#state;
     const switched = state.type === "switched";
-    if (switched) state.channel.received(bytes, lent);
+    if (switched) state.channel.reader.received(bytes, lent);
     else this.#intake.push(bytes, lent);
     return switched;
   }
@@ -168,7 +168,7 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
   informed({ head }: Http2InformationalEvent): void {
     if (head.status === 100) this.#hold?.go();
     try {
-      this.#options.onInformational?.(responseHeadOf(head));
+      this.#sent.options.onInformational?.(responseHeadOf(head));
     } catch (error) {
       this.resetWith("cancel", error);
     }
@@ -237,7 +237,7 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
   }
 
   #unlisten(): void {
-    if (this.#onAbort !== null) this.#options.signal!.removeEventListener("abort", this.#onAbort);
+    if (this.#onAbort !== null) this.#sent.options.signal!.removeEventListener("abort", this.#onAbort);
   }
 
   /** Ends the stream at once. */

@@ -8,62 +8,22 @@
  * @module
  */
 
-import { Deferred, ignore } from "../duplex/deferred.ts";
+import { ignore } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
-import type { OverListener } from "../duplex/held_channel.ts";
-import { closeBehindPeer, linger } from "../duplex/linger.ts";
-import { Outlet, type OutletOwner } from "../duplex/outlet.ts";
+import { Outlet } from "../duplex/outlet.ts";
 import { Lull } from "../duplex/soon.ts";
 import { TimeLimit } from "../duplex/time_limit.ts";
 import { isUnsaidEnd } from "../duplex/tls_end.ts";
 import { MESSAGE_COST, PART_COST } from "../duplex/turn.ts";
 import { Wire } from "../duplex/wire.ts";
 import { Http2Error, type Http2ErrorCode } from "../errors/http2_error.ts";
-import { TransportError } from "../errors/transport_error.ts";
-import type { Fields } from "../semantics/fields.ts";
+import { ConnectionEnd, type EndingWork, type EndLimits } from "./connection_end.ts";
+import type { DriverRole, DriverStream } from "./driver_stream.ts";
 import type { Http2Event, ResetEvent } from "./machine/events.ts";
-import { StreamTable } from "./machine/stream_table.ts";
 import type { Http2Machine } from "./machine/http2_machine.ts";
-import type { Closed, ServerSettings } from "../http1/options.ts";
+import { StreamTable } from "./machine/stream_table.ts";
+import { PeerResets, resetReason } from "./peer_resets.ts";
 import { WireReader, type WireReaderOwner } from "./wire_reader.ts";
-
-/** How long things may take; see the options of a server's connection. */
-export type DriverLimits =
-  & Pick<ServerSettings, "writeTimeoutMs" | "closeTimeoutMs" | "clock">
-  & Partial<Pick<ServerSettings, "lingerTimeoutMs" | "maxLingerBytes">>;
-
-/** A request and its response, on a connection of either role. */
-export interface DriverStream {
-  /** Its number. */
-  readonly id: number;
-  /**
-   * Data has come.
-   *
-   * @param lent Whether its memory is used again as soon as this returns.
-   * @returns Whether another protocol gets it, behind a switch: it may answer at once.
-   */
-  onData(bytes: Uint8Array, lent: boolean): boolean;
-  /** The peer's message is complete. */
-  onEnd(trailers: Fields): void;
-  /** What waited to be sent is on its way. */
-  onDrained(): void;
-  /**
-   * The stream is gone before its messages were over: what is under way fails.
-   *
-   * @param how What has reset it; `null` if that was this side, or the end of the connection.
-   */
-  onGone(reason: unknown, how: ResetEvent | null): void;
-}
-
-/** What a role does its own way. */
-export interface DriverRole<Event> {
-  /** A head has come, or something about the connection. */
-  onEvent(event: Event): void;
-  /** All events were taken: there may be room for another stream. */
-  onTaken(): void;
-  /** The connection has ended; its streams have failed. */
-  onOver(): void;
-}
 
 /** What comes of taking events. */
 type Taken = "need-data" | "rest" | "closed";
@@ -72,85 +32,56 @@ type Taken = "need-data" | "rest" | "closed";
 const ENOUGH_BYTES = 65_536;
 /** 1 MiB: so much waits for a client that does not read, before nothing more is read from it. */
 const MOST_UNSENT_BYTES = 1_048_576;
-/** Resets that are forgiven each second: a client may give up requests, but not all the time. */
-const FORGIVEN_EACH_SECOND = 30;
 
 /** Drives one connection. */
-export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
-  implements OutletOwner, WireReaderOwner {
+export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> implements EndingWork, WireReaderOwner {
   /** Understands and writes the messages. */
   readonly machine: Http2Machine<Event>;
   /** The streams with a message that is not over, by their numbers. */
   readonly streams: StreamTable<Stream> = new StreamTable();
+  /** Why the connection ends, and who is told. */
+  readonly end: ConnectionEnd;
   /** How long the peer may keep the windows of a stream shut. */
   readonly writeLimit: TimeLimit;
   readonly #wire: Wire;
-  readonly #settings: DriverLimits;
   readonly #role: DriverRole<Event>;
   readonly #outlet: Outlet;
   readonly #reader: WireReader;
+  readonly #resets: PeerResets;
   /** What is asked for by and by, so that it leaves in one write. */
   readonly #lull: Lull;
-  readonly #closed: Deferred<Closed> = new Deferred<Closed>();
-  #overListener: OverListener | null = null;
-  #finished = false;
   readonly #onWritten = (): void => this.#written();
   readonly #onRested = (): void => this.#rested();
-  readonly #onFailed = (error: unknown): void => this.abort(error);
+  readonly #onFailed = (error: unknown): void => this.end.abort(error);
   /** How many pieces of data streams that have switched got last, and have sent nothing since, about. */
   #asked = 0;
-  #peerEnded = false;
   /** Whether events are being taken, or wait for a turn: then they are taken anyway before the bytes. */
   #taking = false;
   #machineOver = false;
   #failure: Http2Error | null = null;
-  #why: Closed | null = null;
   /** Whether nothing is read because too much waits to be written. */
   #full = false;
-  #forgivenMs: number;
 
   /**
    * Takes the transport. {@linkcode run} begins.
    *
    * @throws {TypeError} It is no pair of streams, or one of them is locked.
    */
-  constructor(io: DuplexLike, machine: Http2Machine<Event>, settings: DriverLimits, role: DriverRole<Event>) {
+  constructor(io: DuplexLike, machine: Http2Machine<Event>, settings: EndLimits, role: DriverRole<Event>) {
     this.machine = machine;
     this.#wire = new Wire(io);
-    this.#settings = settings;
     this.#role = role;
+    this.end = new ConnectionEnd(this.#wire, settings, this);
     this.writeLimit = new TimeLimit(settings.writeTimeoutMs, settings.clock);
-    this.#outlet = new Outlet(machine, this.#wire, settings, this);
+    this.#outlet = new Outlet(machine, this.#wire, settings, this.end);
     this.#reader = new WireReader(this.#wire, this);
     this.#lull = new Lull(() => machine.unsentBytes < ENOUGH_BYTES, () => this.#flush());
-    this.#forgivenMs = settings.clock.now();
+    this.#resets = new PeerResets(machine, settings.clock);
   }
 
   /** The transport. */
   get io(): DuplexLike {
     return this.#wire.io;
-  }
-
-  /** Resolves when the connection is over; never rejects. */
-  get closed(): Promise<Closed> {
-    return this.#closed.promise;
-  }
-
-  /** Why the connection ends, once that is decided. */
-  get why(): Closed | null {
-    return this.#why;
-  }
-
-  /** What is under way fails with that when the connection ends. */
-  get cause(): unknown {
-    const why = this.#why;
-    return why?.reason === "error" ? why.error : new TransportError("closed", "The connection has ended");
-  }
-
-  /** Tells once what `closed` tells, without a promise. */
-  tellOver(listener: OverListener): void {
-    if (this.#finished) queueMicrotask(() => listener.onOver(this));
-    else this.#overListener = listener;
   }
 
   /**
@@ -165,7 +96,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
 
   /** See {@linkcode WireReaderOwner}. */
   onRead(chunk: Uint8Array | null, lent: boolean): boolean {
-    this.#peerEnded = chunk === null;
+    this.end.peerEnded = chunk === null;
     if (chunk === null) this.machine.receiveEof();
     else this.machine.receive(chunk, lent);
     return this.#work();
@@ -174,7 +105,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
   /** See {@linkcode WireReaderOwner}. */
   onReadFailed(error: unknown): void {
     if (isUnsaidEnd(error) && (this.streams.size === 0 || this.machine.ending)) this.#endBehindPeer();
-    else this.abort(error);
+    else this.end.abort(error);
   }
 
   /** Takes all events that there are and writes what comes of them; tells whether to read on. */
@@ -192,7 +123,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
     this.#taking = false;
     this.#answer();
     this.#full = machine.unsentBytes > MOST_UNSENT_BYTES && this.#outlet.writing;
-    return !this.#full && !this.#machineOver && this.#why === null;
+    return !this.#full && !this.#machineOver && this.end.why === null;
   }
 
   /** What is ready leaves at once, but with the answers of protocols behind a switch: windows that open for them can wait. */
@@ -206,9 +137,9 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
 
   /** It is the connection's turn again. */
   #rested(): void {
-    if (this.#why !== null) return;
+    if (this.end.why !== null) return;
     try {
-      if (this.#work() && !this.#peerEnded) this.#reader.goOn();
+      if (this.#work() && !this.end.peerEnded) this.#reader.goOn();
     } catch (error) {
       this.onReadFailed(error);
     }
@@ -216,13 +147,13 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
 
   /** TLS has ended without a word where nothing is under way, or behind a GOAWAY: the peer has left (RFC 9112 §9.8 says so as well). */
   #endBehindPeer(): void {
-    this.#peerEnded = true;
-    if (this.#why === null) this.#linger({ reason: "eof" });
+    this.end.peerEnded = true;
+    if (this.end.why === null) this.end.inOrder({ reason: "eof" });
   }
 
   /** Something was written into the machine: it leaves soon, together with what follows at once. */
   soon(): void {
-    if (this.#taking || this.#why !== null) return;
+    if (this.#taking || this.end.why !== null) return;
     if (this.#asked > 0 && --this.#asked === 0) this.#lull.end();
     else this.#lull.begin();
   }
@@ -235,7 +166,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
   /** The reader of a stream has read so much: the windows open. */
   consume(streamId: number, bytes: number): void {
     this.machine.consume(streamId, bytes);
-    if (this.machine.unsentBytes > 0 && !this.#taking && this.#why === null) this.#lull.begin();
+    if (this.machine.unsentBytes > 0 && !this.#taking && this.end.why === null) this.#lull.begin();
   }
 
   /** Ends a stream at once, both messages. */
@@ -250,30 +181,20 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
     stream.onGone(reason, how);
   }
 
-  /** Ends the connection at once. Idempotent. */
-  abort(reason: unknown): void {
-    if (this.#finished) return;
-    this.#wire.abort(reason);
-    if (this.#why !== null) return; // it ends, and now at once
-    this.#end({ reason: "error", error: reason });
-    this.#finish();
+  /** See {@linkcode EndingWork}. */
+  sendLast(): boolean {
+    this.#outlet.flush()?.catch(ignore);
+    return !this.#outlet.writing;
   }
 
-  /** Ends it in order, with GOAWAY, without waiting for the streams that are open. */
-  close(why: Closed): void {
-    if (this.#why !== null) return;
-    this.#outlet.flush()?.catch(ignore); // behind what is being written
-    this.#linger(why);
-  }
-
-  /** Ends it at once, with GOAWAY, and waits for nothing of the peer. */
-  leave(): void {
-    if (this.#why !== null) return this.abort(this.cause);
-    this.#outlet.flush()?.catch(ignore); // behind what is being written
-    const writing = this.#outlet.writing;
-    this.#end({ reason: "shutdown" });
-    if (writing || !this.#wire.closeAtOnce()) this.#wire.abort();
-    this.#finish();
+  /** See {@linkcode EndingWork}. No time limit counts any more. */
+  stop(): void {
+    this.#outlet.stop();
+    this.#reader.stop();
+    this.writeLimit.stop();
+    const cause = this.streams.size > 0 ? this.end.cause : null;
+    for (const stream of this.streams.values()) this.#forget(stream, cause, null);
+    this.#role.onOver();
   }
 
   /** Takes events until there are none, or others are to have their turn. */
@@ -319,31 +240,19 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
   }
 
   #onReset(event: ResetEvent): void {
-    this.#forgive();
-    const { streamId, code, error } = event;
-    const stream = this.streams.get(streamId);
-    if (stream === undefined) return;
-    const reason = error ?? resetError(code, streamId);
-    this.#forget(stream, reason, event);
-  }
-
-  /** Streams that are reset are forgiven as time goes on. */
-  #forgive(): void {
-    const now = this.#settings.clock.now();
-    const resets = Math.floor((now - this.#forgivenMs) * FORGIVEN_EACH_SECOND / 1000);
-    if (resets <= 0) return;
-    this.#forgivenMs = now;
-    this.machine.forgive(resets);
+    this.#resets.onReset();
+    const stream = this.streams.get(event.streamId);
+    if (stream !== undefined) this.#forget(stream, resetReason(event), event);
   }
 
   /** Writes what is ready, and what becomes ready by that. */
   #flush(): void {
-    if (this.#taking || this.#why !== null) return;
+    if (this.#taking || this.end.why !== null) return;
     try {
       do this.#send(); while (!this.#outlet.writing && this.#takeEvents() !== "closed" && this.machine.unsentBytes > 0);
       if (this.#machineOver && !this.#outlet.writing) this.#close();
     } catch (error) {
-      this.abort(error);
+      this.end.abort(error);
     }
   }
 
@@ -359,45 +268,13 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream>
     this.#full = false;
     if (this.#taking) this.#send();
     else this.#flush();
-    if (wasFull && !this.#machineOver && this.#why === null) this.#reader.goOn();
+    if (wasFull && !this.#machineOver && this.end.why === null) this.#reader.goOn();
   }
 
   /** The machine is over, and all that it had to say is written. */
   #close(): void {
-    const failure = this.#failure;
-    if (failure !== null) this.#linger({ reason: "error", error: failure });
-    else this.#linger({ reason: this.#peerEnded ? "eof" : "shutdown" });
+    const error = this.#failure;
+    if (error !== null) this.end.inOrder({ reason: "error", error });
+    else this.end.inOrder({ reason: this.end.peerEnded ? "eof" : "shutdown" });
   }
-
-  async #linger(why: Closed): Promise<void> {
-    this.#end(why);
-    const wire = this.#wire;
-    if (!this.#peerEnded) await linger(wire, this.#settings);
-    else if (!wire.closeAtOnce()) await closeBehindPeer(wire, this.#settings);
-    this.#finish();
-  }
-
-  #finish(): void {
-    if (this.#finished) return;
-    this.#finished = true;
-    this.#closed.resolve(this.#why!);
-    this.#overListener?.onOver(this);
-    this.#overListener = null;
-  }
-
-  #end(why: Closed): void {
-    this.#why = why;
-    this.#outlet.stop();
-    this.#reader.stop();
-    this.writeLimit.stop();
-    const { cause } = this;
-    for (const stream of this.streams.values()) this.#forget(stream, cause, null);
-    this.#role.onOver();
-  }
-}
-
-/** What becomes of a stream that the peer has reset. */
-function resetError(code: Http2ErrorCode, streamId: number): TransportError {
-  const message = `The peer has reset the stream: ${code}`;
-  return new TransportError("reset", message, { cause: new Http2Error(code, message, "RFC 9113 §5.4.2", streamId) });
 }

@@ -33,12 +33,7 @@
  * @module
  */
 
-export {
-  handshake,
-  Http2ClientConnection,
-  type Http2ClientConnectionOptions,
-  type Http2ClientHandshake,
-} from "./client_connection.ts";
+export { handshake, Http2ClientConnection, type Http2ClientHandshake } from "./client_connection.ts";
 export { Http2ClientMachine } from "./machine/client_machine.ts";
 export type {
   Http2ClientEvent,
@@ -61,7 +56,7 @@ export type {
 } from "./machine/message.ts";
 export { Http2ServerMachine, type Http2ServerMachineOptions } from "./machine/server_machine.ts";
 export type { PeerSettings } from "./machine/settings.ts";
-export type { Http2Options, Http2ServerConnectionOptions } from "./options.ts";
+export type { Http2ClientConnectionOptions, Http2Options, Http2ServerConnectionOptions } from "./options.ts";
 export { Http2ServerConnection, serveConnection } from "./server_connection.ts";
 
 // What is the same over HTTP/1.1: the very objects of `./http1`.

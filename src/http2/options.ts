@@ -1,11 +1,18 @@
 /**
- * The options of a server's connection of HTTP/2: those of HTTP/1.1 that have a meaning here, and its own bounds.
+ * The options of connections of HTTP/2: those of HTTP/1.1 that have a meaning here, and their own bounds.
  *
  * @module
  */
 
-import { checkObject, checkOptions, type Kinds } from "../bytes/arguments.ts";
-import { type ServerConnectionOptions, type ServerSettings, serverSettings } from "../http1/options.ts";
+import { checkObject, checkOneOf, checkOptions, type Kinds } from "../bytes/arguments.ts";
+import {
+  type ClientConnectionOptions,
+  type ClientSettings,
+  clientSettings,
+  type ServerConnectionOptions,
+  type ServerSettings,
+  serverSettings,
+} from "../http1/options.ts";
 import { type Http2Limits, http2LimitsOf } from "./machine/limits.ts";
 
 /** What HTTP/2 has besides the options of any connection. */
@@ -44,7 +51,7 @@ export interface Http2ServerConnectionOptions extends
   >,
   Http2Options {}
 
-/** Everything that holds for a connection. */
+/** Everything that holds for a server's connection. */
 export interface Http2ServerSettings {
   /** Times and callbacks. */
   readonly server: ServerSettings;
@@ -70,4 +77,41 @@ export function http2ServerSettings(options: Http2ServerConnectionOptions = {}):
 export function http2Settings(server: ServerSettings, options: Http2Options): Http2ServerSettings {
   checkOptions(options, HTTP2);
   return { server, limits: http2LimitsOf(options.limits), connectProtocol: options.connectProtocol ?? false };
+}
+
+/** Options of a client's connection of HTTP/2. All time limits are in milliseconds; 0 switches one off. */
+export interface Http2ClientConnectionOptions
+  extends Omit<ClientConnectionOptions, "limits" | "leniency" | "compat" | "nameCase" | "maxDrainBytes"> {
+  /** Bounds on what the server may send; see `DEFAULT_HTTP2_LIMITS`. */
+  readonly limits?: Partial<Http2Limits> | undefined;
+  /** `:scheme` of requests whose target names none. `"https"`. */
+  readonly scheme?: "http" | "https" | undefined;
+}
+
+const CLIENT: Kinds<Pick<Http2ClientConnectionOptions, "limits" | "scheme">> = {
+  limits: "object",
+  scheme: (value, name) => checkOneOf(value, name, ["http", "https"]),
+};
+
+/** Everything that holds for a client's connection. */
+export interface Http2ClientSettings {
+  /** Times and callbacks. */
+  readonly client: ClientSettings;
+  /** Bounds. */
+  readonly limits: Http2Limits;
+  /** `:scheme` of requests whose target names none. */
+  readonly scheme: "http" | "https";
+}
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws {TypeError} An option is of another kind.
+ * @throws {RangeError} A number is out of range.
+ */
+export function http2ClientSettings(options: Http2ClientConnectionOptions): Http2ClientSettings {
+  checkObject(options, "options");
+  const { limits, scheme, ...client } = options;
+  checkOptions({ limits, scheme }, CLIENT);
+  return { client: clientSettings(client), limits: http2LimitsOf(limits), scheme: scheme ?? "https" };
 }

@@ -113,17 +113,17 @@ export class Http2ServerConnection implements AsyncDisposable {
 
   /** Resolves when the connection is over and says why; never rejects. */
   get closed(): Promise<Closed> {
-    return this.#driver.closed;
+    return this.#driver.end.closed;
   }
 
   /** @ignore Tells once what `closed` tells. */
   tellOver(listener: OverListener): void {
-    this.#driver.tellOver(listener);
+    this.#driver.end.tellOver(listener);
   }
 
   /** @ignore Why it ends, once that is decided. */
   get why(): Closed | null {
-    return this.#driver.why;
+    return this.#driver.end.why;
   }
 
   /** @ignore What its transport has carried. */
@@ -153,7 +153,7 @@ export class Http2ServerConnection implements AsyncDisposable {
   }
 
   #shutDown(now: boolean): void {
-    if (this.#driver.why !== null) return;
+    if (this.#driver.end.why !== null) return;
     const { closeTimeoutMs } = this.#settings.server;
     if (now) this.#warned.stop();
     else if (!this.#machine.ending) this.#warned.set(closeTimeoutMs, this.#onIdle);
@@ -174,7 +174,7 @@ export class Http2ServerConnection implements AsyncDisposable {
    * Ends the connection at once, whatever the handlers are doing; what is under way fails with `reason`. Idempotent.
    */
   abort(reason: unknown = new TransportError("closed", "The connection was aborted")): void {
-    this.#driver.abort(reason);
+    this.#driver.end.abort(reason);
   }
 
   /**
@@ -199,7 +199,7 @@ export class Http2ServerConnection implements AsyncDisposable {
   }
 
   #rest(): void {
-    if (this.#driver.why === null) this.#deadline.set(this.#settings.server.idleTimeoutMs, this.#onIdle);
+    if (this.#driver.end.why === null) this.#deadline.set(this.#settings.server.idleTimeoutMs, this.#onIdle);
   }
 
   /** Nothing else comes while a head has begun (RFC 9113 §4.3), and no other time limit would count it. */
@@ -214,7 +214,7 @@ export class Http2ServerConnection implements AsyncDisposable {
 
   #tooSlow(message: string): void {
     this.#machine.shutdown(true);
-    this.#driver.close({ reason: "error", error: new TransportError("timeout", message) });
+    this.#driver.end.close({ reason: "error", error: new TransportError("timeout", message) });
   }
 
   #onEvent(event: Http2ServerEvent): void {

@@ -11,7 +11,8 @@ import { departed } from "../http1/failure.ts";
 import type { IncomingRequest } from "../http1/incoming.ts";
 import type { PendingUpgrade } from "../http1/upgrade.ts";
 import { Fields } from "../semantics/fields.ts";
-import type { DriverStream, Http2Driver } from "./driver.ts";
+import type { Http2Driver } from "./driver.ts";
+import type { DriverStream } from "./driver_stream.ts";
 import { handOverStream } from "./hand_over_stream.ts";
 import type { Http2RequestEvent, Http2ServerEvent } from "./machine/events.ts";
 import { type ReadingLimits, type ReadingOwner, RequestReading } from "./request_reading.ts";
@@ -79,7 +80,7 @@ export class ServerStream implements DriverStream, AnsweredStream, ReadingOwner,
     const state = this.#state;
     const switched = state.type === "switched";
     if (switched) {
-      state.channel.received(bytes, lent);
+      state.channel.reader.received(bytes, lent);
     } else {
       this.#reading?.goesOn();
       this.#intake?.push(bytes, lent);

@@ -5,24 +5,20 @@
  * @module
  */
 
-import { pooledCopy } from "../bytes/memory_pool.ts";
-import { ownBytes } from "../bytes/own_bytes.ts";
 import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
 import { Deferred, ignore, unattended } from "../duplex/deferred.ts";
 import {
   accepted,
-  type ChunkTaker,
   type FastPath,
   type HeldChannel,
   type OverListener,
   type PeerWatcher,
 } from "../duplex/held_channel.ts";
-import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
-import { Fields } from "../semantics/fields.ts";
 import type { StreamIntake } from "./stream_intake.ts";
 import type { StreamOutlet } from "./stream_outlet.ts";
+import { StreamReader } from "./stream_reader.ts";
 
 /** The stream, as the channel needs it. */
 export interface ChannelStream {
@@ -40,22 +36,16 @@ export interface ChannelStream {
   readonly clock: Clock;
 }
 
-type Reader = { resolve(chunk: Uint8Array | null): void; reject(error: unknown): void };
-
 /** One stream as a transport. */
-export class Http2StreamChannel implements HeldChannel, FastPath {
+export class Http2StreamChannel implements HeldChannel {
+  /** Gets the data that comes. */
+  readonly reader: StreamReader;
   readonly #stream: ChannelStream;
-  #reader: Reader | null = null;
-  /** A reader that waits without a promise. */
-  #taker: ChunkTaker | null = null;
   #watcher: PeerWatcher | null = null;
   #closed: Deferred<void> | null = null;
   #overListener: OverListener | null = null;
-  /** What has come, whether it was read or not. Only this class writes it. */
-  receivedBytes = 0;
   /** What was given to be sent. Only this class writes it. */
   sentBytes = 0;
-  #readOver = false;
   #over = false;
   #readable: ReadableStream<Uint8Array> | null = null;
   #writable: WritableStream<Uint8Array> | null = null;
@@ -65,6 +55,7 @@ export class Http2StreamChannel implements HeldChannel, FastPath {
 
   constructor(stream: ChannelStream) {
     this.#stream = stream;
+    this.reader = new StreamReader(stream.intake);
   }
 
   /** What the peer sends. */
@@ -92,122 +83,30 @@ export class Http2StreamChannel implements HeldChannel, FastPath {
 
   /** See {@linkcode HeldChannel}. What was written is copied into frames before it counts as written. */
   get fastPath(): FastPath {
-    return this;
+    return this.reader;
   }
 
-  /** See {@linkcode FastPath}. */
-  get empty(): boolean {
-    return !this.#stream.intake.hasBytes;
+  /** What has come, whether it was read or not. */
+  get receivedBytes(): number {
+    return this.reader.receivedBytes;
   }
 
   /** See {@linkcode HeldChannel}. */
   read(): Promise<Uint8Array | null> {
-    if (this.#pending) return unattended(Promise.reject(busy()));
-    return unattended(
-      new Promise((resolve, reject) => {
-        this.#reader = { resolve, reject };
-        this.#serveReader();
-      }),
-    );
-  }
-
-  get #pending(): boolean {
-    return this.#reader !== null || this.#taker !== null;
-  }
-
-  /** See {@linkcode FastPath}. */
-  takeChunk(): Uint8Array | null | undefined {
-    const { intake } = this.#stream;
-    if (this.#readOver) return null;
-    if (!intake.hasBytes && (!intake.over || intake.failure !== null)) return undefined;
-    const part = intake.next();
-    if (part instanceof Uint8Array) return part;
-    this.#readOver = true;
-    return null;
-  }
-
-  /** See {@linkcode FastPath}. Nothing may wait. */
-  awaitChunk(taker: ChunkTaker): void {
-    if (this.#pending) return failLater(taker, busy());
-    this.#taker = taker;
-    this.#serveTaker(taker);
-  }
-
-  /** See {@linkcode FastPath}. */
-  keep(chunk: Uint8Array): Uint8Array {
-    return pooledCopy(chunk);
-  }
-
-  /** See {@linkcode FastPath}. A frame is a piece of what was read at once, with other frames. */
-  own(chunk: Uint8Array, lent: boolean): Uint8Array {
-    return lent ? chunk.slice() : ownBytes(chunk);
-  }
-
-  /**
-   * Data has come. It goes straight to the reader that waits for it.
-   *
-   * @param lent Whether its memory is used again as soon as this returns.
-   */
-  received(bytes: Uint8Array, lent: boolean): void {
-    this.receivedBytes += bytes.length;
-    const { intake } = this.#stream;
-    const taker = this.#taker;
-    if (intake.discards || !this.#pending) return intake.push(bytes, lent);
-    intake.pass(bytes.length);
-    if (taker !== null) {
-      this.#taker = null;
-      taker.onChunk(bytes, lent);
-    } else {
-      const reader = this.#reader!;
-      this.#reader = null;
-      reader.resolve(this.own(bytes, lent));
-    }
-  }
-
-  /** Something else has come: an end, or room. */
-  arrived(): void {
-    this.#serveReader();
-    if (this.#taker !== null) this.#serveTaker(this.#taker);
-    if (this.#watcher !== null) this.#tellWatcher(this.#watcher);
-    if (this.#deadline !== null) this.#limitClose(this.#deadline);
-    this.#checkOver();
-  }
-
-  #serveTaker(taker: ChunkTaker): void {
-    const { intake } = this.#stream;
-    if (!this.#readOver && !intake.over) return;
-    this.#taker = null;
-    const { failure } = intake;
-    if (failure !== null && !this.#readOver) return failLater(taker, failure.error);
-    this.#readOver = true;
-    queueMicrotask(() => taker.onEnd());
-  }
-
-  #serveReader(): void {
-    const reader = this.#reader;
-    if (reader === null) return;
-    try {
-      const part = this.#readOver ? null : this.#stream.intake.next();
-      if (part === null && !this.#readOver) return;
-      this.#reader = null;
-      if (part instanceof Fields || part === null) this.#readOver = true;
-      reader.resolve(part instanceof Fields || part === null ? null : this.own(part, false));
-    } catch (error) {
-      this.#reader = null;
-      reader.reject(error);
-    }
+    return this.reader.read();
   }
 
   /** See {@linkcode HeldChannel}. */
   withdrawRead(): boolean {
-    const reader = this.#reader;
-    const taker = this.#taker;
-    this.#reader = this.#taker = null;
-    if (reader === null && taker === null) return false;
-    const error = new StateError("canceled", "The read was taken back");
-    reader?.reject(error);
-    if (taker !== null) failLater(taker, error);
-    return true;
+    return this.reader.withdraw();
+  }
+
+  /** Something else than data has come: an end, or room. */
+  arrived(): void {
+    this.reader.arrived();
+    if (this.#watcher !== null) this.#tellWatcher(this.#watcher);
+    if (this.#deadline !== null) this.#limitClose(this.#deadline);
+    this.#checkOver();
   }
 
   /** See {@linkcode HeldChannel}. */
@@ -310,13 +209,4 @@ export class Http2StreamChannel implements HeldChannel, FastPath {
     this.#overListener?.onOver(this);
     this.#overListener = null;
   }
-}
-
-function busy(): StateError {
-  return new StateError("busy", "Cannot read: a read is pending");
-}
-
-/** Behind the current work, as a promise does it. */
-function failLater(taker: ChunkTaker, reason: unknown): void {
-  queueMicrotask(() => taker.onReadFailure(reason));
 }

@@ -4,12 +4,8 @@ import { duplexPair, type DuplexPairOptions } from "../../src/duplex/pair.ts";
 import { Http2Error } from "../../src/errors/http2_error.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
-import {
-  handshake,
-  type Http2ClientConnection,
-  type Http2ClientConnectionOptions,
-} from "../../src/http2/client_connection.ts";
-import type { Http2ServerConnectionOptions } from "../../src/http2/options.ts";
+import { handshake, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
+import type { Http2ClientConnectionOptions, Http2ServerConnectionOptions } from "../../src/http2/options.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import { ask } from "../support/http2_ask.ts";
 import type { Handler } from "../../src/http1/server_exchange.ts";

@@ -8,12 +8,8 @@ import { assertEquals } from "@std/assert";
 import { duplexPair, type DuplexPairOptions, type PairEnd } from "../../src/duplex/pair.ts";
 import type { Closed } from "../../src/http1/options.ts";
 import type { Handler } from "../../src/http1/server_exchange.ts";
-import {
-  handshake,
-  type Http2ClientConnection,
-  type Http2ClientConnectionOptions,
-} from "../../src/http2/client_connection.ts";
-import type { Http2ServerConnectionOptions } from "../../src/http2/options.ts";
+import { handshake, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
+import type { Http2ClientConnectionOptions, Http2ServerConnectionOptions } from "../../src/http2/options.ts";
 import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
 import { PREFACE, settings, settingsAck, Speller } from "./h2_wire.ts";
 import { joined } from "./switching.ts";
