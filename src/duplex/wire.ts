@@ -10,6 +10,7 @@ import { ignore } from "./deferred.ts";
 import type { DuplexLike } from "./duplex.ts";
 import { accepted, type FastPath, type HeldChannel, type PeerWatcher } from "./held_channel.ts";
 import { holdChannel } from "./hold_channel.ts";
+import { type AheadListener, ReadAhead } from "./read_ahead.ts";
 import { Turn } from "./turn.ts";
 
 const NO_READ: Promise<Uint8Array | null> = Promise.resolve(new Uint8Array(0));
@@ -21,21 +22,16 @@ export interface WriteProgress {
 }
 
 /** Reads from and writes to the transport of one connection. */
-export class Wire implements PeerWatcher {
+export class Wire implements PeerWatcher, AheadListener {
   /** The transport as the caller gave it. */
   readonly io: DuplexLike;
   /** The channel over it, which the next owner goes on with. */
   readonly channel: HeldChannel;
-  /** The read that began last, for a reader that goes on from there. */
-  lastRead: Promise<Uint8Array | null> = NO_READ;
-  /** Whether a read that began ahead is pending: then the transport cannot be handed over. Only this class writes it. */
-  reading = false;
   /** Whether our side was ended: then there is nothing to hand over. Only this class writes it. */
   ended = false;
-  /** The read that began ahead, until it is taken. */
-  #ahead: Promise<Uint8Array | null> | null = null;
-  /** What that has brought; `undefined` as long as it has brought nothing. */
-  #arrived: Uint8Array | null | undefined = undefined;
+  #lastRead: Promise<Uint8Array | null> = NO_READ;
+  /** Made when a read begins ahead: servers seldom do that, and WebSockets never. */
+  #ahead: ReadAhead | null = null;
   /** Made when it is asked for: WebSockets count themselves. */
   #turn: Turn | null = null;
   #watcher: PeerWatcher | null = null;
@@ -62,7 +58,7 @@ export class Wire implements PeerWatcher {
 
   /** The way to read without promises, if there is one now: there is none while a read that began ahead is not taken. */
   get fastPath(): FastPath | null {
-    return this.#ahead === null ? this.channel.fastPath : null;
+    return this.#ahead?.untaken === true ? null : this.channel.fastPath;
   }
 
   /** Whether bytes are the caller's again once `write()` has resolved; a pair of streams may keep them. */
@@ -70,48 +66,44 @@ export class Wire implements PeerWatcher {
     return this.channel.fastPath !== null;
   }
 
+  /** Whether a read that began ahead is pending: then the transport cannot be handed over. */
+  get reading(): boolean {
+    return this.#ahead?.reading === true;
+  }
+
+  /** The read that began last, for a reader that goes on from there. */
+  get lastRead(): Promise<Uint8Array | null> {
+    return this.#ahead?.untaken === true ? this.read() : this.#lastRead;
+  }
+
   /** Takes a pending read back, if the transport can do that; its bytes are kept for the next reader. */
   withdraw(): boolean {
-    this.#ahead = null;
-    return this.channel.withdrawRead();
+    const withdrawn = this.channel.withdrawRead();
+    if (withdrawn) this.#ahead?.withdrawn();
+    return withdrawn;
   }
 
   /** Waits for the next bytes, or goes on with the read that began ahead. */
   read(): Promise<Uint8Array | null> {
-    const ahead = this.#ahead;
-    if (ahead !== null) {
-      this.#ahead = null;
-      return ahead;
-    }
-    return this.#beginRead();
+    if (this.#ahead?.untaken === true) return this.#lastRead = this.#ahead.take();
+    this.#renewTurn();
+    return this.#lastRead = this.channel.read();
   }
 
   /** As {@linkcode read}, for a reader that hands no view of the bytes out: they may be in memory that others share. */
   readShared(): Promise<Uint8Array | null> {
     const { channel } = this;
-    if (this.#ahead !== null || channel.readShared === undefined) return this.read();
-    if (channel.fastPath?.empty === true) this.#turn?.renew();
-    return this.lastRead = channel.readShared();
+    if (this.#ahead?.untaken === true || channel.readShared === undefined) return this.read();
+    this.#renewTurn();
+    return this.#lastRead = channel.readShared();
   }
 
-  /**
-   * Begins the next read before its bytes are needed, to notice a peer that leaves.
-   *
-   * @returns The bytes; they are given to the next `read()` as well. Needs no handler.
-   */
-  readAhead(): Promise<Uint8Array | null> {
-    if (this.#ahead === null) {
-      this.reading = true;
-      this.#arrived = undefined;
-      this.#ahead = this.#beginRead();
-      this.#ahead.then((chunk) => {
-        this.reading = false;
-        this.#arrived = chunk;
-      }, () => {
-        this.reading = false;
-      });
-    }
-    return this.#ahead;
+  /** Begins the next read before its bytes are needed, to notice a peer that leaves. What it brings is the next `read()`'s as well. */
+  readAhead(listener: AheadListener): void {
+    const ahead = this.#ahead ??= new ReadAhead();
+    if (ahead.untaken) return;
+    this.#renewTurn();
+    ahead.begin(this.channel, listener);
   }
 
   /**
@@ -123,15 +115,22 @@ export class Wire implements PeerWatcher {
    */
   watch(watcher: PeerWatcher, mayRead: boolean): void {
     this.#watcher = watcher;
-    if (this.channel.watchPeer(this) || !mayRead || this.#ahead !== null) return;
-    this.readAhead().then((chunk) => {
-      if (chunk === null) this.onPeerEnd(false);
-    }, (error) => this.onPeerFailure(error));
+    if (!this.channel.watchPeer(this) && mayRead) this.readAhead(this);
+  }
+
+  /** What was read ahead to watch the peer. */
+  onAhead(chunk: Uint8Array | null): void {
+    if (chunk === null) this.onPeerEnd(false);
+  }
+
+  /** See {@linkcode onAhead}. */
+  onAheadFailure(error: unknown): void {
+    this.onPeerFailure(error);
   }
 
   /** What the channel tells. Bytes that were read ahead are unread as well. */
   onPeerEnd(unread: boolean): void {
-    this.#watcher?.onPeerEnd(unread || (this.#ahead !== null && this.#arrived !== null));
+    this.#watcher?.onPeerEnd(unread || (this.#ahead?.untaken === true && !this.#ahead.ended));
   }
 
   /** What the channel tells. */
@@ -156,9 +155,7 @@ export class Wire implements PeerWatcher {
 
   /** Takes what a read that began ahead has brought: bytes, `null` for the end, or `undefined` for nothing. */
   takeArrived(): Uint8Array | null | undefined {
-    if (this.#ahead === null) return undefined;
-    this.#ahead = null;
-    return this.#arrived;
+    return this.#ahead?.takeArrived();
   }
 
   /**
@@ -203,10 +200,9 @@ export class Wire implements PeerWatcher {
     this.channel.abort(reason);
   }
 
-  #beginRead(): Promise<Uint8Array | null> {
-    // Only a channel with a fast path tells whether the read will have to wait.
+  /** Only a channel with a fast path tells whether a read will have to wait. */
+  #renewTurn(): void {
     if (this.channel.fastPath?.empty === true) this.#turn?.renew();
-    return this.lastRead = this.channel.read();
   }
 
   /** Where one fails, all that is behind it fails as well. */

@@ -15,7 +15,8 @@ import { UnsentError } from "../errors/unsent_error.ts";
 import { fieldList } from "../semantics/fields.ts";
 import { type ClientCore, ClientExchange } from "./client_exchange.ts";
 import { ConnectionCore } from "./connection_core.ts";
-import type { ExchangeOverListener } from "./exchange_listener.ts";
+import type { ExchangeOverListener, ReadyListener } from "./exchange_listener.ts";
+import { IdleWatch } from "./idle_watch.ts";
 import type { IncomingResponse } from "./incoming.ts";
 import { ClientMachine } from "./machine/client_machine.ts";
 import { type ClientConnectionOptions, type ClientSettings, clientSettings, type Closed } from "./options.ts";
@@ -62,8 +63,10 @@ export function handshake(io: DuplexLike, options: ClientConnectionOptions = {})
 /** Sends requests on one connection, one after the other, and ends it; made by {@linkcode handshake}. */
 export class ClientConnection implements AsyncDisposable {
   readonly #core: ClientCore;
+  readonly #idleWatch: IdleWatch;
   #exchange: ClientExchange | null = null;
   #readiness: Deferred<void> | null = null;
+  #readyListener: ReadyListener | null = null;
   readonly #onSettled = (exchange: ClientExchange): void => this.#settle(exchange);
 
   /**
@@ -75,7 +78,8 @@ export class ClientConnection implements AsyncDisposable {
   constructor(io: DuplexLike, settings: ClientSettings) {
     const close = (why: Closed): void => this.#close(why);
     this.#core = new ConnectionCore(io, new ClientMachine(settings), settings, "idle", { closedError, close });
-    this.#watchIdle();
+    this.#idleWatch = new IdleWatch(this.#core);
+    this.#idleWatch.begin();
   }
 
   /** Resolves when the connection is over and says why; never rejects. */
@@ -111,8 +115,18 @@ export class ClientConnection implements AsyncDisposable {
   ready(): Promise<void> {
     if (this.isReady) return Promise.resolve();
     const readiness = this.#readiness ??= new Deferred<void>();
-    if (this.isClosed) this.#rejectReadiness();
+    if (this.isClosed) this.#neverReady();
     return readiness.promise;
+  }
+
+  /**
+   * Tells `listener` once what {@linkcode ready} tells, without a promise; at once if that is so already. Internal.
+   *
+   * @ignore
+   */
+  tellReady(listener: ReadyListener): void {
+    if (this.isReady || this.isClosed) listener.onReadiness(this.isReady);
+    else this.#readyListener = listener;
   }
 
   /**
@@ -163,7 +177,7 @@ export class ClientConnection implements AsyncDisposable {
     const core = this.#core;
     if (exchange !== this.#exchange || !(exchange.over || core.over)) return;
     this.#leaveExchange();
-    if (core.over) return this.#rejectReadiness();
+    if (core.over) return this.#neverReady();
     const { failure } = exchange;
     if (failure !== null) return core.close({ reason: "error", error: failure.error });
     if (core.phase === "last" || !core.machine.nextCycle()) {
@@ -171,9 +185,10 @@ export class ClientConnection implements AsyncDisposable {
     }
     core.outlet.rest();
     core.enter("idle");
-    if (!this.#watchIdle()) return;
+    if (!this.#idleWatch.begin()) return;
     this.#readiness?.resolve();
     this.#readiness = null;
+    if (this.#readyListener !== null) this.#tellReady(true);
   }
 
   /** @returns The exchange that was at hand. */
@@ -193,34 +208,6 @@ export class ClientConnection implements AsyncDisposable {
   }
 
   /**
-   * Reads ahead between exchanges, to notice a server that leaves or speaks unasked (RFC 9112 §9.2).
-   *
-   * @returns False if that has happened already.
-   */
-  #watchIdle(): boolean {
-    const core = this.#core;
-    try {
-      if (core.machine.next().type === "closed") core.close({ reason: "eof" });
-    } catch (error) {
-      core.close({ reason: "error", error });
-    }
-    if (core.over) return false;
-    core.wire.readAhead().then(
-      (chunk) => this.#onIdleRead(chunk),
-      (error) => {
-        if (this.#exchange === null) core.close({ reason: "error", error });
-      },
-    );
-    return true;
-  }
-
-  #onIdleRead(chunk: Uint8Array | null): void {
-    if (this.#exchange !== null || this.#core.over) return;
-    this.#core.receive(chunk);
-    this.#watchIdle();
-  }
-
-  /**
    * Lets the exchange at hand end and closes then; an idle connection closes at once. A connection that has switched,
    * or is over, is left alone. Idempotent.
    *
@@ -230,7 +217,7 @@ export class ClientConnection implements AsyncDisposable {
     const core = this.#core;
     if (core.phase === "idle") core.close({ reason: "shutdown" });
     else if (core.phase === "exchange") core.enter("last");
-    this.#rejectReadiness();
+    this.#neverReady();
     return this.closed;
   }
 
@@ -273,7 +260,7 @@ export class ClientConnection implements AsyncDisposable {
     const { outlet, wire, parts } = core;
     const failed = why.reason === "error";
     outlet.stop();
-    this.#rejectReadiness();
+    this.#neverReady();
     const unfinished = this.#leaveExchange();
     unfinished?.stop(core.cause, failed);
     const whole = !failed && unfinished === null && !outlet.writing;
@@ -290,9 +277,16 @@ export class ClientConnection implements AsyncDisposable {
     return !wire.ended && (!wire.reading || wire.withdraw());
   }
 
-  #rejectReadiness(): void {
+  #neverReady(): void {
     this.#readiness?.reject(this.#core.cause);
     this.#readiness = null;
+    if (this.#readyListener !== null) this.#tellReady(false);
+  }
+
+  #tellReady(ready: boolean): void {
+    const listener = this.#readyListener!;
+    this.#readyListener = null;
+    listener.onReadiness(ready);
   }
 }
 

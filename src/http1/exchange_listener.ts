@@ -22,6 +22,12 @@ export interface ExchangeOverListener extends BodyListener {
   onExchangeOver(why: Closed | null): void;
 }
 
+/** Is told when another request can be sent. */
+export interface ReadyListener {
+  /** It can, or there will be no other exchange. */
+  onReadiness(ready: boolean): void;
+}
+
 /** Is told how the exchanges of a server's connection go. */
 export interface ExchangeListener extends ExchangeOverListener {
   /** A final head was written; `request` is `null` if none could be read. */

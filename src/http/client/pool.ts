@@ -6,6 +6,7 @@
  */
 
 import type { ClientConnection } from "../../http1/client_connection.ts";
+import type { ReadyListener } from "../../http1/exchange_listener.ts";
 import { type Clock, Deadline } from "../../duplex/clock.ts";
 import { quietly } from "../../duplex/deferred.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
@@ -23,9 +24,9 @@ interface PoolSettings {
 }
 
 /** One connection, for one request at a time. */
-export interface Pooled {
+export class Pooled implements ReadyListener {
   /** Tells it from one of HTTP/2. */
-  readonly version: "1.1";
+  readonly version = "1.1";
   /** The key of its route. */
   readonly key: string;
   /** Sends requests, and can be ended. */
@@ -35,13 +36,37 @@ export interface Pooled {
   /** When it has waited long enough. */
   readonly idle: Deadline;
   /** What the server said about how long it waits, in milliseconds; `Infinity` if nothing. */
-  hintMs: number;
+  hintMs: number = Infinity;
   /** Whether it has waited in the pool: the server may have closed it meanwhile. */
-  reused: boolean;
+  reused = false;
   /** What traces know it as; `null` before the first one of it. */
-  traced: TracedClientConnection | null;
+  traced: TracedClientConnection | null = null;
   /** Gives up its place among the connections of its route. */
   leave: Leave;
+  readonly #pool: Pool;
+  readonly #onIdleTooLong = (): void => void this.connection.gracefulShutdown();
+
+  /** It is at work, for the request that has opened it. */
+  constructor(pool: Pool, key: string, connection: ClientConnection, io: DuplexLike, idle: Deadline, leave: Leave) {
+    this.#pool = pool;
+    this.key = key;
+    this.connection = connection;
+    this.io = io;
+    this.idle = idle;
+    this.leave = leave;
+  }
+
+  /** Waits for the next request, for so long. */
+  wait(ms: number): void {
+    this.reused = true;
+    this.idle.set(ms, this.#onIdleTooLong);
+  }
+
+  /** See {@linkcode ReadyListener}. The exchange is over, for which it was taken. */
+  onReadiness(ready: boolean): void {
+    if (ready) this.#pool.keep(this);
+    this.leave();
+  }
 }
 
 /** All connections of HTTP/1.1 of a client but those that were upgraded. */
@@ -79,27 +104,27 @@ export class Pool {
   /** Takes a new connection in; it is at work until {@linkcode release}. */
   add(key: string, connection: ClientConnection, io: DuplexLike, leave: Leave): Pooled {
     const idle = new Deadline(this.#settings.clock);
-    const pooled: Pooled = {
-      version: "1.1",
-      key,
-      connection,
-      io,
-      idle,
-      hintMs: Infinity,
-      reused: false,
-      traced: null,
-      leave,
-    };
+    const pooled = new Pooled(this, key, connection, io, idle, leave);
     this.#open.set(pooled, connection.closed.then((closed) => this.#gone(pooled, io, closed.reason === "upgrade")));
     return pooled;
   }
 
   /** Its user begins no further request: it waits for the next one as soon as its exchange is over. */
   release(pooled: Pooled): void {
-    const { connection } = pooled;
-    if (connection.isReady) this.#wait(pooled);
-    else if (connection.isClosed) pooled.leave();
-    else connection.ready().then(() => this.#wait(pooled), () => pooled.leave());
+    pooled.connection.tellReady(pooled);
+  }
+
+  /** It can send another request: it waits for that, unless enough others do. */
+  keep(pooled: Pooled): void {
+    const { maxIdlePerOrigin, idleTimeoutMs } = this.#settings;
+    const waiting = this.#waiting.get(pooled.key) ?? [];
+    const waitMs = idleTimeoutMs > 0 ? Math.min(idleTimeoutMs, pooled.hintMs) : pooled.hintMs;
+    if (this.#closing || waiting.length >= maxIdlePerOrigin || waitMs <= 0) {
+      pooled.connection.gracefulShutdown();
+    } else {
+      if (waiting.push(pooled) === 1) this.#waiting.set(pooled.key, waiting);
+      pooled.wait(waitMs);
+    }
   }
 
   /** Lets what is under way end and closes the rest; resolves when everything is closed. */
@@ -123,20 +148,6 @@ export class Pool {
 
   async #allGone(): Promise<void> {
     while (this.#open.size > 0) await Promise.all(this.#open.values());
-  }
-
-  #wait(pooled: Pooled): void {
-    const { maxIdlePerOrigin, idleTimeoutMs } = this.#settings;
-    const waiting = this.#waiting.get(pooled.key) ?? [];
-    const waitMs = idleTimeoutMs > 0 ? Math.min(idleTimeoutMs, pooled.hintMs) : pooled.hintMs;
-    if (this.#closing || waiting.length >= maxIdlePerOrigin || waitMs <= 0) {
-      pooled.connection.gracefulShutdown();
-    } else {
-      if (waiting.push(pooled) === 1) this.#waiting.set(pooled.key, waiting);
-      pooled.reused = true;
-      pooled.idle.set(waitMs, () => pooled.connection.gracefulShutdown());
-    }
-    pooled.leave();
   }
 
   async #gone(pooled: Pooled, io: DuplexLike, switched: boolean): Promise<void> {
