@@ -158,6 +158,12 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
     else this.#lull.begin();
   }
 
+  /** The same behind a switch, where nothing is known to follow: much leaves at once, while the processor's cache still has it. */
+  soonOrAtOnce(): void {
+    if (this.machine.unsentBytes < ENOUGH_BYTES) this.soon();
+    else this.#flush();
+  }
+
   /** A handler is at work: what the machine has ready waits for what it does in the next turns of the microtask queue. */
   expect(): void {
     this.#lull.begin();

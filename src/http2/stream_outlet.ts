@@ -27,6 +27,8 @@ export interface OutletDriver {
   readonly writeLimit: TimeLimit;
   /** Something is ready to be sent. */
   soon(): void;
+  /** The same behind a switch. */
+  soonOrAtOnce(): void;
 }
 
 /** Whose stream it is. */
@@ -74,8 +76,14 @@ export class StreamOutlet implements Waiting {
   send(bytes: Uint8Array): Promise<void> | undefined {
     if (this.#failure !== null) throw this.#failure.error;
     const sent = this.#driver.machine.sendData(this.#streamId, bytes);
-    this.#driver.soon();
-    if (sent) return undefined;
+    const waiting = sent ? undefined : this.#wait();
+    if (this.#limited) this.#driver.soon();
+    else this.#driver.soonOrAtOnce();
+    return waiting;
+  }
+
+  /** Waits until what was given is on its way. */
+  #wait(): Promise<void> {
     if (this.#waiting === null) {
       this.#waiting = new Deferred<void>();
       this.#mark = this.#driver.machine.sendMark(this.#streamId);
