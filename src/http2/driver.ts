@@ -25,7 +25,7 @@ import { StreamTable } from "./machine/stream_table.ts";
 import { PeerResets, resetReason } from "./peer_resets.ts";
 import { WireReader, type WireReaderOwner } from "./wire_reader.ts";
 
-/** What comes of taking events. */
+/** What comes of taking events. It is `closed` when the machine is over, and when the connection ends already. */
 type Taken = "need-data" | "rest" | "closed";
 
 /** 64 KiB: what is ready goes out without waiting for more. */
@@ -203,10 +203,10 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
     this.#role.onOver();
   }
 
-  /** Takes events until there are none, or others are to have their turn. */
+  /** Takes events until there are none, or others are to have their turn. A handler may end the connection within. */
   #takeEvents(): Taken {
     const { turn } = this.#wire;
-    for (;;) {
+    while (this.end.why === null) {
       const event = this.#next();
       switch (event.type) {
         case "need-data":
@@ -233,6 +233,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
           if (turn.spend(MESSAGE_COST)) return "rest";
       }
     }
+    return "closed";
   }
 
   #next(): Event {
@@ -264,7 +265,7 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
 
   /** Gives the transport what is ready. What it does not take on the spot is waited for before it gets more. */
   #send(): void {
-    if (this.#outlet.writing) return;
+    if (this.#outlet.writing || this.end.why !== null) return;
     const written = this.#outlet.flush();
     if (written !== undefined) written.then(this.#onWritten, this.#onFailed);
   }
