@@ -15,6 +15,7 @@ import { UnsentError } from "../../src/errors/unsent_error.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import { handshake, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
 import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
+import { FOREIGN_TRANSPORT, handedIn, mayStop } from "../support/foreign_transport.ts";
 import { FrameOrder } from "../support/h2_frame_order.ts";
 import { Ledger, play as playSwitched, SWITCHED, type Switched } from "../support/h2_ledger.ts";
 import { goaway, headers, ping, raw, settings, settingsAck, windowUpdate } from "../support/h2_wire.ts";
@@ -32,6 +33,8 @@ interface Asking {
   readonly trailers: "none" | "some" | "reject" | "never";
   readonly read: "none" | "one" | "all" | "cancel" | "stream" | "trailers";
   readonly signal: boolean;
+  /** What it does when it is told of a 1xx. */
+  readonly informed: "nothing" | "throw" | "give-up" | "abort" | "leave" | "send";
   readonly claims: boolean;
   readonly switched: Switched;
 }
@@ -48,6 +51,7 @@ const asking: fc.Arbitrary<Asking> = fc.record({
   ),
   read: fc.constantFrom("none", "one", "all", "cancel", "stream", "trailers"),
   signal: fc.boolean(),
+  informed: fc.constantFrom("nothing", "throw", "give-up", "abort", "leave", "send"),
   claims: fc.boolean(),
   switched: SWITCHED,
 });
@@ -74,7 +78,9 @@ type Step =
       | "noise";
     readonly size: number;
   }
-  | { readonly type: "shutdown" | "abort" | "pause" | "stop-reading" | "read" }
+  | {
+    readonly type: "shutdown" | "abort" | "leave" | "turn-away" | "abort-requests" | "pause" | "stop-reading" | "read";
+  }
   | { readonly type: "time"; readonly ms: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -117,18 +123,24 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ type: fc.constantFrom("goaway" as const, "noise"), size: fc.nat(20) }) as fc.Arbitrary<Step>,
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constantFrom("shutdown" as const, "abort") }) as fc.Arbitrary<Step> },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constantFrom("shutdown" as const, "abort", "leave", "turn-away", "abort-requests"),
+    }) as fc.Arbitrary<Step>,
+  },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("time" as const), ms: fc.constantFrom(10, 1500, 70_000) }) },
 );
 
 const scene = fc.record({
-  steps: fc.array(step, { maxLength: 40 }),
+  steps: fc.array(step, { maxLength: 40, size: "max" }),
   begins: fc.constantFrom("at once", "late", "never"),
   initialWindow: fc.constantFrom(0, 10, 65_535),
   streamWindowBytes: fc.constantFrom(100, 20_000),
   readBytes: fc.constantFrom(1000, 65_536),
   finish: fc.constantFrom("fin", "abort", "goaway", "own-abort"),
   polite: fc.boolean(),
+  transport: FOREIGN_TRANSPORT,
 });
 type Scene = typeof scene extends fc.Arbitrary<infer Value> ? Value : never;
 
@@ -137,14 +149,14 @@ test("a client against any server: nothing is left when the connection is over, 
 });
 
 async function attack(
-  { steps, begins, initialWindow, streamWindowBytes, readBytes, finish, polite }: Scene,
+  { steps, begins, initialWindow, streamWindowBytes, readBytes, finish, polite, transport }: Scene,
 ): Promise<void> {
   const [near, far] = duplexPair({ readBytes });
   const clock = new FakeClock();
   const signals = new CountedSignals();
   const ledger = new Ledger();
   const order = new FrameOrder("client");
-  const { connection } = handshake(near, { clock, limits: { streamWindowBytes } });
+  const { connection } = handshake(handedIn(near, transport), { clock, limits: { streamWindowBytes } });
   let hold = null as Deferred<void> | null;
   const ids: number[] = [];
   const heads: number[] = [];
@@ -185,7 +197,7 @@ async function attack(
       case "ask": {
         const controller = signals.controller();
         if (each.signal) controllers.push(controller);
-        ledger.run(() => ask(connection, each, controller.signal, ledger));
+        ledger.run(() => ask(connection, each, controller, ledger));
         await turns();
         break;
       }
@@ -241,6 +253,15 @@ async function attack(
       case "abort":
         connection.abort();
         break;
+      case "leave":
+        connection.leave();
+        break;
+      case "turn-away":
+        connection.turnAway(new Error("not now"));
+        break;
+      case "abort-requests":
+        connection.abortRequests(new Error("not any more"));
+        break;
       case "pause":
         await turns();
         break;
@@ -264,6 +285,7 @@ async function attack(
   hold?.resolve();
   for (let minute = 0; minute < 3; minute++) await clock.advance(60_000);
   if (finish === "goaway") far.abort(); // an answer may take as long as it likes
+  if (mayStop(transport)) connection.abort();
   await turns();
   await clock.advance(10_000);
   const closed = await Promise.race([connection.closed, turns().then(turns).then(() => null)]);
@@ -272,22 +294,33 @@ async function attack(
   far.abort();
   await reader;
   ledger.settled();
-  assertEquals([connection.openStreams, clock.pending, signals.listeners], [0, 0, 0]);
+  const { openStreams, openRequests, openUpgrades } = connection;
+  assertEquals([openStreams, openRequests, openUpgrades, clock.pending, signals.listeners], [0, 0, 0, 0, 0]);
 }
 
 async function ask(
   connection: Http2ClientConnection,
   asking: Asking,
-  signal: AbortSignal,
+  controller: AbortController,
   ledger: Ledger,
 ): Promise<void> {
   const request = requestOf(asking, ledger);
+  const { signal } = controller;
+  const onInformational = () => {
+    if (asking.informed === "throw") throw new Error("not this");
+    if (asking.informed === "give-up") controller.abort(new Error("enough"));
+    if (asking.informed === "abort") connection.abort();
+    if (asking.informed === "leave") connection.leave();
+    if (asking.informed === "send") ledger.run(() => connection.send({ method: "GET", target: "/" }).catch(() => {}));
+  };
   let response: IncomingResponse;
   try {
-    response = await connection.send(request, asking.signal ? { signal } : {});
+    response = await connection.send(request, asking.signal ? { signal, onInformational } : { onInformational });
   } catch (error) {
     // Nothing of it was sent: its body is the caller's again.
-    if (error instanceof UnsentError && request.body instanceof ReadableStream) await request.body.cancel();
+    if (error instanceof UnsentError && request.body instanceof ReadableStream) {
+      await request.body.cancel().catch(() => {});
+    }
     return ledger.report(error);
   }
   if (asking.kind === "UPGRADE" || asking.kind === "CONNECT") {

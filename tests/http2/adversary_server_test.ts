@@ -24,15 +24,21 @@ import {
   windowUpdate,
 } from "../support/h2_wire.ts";
 import { Ledger, play as playSwitched, SWITCHED, type Switched } from "../support/h2_ledger.ts";
+import { FOREIGN_TRANSPORT, handedIn, mayStop } from "../support/foreign_transport.ts";
 import { FrameOrder } from "../support/h2_frame_order.ts";
 import { controlStep, dataStep, frameOf, type StreamStep } from "../support/h2_stream_steps.ts";
 import { rounds } from "../support/rounds.ts";
+import { joined } from "../support/switching.ts";
 import { FakeClock, turns } from "../support/wire.ts";
 
 const KINDS = ["GET", "HEAD", "POST", "LONG", "EXPECT", "CONNECT", "UPGRADE"] as const;
 
 /** What a handler does with one request. */
 interface Plan {
+  /** Whether it does the first of it at once, while the connection takes what came along. */
+  readonly atOnce: boolean;
+  /** What it does when its signal aborts. */
+  readonly gone: "nothing" | "shutdown" | "abort" | "inform";
   readonly late: number;
   readonly read: "none" | "one" | "all" | "cancel" | "stream";
   readonly informational: number;
@@ -57,6 +63,8 @@ interface Plan {
 }
 
 const plan: fc.Arbitrary<Plan> = fc.record({
+  atOnce: fc.boolean(),
+  gone: fc.constantFrom("nothing", "nothing", "shutdown", "abort", "inform"),
   late: fc.nat(3),
   read: fc.constantFrom("none", "one", "all", "cancel", "stream"),
   informational: fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, fc.nat(20)),
@@ -138,7 +146,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 type Scene = typeof scene extends fc.Arbitrary<infer Value> ? Value : never;
 
 const scene = fc.record({
-  steps: fc.array(step, { maxLength: 40 }),
+  steps: fc.array(step, { maxLength: 40, size: "max" }),
   initialWindow: fc.constantFrom(0, 10, 65_535),
   streamWindowBytes: fc.constantFrom(100, 20_000),
   maxConcurrentStreams: fc.constantFrom(2, 100),
@@ -146,13 +154,28 @@ const scene = fc.record({
   finish: fc.constantFrom("fin", "abort", "goaway", "silence"),
   pipelined: fc.boolean(),
   polite: fc.boolean(),
+  transport: FOREIGN_TRANSPORT,
 });
 
 /** One handler for all: the request's path says which plan it is. */
 function handlerOf(plans: readonly Plan[], ledger: Ledger, connection: () => Http2ServerConnection): Handler {
-  return (request) =>
-    ledger.run(async () => {
-      const own = plans[Number(request.fields.get("x-nth"))]!;
+  return (request) => {
+    const own = plans[Number(request.fields.get("x-nth"))]!;
+    if (own.gone !== "nothing") {
+      request.signal.addEventListener("abort", () => {
+        if (own.gone === "shutdown") connection().gracefulShutdown();
+        if (own.gone === "abort") connection().abort();
+        if (own.gone === "inform") request.sendInformational(103, []).catch(() => {});
+      });
+    }
+    if (own.atOnce) {
+      if (own.then === "shutdown") connection().gracefulShutdown();
+      if (own.then === "abort") connection().abort();
+      if (own.answer === "throw") throw new Error("on purpose");
+      if (own.answer === "status") return { status: own.status };
+      if (own.answer === "stream") return { status: own.status, body: ledger.source(own.size, "end") };
+    }
+    return ledger.run(async () => {
       for (let turn = 0; turn < own.late; turn++) await turns();
       for (let i = 0; i < own.informational; i++) {
         await request.sendInformational(103, [["x-i", `${i}`]]).catch(() => {});
@@ -162,6 +185,7 @@ function handlerOf(plans: readonly Plan[], ledger: Ledger, connection: () => Htt
       if (own.then === "abort") connection().abort();
       return await answer(request, own, ledger);
     });
+  };
 }
 
 async function read({ body }: IncomingRequest, { read }: Plan, ledger: Ledger): Promise<void> {
@@ -233,18 +257,23 @@ test("any client against any handlers: nothing is left when the connection is ov
 });
 
 async function attack(scene: Scene): Promise<void> {
-  const { steps, initialWindow, streamWindowBytes, maxConcurrentStreams, readBytes, finish, pipelined, polite } = scene;
+  const { steps, initialWindow, streamWindowBytes, maxConcurrentStreams, readBytes, finish } = scene;
+  const { pipelined, polite, transport } = scene;
   const [near, far] = duplexPair({ readBytes });
   const clock = new FakeClock();
   const ledger = new Ledger();
   const plans = steps.flatMap((each) => each.type === "open" ? [each.plan] : []);
   const order = new FrameOrder("server");
-  const connection: Http2ServerConnection = serveConnection(far, handlerOf(plans, ledger, () => connection), {
-    clock,
-    connectProtocol: true,
-    limits: { streamWindowBytes, maxConcurrentStreams },
-    onError: (error) => ledger.report(error),
-  });
+  const connection: Http2ServerConnection = serveConnection(
+    handedIn(far, transport),
+    handlerOf(plans, ledger, () => connection),
+    {
+      clock,
+      connectProtocol: true,
+      limits: { streamWindowBytes, maxConcurrentStreams },
+      onError: (error) => ledger.report(error),
+    },
+  );
   let hold = null as Deferred<void> | null;
   const reader = (async () => {
     try {
@@ -261,9 +290,16 @@ async function attack(scene: Scene): Promise<void> {
   let next = 1;
   let nth = 0;
   let writing = Promise.resolve();
-  const send = async (bytes: Uint8Array) => {
+  const batch: Uint8Array[] = [];
+  const flush = () => {
+    const bytes = joined(...batch.splice(0));
     writing = writing.then(() => near.write(bytes)).catch(() => {});
-    if (!pipelined) await turns();
+  };
+  const send = async (bytes: Uint8Array) => {
+    batch.push(bytes);
+    if (pipelined) return;
+    flush();
+    await turns();
   };
   /** A client that keeps to the rules sends nothing behind its end, so that more happens before the connection fails. */
   const idOf = (stream: number) => {
@@ -277,6 +313,7 @@ async function attack(scene: Scene): Promise<void> {
   await send(settings([4, initialWindow]));
   await send(settingsAck);
   for (const each of steps) {
+    if (each.type === "pause" || each.type === "time") flush();
     switch (each.type) {
       case "open":
         ids.push(next);
@@ -330,6 +367,7 @@ async function attack(scene: Scene): Promise<void> {
         break;
     }
   }
+  flush();
   await turns();
   if (finish === "fin") {
     hold?.resolve();
@@ -337,9 +375,11 @@ async function attack(scene: Scene): Promise<void> {
   } else if (finish === "goaway") {
     hold?.resolve();
     await send(goaway(0, 0));
+    flush();
   } else if (finish === "abort") near.abort();
   for (let minute = 0; minute < 3; minute++) await clock.advance(60_000);
   if (finish === "silence" || finish === "goaway") near.abort(); // handlers may be at work for as long as they like
+  if (mayStop(transport)) connection.abort();
   hold?.resolve();
   await turns();
   await clock.advance(10_000);
@@ -347,6 +387,7 @@ async function attack(scene: Scene): Promise<void> {
   assert(closed !== null, "the connection is over");
   ledger.release();
   for (let i = 0; i < 10 && !ledger.clean; i++) await turns();
+  near.abort();
   await reader;
   ledger.settled();
   assertEquals([connection.idle, clock.pending], [true, 0]);

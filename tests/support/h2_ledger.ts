@@ -42,7 +42,7 @@ export class Ledger {
     }
   }
 
-  /** A body that has to be read to its end, or canceled. */
+  /** A body that has to be read to its end, or canceled; a third of them fail to be. */
   source(bytes: number, end: "end" | "stall" | "fail"): ReadableStream<Uint8Array> {
     let left = bytes;
     let open = true;
@@ -65,7 +65,10 @@ export class Ledger {
           controller.error(new Error("the source has failed"));
         } else return new Promise(() => {});
       },
-      cancel: over,
+      cancel: () => {
+        over();
+        if (bytes % 3 === 0) throw new Error("the source does not like it");
+      },
     }, { highWaterMark: 0 });
   }
 
