@@ -1,6 +1,6 @@
 /**
  * What a client tells those who trace it: the events, and the channels that they are published on.
- * `exchange_trace.ts` and `connections.ts` tell them.
+ * `exchange_trace.ts` and `opener.ts` tell them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a client keeps in mind of the servers at the end of its routes, so that it does not ask them again. `Connections` has one for
+ * What a client keeps in mind of the servers at the end of its routes, so that it does not ask them again. `Connections` and `opener.ts` have one for
  * each thing that it learns.
  *
  * @module

@@ -1,6 +1,6 @@
 /**
  * The connections of a client that speak HTTP/1.1: those that wait for another request, by route, and those at work.
- * `Connections` fills it and takes from it; each entry is a connection of `http1/` with its time limit.
+ * `opener.ts` fills it, `Connections` takes from it; each entry is a connection of `http1/` with its time limit.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * The connections to proxies that tunnels are asked for on. One of HTTP/2 is shared by all tunnels through an `https:` proxy, as long
- * as the proxy allows another stream; one of HTTP/1.1 is for one tunnel. `Connections` has one of these, `way/proxy_connect.ts` asks.
+ * as the proxy allows another stream; one of HTTP/1.1 is for one tunnel. `opener.ts` has one of these, `way/proxy_connect.ts` asks.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * The connections of a client that speak HTTP/2: one for a route takes all requests, until either side says that it takes no
- * more. `Connections` fills it and takes from it.
+ * more. `opener.ts` fills it, `Connections` takes from it.
  *
  * @module
  */

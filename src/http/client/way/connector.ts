@@ -1,7 +1,7 @@
 /**
  * Opens what HTTP is spoken over: TCP or what the caller dials, TLS with an `https:` proxy, the tunnel, TLS with the
- * server. What fails on the way, or is given up, leaves nothing open. `Connections` calls it; it calls the platform's sockets
- * and TLS, `happy_eyeballs.ts`, `socks5.ts` and, for CONNECT, what `Connections` gives.
+ * server. What fails on the way, or is given up, leaves nothing open. `opener.ts` calls it; it calls the platform's sockets
+ * and TLS, `happy_eyeballs.ts`, `socks5.ts` and, for CONNECT, what that gives.
  *
  * ```text
  *  dial ─▶ [TLS with the proxy] ─▶ [CONNECT or SOCKS5] ─▶ [TLS with the server]

@@ -1,5 +1,5 @@
 /**
- * A tunnel through an HTTP proxy: CONNECT, and a second one when the proxy wants other credentials. `Connections` calls it
+ * A tunnel through an HTTP proxy: CONNECT, and a second one when the proxy wants other credentials. `opener.ts` calls it
  * and gives it connections to the proxy; the program's `onProxyChallenge` is asked here, for forwarded requests as well.
  *
  * @module
