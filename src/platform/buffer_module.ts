@@ -40,10 +40,11 @@ export function allocate(bytes: number): Uint8Array {
 }
 
 /**
- * Up to this length an array has no `ArrayBuffer` until that is looked at, and to make one then costs more than to copy the bytes:
- * JavaScriptCore's `fastSizeLimit`. V8's limit is 64 bytes, where both cost the same: 0 there.
+ * Up to this length a copy of an array costs less than another view of its memory: on Bun up to JavaScriptCore's `fastSizeLimit`, as
+ * such an array has no `ArrayBuffer` before that is looked at. V8's arrays of up to 64 bytes have none either, but there both cost the
+ * same: 0.
  */
-export const mostInHeapBytes: number = "Bun" in globalThis ? 1000 : 0;
+export const mostCopiedBytes: number = "Bun" in globalThis ? 1000 : 0;
 
 /**
  * In which pieces a long text is read fastest: 1 MiB on Bun, where reading takes little and joining strings much (an echo of

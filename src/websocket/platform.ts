@@ -10,7 +10,7 @@ export { nextTurn } from "../platform/turns.ts";
 export {
   allocate,
   bufferModule,
-  mostInHeapBytes,
+  mostCopiedBytes,
   textOutsideHeap,
   textPieceBytes,
   wholeTextBytes,

@@ -6,7 +6,7 @@
  */
 
 import { readText } from "./coding.ts";
-import { mostInHeapBytes } from "./platform.ts";
+import { mostCopiedBytes } from "./platform.ts";
 
 /**
  * A text message as its bytes, which are known to be UTF-8: what a WebSocket with the option `text: "bytes"` receives. The class
@@ -42,6 +42,6 @@ export class TextBytes extends Uint8Array {
 /** The same bytes, known to be UTF-8. They may still be in the memory of `bytes`. */
 export function textBytes(bytes: Uint8Array): TextBytes {
   const { length } = bytes;
-  if (length <= mostInHeapBytes) return new TextBytes(bytes);
+  if (length <= mostCopiedBytes) return new TextBytes(bytes);
   return new TextBytes(bytes.buffer as ArrayBuffer, bytes.byteOffset, length);
 }
