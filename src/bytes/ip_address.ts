@@ -1,6 +1,6 @@
 /**
  * IP addresses and networks as bytes: reading, writing, comparing. Clients compare `no_proxy` with them, SOCKS sends them,
- * and proxies decide by them.
+ * proxies decide by them, and sockets know by them what the system need not be asked.
  *
  * @module
  */
@@ -26,8 +26,13 @@ export function parseIp(text: string): IpAddress | null {
   return bytes !== null && isMapped(bytes) ? bytes.slice(12) : bytes;
 }
 
+/** Whether a text is four decimal numbers without leading zeros, as IPv4 addresses are written. They may be above 255. */
+export function looksLikeIpv4(text: string): boolean {
+  return IPV4.test(text);
+}
+
 function parseIpv4(text: string): number[] | null {
-  if (!IPV4.test(text)) return null;
+  if (!looksLikeIpv4(text)) return null;
   const bytes = text.split(".").map(Number);
   return bytes.every((byte) => byte <= 255) ? bytes : null;
 }

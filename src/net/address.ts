@@ -5,6 +5,7 @@
  */
 
 import { checkInteger, wrongType } from "../bytes/arguments.ts";
+import { looksLikeIpv4 } from "../bytes/ip_address.ts";
 import { checkHost, checkPath } from "../duplex/check_network.ts";
 import type { ListenOptions } from "../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
@@ -125,11 +126,9 @@ export function infoOf(native: NativeEnds, known: SocketAddress): SocketInfo {
   return socketInfo({ hostname: remoteAddress, port: remotePort }, { hostname: localAddress, port: localPort }, null);
 }
 
-const IPV4 = /^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}$/;
-
 /** Whether it is one IPv4 address, written as the system does. 0.0.0.0 stands for all of this host's. */
 export function isOneIpv4(address: SocketAddress): boolean {
-  return !("path" in address) && IPV4.test(address.hostname) && address.hostname !== "0.0.0.0";
+  return !("path" in address) && looksLikeIpv4(address.hostname) && address.hostname !== "0.0.0.0";
 }
 
 /** The same of one that has connected. An IPv4 address is the peer's, which is not asked then. */

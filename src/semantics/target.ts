@@ -7,7 +7,7 @@
 import { checkInteger, checkObject, checkString } from "../bytes/arguments.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { quoted } from "./fields.ts";
-import { parseIp } from "./ip_address.ts";
+import { parseIp } from "../bytes/ip_address.ts";
 
 /** A request-target, told apart by its form. */
 export type RequestTarget =

@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { formatIp, inNetwork, parseIp, parseNetwork } from "../../src/semantics/ip_address.ts";
+import { formatIp, inNetwork, parseIp, parseNetwork } from "../../src/bytes/ip_address.ts";
 
 const zeros = (count: number): number[] => Array<number>(count).fill(0);
 

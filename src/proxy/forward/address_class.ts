@@ -5,7 +5,7 @@
  * @module
  */
 
-import { inNetwork, type IpAddress, type IpNetwork, parseNetwork } from "../../semantics/ip_address.ts";
+import { inNetwork, type IpAddress, type IpNetwork, parseNetwork } from "../../bytes/ip_address.ts";
 
 /** The kinds, by the registries of RFC 6890, RFC 4291 and what clouds have made of them. */
 export const ADDRESS_CLASSES = [

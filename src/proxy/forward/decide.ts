@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatIp, type IpAddress } from "../../semantics/ip_address.ts";
+import { formatIp, type IpAddress } from "../../bytes/ip_address.ts";
 import type { ProxyError } from "../proxy_status.ts";
 import { addressClass } from "./address_class.ts";
 import { authorityText } from "./host.ts";

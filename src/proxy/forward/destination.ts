@@ -15,7 +15,7 @@ import type { Dial } from "../../http/client/options.ts";
 import { abandon, dialed, tooLate, whenOpen } from "../../http/client/way/connector.ts";
 import { alternate, race } from "../../http/client/way/happy_eyeballs.ts";
 import type { Owned } from "../../http1/owned.ts";
-import { formatIp, type IpAddress, parseIp } from "../../semantics/ip_address.ts";
+import { formatIp, type IpAddress, parseIp } from "../../bytes/ip_address.ts";
 import { connect } from "../platform.ts";
 import { type Allowed, decideAddress, type Denied, type Rules } from "./decide.ts";
 import { authorityText, type Host } from "./host.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatIp, type IpAddress, parseIp } from "../../semantics/ip_address.ts";
+import { formatIp, type IpAddress, parseIp } from "../../bytes/ip_address.ts";
 
 /** Where something leads. */
 export type Host =

@@ -8,7 +8,7 @@
 import { checkOptions, checkString, type Kinds, wrongType } from "../../bytes/arguments.ts";
 import type { PeerCertificate, TlsInfo } from "../../duplex/tls_info.ts";
 import type { Fields } from "../../semantics/fields.ts";
-import { inNetwork, type IpNetwork, parseIp, parseNetwork } from "../../semantics/ip_address.ts";
+import { inNetwork, type IpNetwork, parseIp, parseNetwork } from "../../bytes/ip_address.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Somebody who may ask. */

@@ -6,7 +6,7 @@
  */
 
 import { outOfRange, wrongType } from "../../bytes/arguments.ts";
-import { inNetwork, type IpAddress, type IpNetwork, parseNetwork } from "../../semantics/ip_address.ts";
+import { inNetwork, type IpAddress, type IpNetwork, parseNetwork } from "../../bytes/ip_address.ts";
 import { ADDRESS_CLASSES, type AddressClass, addressClass } from "./address_class.ts";
 import { canonicalHost, type Host } from "./host.ts";
 import { coversPath, type PathPattern, readPathPattern } from "./path_pattern.ts";

@@ -8,7 +8,7 @@
 import { equalsIgnoringCase } from "../../bytes/ascii.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
 import type { Field } from "../../semantics/fields.ts";
-import { inNetwork, type IpNetwork, parseIp, parseNetwork } from "../../semantics/ip_address.ts";
+import { inNetwork, type IpNetwork, parseIp, parseNetwork } from "../../bytes/ip_address.ts";
 import type { ForwardedOptions } from "./options.ts";
 
 /** The client, as this hop has seen it. */

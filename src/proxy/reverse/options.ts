@@ -14,7 +14,7 @@ import type { ClientHttp2Options } from "../../http/client/options.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
 import { checkClock, type Clock } from "../../duplex/clock.ts";
 import type { Fields } from "../../semantics/fields.ts";
-import { parseNetwork } from "../../semantics/ip_address.ts";
+import { parseNetwork } from "../../bytes/ip_address.ts";
 
 /** A server behind the proxy. */
 export interface UpstreamInit {

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Allowed, allowedBy, decideAddress, deniedBy, type Rules } from "../../../src/proxy/forward/decide.ts";
 import { canonicalHost } from "../../../src/proxy/forward/host.ts";
 import { type Question, readRule, type Rule } from "../../../src/proxy/forward/rule.ts";
-import { parseIp } from "../../../src/semantics/ip_address.ts";
+import { parseIp } from "../../../src/bytes/ip_address.ts";
 
 function rulesOf(allow: readonly Rule[], deny: readonly Rule[] = []): Rules {
   const read = (rules: readonly Rule[]) => rules.map((rule, i) => readRule(rule, `rules[${i}]`));

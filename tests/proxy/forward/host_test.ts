@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { addressClass } from "../../../src/proxy/forward/address_class.ts";
 import { authorityText, canonicalHost, hostText } from "../../../src/proxy/forward/host.ts";
-import { parseIp } from "../../../src/semantics/ip_address.ts";
+import { parseIp } from "../../../src/bytes/ip_address.ts";
 
 /** What a host is in its canonical form; `null` if it is none. */
 function canonical(text: string): string | null {

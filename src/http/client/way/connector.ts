@@ -18,7 +18,7 @@ import { holdChannel, offersChannel } from "../../../duplex/hold_channel.ts";
 import { TransportError } from "../../../errors/transport_error.ts";
 import type { TlsOptions } from "../../../duplex/tls_options.ts";
 import { resuming, type TlsSession, type TlsSessions } from "../../../duplex/tls_session.ts";
-import { parseIp } from "../../../semantics/ip_address.ts";
+import { parseIp } from "../../../bytes/ip_address.ts";
 import type { Dial, DialAddress } from "../options.ts";
 import { alternate, race } from "./happy_eyeballs.ts";
 import { connect, lookup, startTls } from "../../platform.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { inNetwork, parseIp, parseNetwork } from "../../../semantics/ip_address.ts";
+import { inNetwork, parseIp, parseNetwork } from "../../../bytes/ip_address.ts";
 import type { ProxyChoice } from "../options.ts";
 
 /** A proxy, as its URL says. */

@@ -11,7 +11,7 @@ import type { DuplexLike } from "../../../duplex/duplex.ts";
 import type { HeldChannel } from "../../../duplex/held_channel.ts";
 import { holdChannel } from "../../../duplex/hold_channel.ts";
 import { TransportError, type TransportErrorCode } from "../../../errors/transport_error.ts";
-import { parseIp } from "../../../semantics/ip_address.ts";
+import { parseIp } from "../../../bytes/ip_address.ts";
 import type { DialAddress } from "../options.ts";
 import type { ProxyServer } from "./proxy_rules.ts";
 
