@@ -15,9 +15,11 @@ import { duplexPair } from "../../src/duplex/pair.ts";
 import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
 import type { Upgraded } from "../../src/http1/upgraded.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { handshake, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
 import { serveConnection } from "../../src/http2/server_connection.ts";
 import { sameBytes } from "../support/bytes.ts";
+import { handedIn, RELIABLE_TRANSPORT } from "../support/foreign_transport.ts";
 import { ask } from "../support/http2_ask.ts";
 import { rounds } from "../support/rounds.ts";
 import { FakeClock, turns } from "../support/wire.ts";
@@ -30,6 +32,8 @@ interface Side {
   readonly end: "closeWrite" | "close" | "abort";
   /** Whether it waits for each write. */
   readonly waits: boolean;
+  /** How it reads. `tries` takes each read back once before it reads. */
+  readonly reads: "calls" | "stream" | "tries";
   /** How many turns it lets pass before it reads, and before it writes. */
   readonly pause: number;
 }
@@ -46,6 +50,7 @@ const side: fc.Arbitrary<Side> = fc.record({
   writes: fc.array(fc.oneof(fc.nat(50), fc.nat(3000), fc.nat(150_000)), { maxLength: 4 }),
   end: fc.oneof({ weight: 6, arbitrary: fc.constant("closeWrite" as const) }, fc.constantFrom("close", "abort")),
   waits: fc.boolean(),
+  reads: fc.constantFrom("calls", "stream", "tries"),
   pause: fc.nat(3),
 });
 
@@ -61,10 +66,12 @@ const limits = fc.record({
   connectionWindowBytes: fc.constantFrom(65_535, 1_048_576),
 });
 
+const end = fc.record({ limits, transport: RELIABLE_TRANSPORT });
+
 const setting = fc.record({
-  exchanges: fc.array(exchange, { minLength: 1, maxLength: 12 }),
-  near: limits,
-  far: limits,
+  exchanges: fc.array(exchange, { minLength: 1, maxLength: 12, size: "max" }),
+  near: end,
+  far: end,
   readBytes: fc.constantFrom(7, 1000, 65_536),
   capacityBytes: fc.constantFrom(100, 65_536),
 });
@@ -98,13 +105,35 @@ async function play(io: Upgraded, own: Side, seed: number): Promise<{ read: Uint
   let ended = false;
   try {
     for (let turn = 0; turn < own.pause; turn++) await turns();
-    for (let chunk = await io.read(); chunk !== null; chunk = await io.read()) read.push(chunk);
+    for await (const chunk of chunksOf(io, own)) read.push(chunk);
     ended = true;
   } catch {
     ended = false;
   }
   await writing;
   return { read, ended };
+}
+
+async function* chunksOf(io: Upgraded, { reads }: Side): AsyncGenerator<Uint8Array> {
+  if (reads === "stream") {
+    const reader = io.readable.getReader();
+    for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
+    return;
+  }
+  for (;;) {
+    if (reads === "tries") {
+      const read = io.read();
+      const taken = io.withdrawRead();
+      const chunk = await read.catch((error) =>
+        taken && error instanceof StateError ? undefined : Promise.reject(error)
+      );
+      if (chunk === null) return;
+      if (chunk !== undefined) yield chunk;
+    }
+    const chunk = await io.read();
+    if (chunk === null) return;
+    yield chunk;
+  }
 }
 
 /** What was read is what was written, or, if a side has left early, its beginning. */
@@ -134,7 +163,7 @@ test("any streams that switch at once lose no byte and double none, however they
       const [left, right] = duplexPair(pair);
       const clock = new FakeClock();
       const fars: Promise<void>[] = [];
-      const server = serveConnection(right, async (request) => {
+      const server = serveConnection(handedIn(right, far.transport), async (request) => {
         const nth = Number(request.fields.get("x-nth"));
         const { how, late, near: from, far: own } = exchanges[nth]!;
         for (let turn = 0; turn < late; turn++) await turns();
@@ -142,8 +171,8 @@ test("any streams that switch at once lose no byte and double none, however they
         const { response, upgraded } = how === "tunnel" ? connectResponse(request) : upgradeResponse(request, "echo");
         fars.push(upgraded.then(async (io) => check(await play(io, own, 2 * nth), own, from, 2 * nth + 1)));
         return response;
-      }, { connectProtocol: true, limits: far, clock });
-      const client = handshake(left, { limits: near, clock }).connection;
+      }, { connectProtocol: true, limits: far.limits, clock });
+      const client = handshake(handedIn(left, near.transport), { limits: near.limits, clock }).connection;
       await Promise.all(exchanges.map(async (each, nth) => {
         const io = await begin(client, each, nth);
         if (io !== null) check(await play(io, each.near, 2 * nth + 1), each.near, each.far, 2 * nth);

@@ -40,6 +40,15 @@ export const FOREIGN_TRANSPORT: fc.Arbitrary<ForeignTransport> = fc.record({
   writing: fate,
 });
 
+const RELIABLE: Fate = { after: Infinity, then: "fails" };
+
+/** Any that neither fails nor stops. */
+export const RELIABLE_TRANSPORT: fc.Arbitrary<ForeignTransport> = FOREIGN_TRANSPORT.map((transport) => ({
+  ...transport,
+  reading: RELIABLE,
+  writing: RELIABLE,
+}));
+
 /** Whether it may stop without a word. */
 export function mayStop({ over, reading, writing }: ForeignTransport): boolean {
   return over === "streams" && [reading, writing].some(({ after, then }) => after < Infinity && then === "stops");
