@@ -102,13 +102,12 @@ export class StreamExchange implements RequestExchange, HandlerOwner {
 
   /** Calls the handler and sends what it answers. */
   run(handler: Handler): void {
-    const host = this.#host;
     try {
       const answer = handler(this.request);
       if (!isPromise(answer)) return this.onAnswer(answer);
-      host.driver.expect();
-      this.#run = new HandlerRun(this, host);
-      this.#run.wait(answer, answerLimitMs(host.settings.server, this.#pending !== null));
+      this.#host.driver.expect();
+      this.#run = new HandlerRun(this, this.#host);
+      this.#run.wait(answer, answerLimitMs(this.#host.settings.server, this.#pending !== null));
     } catch (error) {
       this.onFailure(error);
     }
@@ -146,6 +145,7 @@ export class StreamExchange implements RequestExchange, HandlerOwner {
   #switch(response: OutgoingResponse): void {
     const { status, protocol } = sendSwitchHead(this.#host, this.#stream.id, this.request, response);
     this.#headSent(status);
+    if (this.#stream.lost !== null) return; // `onResponse` has ended the connection
     this.#stream.handOver(protocol, this.request, this.#pending!);
     this.#end = null; // what the handler has opened is used
     this.#tellOver(null);
