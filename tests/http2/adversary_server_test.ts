@@ -59,6 +59,8 @@ interface Plan {
   readonly size: number;
   readonly trailers: "none" | "some" | "reject" | "never";
   readonly then: "nothing" | "shutdown" | "abort";
+  /** What is done when the head of its answer is told, or an error. */
+  readonly told: "nothing" | "shutdown" | "abort" | "throw";
   readonly switched: Switched;
 }
 
@@ -89,6 +91,10 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   trailers: fc.oneof(
     { weight: 4, arbitrary: fc.constant("none" as const) },
     fc.constantFrom("some", "reject", "never"),
+  ),
+  told: fc.oneof(
+    { weight: 8, arbitrary: fc.constant("nothing" as const) },
+    fc.constantFrom("shutdown", "abort", "throw"),
   ),
   then: fc.oneof({ weight: 12, arbitrary: fc.constant("nothing" as const) }, fc.constantFrom("shutdown", "abort")),
   switched: SWITCHED,
@@ -155,6 +161,8 @@ const scene = fc.record({
   pipelined: fc.boolean(),
   polite: fc.boolean(),
   transport: FOREIGN_TRANSPORT,
+  onError: fc.constantFrom("nothing", "nothing", "shutdown", "abort", "throw"),
+  requestTimeoutMs: fc.constantFrom(0, 500),
 });
 
 /** One handler for all: the request's path says which plan it is. */
@@ -258,12 +266,17 @@ test("any client against any handlers: nothing is left when the connection is ov
 
 async function attack(scene: Scene): Promise<void> {
   const { steps, initialWindow, streamWindowBytes, maxConcurrentStreams, readBytes, finish } = scene;
-  const { pipelined, polite, transport } = scene;
+  const { pipelined, polite, transport, onError, requestTimeoutMs } = scene;
   const [near, far] = duplexPair({ readBytes });
   const clock = new FakeClock();
   const ledger = new Ledger();
   const plans = steps.flatMap((each) => each.type === "open" ? [each.plan] : []);
   const order = new FrameOrder("server");
+  const told = (what: Plan["told"] | undefined) => {
+    if (what === "shutdown") connection.gracefulShutdown();
+    if (what === "abort") connection.abort();
+    if (what === "throw") throw new Error("told on purpose");
+  };
   const connection: Http2ServerConnection = serveConnection(
     handedIn(far, transport),
     handlerOf(plans, ledger, () => connection),
@@ -271,7 +284,12 @@ async function attack(scene: Scene): Promise<void> {
       clock,
       connectProtocol: true,
       limits: { streamWindowBytes, maxConcurrentStreams },
-      onError: (error) => ledger.report(error),
+      requestTimeoutMs,
+      onResponse: (request) => told(plans[Number(request?.fields.get("x-nth"))]?.told),
+      onError: (error) => {
+        ledger.report(error);
+        if (onError !== "nothing") told(onError);
+      },
     },
   );
   let hold = null as Deferred<void> | null;
