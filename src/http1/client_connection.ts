@@ -6,7 +6,6 @@
  * @module
  */
 
-import { checkFunction, checkKind, checkNumber, checkObject, checkSignal } from "../bytes/arguments.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import { StateError } from "../errors/state_error.ts";
@@ -20,8 +19,8 @@ import { IdleWatch } from "./idle_watch.ts";
 import type { IncomingResponse } from "./incoming.ts";
 import { ClientMachine } from "./machine/client_machine.ts";
 import { type ClientConnectionOptions, type ClientSettings, clientSettings, type Closed } from "./options.ts";
-import { bodySize, checkTrailers, sortBody } from "./outgoing_body.ts";
-import type { OutgoingRequest, SendOptions } from "./outgoing_request.ts";
+import { bodySize, sortBody } from "./outgoing_body.ts";
+import { checkOutgoingRequest, checkSendOptions, type OutgoingRequest, type SendOptions } from "./outgoing_request.ts";
 import type { Parts } from "./upgraded.ts";
 
 /** A client's connection under its two names. */
@@ -158,7 +157,7 @@ export class ClientConnection implements AsyncDisposable {
 
   /** Sends the head. */
   #begin(request: OutgoingRequest, options: SendOptions): ClientExchange {
-    checkRequest(request);
+    checkOutgoingRequest(request);
     checkSendOptions(options);
     if (options.signal?.aborted) throw options.signal.reason;
     if (!this.isReady) throw new UnsentError(request, this.isClosed ? this.#core.cause : busy());
@@ -291,22 +290,6 @@ export class ClientConnection implements AsyncDisposable {
 }
 
 export { ClientConnection as Sender };
-
-/** Refuses what is no request. What is written is checked when it is written. */
-export function checkRequest(request: OutgoingRequest): void {
-  checkObject(request, "request");
-  if (request.trailers !== undefined) checkTrailers(request.trailers, "request.trailers");
-  if (request.hijack !== undefined) checkKind(request.hijack, "boolean", "request.hijack");
-}
-
-/** Refuses what are no options of sending. */
-export function checkSendOptions(options: SendOptions): void {
-  checkObject(options, "options");
-  const { signal, onInformational, continueTimeoutMs } = options;
-  if (signal !== undefined) checkSignal(signal, "options.signal");
-  if (onInformational !== undefined) checkFunction(onInformational, "options.onInformational");
-  if (continueTimeoutMs !== undefined) checkNumber(continueTimeoutMs, "options.continueTimeoutMs");
-}
 
 function busy(): StateError {
   return new StateError("not-ready", "The connection is busy: await ready() first");

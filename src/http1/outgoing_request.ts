@@ -4,9 +4,10 @@
  * @module
  */
 
+import { checkFunction, checkKind, checkNumber, checkObject, checkSignal } from "../bytes/arguments.ts";
 import type { FieldsInit } from "../semantics/fields.ts";
 import type { Http1Version, ResponseHead } from "../semantics/message.ts";
-import type { OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
+import { checkTrailers, type OutgoingBody, type OutgoingTrailers } from "./outgoing_body.ts";
 
 /** A request to be sent. Target and fields go on the wire untouched; only the framing of the body is added. */
 export interface OutgoingRequest {
@@ -39,4 +40,20 @@ export interface SendOptions {
   readonly onInformational?: ((head: ResponseHead) => void) | undefined;
   /** How long `Expect: 100-continue` holds back the body; the connection's `continueTimeoutMs` when left out. */
   readonly continueTimeoutMs?: number | undefined;
+}
+
+/** Refuses what is no request. What is written is checked when it is written. */
+export function checkOutgoingRequest(request: OutgoingRequest): void {
+  checkObject(request, "request");
+  if (request.trailers !== undefined) checkTrailers(request.trailers, "request.trailers");
+  if (request.hijack !== undefined) checkKind(request.hijack, "boolean", "request.hijack");
+}
+
+/** Refuses what are no options of sending. */
+export function checkSendOptions(options: SendOptions): void {
+  checkObject(options, "options");
+  const { signal, onInformational, continueTimeoutMs } = options;
+  if (signal !== undefined) checkSignal(signal, "options.signal");
+  if (onInformational !== undefined) checkFunction(onInformational, "options.onInformational");
+  if (continueTimeoutMs !== undefined) checkNumber(continueTimeoutMs, "options.continueTimeoutMs");
 }

@@ -11,11 +11,15 @@ import type { DuplexLike } from "../duplex/duplex.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { UnsentError } from "../errors/unsent_error.ts";
-import { checkRequest, checkSendOptions } from "../http1/client_connection.ts";
 import type { ExchangeOverListener } from "../http1/exchange_listener.ts";
 import type { IncomingResponse } from "../http1/incoming.ts";
 import type { Closed } from "../http1/options.ts";
-import type { OutgoingRequest, SendOptions } from "../http1/outgoing_request.ts";
+import {
+  checkOutgoingRequest,
+  checkSendOptions,
+  type OutgoingRequest,
+  type SendOptions,
+} from "../http1/outgoing_request.ts";
 import { type ClientHost, ClientStream, type SentRequest } from "./client_stream.ts";
 import { Http2Driver } from "./driver.ts";
 import { Http2ClientMachine } from "./machine/client_machine.ts";
@@ -188,7 +192,7 @@ export class Http2ClientConnection implements AsyncDisposable {
     options: SendOptions,
     listener: ExchangeOverListener | null,
   ): Promise<IncomingResponse> {
-    checkRequest(request);
+    checkOutgoingRequest(request);
     checkSendOptions(options);
     const { head, proposal, body, ends } = outgoingHead(request, this.#scheme);
     const sent: SentRequest = { request, options, listener, proposal, body, ends };
