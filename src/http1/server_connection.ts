@@ -71,11 +71,6 @@ export class ServerConnection implements AsyncDisposable {
   #onPreface: ((readBuf: Uint8Array) => void) | null = null;
   /** The exchange at hand, or the last one if the connection ends with it. */
   #exchange: ServerExchange | null = null;
-  readonly #onHeadTooSlow = (): void => {
-    const error = new TransportError("timeout", "The head of a request did not come in time");
-    if (this.#core.machine.headBegun) this.#core.refuseAndClose(null, 408, error);
-    else this.#core.close({ reason: "error", error });
-  };
 
   /**
    * Use {@linkcode serveConnection}.
@@ -87,7 +82,7 @@ export class ServerConnection implements AsyncDisposable {
   constructor(io: DuplexLike, handler: Handler, settings: ServerSettings) {
     this.#core = new ServerCore(io, settings, (why, waited) => this.#close(why, waited));
     this.#handler = handler;
-    this.#core.deadline.set(settings.headTimeoutMs, this.#onHeadTooSlow);
+    this.#core.limitHead();
     this.#serve();
   }
 
@@ -237,7 +232,7 @@ export class ServerConnection implements AsyncDisposable {
           const written = settings.pipelineFlush ? outlet.flush() : undefined;
           if (written !== undefined) await written;
           if (core.why !== null) break;
-          if (!this.#awaitHead()) return core.close(SHUTDOWN);
+          if (!core.awaitHead()) return core.close(SHUTDOWN);
           const chunk = await wire.readShared();
           if (core.why !== null) break;
           core.receive(chunk);
@@ -271,26 +266,6 @@ export class ServerConnection implements AsyncDisposable {
   async #rest(): Promise<void> {
     await this.#core.outlet.flush();
     await this.#core.wire.turn.rest();
-  }
-
-  /**
-   * Sets the time limit of what is waited for: one for a head, which is not begun anew with every byte, or one for
-   * another request.
-   *
-   * @returns False if the connection is to end behind the exchange before.
-   */
-  #awaitHead(): boolean {
-    const core = this.#core;
-    const { phase, settings } = core;
-    if (core.machine.headBegun) {
-      // The time limit of the first head has begun with the connection.
-      if (phase !== "new" && phase !== "head") core.deadline.set(settings.headTimeoutMs, this.#onHeadTooSlow);
-      if (phase !== "head") core.enter("head");
-    } else if (phase === "exchange") {
-      core.deadline.set(settings.idleTimeoutMs, this.#onHeadTooSlow);
-      core.enter("idle");
-    }
-    return phase !== "last" || core.phase === "head";
   }
 
   /** The peer broke the protocol, or the transport failed. */

@@ -27,11 +27,40 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings, Ex
   #bodyDeadline: Deadline | null = null;
   #stopped = false;
   #vigil: Vigil | null = null;
+  readonly #onHeadTooSlow = (): void => {
+    const error = new TransportError("timeout", "The head of a request did not come in time");
+    if (this.machine.headBegun) this.refuseAndClose(null, 408, error);
+    else this.close({ reason: "error", error });
+  };
 
   /** Takes the transport; `close` is that of a {@linkcode Role}. */
   constructor(io: DuplexLike, settings: ServerSettings, close: (why: Closed, waited: boolean) => void) {
     super(io, new ServerMachine(settings), settings, "new", { closedError, close });
     this.deadline = new Deadline(settings.clock);
+  }
+
+  /** Limits the wait for a head from now on. */
+  limitHead(): void {
+    this.deadline.set(this.settings.headTimeoutMs, this.#onHeadTooSlow);
+  }
+
+  /**
+   * A head is waited for, or more of it: sets the time limit for it, which is not begun anew with every byte, or the one for
+   * another request.
+   *
+   * @returns False if the connection is to end behind the exchange before.
+   */
+  awaitHead(): boolean {
+    const { phase } = this;
+    if (this.machine.headBegun) {
+      // The time limit of the first head has begun with the connection.
+      if (phase !== "new" && phase !== "head") this.limitHead();
+      if (phase !== "head") this.enter("head");
+    } else if (phase === "exchange") {
+      this.deadline.set(this.settings.idleTimeoutMs, this.#onHeadTooSlow);
+      this.enter("idle");
+    }
+    return phase !== "last" || this.phase === "head";
   }
 
   /** Limits the waits within a body. Made when there is one. */
