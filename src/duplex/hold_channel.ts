@@ -7,6 +7,7 @@
  */
 
 import { checkObject, isBytes, wrongType } from "../bytes/arguments.ts";
+import { quietly } from "./deferred.ts";
 import type { ByteChannel, DuplexLike } from "./duplex.ts";
 import type { HeldChannel, PeerWatcher } from "./held_channel.ts";
 import { StreamChannel } from "./stream_channel.ts";
@@ -46,7 +47,10 @@ function checkStreams({ readable, writable }: Partial<DuplexLike>, name: string)
 /** A channel of another maker. WinterTC's sockets have a `closed` promise that rejects when they fail. */
 type OfferedByteChannel = ByteChannel & { close?(): Promise<void>; readonly closed?: unknown };
 
-/** Closes and watches a channel that offers the public contract only. */
+/**
+ * Closes and watches a channel that offers the public contract only. One that throws where it should reject, or returns nothing where it
+ * should return a promise, is taken as it means it: else its connection would never be over.
+ */
 class OfferedChannel implements HeldChannel {
   readonly fastPath: null = null;
   readonly #channel: OfferedByteChannel;
@@ -58,28 +62,40 @@ class OfferedChannel implements HeldChannel {
   }
 
   read(): Promise<Uint8Array | null> {
-    return this.#channel.read();
+    try {
+      return Promise.resolve(this.#channel.read());
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   write(bytes: Uint8Array): Promise<void> {
     if (!isBytes(bytes)) return Promise.reject(wrongType("bytes", "a Uint8Array", bytes));
-    return this.#channel.write(bytes);
+    try {
+      return Promise.resolve(this.#channel.write(bytes));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   closeWrite(): Promise<void> {
-    return this.#channel.closeWrite();
+    try {
+      return Promise.resolve(this.#channel.closeWrite());
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   abort(reason?: unknown): void {
-    this.#channel.abort(reason);
+    quietly(() => this.#channel.abort(reason));
   }
 
   async close(): Promise<void> {
     if (this.#channel.close !== undefined) return await this.#channel.close();
     try {
-      await this.#channel.closeWrite();
+      await this.closeWrite();
     } finally {
-      this.#channel.abort();
+      this.abort();
     }
   }
 
