@@ -9,13 +9,12 @@
  * @module
  */
 
-import { readdirSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import { serve } from "../../mod.ts";
 import { connect, listen, type Socket } from "../../src/net/mod.ts";
 import { forwardProxy } from "../../src/proxy/mod.ts";
 import { contents, expectEcho } from "./contents.ts";
-import { mulberry32 } from "./measure.ts";
+import { mulberry32, openSockets } from "./measure.ts";
 
 const AT_ONCE = 50;
 /** A socket is closed a moment after it has ended. */
@@ -72,32 +71,18 @@ async function one(i: number): Promise<void> {
   await drops[i % drops.length]!(io, refused ? null : i);
 }
 
-/** How many sockets this process has open. */
-function sockets(): number {
-  return readdirSync("/proc/self/fd").filter((name) => linkOf(name).startsWith("socket:")).length;
-}
-
-/** Empty for a descriptor that is closed by now: the one that lists them. */
-function linkOf(name: string): string {
-  try {
-    return readlinkSync(`/proc/self/fd/${name}`);
-  } catch {
-    return "";
-  }
-}
-
 /** Waits until the process has no more sockets than before. */
 async function settled(most: number): Promise<number> {
   const until = Date.now() + PATIENCE_MS;
-  while ((sockets() > most || proxy.open.length > 0) && Date.now() < until) {
+  while ((openSockets() > most || proxy.open.length > 0) && Date.now() < until) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  return sockets() - most;
+  return openSockets() - most;
 }
 
 /** Rounds of tunnels, and how many sockets there are more than before. */
 async function run(count: number): Promise<number> {
-  const before = sockets();
+  const before = openSockets();
   for (let done = 0; done < count; done += AT_ONCE) {
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, count - done) }, (_, i) => one(done + i)));
   }
