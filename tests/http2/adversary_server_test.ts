@@ -8,10 +8,6 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Deferred } from "../../src/duplex/deferred.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import type { Handler } from "../../src/http1/server_exchange.ts";
-import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
-import type { IncomingRequest } from "../../src/http1/incoming.ts";
-import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
 import {
   goaway,
@@ -23,7 +19,8 @@ import {
   settingsAck,
   windowUpdate,
 } from "../support/h2_wire.ts";
-import { Ledger, play as playSwitched, SWITCHED, type Switched } from "../support/h2_ledger.ts";
+import { act, handlerOf, PLAN, type Plan } from "../support/adversary_plans.ts";
+import { Ledger } from "../support/h2_ledger.ts";
 import { FOREIGN_TRANSPORT, handedIn, mayStop } from "../support/foreign_transport.ts";
 import { FrameOrder } from "../support/h2_frame_order.ts";
 import { controlStep, dataStep, frameOf, type StreamStep } from "../support/h2_stream_steps.ts";
@@ -32,73 +29,6 @@ import { joined } from "../support/switching.ts";
 import { FakeClock, turns } from "../support/wire.ts";
 
 const KINDS = ["GET", "HEAD", "POST", "LONG", "EXPECT", "CONNECT", "UPGRADE"] as const;
-
-/** What a handler does with one request. */
-interface Plan {
-  /** Whether it does the first of it at once, while the connection takes what came along. */
-  readonly atOnce: boolean;
-  /** What it does when its signal aborts. */
-  readonly gone: "nothing" | "shutdown" | "abort" | "inform";
-  readonly late: number;
-  readonly read: "none" | "one" | "all" | "cancel" | "stream";
-  readonly informational: number;
-  readonly answer:
-    | "status"
-    | "bytes"
-    | "stream"
-    | "endless"
-    | "failing"
-    | "short"
-    | "long"
-    | "throw"
-    | "never"
-    | "ignore-signal"
-    | "switch"
-    | "nonsense";
-  readonly status: number;
-  readonly size: number;
-  readonly trailers: "none" | "some" | "reject" | "never";
-  readonly then: "nothing" | "shutdown" | "abort";
-  /** What is done when the head of its answer is told, or an error. */
-  readonly told: "nothing" | "shutdown" | "abort" | "throw";
-  readonly switched: Switched;
-}
-
-const plan: fc.Arbitrary<Plan> = fc.record({
-  atOnce: fc.boolean(),
-  gone: fc.constantFrom("nothing", "nothing", "shutdown", "abort", "inform"),
-  late: fc.nat(3),
-  read: fc.constantFrom("none", "one", "all", "cancel", "stream"),
-  informational: fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, fc.nat(20)),
-  answer: fc.constantFrom(
-    "status",
-    "bytes",
-    "stream",
-    "endless",
-    "failing",
-    "short",
-    "long",
-    "throw",
-    "never",
-    "ignore-signal",
-    "switch",
-    "switch",
-    "switch",
-    "nonsense",
-  ),
-  status: fc.constantFrom(200, 204, 304, 403, 500),
-  size: fc.oneof(fc.nat(10), fc.nat(200_000)),
-  trailers: fc.oneof(
-    { weight: 4, arbitrary: fc.constant("none" as const) },
-    fc.constantFrom("some", "reject", "never"),
-  ),
-  told: fc.oneof(
-    { weight: 8, arbitrary: fc.constant("nothing" as const) },
-    fc.constantFrom("shutdown", "abort", "throw"),
-  ),
-  then: fc.oneof({ weight: 12, arbitrary: fc.constant("nothing" as const) }, fc.constantFrom("shutdown", "abort")),
-  switched: SWITCHED,
-});
 
 type Step =
   | { readonly type: "open"; readonly kind: (typeof KINDS)[number]; readonly end: boolean; readonly plan: Plan }
@@ -114,7 +44,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       type: fc.constant("open" as const),
       kind: fc.constantFrom(...KINDS),
       end: fc.boolean(),
-      plan,
+      plan: PLAN,
     }),
   },
   { weight: 5, arbitrary: dataStep },
@@ -165,101 +95,6 @@ const scene = fc.record({
   requestTimeoutMs: fc.constantFrom(0, 500),
 });
 
-/** One handler for all: the request's path says which plan it is. */
-function handlerOf(plans: readonly Plan[], ledger: Ledger, connection: () => Http2ServerConnection): Handler {
-  return (request) => {
-    const own = plans[Number(request.fields.get("x-nth"))]!;
-    if (own.gone !== "nothing") {
-      request.signal.addEventListener("abort", () => {
-        if (own.gone === "shutdown") connection().gracefulShutdown();
-        if (own.gone === "abort") connection().abort();
-        if (own.gone === "inform") request.sendInformational(103, []).catch(() => {});
-      });
-    }
-    if (own.atOnce) {
-      if (own.then === "shutdown") connection().gracefulShutdown();
-      if (own.then === "abort") connection().abort();
-      if (own.answer === "throw") throw new Error("on purpose");
-      if (own.answer === "status") return { status: own.status };
-      if (own.answer === "stream") return { status: own.status, body: ledger.source(own.size, "end") };
-    }
-    return ledger.run(async () => {
-      for (let turn = 0; turn < own.late; turn++) await turns();
-      for (let i = 0; i < own.informational; i++) {
-        await request.sendInformational(103, [["x-i", `${i}`]]).catch(() => {});
-      }
-      await read(request, own, ledger);
-      if (own.then === "shutdown") connection().gracefulShutdown();
-      if (own.then === "abort") connection().abort();
-      return await answer(request, own, ledger);
-    });
-  };
-}
-
-async function read({ body }: IncomingRequest, { read }: Plan, ledger: Ledger): Promise<void> {
-  try {
-    if (read === "one") await body.read();
-    if (read === "all") await body.bytes();
-    if (read === "cancel") body.cancel();
-    if (read === "stream") ledger.run(() => body.stream.pipeTo(new WritableStream()).catch(() => {}));
-  } catch {
-    // the client may leave at any time
-  }
-}
-
-async function answer(request: IncomingRequest, own: Plan, ledger: Ledger): Promise<OutgoingResponse> {
-  const trailers = own.trailers === "none"
-    ? undefined
-    : () =>
-      own.trailers === "reject"
-        ? Promise.reject(new Error("no trailers"))
-        : own.trailers === "some"
-        ? Promise.resolve([["x-sum", "1"]] as [string, string][])
-        : new Promise<never>(() => {});
-  const { status, size } = own;
-  const common = { status, trailers };
-  switch (own.answer) {
-    case "status":
-      return common;
-    case "bytes":
-      return { ...common, body: new Uint8Array(size) };
-    case "stream":
-      return { ...common, body: ledger.source(size, "end") };
-    case "endless":
-      return { ...common, body: ledger.source(size, "stall") };
-    case "failing":
-      return { ...common, body: ledger.source(size, "fail") };
-    case "short":
-      return { ...common, fields: [["content-length", `${size + 1}`]], body: ledger.source(size, "end") };
-    case "long":
-      return { ...common, fields: [["content-length", "1"]], body: ledger.source(size + 2, "end") };
-    case "throw":
-      throw new Error("on purpose");
-    case "nonsense":
-      return size % 2 === 0 ? undefined as never : { status: 700, body: ledger.source(size, "end") };
-    case "ignore-signal":
-      await ledger.released;
-      return common;
-    case "never":
-      await new Promise<void>((resolve) => {
-        const { signal } = request;
-        if (signal.aborted) resolve();
-        signal.addEventListener("abort", () => resolve());
-      });
-      return { ...common, body: ledger.source(size, "end") };
-    case "switch": {
-      const switching = request.proposal.type === "connect"
-        ? connectResponse(request)
-        : upgradeResponse(request, "echo");
-      ledger.run(async () => {
-        const io = await switching.upgraded.catch(() => null);
-        if (io !== null) await playSwitched(io, own.switched, ledger);
-      });
-      return switching.response;
-    }
-  }
-}
-
 test("any client against any handlers: nothing is left when the connection is over, and all that is sent is HTTP/2", async () => {
   await fc.assert(fc.asyncProperty(scene, attack), rounds(80));
 });
@@ -272,11 +107,6 @@ async function attack(scene: Scene): Promise<void> {
   const ledger = new Ledger();
   const plans = steps.flatMap((each) => each.type === "open" ? [each.plan] : []);
   const order = new FrameOrder("server");
-  const told = (what: Plan["told"] | undefined) => {
-    if (what === "shutdown") connection.gracefulShutdown();
-    if (what === "abort") connection.abort();
-    if (what === "throw") throw new Error("told on purpose");
-  };
   const connection: Http2ServerConnection = serveConnection(
     handedIn(far, transport),
     handlerOf(plans, ledger, () => connection),
@@ -285,10 +115,10 @@ async function attack(scene: Scene): Promise<void> {
       connectProtocol: true,
       limits: { streamWindowBytes, maxConcurrentStreams },
       requestTimeoutMs,
-      onResponse: (request) => told(plans[Number(request?.fields.get("x-nth"))]?.told),
+      onResponse: (request) => act(plans[Number(request?.fields.get("x-nth"))]?.told, connection),
       onError: (error) => {
         ledger.report(error);
-        if (onError !== "nothing") told(onError);
+        act(onError, connection);
       },
     },
   );

@@ -21,7 +21,7 @@ export const SWITCHED: fc.Arbitrary<Switched> = fc.array(
 export class Ledger {
   #running = 0;
   #sources = 0;
-  #switched = 0;
+  readonly #switched: Set<Upgraded> = new Set();
   readonly #faults: unknown[] = [];
   #release!: () => void;
   /** Resolves when those who wait for nothing else may end. */
@@ -74,8 +74,13 @@ export class Ledger {
 
   /** A stream behind a switch, whose `closed` has to come. */
   switched(io: Upgraded): void {
-    this.#switched++;
-    io.closed.then(() => this.#switched--);
+    this.#switched.add(io);
+    io.closed.then(() => this.#switched.delete(io));
+  }
+
+  /** Cuts all streams that have switched: their transport has stopped. */
+  cut(): void {
+    for (const io of this.#switched) io.abort();
   }
 
   /** What `onError` was told: errors of programs are faults. */
@@ -86,13 +91,13 @@ export class Ledger {
 
   /** Whether all has ended. */
   get clean(): boolean {
-    return this.#running + this.#sources + this.#switched === 0;
+    return this.#running + this.#sources + this.#switched.size === 0;
   }
 
   /** All has ended. */
   settled(): void {
     assertEquals(
-      { running: this.#running, sources: this.#sources, switched: this.#switched, faults: this.#faults },
+      { running: this.#running, sources: this.#sources, switched: this.#switched.size, faults: this.#faults },
       { running: 0, sources: 0, switched: 0, faults: [] },
     );
   }
