@@ -17,7 +17,7 @@ import { acceptedCodings } from "./codings.ts";
 import type { Connections } from "./connections.ts";
 import { ExchangeTrace } from "./exchange_trace.ts";
 import type { ClientOptions, FetchInit, UpgradeInit } from "./options.ts";
-import { type ClientRequest, withoutField } from "./request.ts";
+import { type ClientRequest, lacksContent, withoutField } from "./request.ts";
 import { isReplayable } from "./request_body.ts";
 import { IDEMPOTENT, isSentAgain, mustBeFresh, noteKeepAlive, wantsHttp1 } from "./resend.ts";
 import { answerChallenge } from "./way/proxy_connect.ts";
@@ -210,6 +210,7 @@ export class Exchange {
       fields.push(["proxy-authorization", this.#proxyAuthorization]);
     }
     const { trailers, hijack } = this.#init;
+    if (trailers === undefined && lacksContent(this.#request)) fields.push(["content-length", "0"]);
     return { method, target: forward ? `http://${host}${path}` : path, fields, body, trailers, hijack };
   }
 

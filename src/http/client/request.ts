@@ -124,6 +124,14 @@ function checkMayHaveBody(method: string): void {
   if (method === "GET" || method === "HEAD") throw new TypeError(`Cannot send a body with ${method}`);
 }
 
+const USUALLY_WITH_CONTENT: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
+
+/** Whether a server would expect a body that there is not: it is told so (RFC 9110 §8.6), since some answer with 411 else. */
+export function lacksContent({ method, fields, body }: ClientRequest): boolean {
+  if (body !== null || !USUALLY_WITH_CONTENT.has(method)) return false;
+  return !hasField(fields, "content-length") && !hasField(fields, "transfer-encoding");
+}
+
 function normalMethod(method: string): string {
   const upper = method.toUpperCase();
   if (upper === "CONNECT") throw new TypeError("Cannot fetch with CONNECT: use connect()");

@@ -111,6 +111,24 @@ for (const { name, body, type, sent } of bodies) {
   });
 }
 
+for (const method of ["POST", "PUT", "PATCH"]) {
+  test(`fetch() announces with ${method} that there is no body: RFC 9110 §8.6`, async () => {
+    const { client, connection } = dialing();
+    const fetching = client.fetch("http://a/", { method });
+    const { far } = await connection(0);
+    const bare = `${method} / HTTP/1.1¶host: a¶accept: */*¶user-agent: t¶content-length: 0¶¶`;
+    assertEquals(await answer(far, HELLO), bare);
+    assertEquals(await (await fetching).text(), "hello");
+    const again = client.fetch("http://a/", { method, headers: { "content-length": "0" } });
+    assertEquals(
+      await answer(far, HELLO),
+      `${method} / HTTP/1.1¶host: a¶content-length: 0¶accept: */*¶user-agent: t¶¶`,
+    );
+    assertEquals(await (await again).text(), "hello");
+    await client.close();
+  });
+}
+
 test("fetch() sends a FormData with its boundary and its length", async () => {
   const { client } = dialingServed(async ({ fields, body }) => {
     const type = fields.get("content-type") ?? "";

@@ -33,6 +33,18 @@ test("upgrade() offers its protocols and gives the connection, early bytes first
   }
 });
 
+test("upgrade() with POST announces that there is no body, and with GET nothing: RFC 9110 §8.6", async () => {
+  for (const [method, framing] of [["POST", "content-length: 0¶"], ["GET", ""]]) {
+    const { client, connection } = dialing();
+    const upgrading = client.upgrade("http://a/", { method: method!, protocol: "echo/1" });
+    const { far } = await connection(0);
+    const head = `${method} / HTTP/1.1¶host: a¶connection: Upgrade¶upgrade: echo/1¶accept: */*¶user-agent: t¶`;
+    assertEquals(await answer(far, SWITCHED), `${head}${framing}¶`);
+    await (await upgrading).close();
+    await client.close();
+  }
+});
+
 test("upgrade() never gives the connection back to the pool, also where the client is closed", async () => {
   const { client, connection, dialed } = dialing();
   const first = client.fetch("http://a/");
