@@ -10,8 +10,6 @@
  * @module
  */
 
-import { Deferred } from "../duplex/deferred.ts";
-import { readableOf, writableOf } from "../duplex/channel_streams.ts";
 import {
   accepted,
   type FastPath,
@@ -28,17 +26,8 @@ import { TransportError } from "../errors/transport_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { transportError } from "./errors.ts";
 import { ReadSide, type ReadSideOwner } from "./read_side.ts";
-import {
-  becameTls,
-  closedError,
-  CONNECTING,
-  ENDED,
-  OPEN,
-  OPENING,
-  type OpeningStep,
-  settleClosed,
-  type SocketState,
-} from "./socket_state.ts";
+import { SocketPromises } from "./socket_promises.ts";
+import { becameTls, closedError, ENDED, OPEN, OPENING, type OpeningStep, type SocketState } from "./socket_state.ts";
 import type { Transport } from "./transport.ts";
 import { WriteSide, type WriteSideOwner } from "./write_side.ts";
 
@@ -55,25 +44,18 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
   readonly host: string | undefined;
   /** What a transport of this socket tells. */
   readonly readSide: ReadSide = new ReadSide(this);
-  /** For {@linkcode cannotOpen}. */
-  opening: OpeningStep = CONNECTING;
   readonly #startTls: StartTls;
   readonly #allowHalfOpen: boolean;
-  /** The promises are made when they are asked for. */
-  #opened: Deferred<SocketInfo> | null = null;
-  #closed: Deferred<void> | null = null;
+  #promises: SocketPromises | null = null;
   readonly #writeSide: WriteSide = new WriteSide(this);
   #state: SocketState = OPENING;
   /** While it is open. */
   #transport: Transport | null = null;
   /** Since it is open; how to ask for it as long as it was not looked at, as most servers never do. */
   #info: SocketInfo | AskInfo | null = null;
-  #closing: Deferred<void> | null = null;
   /** The socket that TLS goes on with. */
   #successor: NetSocket | null = null;
   #overListener: OverListener | null = null;
-  #readable: ReadableStream<Uint8Array> | null = null;
-  #writable: WritableStream<Uint8Array> | null = null;
 
   /** Makes a socket that is opening; {@linkcode attach} opens it. */
   constructor(startTls: StartTls, secureTransport: "on" | "starttls", options: SocketOptions = {}, host?: string) {
@@ -83,22 +65,16 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
     this.#allowHalfOpen = options.allowHalfOpen ?? true;
   }
 
+  get #promised(): SocketPromises {
+    return this.#promises ??= new SocketPromises();
+  }
+
   get opened(): Promise<SocketInfo> {
-    if (this.#opened === null) {
-      this.#opened = new Deferred();
-      const { info } = this;
-      if (info !== null) this.#opened.resolve(info);
-      else if (this.#state.is === "over") this.#opened.reject(this.#state.reason);
-    }
-    return this.#opened.promise;
+    return this.#promised.opened(this.info, this.#state);
   }
 
   get closed(): Promise<void> {
-    if (this.#closed === null) {
-      this.#closed = new Deferred();
-      if (this.#state.is === "over") settleClosed(this.#closed, this.#state);
-    }
-    return this.#closed.promise;
+    return this.#promised.closed(this.#state);
   }
 
   get upgraded(): boolean {
@@ -110,11 +86,11 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
   }
 
   get readable(): ReadableStream<Uint8Array> {
-    return this.#readable ??= readableOf(this);
+    return this.#promised.readable(this);
   }
 
   get writable(): WritableStream<Uint8Array> {
-    return this.#writable ??= writableOf(this);
+    return this.#promised.writable(this);
   }
 
   /** What `opened` tells, if it has opened. The system is asked when this is looked at first: that is a system call or two. */
@@ -210,11 +186,8 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
   }
 
   close(): Promise<void> {
-    if (this.#closing === null) {
-      this.#closing = new Deferred();
-      this.#close();
-    }
-    return this.#closing.promise;
+    if (this.#promised.beginClosing(this.#state)) this.#close();
+    return this.#promised.closing;
   }
 
   closeAtOnce(): boolean {
@@ -275,6 +248,12 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
 
   // What the opener calls.
 
+  /** For {@linkcode cannotOpen}. */
+  set opening(step: OpeningStep) {
+    const state = this.#state;
+    if (state.is === "opening") this.#state = { ...state, step };
+  }
+
   /** What `abort()` and `close()` call while the socket is opening. */
   set cancel(cancel: () => void) {
     const state = this.#state;
@@ -297,7 +276,7 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
     this.#transport = transport;
     this.#info = info;
     this.#writeSide.open(transport);
-    this.#opened?.resolve(this.info!);
+    if (this.#promises?.wantsInfo === true) this.#promises.open(this.info!);
     if (this.upgraded) {
       this.#handOver(transport, info);
       return true;
@@ -309,7 +288,8 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
 
   /** Ends a socket that is opening; the error names the place. */
   cannotOpen(error: unknown): void {
-    this.#end(transportError(error, this.opening.doing, this.opening.place), true);
+    const { doing, place } = this.#state.is === "opening" ? this.#state.step : OPENING.step;
+    this.#end(transportError(error, doing, place), true);
   }
 
   // What its sides call.
@@ -321,7 +301,7 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
   }
 
   writesOver(ended: boolean): void {
-    if (this.#closing !== null || (ended && this.readSide.queue.ended)) this.#transport?.close();
+    if (this.#promises?.isClosing === true || (ended && this.readSide.queue.ended)) this.#transport?.close();
   }
 
   peerEnded(): void {
@@ -345,14 +325,14 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
 
   #close(): void {
     const state = this.#state;
-    if (state.is === "over") {
-      this.#closing!.resolve();
-    } else if (state.is === "opening" && !this.upgraded && !this.#writeSide.waits && !this.#writeSide.ends) {
+    if (this.upgraded || state.is === "over") return;
+    if (state.is === "opening" && !this.#writeSide.waits && !this.#writeSide.ends) {
       this.#end(new TransportError("closed", "The socket was closed before it was open"), false);
       state.cancel?.();
-    } else if (!this.upgraded) {
-      if (this.#writeSide.outcome !== null) this.#transport?.close();
-      else if (!this.closeAtOnce()) this.#writeSide.begin();
+    } else if (this.#writeSide.outcome !== null) {
+      this.#transport?.close();
+    } else if (!this.closeAtOnce()) {
+      this.#writeSide.begin();
     }
   }
 
@@ -372,12 +352,8 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
     this.#transport = null;
     this.#writeSide.refuse(reason);
     this.readSide.stop(reason);
-    if (state.is === "opening") {
-      this.#opened?.reject(reason);
-      state.listener?.onOpenFailure(reason);
-    }
-    if (this.#closed !== null) settleClosed(this.#closed, over);
-    this.#closing?.resolve();
+    if (state.is === "opening") state.listener?.onOpenFailure(reason);
+    this.#promises?.end(over);
     this.readSide.tellOver();
     this.#tellOver();
     const successor = this.#successor;

@@ -1,10 +1,9 @@
 /**
- * Where a socket is on its way from opening to over, and what calls are refused with then. `net_socket.ts` goes through it.
+ * Where a socket is on its way from opening to over, and what calls are refused with then. `net_socket.ts` goes that way.
  *
  * @module
  */
 
-import type { Deferred } from "../duplex/deferred.ts";
 import type { OpenListener } from "../duplex/held_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
@@ -16,6 +15,8 @@ export type SocketState = OpeningState | { readonly is: "open" } | OverState;
 /** It is opening. */
 export interface OpeningState {
   readonly is: "opening";
+  /** What is being done, for the message if it fails. */
+  readonly step: OpeningStep;
   /** What `abort()` and `close()` call. */
   readonly cancel: (() => void) | null;
   /** Is told what becomes of it. */
@@ -30,27 +31,18 @@ export interface OverState {
   readonly failed: boolean;
 }
 
-/** What is being done while a socket is opening, and where; for the message if it fails. */
+/** What is being done while a socket is opening, and where. */
 export interface OpeningStep {
   readonly doing: Doing;
   readonly place?: string;
 }
 
-/** A socket that was accepted: nothing is to be canceled. */
-export const OPENING: OpeningState = { is: "opening", cancel: null, listener: null };
+/** Those that were accepted share this: nothing is to be canceled. */
+export const OPENING: OpeningState = { is: "opening", step: { doing: "connect" }, cancel: null, listener: null };
 /** All sockets that are open share this. */
 export const OPEN: SocketState = { is: "open" };
 /** All that have ended as they should share this. */
 export const ENDED: OverState = { is: "over", reason: undefined, failed: false };
-/** What a socket does first, unless told otherwise. */
-export const CONNECTING: OpeningStep = { doing: "connect" };
-
-/** Settles `closed`. */
-export function settleClosed(closed: Deferred<void>, { reason, failed }: OverState): void {
-  if (failed) closed.reject(reason);
-  else closed.resolve();
-}
-
 /** What a socket refuses that TLS goes on with. */
 export function becameTls(): StateError {
   return new StateError("already-taken", "The socket became a TLS socket");

@@ -13,6 +13,7 @@ import type { NativeEnds } from "../address.ts";
 import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";
 import { HandleEnds } from "./handle_ends.ts";
+import { AS_IT_IS, socketOf } from "./handle_socket.ts";
 import { LateWrites, type LateWritesOwner, refusal } from "./late_writes.ts";
 import { LentChunks, NO_SINK } from "./lent_chunks.ts";
 import { sharedReadBuffer } from "./lent_reads.ts";
@@ -35,16 +36,12 @@ const END_OF_STREAM = -4095;
 const TRANSPORT: unique symbol = Symbol("http-upgrade.transport");
 type Carrier = StreamHandle & { [TRANSPORT]: HandleTransport };
 
-/** Makes Node's socket of a handle. `writable` is false once our side has ended. */
-export type MakeSocket = (handle: StreamHandle, writable: boolean) => NetSocketOfNode;
-
 /** The next write. Those that are done at once leave it as it is. */
 let request: HandleRequest | null = null;
 
 /** Reads into lent memory, and writes straight through. */
 export class HandleTransport extends LentChunks implements Transport, TransportSink, LateWritesOwner {
   readonly #handle: StreamHandle;
-  readonly #makeSocket: MakeSocket;
   /** What is read into: the handle does not keep it. */
   #memory: Uint8Array = sharedReadBuffer;
   #flowing = false;
@@ -58,10 +55,9 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
   #successor: NodeTransport | null = null;
 
   /** Takes a handle that is connected and that nothing reads. */
-  constructor(handle: StreamHandle, makeSocket: MakeSocket) {
+  constructor(handle: StreamHandle) {
     super(NO_SINK);
     this.#handle = handle;
-    this.#makeSocket = makeSocket;
     (handle as Carrier)[TRANSPORT] = this;
     handle.onread = onread;
     handle.useUserBuffer(sharedReadBuffer);
@@ -169,7 +165,7 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
     const handle = this.#handle;
     if (this.#flowing) handle.readStop();
     const writable = this.#late === null || this.#late.end === "none";
-    const successor = new NodeTransport(this.#makeSocket(handle, writable), this, cutNodeSocket);
+    const successor = new NodeTransport(socketOf(handle, AS_IT_IS, writable), this, cutNodeSocket);
     if (this.#flowing && !this.#ended) successor.resume();
     return successor;
   }

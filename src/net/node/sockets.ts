@@ -11,6 +11,7 @@ import type { SocketAddress } from "../../duplex/socket.ts";
 import { connectedInfo, type NativeEnds } from "../address.ts";
 import type { NetSocket } from "../net_socket.ts";
 import type { Transport } from "../transport.ts";
+import { type AcceptOptions, socketOf } from "./handle_socket.ts";
 import { HandleTransport } from "./handle_transport.ts";
 import { NO_SINK } from "./lent_chunks.ts";
 import { lending, marked } from "./lent_reads.ts";
@@ -24,12 +25,6 @@ import {
   type TcpHandles,
 } from "./stream_handle.ts";
 import { cutNodeSocket, NodeTransport } from "./transport.ts";
-
-/** How accepted sockets are set up. */
-export interface AcceptOptions {
-  readonly noDelay: boolean;
-  readonly keepAlive: boolean;
-}
 
 /** A connection that was accepted. It gets its sink when it is attached. */
 export interface Accepted extends Transport {
@@ -121,25 +116,9 @@ function acceptHandles(
   handle.onconnection = onconnection;
 }
 
-/** A handle is set up before. */
-const AS_IT_IS: AcceptOptions = { noDelay: false, keepAlive: false };
-
-/** `net.createServer()` takes no `onread`: such sockets are made of the handle of a connection. */
-function socketOf(handle: object, { noDelay, keepAlive }: AcceptOptions, writable: boolean): net.Socket {
-  const options = lending({ handle, allowHalfOpen: true, pauseOnCreate: true, writable });
-  const socket = marked(new net.Socket(options as net.SocketConstructorOpts));
-  if (noDelay) socket.setNoDelay(true);
-  if (keepAlive) socket.setKeepAlive(true);
-  return socket;
-}
-
 function transportOver(handle: StreamHandle, noDelay: boolean): HandleTransport {
   if (noDelay) handle.setNoDelay?.(true);
-  return new HandleTransport(handle, socketAsItIs);
-}
-
-function socketAsItIs(handle: StreamHandle, writable: boolean): net.Socket {
-  return socketOf(handle, AS_IT_IS, writable);
+  return new HandleTransport(handle);
 }
 
 function transportOf(socket: net.Socket): NodeTransport {
