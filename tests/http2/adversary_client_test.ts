@@ -10,51 +10,15 @@ import fc from "fast-check";
 import { CountedSignals } from "../../scripts/soak/measure.ts";
 import { Deferred } from "../../src/duplex/deferred.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import type { IncomingResponse } from "../../src/http1/incoming.ts";
-import { UnsentError } from "../../src/errors/unsent_error.ts";
-import { onUpgrade } from "../../src/http1/upgrade.ts";
-import { handshake, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
-import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
+import { handshake } from "../../src/http2/client_connection.ts";
 import { FOREIGN_TRANSPORT, handedIn, mayStop } from "../support/foreign_transport.ts";
 import { FrameOrder } from "../support/h2_frame_order.ts";
-import { Ledger, play as playSwitched, SWITCHED, type Switched } from "../support/h2_ledger.ts";
+import { ask, ASKING, type Asking } from "../support/adversary_asking.ts";
+import { Ledger } from "../support/h2_ledger.ts";
 import { goaway, headers, ping, raw, settings, settingsAck, windowUpdate } from "../support/h2_wire.ts";
 import { chosenStream, controlStep, dataStep, frameOf, type StreamStep } from "../support/h2_stream_steps.ts";
 import { rounds } from "../support/rounds.ts";
 import { FakeClock, turns } from "../support/wire.ts";
-
-/** What the client asks for, and what it does with the answer. */
-interface Asking {
-  readonly type: "ask";
-  readonly kind: "GET" | "HEAD" | "POST" | "CONNECT" | "UPGRADE";
-  readonly body: "none" | "bytes" | "stream" | "endless" | "failing" | "short";
-  readonly expects: boolean;
-  readonly size: number;
-  readonly trailers: "none" | "some" | "reject" | "never";
-  readonly read: "none" | "one" | "all" | "cancel" | "stream" | "trailers";
-  readonly signal: boolean;
-  /** What it does when it is told of a 1xx. */
-  readonly informed: "nothing" | "throw" | "give-up" | "abort" | "leave" | "send";
-  readonly claims: boolean;
-  readonly switched: Switched;
-}
-
-const asking: fc.Arbitrary<Asking> = fc.record({
-  type: fc.constant("ask"),
-  kind: fc.constantFrom("GET", "HEAD", "POST", "POST", "CONNECT", "UPGRADE"),
-  body: fc.constantFrom("none", "bytes", "stream", "endless", "failing", "short"),
-  expects: fc.boolean(),
-  size: fc.oneof(fc.nat(10), fc.nat(200_000)),
-  trailers: fc.oneof(
-    { weight: 4, arbitrary: fc.constant("none" as const) },
-    fc.constantFrom("some", "reject", "never"),
-  ),
-  read: fc.constantFrom("none", "one", "all", "cancel", "stream", "trailers"),
-  signal: fc.boolean(),
-  informed: fc.constantFrom("nothing", "throw", "give-up", "abort", "leave", "send"),
-  claims: fc.boolean(),
-  switched: SWITCHED,
-});
 
 type Step =
   | Asking
@@ -84,13 +48,13 @@ type Step =
   | { readonly type: "time"; readonly ms: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 5, arbitrary: asking },
+  { weight: 5, arbitrary: ASKING },
   {
     weight: 6,
     arbitrary: fc.record({
       type: fc.constant("head" as const),
       stream: chosenStream,
-      status: fc.constantFrom(100, 103, 200, 200, 200, 204, 304, 403),
+      status: fc.constantFrom(100, 103, 200, 200, 200, 204, 304, 403, 417),
       length: fc.constantFrom(-1, -1, 0, 20),
       end: fc.boolean(),
     }),
@@ -296,74 +260,4 @@ async function attack(
   ledger.settled();
   const { openStreams, openRequests, openUpgrades } = connection;
   assertEquals([openStreams, openRequests, openUpgrades, clock.pending, signals.listeners], [0, 0, 0, 0, 0]);
-}
-
-async function ask(
-  connection: Http2ClientConnection,
-  asking: Asking,
-  controller: AbortController,
-  ledger: Ledger,
-): Promise<void> {
-  const request = requestOf(asking, ledger);
-  const { signal } = controller;
-  const onInformational = () => {
-    if (asking.informed === "throw") throw new Error("not this");
-    if (asking.informed === "give-up") controller.abort(new Error("enough"));
-    if (asking.informed === "abort") connection.abort();
-    if (asking.informed === "leave") connection.leave();
-    if (asking.informed === "send") ledger.run(() => connection.send({ method: "GET", target: "/" }).catch(() => {}));
-  };
-  let response: IncomingResponse;
-  try {
-    response = await connection.send(request, asking.signal ? { signal, onInformational } : { onInformational });
-  } catch (error) {
-    // Nothing of it was sent: its body is the caller's again.
-    if (error instanceof UnsentError && request.body instanceof ReadableStream) {
-      await request.body.cancel().catch(() => {});
-    }
-    return ledger.report(error);
-  }
-  if (asking.kind === "UPGRADE" || asking.kind === "CONNECT") {
-    if (!asking.claims) return;
-    const io = await onUpgrade(response).catch(() => null);
-    if (io !== null) return await playSwitched(io, asking.switched, ledger);
-  }
-  const { body } = response;
-  try {
-    if (asking.read === "one") await body.read();
-    if (asking.read === "all") await body.bytes();
-    if (asking.read === "cancel") body.cancel();
-    if (asking.read === "stream") await body.stream.pipeTo(new WritableStream());
-    if (asking.read === "trailers") await Promise.all([body.bytes(), body.trailers]);
-  } catch (error) {
-    ledger.report(error);
-  }
-}
-
-function requestOf({ kind, body, expects, size, trailers }: Asking, ledger: Ledger): OutgoingRequest {
-  if (kind === "CONNECT") return { method: kind, target: "b:1" };
-  const fields: [string, string][] = [["Host", "a"]];
-  if (kind === "UPGRADE") {
-    return { method: "GET", target: "/", fields: [...fields, ["Connection", "upgrade"], ["Upgrade", "echo"]] };
-  }
-  const request = { method: kind, target: "/", fields };
-  if (kind !== "POST" || body === "none") return request;
-  if (expects) fields.push(["Expect", "100-continue"]);
-  if (body === "short") fields.push(["content-length", `${size + 1}`]);
-  const sources = {
-    bytes: () => new Uint8Array(size),
-    stream: () => ledger.source(size, "end"),
-    short: () => ledger.source(size, "end"),
-    endless: () => ledger.source(size, "stall"),
-    failing: () => ledger.source(size, "fail"),
-  };
-  const more = trailers === "none" ? {} : {
-    trailers: () =>
-      trailers === "reject"
-        ? Promise.reject(new Error("no trailers"))
-        : trailers === "some"
-        ? Promise.resolve([["x-sum", "1"]] as [string, string][])
-        : new Promise<never>(() => {}),
-  };
-  return { ...request, body: sources[body](), ...more };
 }
