@@ -59,7 +59,7 @@ export class ServerExchange implements RequestExchange, Watched {
     this.#core = core;
     this.#intake = core.machine.requestComplete ? null : new RequestIntake(core, this.#watch, expectsContinue);
     this.request = new IncomingRequest(head, proposal, framing, this.#intake, this);
-    this.#pending = pendingOf(this.request, proposal);
+    this.#pending = pendingOf(this.request, proposal, core.settings);
   }
 
   /** Calls the handler and sends what it answers. */

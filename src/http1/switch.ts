@@ -103,6 +103,7 @@ export function upgradeResponse(
  * @param request A request that proposes one.
  * @param protocol The protocol to speak, or several by preference; the first that was offered is taken. Spelled as here.
  * @param init Further fields, and what was opened for the switch.
+ * @param onSwitched Called with the connection; what it throws cuts that, and goes to the `onError` of `serveConnection()`.
  * @returns The response, and the connection.
  * @throws {StateError} `no-switch`: the request proposes no upgrade, or none of the protocols was offered; then answer
  * as if there were no upgrade, or with 426.
@@ -128,6 +129,7 @@ export function upgradeResponse(
   request: ProposingRequest,
   protocol: string | readonly string[],
   init?: LightSwitchInit,
+  onSwitched?: OnSwitched,
 ): Switch<OutgoingResponse>;
 export function upgradeResponse(
   request: Request | ProposingRequest,
@@ -193,11 +195,16 @@ export function connectResponse(
  * @param request A CONNECT request.
  * @param init Further fields, and what was opened for the switch; Content-Length and Transfer-Encoding are left out (RFC
  * 9110 §9.3.6).
+ * @param onSwitched Called with the tunnel; what it throws cuts that, and goes to the `onError` of `serveConnection()`.
  * @returns The response, and the tunnel.
  * @throws {StateError} `no-switch`: the request is no CONNECT.
  * @throws {TypeError} An argument is of another kind.
  */
-export function connectResponse(request: ProposingRequest, init?: LightSwitchInit): Switch<OutgoingResponse>;
+export function connectResponse(
+  request: ProposingRequest,
+  init?: LightSwitchInit,
+  onSwitched?: OnSwitched,
+): Switch<OutgoingResponse>;
 export function connectResponse(
   request: ConnectMessage | ProposingRequest,
   init: SwitchInit & LightSwitchInit = {},
@@ -246,9 +253,10 @@ function switching(
       status: status === 101 ? 426 : status,
       headers: headersOf(fields, init.headers),
     });
-    if (pending !== undefined) {
-      pending.acceptance = { status, onSwitched: onSwitched && inThisContext(onSwitched), owns };
-    }
+  }
+  if (pending !== undefined) {
+    const behind = onSwitched && inThisContext(onSwitched);
+    pending.acceptance = message === request && behind === undefined ? null : { status, onSwitched: behind, owns };
   }
   if (owns !== undefined) pending?.own(owns);
   return new SwitchOf(answer, message) as Switch<Response> | Switch<OutgoingResponse>;

@@ -9,7 +9,7 @@ import { checkObject } from "../bytes/arguments.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { Proposal } from "../semantics/switching.ts";
 import { cancelOwned, type Owned } from "./owned.ts";
-import { Deferred } from "../duplex/deferred.ts";
+import { Deferred, quietly } from "../duplex/deferred.ts";
 import { messageOf } from "./stand_in.ts";
 import type { Upgraded } from "./upgraded.ts";
 
@@ -19,7 +19,7 @@ import type { Upgraded } from "./upgraded.ts";
  */
 export type OnSwitched = (upgraded: Upgraded) => void | Promise<void>;
 
-/** How a handler of `serve()` has accepted the switch. */
+/** How a handler has accepted the switch. */
 export interface Acceptance {
   /** 101, or 200 for a tunnel. */
   readonly status: number;
@@ -31,6 +31,12 @@ export interface Acceptance {
   readonly owns: Owned | undefined;
 }
 
+/** Who is told what a callback behind a switch has thrown. */
+export interface UpgradeReports {
+  /** What that throws is ignored. */
+  readonly onError?: ((error: unknown) => void) | undefined;
+}
+
 /** An upgrade that an exchange may come to. */
 export class PendingUpgrade {
   /** Whether it was asked for. Only this class writes it. */
@@ -39,11 +45,17 @@ export class PendingUpgrade {
   acceptance: Acceptance | null = null;
   /** Called when the switch is asked for first. */
   onClaim: (() => void) | null = null;
-  /** Called when the switch has happened. That does not claim it. */
+  /** Called when the switch has happened, and calls back what was accepted. That does not claim it. */
   onSwitched: ((upgraded: Upgraded) => void) | null = null;
+  readonly #reports: UpgradeReports | null;
   #outcome: Deferred<Upgraded> | null = null;
   #early: { readonly upgraded: Upgraded } | { readonly rejected: UpgradeRejected } | null = null;
   #owned: Owned[] | null = null;
+
+  /** @param reports Who is told, on a server. */
+  constructor(reports: UpgradeReports | null = null) {
+    this.#reports = reports;
+  }
 
   /** The connection, once the switch has happened. */
   get upgraded(): Upgraded | null {
@@ -74,6 +86,17 @@ export class PendingUpgrade {
     else if ("rejected" in this.#early) cancelOwned(owned, this.#early.rejected);
   }
 
+  async #call({ onSwitched, owns }: Acceptance, upgraded: Upgraded): Promise<void> {
+    try {
+      this.markClaimed();
+      await onSwitched!(upgraded);
+    } catch (error) {
+      upgraded.abort(error);
+      cancelOwned(owns, error);
+      quietly(() => this.#reports?.onError?.(error));
+    }
+  }
+
   /** The switch was not claimed in time, or there is none. */
   abandon(reason: unknown): void {
     const owned = this.#owned ?? [];
@@ -86,7 +109,8 @@ export class PendingUpgrade {
     if (this.#early !== null) return;
     this.#settle(this.#early = { upgraded });
     if (this.claimed) this.#owned = null;
-    this.onSwitched?.(upgraded);
+    if (this.onSwitched !== null) this.onSwitched(upgraded);
+    else if (this.acceptance?.onSwitched !== undefined) void this.#call(this.acceptance, upgraded);
   }
 
   /** There will be no switch. Without effect once settled. */
@@ -115,9 +139,9 @@ export function attachUpgrade(message: object, pending: PendingUpgrade): void {
 }
 
 /** The upgrade that a request may come to, or `null` if it proposes none. */
-export function pendingOf(request: object, proposal: Proposal): PendingUpgrade | null {
+export function pendingOf(request: object, proposal: Proposal, reports: UpgradeReports): PendingUpgrade | null {
   if (proposal.type === "none" && proposal.why === "not-requested") return null;
-  const pending = new PendingUpgrade();
+  const pending = new PendingUpgrade(reports);
   attachUpgrade(request, pending);
   if (proposal.type !== "none") return pending;
   pending.reject(new UpgradeRejected(proposal.why));

@@ -97,7 +97,7 @@ export class StreamExchange implements RequestExchange, HandlerOwner {
     this.scheme = head.scheme;
     const proposal = http2Proposal(head);
     this.request = new IncomingRequest(requestHeadOf(head), proposal, framingOf(event), body, this);
-    this.#pending = pendingOf(this.request, proposal);
+    this.#pending = pendingOf(this.request, proposal, host.settings.server);
   }
 
   /** Calls the handler and sends what it answers. */

@@ -129,10 +129,12 @@ export function upgradeWebSocket(
  *
  * @param request What the handler got.
  * @param options Subprotocols, compression, limits.
+ * @param onOpen Called with the open WebSocket; what it throws goes to the `onError` of `serveConnection()`.
  */
 export function upgradeWebSocket(
   request: IncomingRequest,
   options?: UpgradeWebSocketOptions,
+  onOpen?: OnOpen,
 ): WebSocketUpgrade<OutgoingResponse>;
 export function upgradeWebSocket(
   request: Request | IncomingRequest,
