@@ -15,7 +15,7 @@ import type { Wire } from "../duplex/wire.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { WebSocketProtocolError } from "../errors/web_socket_protocol_error.ts";
 import type { PoliteProtocol } from "../http1/close_politely.ts";
-import { CloseHandshake, type ClosingParts, type WebSocketState } from "./close_handshake.ts";
+import { closed, CloseHandshake, type ClosingParts, type WebSocketState } from "./close_handshake.ts";
 import { codec } from "./coding.ts";
 import { Compression, directionsOf, Inflation } from "./compression.ts";
 import { FrameOutlet, type OutletEvents } from "./frame_outlet.ts";
@@ -114,8 +114,13 @@ export class WebSocketParts implements ReceiverEvents, OutletEvents, ClosingPart
     return this.#pings ??= new Pings();
   }
 
-  /** Sends a Ping. */
+  /**
+   * Sends a Ping.
+   *
+   * @throws {StateError} `closed`.
+   */
   ping(payload: Uint8Array = UNASKED): void {
+    if (this.state === "closed") throw closed(); // a WebSocket that was lost has sent no Close frame
     this.machine.ping(payload);
     void this.outlet.flush();
   }

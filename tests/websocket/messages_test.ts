@@ -197,6 +197,7 @@ test("ping() takes 125 bytes at most, a copy of them, and fails when the WebSock
     const never = cut.io.ping();
     cut.peer.end.abort();
     await assertRejects(() => never, TransportError);
+    assertEquals((await assertRejects(() => cut.io.ping(), StateError)).code, "closed");
   }
 });
 
