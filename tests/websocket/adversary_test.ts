@@ -96,7 +96,7 @@ async function attack(scene: Scene): Promise<void> {
   for (const each of steps) {
     if (each.type === "pause") await turns();
     else if (each.type === "time") await clock.advance(each.ms);
-    else ledger.run(() => act(ends[each.end]!, each).catch((error) => ledger.report(error)));
+    else ledger.run(() => act(ends[each.type === "pipe" ? 1 : each.end]!, each).catch((error) => ledger.report(error)));
   }
   await turns();
   for (let minute = 0; minute < 2; minute++) await clock.advance(60_000);
@@ -111,6 +111,7 @@ async function attack(scene: Scene): Promise<void> {
 
 type EndStep = Extract<Step, { end: 0 | 1 }>;
 
+/** Only one end echoes: two in memory would give no other turn to the event loop. */
 async function act(io: WebSocketConnection, { type, size }: EndStep): Promise<void> {
   switch (type) {
     case "text":
