@@ -69,6 +69,9 @@ const INTERNAL: ReadonlySet<string> = new Set([
   "start",
   "sending",
   "ofChecked",
+  "tellReady",
+  "writesOver",
+  "peerEnded",
 ]);
 
 /** What a caller can call of an object: the methods of its class, those with a symbol and accessors left out. */
