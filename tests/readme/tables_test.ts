@@ -63,7 +63,7 @@ test("manuals: every error class that is exported has a section", () => {
 /** What our columns may say besides the names of the API: JavaScript, the platform, and what examples call things. */
 const words = new Set(
   ("await const for new null of reason signal " +
-    "AsyncLocalStorage Request Response RangeError TypeError Set Uint8Array " +
+    "AsyncIterable AsyncLocalStorage Headers Request Response RangeError TypeError Set Uint8Array " +
     "buf code duplex guard handler head headers host info init message offered onOpen options parts request server socket uri url")
     .split(" "),
 );
