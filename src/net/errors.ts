@@ -88,10 +88,13 @@ const PREPOSITION: Readonly<Record<Doing, string>> = {
 export function transportError(error: unknown, doing: Doing, place?: string): TransportError {
   if (error instanceof TransportError && !(doing === "handshake" && error.code === "reset")) return error;
   const { code, name, message } = Object(error) as { code?: unknown; name?: unknown; message?: unknown };
+  const { library, reason } = Object(error) as { library?: unknown; reason?: unknown };
   const text = typeof message === "string" && message !== "" ? message : String(error);
   const what = place === undefined ? doing : `${doing} ${PREPOSITION[doing]} ${place}`;
   // Bun's messages do not always say why; its codes do.
-  const why = typeof code === "string" && !text.includes(code) ? `${text} (${code})` : text;
+  // OpenSSL's have lines of its source around the reason, and a line end.
+  const said = typeof library === "string" && typeof reason === "string" ? reason : text;
+  const why = typeof code === "string" && !said.includes(code) ? `${said} (${code})` : said;
   const made = new TransportError(codeOf(code, name, text, doing), `Cannot ${what}: ${why}`, { cause: error });
   // What Deno calls so comes of rustls only.
   return name === "UnexpectedEof" && made.code === "tls" && doing === "read" ? unsaidEnd(made) : made;

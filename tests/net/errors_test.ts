@@ -52,3 +52,16 @@ test("transportError() leaves a TransportError alone and takes what is no error"
   assertEquals(transportError("text", "read").message, "Cannot read: text");
   assertEquals(transportError(undefined, "connect").code, "unreachable");
 });
+
+test("transportError() says the reason of OpenSSL in one line, without the places in its source", () => {
+  const text = "00A3051D:error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:" +
+    "../deps/openssl/openssl/ssl/record/rec_layer_s3.c:918:SSL alert number 116\n";
+  const cause = Object.assign(new Error(text), {
+    library: "SSL routines",
+    reason: "tlsv13 alert certificate required",
+    code: "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED",
+  });
+  const { code, message } = transportError(cause, "read");
+  assertEquals(code, "tls");
+  assertEquals(message, `Cannot read: ${cause.reason} (${cause.code})`);
+});
