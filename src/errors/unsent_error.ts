@@ -30,7 +30,8 @@ export class UnsentError<Message = unknown> extends Error implements HttpUpgrade
    * @param bodyUsed Whether something of its body was taken.
    */
   constructor(request: Message, cause: unknown, bodyUsed = false) {
-    super("The request was not sent", { cause });
+    const why = cause instanceof Error && cause.message !== "" ? `: ${cause.message}` : "";
+    super(`The request was not sent${why}`, { cause });
     this.request = request;
     this.bodyUsed = bodyUsed;
   }

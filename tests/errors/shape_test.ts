@@ -79,3 +79,9 @@ test("UpgradeRejected gives its code as reason too, and its response with its ty
   assertStrictEquals(reason, rejected.code);
   assert(body);
 });
+
+test("UnsentError says in its message why nothing was sent", () => {
+  const busy = new StateError("busy", "The connection is busy: await ready() first");
+  assertEquals(new UnsentError({}, busy).message, `The request was not sent: ${busy.message}`);
+  assertEquals(new UnsentError({}, undefined).message, "The request was not sent");
+});
