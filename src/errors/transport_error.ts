@@ -26,8 +26,8 @@ export class TransportError extends Error implements HttpUpgradeError {
   override readonly name = "TransportError";
   /** What happened. */
   readonly code: TransportErrorCode;
-  /** The SOCKS proxy that said so, `host:port`; `undefined` where this side has seen it. */
-  readonly proxy: string | undefined;
+  /** The SOCKS proxy that said so, `host:port`; `undefined` where this side has seen it, which is not printed. */
+  declare readonly proxy: string | undefined;
 
   /**
    * Makes the error.
@@ -39,7 +39,7 @@ export class TransportError extends Error implements HttpUpgradeError {
   constructor(code: TransportErrorCode, message: string, options?: TransportErrorOptions) {
     super(message, options);
     this.code = code;
-    this.proxy = options?.proxy;
+    if (options?.proxy !== undefined) this.proxy = options.proxy;
   }
 }
 

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { wrongType } from "../bytes/arguments.ts";
 import type { FieldsInit } from "../semantics/fields.ts";
 import type { OutgoingBody, OutgoingTrailers } from "./outgoing_body.ts";
 
@@ -22,4 +23,18 @@ export interface OutgoingResponse {
   readonly trailers?: OutgoingTrailers | undefined;
   /** Whether they are sent behind any chunked body, announced and asked for or not: a gateway passes on what it got. */
   readonly unannouncedTrailers?: boolean | undefined;
+}
+
+/**
+ * Refuses what a handler must not return: the platform's `Response` has a status and a body as well, but its headers would be lost.
+ *
+ * @throws {TypeError} It is no object, or a `Response`.
+ */
+export function checkResponse(response: OutgoingResponse): void {
+  if (typeof response !== "object" || response === null) {
+    throw wrongType("what the handler returns", "a response", response);
+  }
+  if ("headers" in response) {
+    throw new TypeError("what the handler returns must have fields, not headers: serve() takes a Response");
+  }
 }

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { wrongType } from "../bytes/arguments.ts";
 import { unattended } from "../duplex/deferred.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
@@ -20,7 +19,7 @@ import { IncomingRequest, type RequestExchange } from "./incoming.ts";
 import { bodyTruncated } from "./incoming_body.ts";
 import type { RequestEvent, ResponseOutcome } from "./machine/server_machine.ts";
 import { discardBody, sortBody, type SortedBody } from "./outgoing_body.ts";
-import type { OutgoingResponse } from "./outgoing_response.ts";
+import { checkResponse, type OutgoingResponse } from "./outgoing_response.ts";
 import type { Owned } from "./owned.ts";
 import { RequestIntake } from "./request_intake.ts";
 import type { ServerCore } from "./server_core.ts";
@@ -124,9 +123,7 @@ export class ServerExchange implements RequestExchange, Watched {
 
   #answer(response: OutgoingResponse): Next | Promise<Next> {
     const { machine, why } = this.#core;
-    if (typeof response !== "object" || response === null) {
-      throw wrongType("what the handler returns", "a response", response);
-    }
+    checkResponse(response);
     const refusal = why ?? this.#intake?.error ?? null;
     if (refusal !== null) {
       discardBody(response.body, refusal);

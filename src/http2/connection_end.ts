@@ -19,6 +19,8 @@ export type EndLimits =
 
 /** What ends with the connection. */
 export interface EndingWork {
+  /** Whether the peer has spoken HTTP/2 at all. */
+  readonly peerSpoke: boolean;
   /** Writes what is ready, the last that is said, behind what is being written; tells whether the transport has taken all of it. */
   sendLast(): boolean;
   /** Nothing is read or written any more, and what is under way fails. */
@@ -98,7 +100,9 @@ export class ConnectionEnd implements OutletOwner {
   /** What is under way fails with that. Made when it is asked for. */
   get cause(): unknown {
     const { why } = this;
-    return why?.reason === "error" ? why.error : new TransportError("closed", "The connection has ended");
+    if (why?.reason === "error") return why.error;
+    const when = this.#work.peerSpoke ? "" : " before the peer spoke HTTP/2";
+    return new TransportError("closed", `The connection has ended${when}`);
   }
 
   #finish(): void {

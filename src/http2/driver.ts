@@ -188,6 +188,11 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
   }
 
   /** See {@linkcode EndingWork}. */
+  get peerSpoke(): boolean {
+    return this.machine.peerSpoke;
+  }
+
+  /** See {@linkcode EndingWork}. */
   sendLast(): boolean {
     this.#outlet.flush()?.catch(ignore);
     return !this.#outlet.writing;

@@ -5,7 +5,6 @@
  * @module
  */
 
-import { wrongType } from "../bytes/arguments.ts";
 import { unattended } from "../duplex/deferred.ts";
 import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
@@ -17,7 +16,7 @@ import { isDeparture, statusOf } from "../http1/failure.ts";
 import { IncomingRequest, type RequestExchange } from "../http1/incoming.ts";
 import type { BodySource } from "../http1/incoming_body.ts";
 import { discardBody, OutgoingStream, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
-import type { OutgoingResponse } from "../http1/outgoing_response.ts";
+import { checkResponse, type OutgoingResponse } from "../http1/outgoing_response.ts";
 import type { Owned } from "../http1/owned.ts";
 import type { Handler } from "../http1/server_exchange.ts";
 import { pendingOf, type PendingUpgrade } from "../http1/upgrade.ts";
@@ -124,9 +123,7 @@ export class StreamExchange implements RequestExchange, HandlerOwner {
   }
 
   #answer(response: OutgoingResponse): void {
-    if (typeof response !== "object" || response === null) {
-      throw wrongType("what the handler returns", "a response", response);
-    }
+    checkResponse(response);
     const { lost } = this.#stream;
     if (lost !== null) return discardBody(response.body, lost.error);
     const meaning = meaningOf(this.request.proposal, response.status);

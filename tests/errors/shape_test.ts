@@ -85,3 +85,8 @@ test("UnsentError says in its message why nothing was sent", () => {
   assertEquals(new UnsentError({}, busy).message, `The request was not sent: ${busy.message}`);
   assertEquals(new UnsentError({}, undefined).message, "The request was not sent");
 });
+
+test("TransportError has no proxy to print where none has said so", () => {
+  assertEquals(Object.hasOwn(new TransportError("reset", "no"), "proxy"), false);
+  assertEquals(new TransportError("refused", "no", { proxy: "a:1080" }).proxy, "a:1080");
+});

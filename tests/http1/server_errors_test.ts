@@ -18,6 +18,16 @@ const POST = "POST / HTTP/1.1¶Host: a¶Content-Length: 5¶¶hello";
 const FAILED = "HTTP/1.1 500 Internal Server Error¶content-length: 0¶connection: close¶¶";
 const ok: Handler = () => ({ status: 200, body: "ok" });
 
+test("serveConnection() refuses a Response, whose headers would be lost, and says so", async () => {
+  const handler = (() => new Response("hi", { headers: { "x-lost": "1" } })) as unknown as Handler;
+  const told: unknown[] = [];
+  const { output } = await converse([wire(GET)], handler, { onError: (error) => told.push(error) });
+  assertEquals(output, FAILED);
+  assertEquals(told.map(String), [
+    "TypeError: what the handler returns must have fields, not headers: serve() takes a Response",
+  ]);
+});
+
 /** What a handler that asks other servers may pass on. */
 const UPSTREAM: readonly (readonly [Error, string])[] = [
   ...(["refused", "unreachable", "reset", "closed", "tls", "address"] as const).map((code) =>

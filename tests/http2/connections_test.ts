@@ -209,6 +209,34 @@ test("serveConnection() answers 500 over HTTP/2 where a handler fails, tells onE
   await shutDown(ends);
 });
 
+test("serveConnection() refuses a Response over HTTP/2, whose headers would be lost", async () => {
+  const told: unknown[] = [];
+  const handler = (() => new Response("hi", { headers: { "x-lost": "1" } })) as unknown as Handler;
+  const pair = both(handler, { server: { onError: (error) => told.push(error) } });
+  assertEquals((await pair.client.send({ method: "GET", target: "/", fields: [["host", "a"]] })).status, 500);
+  assertEquals(told.map(String), [
+    "TypeError: what the handler returns must have fields, not headers: serve() takes a Response",
+  ]);
+  await shutDown(pair);
+});
+
+for (
+  const [server, said, reason] of [
+    ["ends without a word", "", "The connection has ended before the peer spoke HTTP/2"],
+    ["answers in HTTP/1.1", "HTTP/1.1 400 Bad Request¶¶", "the peer seems to speak HTTP/1.1"],
+  ] as const
+) {
+  test(`Http2ClientConnection.send() says what is wrong where a server ${server} (RFC 9113 §3.4)`, async () => {
+    const [near, far] = duplexPair();
+    const { connection } = handshake(near, { scheme: "http" });
+    const sent = connection.send({ method: "GET", target: "/", fields: [["host", "a"]] });
+    await far.write(wire(said));
+    await far.closeWrite();
+    const error = await assertRejects(() => sent, Error);
+    assert(`${error} ${error.cause}`.includes(reason), `${error}`);
+  });
+}
+
 test("serveConnection() resets a stream whose body fails in the middle: a client never takes it for whole", async () => {
   const ends = both(() => ({
     status: 200,

@@ -66,7 +66,7 @@ export class FrameReader {
     const { bytes, start, end } = this.in;
     if (end - start < FRAME_HEADER_BYTES) return null;
     const length = bytes[start]! << 16 | bytes[start + 1]! << 8 | bytes[start + 2]!;
-    if (length > this.#maxFrameBytes) throw new Http2Error("frame-size", "A frame is too long", "RFC 9113 §4.2");
+    if (length > this.#maxFrameBytes) throw tooLong(length);
     const type = TYPE_OF.get(bytes[start + 3]!);
     const flags = bytes[start + 4]!;
     const streamId = word(bytes, start + 5) & 0x7fffffff;
@@ -102,6 +102,14 @@ export class FrameReader {
     const last = this.#missing === 0;
     return { type: "data-rest", payload, last, endStream: last && this.#endStream };
   }
+}
+
+/** What the first letters of `HTTP/1.1 400` are as a length. */
+const STATUS_LINE = 0x485454;
+
+function tooLong(length: number): Http2Error {
+  const hint = length === STATUS_LINE ? ": the peer seems to speak HTTP/1.1" : "";
+  return new Http2Error("frame-size", `A frame is too long${hint}`, "RFC 9113 §4.2");
 }
 
 function wrongHeader(type: FrameType, flags: number, length: number, streamId: number): Http2Error | null {

@@ -19,7 +19,7 @@ import { PREFACE } from "./preface.ts";
 import { receiveFrame } from "./receive_frame.ts";
 import type { ReceiveHead } from "./receive_headers.ts";
 import { flush, sendData, sendEnd } from "./send.ts";
-import type { Http2Role, PeerSettings } from "./settings.ts";
+import { FIRST_SETTINGS, type Http2Role, type PeerSettings } from "./settings.ts";
 import type { Stream } from "./stream.ts";
 
 /** What a machine of either role can be told beforehand. */
@@ -54,6 +54,11 @@ export abstract class Http2Machine<Event extends Http2Event> {
   /** Whether the peer has begun to speak HTTP/2: its SETTINGS have come. */
   get begun(): boolean {
     return this.connection.phase === "open";
+  }
+
+  /** Whether its SETTINGS have ever come, also once the connection is over. */
+  get peerSpoke(): boolean {
+    return this.connection.peer !== FIRST_SETTINGS;
   }
 
   /** Whether no streams are opened any more: one side has said so, or the connection is over. */
