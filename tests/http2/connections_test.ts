@@ -233,6 +233,7 @@ for (
     await far.write(wire(said));
     await far.closeWrite();
     const error = await assertRejects(() => sent, Error);
+    await far.close();
     assert(`${error} ${error.cause}`.includes(reason), `${error}`);
   });
 }
