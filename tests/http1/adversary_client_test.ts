@@ -4,12 +4,12 @@
  */
 
 import { test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { CountedSignals } from "../../scripts/soak/measure.ts";
-import { Deferred } from "../../src/duplex/deferred.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { handshake } from "../../src/http1/client_connection.ts";
+import { assertOver, type CommonStep, Reading, take } from "../support/adversary_scene.ts";
 import { ask, ASKING, type Asking } from "../support/adversary_asking.ts";
 import { FOREIGN_TRANSPORT, handedIn } from "../support/foreign_transport.ts";
 import { Ledger } from "../support/h2_ledger.ts";
@@ -34,8 +34,8 @@ type Step =
   | Asking
   | { readonly type: "head"; readonly which: number; readonly cut: number }
   | { readonly type: "chunk" | "rest" | "noise" | "abort-signal"; readonly size: number }
-  | { readonly type: "pause" | "stop-reading" | "read" | "shutdown" | "abort" | "dispose" }
-  | { readonly type: "time"; readonly ms: number };
+  | { readonly type: "shutdown" | "abort" | "dispose" }
+  | CommonStep;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: ASKING },
@@ -89,10 +89,10 @@ async function attack({ steps, finish, transport, ...pair }: Scene): Promise<voi
   const signals = new CountedSignals();
   const ledger = new Ledger();
   const { connection } = handshake(handedIn(near, transport), { clock });
-  let hold = null as Deferred<void> | null;
+  const reading = new Reading();
   const reader = (async () => {
     try {
-      while (await far.read() !== null) await hold?.promise;
+      while (await far.read() !== null) await reading.mayGoOn;
     } catch {
       // it is cut
     }
@@ -137,35 +137,22 @@ async function attack({ steps, finish, transport, ...pair }: Scene): Promise<voi
       case "dispose":
         ledger.run(() => connection[Symbol.asyncDispose]());
         break;
-      case "pause":
-        await turns();
-        break;
-      case "stop-reading":
-        hold ??= new Deferred();
-        break;
-      case "read":
-        hold?.resolve();
-        hold = null;
-        break;
-      case "time":
-        await clock.advance(each.ms);
-        break;
+      default:
+        await take(each, reading, clock);
     }
   }
   await turns();
   if (finish === "fin") writing.then(() => far.closeWrite()).catch(() => {});
   else if (finish === "abort") far.abort();
   else connection.abort();
-  hold?.resolve();
+  reading.goOn();
   for (let minute = 0; minute < 3; minute++) await clock.advance(60_000);
   far.abort(); // protocols, and bodies that are not read, may stay for as long as they like
   await turns();
   connection.abort();
   ledger.cut();
   await clock.advance(10_000);
-  const closed = await Promise.race([connection.closed, turns().then(turns).then(() => null)]);
-  assert(closed !== null, "the connection is over");
-  for (let i = 0; i < 10 && !ledger.clean; i++) await turns();
+  await assertOver(connection, ledger);
   await reader;
   ledger.settled();
   assertEquals([clock.pending, signals.listeners], [0, 0]);

@@ -4,11 +4,11 @@
  */
 
 import { test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Deferred } from "../../src/duplex/deferred.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { serveConnection, type ServerConnection } from "../../src/http1/server_connection.ts";
+import { assertOver, type CommonStep, Reading, take } from "../support/adversary_scene.ts";
 import { act, handlerOf, PLAN, type Plan } from "../support/adversary_plans.ts";
 import { FOREIGN_TRANSPORT, handedIn } from "../support/foreign_transport.ts";
 import { Ledger } from "../support/h2_ledger.ts";
@@ -20,8 +20,8 @@ const KINDS = ["GET", "HEAD", "CLOSE", "LENGTH", "CHUNKED", "EXPECT", "CONNECT",
 type Step =
   | { readonly type: "open"; readonly kind: (typeof KINDS)[number]; readonly cut: number; readonly plan: Plan }
   | { readonly type: "body" | "rest" | "noise"; readonly size: number }
-  | { readonly type: "pause" | "stop-reading" | "read" | "shutdown" | "dispose" }
-  | { readonly type: "time"; readonly ms: number };
+  | { readonly type: "shutdown" | "dispose" }
+  | CommonStep;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -84,10 +84,10 @@ async function attack(scene: Scene): Promise<void> {
       },
     },
   );
-  let hold = null as Deferred<void> | null;
+  const reading = new Reading();
   const reader = (async () => {
     try {
-      while (await near.read() !== null) await hold?.promise;
+      while (await near.read() !== null) await reading.mayGoOn;
     } catch {
       // it is cut
     }
@@ -127,25 +127,14 @@ async function attack(scene: Scene): Promise<void> {
       case "dispose":
         ledger.run(() => connection[Symbol.asyncDispose]() as Promise<void>);
         break;
-      case "pause":
-        await turns();
-        break;
-      case "stop-reading":
-        hold ??= new Deferred();
-        break;
-      case "read":
-        hold?.resolve();
-        hold = null;
-        break;
-      case "time":
-        await clock.advance(each.ms);
-        break;
+      default:
+        await take(each, reading, clock);
     }
   }
   flush();
   await turns();
   if (finish === "fin") {
-    hold?.resolve();
+    reading.goOn();
     writing.then(() => near.closeWrite()).catch(() => {});
   } else if (finish === "abort") near.abort();
   for (let minute = 0; minute < 3; minute++) await clock.advance(60_000);
@@ -154,13 +143,10 @@ async function attack(scene: Scene): Promise<void> {
     connection.abort();
     ledger.cut();
   }
-  hold?.resolve();
+  reading.goOn();
   await turns();
   await clock.advance(10_000);
-  const closed = await Promise.race([connection.closed, turns().then(turns).then(() => null)]);
-  assert(closed !== null, "the connection is over");
-  ledger.release();
-  for (let i = 0; i < 10 && !ledger.clean; i++) await turns();
+  await assertOver(connection, ledger);
   await reader;
   ledger.settled();
   assertEquals(clock.pending, 0);

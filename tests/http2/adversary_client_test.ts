@@ -5,12 +5,12 @@
  */
 
 import { test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { CountedSignals } from "../../scripts/soak/measure.ts";
-import { Deferred } from "../../src/duplex/deferred.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { handshake } from "../../src/http2/client_connection.ts";
+import { assertOver, type CommonStep, Reading, take } from "../support/adversary_scene.ts";
 import { FOREIGN_TRANSPORT, handedIn, mayStop } from "../support/foreign_transport.ts";
 import { FrameOrder } from "../support/h2_frame_order.ts";
 import { ask, ASKING, type Asking } from "../support/adversary_asking.ts";
@@ -43,9 +43,9 @@ type Step =
     readonly size: number;
   }
   | {
-    readonly type: "shutdown" | "abort" | "leave" | "turn-away" | "abort-requests" | "pause" | "stop-reading" | "read";
+    readonly type: "shutdown" | "abort" | "leave" | "turn-away" | "abort-requests";
   }
-  | { readonly type: "time"; readonly ms: number };
+  | CommonStep;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: ASKING },
@@ -121,7 +121,7 @@ async function attack(
   const ledger = new Ledger();
   const order = new FrameOrder("client");
   const { connection } = handshake(handedIn(near, transport), { clock, limits: { streamWindowBytes } });
-  let hold = null as Deferred<void> | null;
+  const reading = new Reading();
   const ids: number[] = [];
   const heads: number[] = [];
   const bodies: number[] = [];
@@ -135,7 +135,7 @@ async function attack(
             heads.push(Number(id[1]));
           }
         }
-        await hold?.promise;
+        await reading.mayGoOn;
       }
     } catch (error) {
       if (order.broken) throw error;
@@ -226,19 +226,8 @@ async function attack(
       case "abort-requests":
         connection.abortRequests(new Error("not any more"));
         break;
-      case "pause":
-        await turns();
-        break;
-      case "stop-reading":
-        hold ??= new Deferred();
-        break;
-      case "read":
-        hold?.resolve();
-        hold = null;
-        break;
-      case "time":
-        await clock.advance(each.ms);
-        break;
+      default:
+        await take(each, reading, clock);
     }
   }
   await turns();
@@ -246,15 +235,13 @@ async function attack(
   else if (finish === "goaway") await send(goaway(0, 0));
   else if (finish === "abort") far.abort();
   else connection.abort();
-  hold?.resolve();
+  reading.goOn();
   for (let minute = 0; minute < 3; minute++) await clock.advance(60_000);
   if (finish === "goaway") far.abort(); // an answer may take as long as it likes
   if (mayStop(transport)) connection.abort();
   await turns();
   await clock.advance(10_000);
-  const closed = await Promise.race([connection.closed, turns().then(turns).then(() => null)]);
-  assert(closed !== null, "the connection is over");
-  for (let i = 0; i < 10 && !ledger.clean; i++) await turns();
+  await assertOver(connection, ledger);
   far.abort();
   await reader;
   ledger.settled();

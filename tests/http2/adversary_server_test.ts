@@ -4,11 +4,11 @@
  */
 
 import { test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Deferred } from "../../src/duplex/deferred.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { type Http2ServerConnection, serveConnection } from "../../src/http2/server_connection.ts";
+import { assertOver, type CommonStep, Reading, take } from "../support/adversary_scene.ts";
 import {
   goaway,
   headers,
@@ -34,8 +34,8 @@ type Step =
   | { readonly type: "open"; readonly kind: (typeof KINDS)[number]; readonly end: boolean; readonly plan: Plan }
   | StreamStep
   | { readonly type: "connection-window" | "initial-window" | "ping" | "settings" | "priority"; readonly size: number }
-  | { readonly type: "goaway" | "shutdown" | "pause" | "stop-reading" | "read" }
-  | { readonly type: "time"; readonly ms: number };
+  | { readonly type: "goaway" | "shutdown" }
+  | CommonStep;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -122,12 +122,12 @@ async function attack(scene: Scene): Promise<void> {
       },
     },
   );
-  let hold = null as Deferred<void> | null;
+  const reading = new Reading();
   const reader = (async () => {
     try {
       for (let chunk = await near.read(); chunk !== null; chunk = await near.read()) {
         order.check(chunk);
-        await hold?.promise;
+        await reading.mayGoOn;
       }
     } catch (error) {
       if (order.broken) throw error;
@@ -200,41 +200,27 @@ async function attack(scene: Scene): Promise<void> {
       case "shutdown":
         connection.gracefulShutdown();
         break;
-      case "pause":
-        await turns();
-        break;
-      case "stop-reading":
-        hold ??= new Deferred();
-        break;
-      case "read":
-        hold?.resolve();
-        hold = null;
-        break;
-      case "time":
-        await clock.advance(each.ms);
-        break;
+      default:
+        await take(each, reading, clock);
     }
   }
   flush();
   await turns();
   if (finish === "fin") {
-    hold?.resolve();
+    reading.goOn();
     writing.then(() => near.closeWrite()).catch(() => {});
   } else if (finish === "goaway") {
-    hold?.resolve();
+    reading.goOn();
     await send(goaway(0, 0));
     flush();
   } else if (finish === "abort") near.abort();
   for (let minute = 0; minute < 3; minute++) await clock.advance(60_000);
   if (finish === "silence" || finish === "goaway") near.abort(); // handlers may be at work for as long as they like
   if (mayStop(transport)) connection.abort();
-  hold?.resolve();
+  reading.goOn();
   await turns();
   await clock.advance(10_000);
-  const closed = await Promise.race([connection.closed, turns().then(turns).then(() => null)]);
-  assert(closed !== null, "the connection is over");
-  ledger.release();
-  for (let i = 0; i < 10 && !ledger.clean; i++) await turns();
+  await assertOver(connection, ledger);
   near.abort();
   await reader;
   ledger.settled();
