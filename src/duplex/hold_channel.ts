@@ -62,28 +62,16 @@ class OfferedChannel implements HeldChannel {
   }
 
   read(): Promise<Uint8Array | null> {
-    try {
-      return Promise.resolve(this.#channel.read());
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return promised(() => this.#channel.read());
   }
 
   write(bytes: Uint8Array): Promise<void> {
     if (!isBytes(bytes)) return Promise.reject(wrongType("bytes", "a Uint8Array", bytes));
-    try {
-      return Promise.resolve(this.#channel.write(bytes));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return promised(() => this.#channel.write(bytes));
   }
 
   closeWrite(): Promise<void> {
-    try {
-      return Promise.resolve(this.#channel.closeWrite());
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return promised(() => this.#channel.closeWrite());
   }
 
   abort(reason?: unknown): void {
@@ -114,5 +102,14 @@ class OfferedChannel implements HeldChannel {
 
   probePeer(): boolean {
     return false;
+  }
+}
+
+/** What `act` means: what it throws rejects, and what is no promise resolves. */
+function promised<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return Promise.resolve(act());
+  } catch (error) {
+    return Promise.reject(error);
   }
 }

@@ -133,13 +133,9 @@ export class Direction implements ChunkTaker, OverListener {
    */
   #pass(chunk: Uint8Array, kept: Uint8Array | null): void {
     if (this.#failure !== null) return;
-    try {
-      const written = this.to.write(chunk);
-      if (written === accepted) this.#passed(chunk, kept);
-      else this.#wait(written, chunk, kept);
-    } catch (error) {
-      this.#broken(error); // of a channel of another maker
-    }
+    const written = this.to.write(chunk);
+    if (written === accepted) this.#passed(chunk, kept);
+    else this.#wait(written, chunk, kept);
   }
 
   async #wait(written: Promise<void>, chunk: Uint8Array, kept: Uint8Array | null): Promise<void> {
@@ -167,24 +163,17 @@ export class Direction implements ChunkTaker, OverListener {
   }
 
   #passEnd(): void {
-    try {
-      const ending = this.to.closeWrite();
-      if (ending === accepted) return this.#endPassed();
-      // A channel of another maker may give anything.
-      Promise.resolve(ending).then(() => this.#endPassed(), (error) => this.#endRefused(error));
-    } catch (error) {
-      this.#endRefused(error);
-    }
+    const ending = this.to.closeWrite();
+    if (ending === accepted) return this.#endPassed();
+    ending.then(() => this.#endPassed(), (error) => {
+      this.#broken(error);
+      this.#joint.fail(error);
+    });
   }
 
   #endPassed(): void {
     this.ended = true;
     this.#joint.ended();
-  }
-
-  #endRefused(error: unknown): void {
-    this.#broken(error);
-    this.#joint.fail(error);
   }
 
   /** From now on what the source still sends is read and dropped, until it ends or the tunnel is over. */
