@@ -136,3 +136,8 @@ export interface ChunkTaker {
   /** What `read()` would reject with. */
   onReadFailure(error: unknown): void;
 }
+
+/** Tells of a failure behind the current work, as a promise does it: a taker must not be called back from within its own call. */
+export function failLater(taker: ChunkTaker, reason: unknown): void {
+  queueMicrotask(() => taker.onReadFailure(reason));
+}

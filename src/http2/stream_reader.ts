@@ -8,7 +8,7 @@
 import { pooledCopy } from "../bytes/memory_pool.ts";
 import { ownBytes } from "../bytes/own_bytes.ts";
 import { unattended } from "../duplex/deferred.ts";
-import type { ChunkTaker, FastPath } from "../duplex/held_channel.ts";
+import { type ChunkTaker, failLater, type FastPath } from "../duplex/held_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
 import type { StreamIntake } from "./stream_intake.ts";
@@ -150,9 +150,4 @@ export class StreamReader implements FastPath {
 
 function busy(): StateError {
   return new StateError("busy", "Cannot read: a read is pending");
-}
-
-/** Behind the current work, as a promise does it. */
-function failLater(taker: ChunkTaker, reason: unknown): void {
-  queueMicrotask(() => taker.onReadFailure(reason));
 }

@@ -9,7 +9,7 @@ import { concat } from "../bytes/concat.ts";
 import { pooledCopy } from "../bytes/memory_pool.ts";
 import { sharedCopy } from "../bytes/shared_memory.ts";
 import { keepSettlers, lastReject, lastResolve, type Settle } from "../duplex/deferred.ts";
-import type { ChunkTaker, FastPath } from "../duplex/held_channel.ts";
+import { type ChunkTaker, failLater, type FastPath } from "../duplex/held_channel.ts";
 import { StateError } from "../errors/state_error.ts";
 
 /** Where chunks come from. */
@@ -256,11 +256,6 @@ export class ChunkQueue implements FastPath {
     }
     return chunk;
   }
-}
-
-/** Behind the current work, as a promise does it: the caller of `fail()` must not be called back from within. */
-function failLater(taker: ChunkTaker, reason: unknown): void {
-  queueMicrotask(() => taker.onReadFailure(reason));
 }
 
 function busy(): StateError {
