@@ -37,8 +37,16 @@ export interface UpgradeReports {
   readonly onError?: ((error: unknown) => void) | undefined;
 }
 
+/** Is told how a callback behind a switch goes. */
+export interface CallbackWatcher {
+  /** What it has thrown. The connection is cut next. */
+  onCallbackFailure(error: unknown): void;
+  /** It has ended, in whichever way. */
+  onCallbackOver?(): void;
+}
+
 /** An upgrade that an exchange may come to. */
-export class PendingUpgrade {
+export class PendingUpgrade implements CallbackWatcher {
   /** Whether it was asked for. Only this class writes it. */
   claimed = false;
   /** What the handler has accepted last, if anything; the switch happens if its response says so too. */
@@ -86,15 +94,22 @@ export class PendingUpgrade {
     else if ("rejected" in this.#early) cancelOwned(owned, this.#early.rejected);
   }
 
-  async #call({ onSwitched, owns }: Acceptance, upgraded: Upgraded): Promise<void> {
+  /** Calls back what was accepted with the connection. What that throws is told, cuts the connection, and ends what it owns. */
+  async callBack({ onSwitched, owns }: Acceptance, upgraded: Upgraded, watcher: CallbackWatcher): Promise<void> {
     try {
       this.markClaimed();
       await onSwitched!(upgraded);
     } catch (error) {
+      watcher.onCallbackFailure(error);
       upgraded.abort(error);
       cancelOwned(owns, error);
-      quietly(() => this.#reports?.onError?.(error));
     }
+    watcher.onCallbackOver?.();
+  }
+
+  /** See {@linkcode CallbackWatcher}: of a connection without a `serve()`. */
+  onCallbackFailure(error: unknown): void {
+    quietly(() => this.#reports?.onError?.(error));
   }
 
   /** The switch was not claimed in time, or there is none. */
@@ -110,7 +125,7 @@ export class PendingUpgrade {
     this.#settle(this.#early = { upgraded });
     if (this.claimed) this.#owned = null;
     if (this.onSwitched !== null) this.onSwitched(upgraded);
-    else if (this.acceptance?.onSwitched !== undefined) void this.#call(this.acceptance, upgraded);
+    else if (this.acceptance?.onSwitched !== undefined) void this.callBack(this.acceptance, upgraded, this);
   }
 
   /** There will be no switch. Without effect once settled. */

@@ -1,6 +1,6 @@
 /**
- * What a client keeps in mind of the servers at the end of its routes, so that it does not ask them again. `Connections` and `opener.ts` have one for
- * each thing that it learns.
+ * What a client keeps in mind of the servers at the end of its routes, so that it does not ask them again. `Connections` and
+ * `opener.ts` have one for each thing that they learn.
  *
  * @module
  */

@@ -10,8 +10,7 @@ import { type Linked, LinkedSet } from "../../duplex/linked_set.ts";
 import type { Traffic } from "../../duplex/traffic.ts";
 import { closePolitely } from "../../http1/close_politely.ts";
 import { departed } from "../../http1/failure.ts";
-import { cancelOwned, type Owned } from "../../http1/owned.ts";
-import type { Acceptance, OnSwitched, PendingUpgrade } from "../../http1/upgrade.ts";
+import type { Acceptance, CallbackWatcher, PendingUpgrade } from "../../http1/upgrade.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
 import { TransportError } from "../../errors/transport_error.ts";
 import type { ConnectionTrace } from "./connection_trace.ts";
@@ -115,7 +114,7 @@ export class Switched {
 }
 
 /** One of them. */
-class SwitchedConnection implements OverListener, Linked<SwitchedConnection> {
+class SwitchedConnection implements OverListener, CallbackWatcher, Linked<SwitchedConnection> {
   /** See {@linkcode Linked}. */
   previous: SwitchedConnection | null = null;
   /** See {@linkcode Linked}. */
@@ -138,20 +137,17 @@ class SwitchedConnection implements OverListener, Linked<SwitchedConnection> {
   /** Calls the handler's callback, and waits for the end. */
   begin(pending: PendingUpgrade, acceptance: Acceptance): void {
     if (acceptance.onSwitched === undefined) this.upgraded.tellOver(this);
-    else this.#call(pending, acceptance.onSwitched, acceptance.owns);
+    else void pending.callBack(acceptance, this.upgraded, this);
   }
 
-  async #call(pending: PendingUpgrade, onSwitched: OnSwitched, owns: Owned | undefined): Promise<void> {
-    const { upgraded } = this;
-    try {
-      pending.markClaimed();
-      await onSwitched(upgraded);
-    } catch (error) {
-      this.#all.failed(error);
-      upgraded.abort(error);
-      cancelOwned(owns, error);
-    }
-    upgraded.tellOver(this);
+  /** See {@linkcode CallbackWatcher}. */
+  onCallbackFailure(error: unknown): void {
+    this.#all.failed(error);
+  }
+
+  /** See {@linkcode CallbackWatcher}. */
+  onCallbackOver(): void {
+    this.upgraded.tellOver(this);
   }
 
   /** See {@linkcode OverListener}. */
