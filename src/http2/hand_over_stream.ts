@@ -56,7 +56,7 @@ export function handOverStream(
   const code = protocol === null ? "connect" : "cancel"; // RFC 9113 §8.5 and RFC 8441 §5: as RST is told for each
   const reset = (reason: unknown): void => owner.resetWith(code, reason);
   const channel = new Http2StreamChannel({ intake, outlet, reset, clock, closeTimeoutMs, writeTimeoutMs });
-  outlet.unlimit();
+  outlet.switch();
   const agreed = {
     protocol,
     request: request && new KeptRequestHead(request),

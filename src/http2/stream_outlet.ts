@@ -48,8 +48,8 @@ export class StreamOutlet implements Waiting {
   readonly #driver: OutletDriver;
   readonly #streamId: number;
   readonly #owner: OutletOwner;
-  /** Whether the peer's windows have a time limit. */
-  #limited = true;
+  /** Whether another protocol sends: the peer takes its own time for that, and nothing is known to follow. */
+  #switched = false;
   /** What tells whether it has let something go. */
   #mark = 0;
   #waiting: Deferred<void> | null = null;
@@ -77,8 +77,8 @@ export class StreamOutlet implements Waiting {
     if (this.#failure !== null) throw this.#failure.error;
     const sent = this.#driver.machine.sendData(this.#streamId, bytes);
     const waiting = sent ? undefined : this.#wait();
-    if (this.#limited) this.#driver.soon();
-    else this.#driver.soonOrAtOnce();
+    if (this.#switched) this.#driver.soonOrAtOnce();
+    else this.#driver.soon();
     return waiting;
   }
 
@@ -87,7 +87,7 @@ export class StreamOutlet implements Waiting {
     if (this.#waiting === null) {
       this.#waiting = new Deferred<void>();
       this.#mark = this.#driver.machine.sendMark(this.#streamId);
-      if (this.#limited) this.#driver.writeLimit.begin(this);
+      if (!this.#switched) this.#driver.writeLimit.begin(this);
     }
     return this.#waiting.promise;
   }
@@ -105,10 +105,10 @@ export class StreamOutlet implements Waiting {
     return this.#mark !== before;
   }
 
-  /** The time that the peer takes is its own from now on: the stream has switched. */
-  unlimit(): void {
+  /** Another protocol sends from now on. */
+  switch(): void {
     this.#driver.writeLimit.end(this);
-    this.#limited = false;
+    this.#switched = true;
   }
 
   /**
