@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { CountedSignals } from "../../scripts/soak/measure.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { handshake } from "../../src/http1/client_connection.ts";
-import { assertOver, type CommonStep, Reading, take } from "../support/adversary_scene.ts";
+import { assertOver, type CommonStep, Reading, READING_STEP, take } from "../support/adversary_scene.ts";
 import { ask, ASKING, type Asking } from "../support/adversary_asking.ts";
 import { FOREIGN_TRANSPORT, handedIn } from "../support/foreign_transport.ts";
 import { Ledger } from "../support/h2_ledger.ts";
@@ -54,12 +54,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       size: fc.nat(30_000),
     }) as fc.Arbitrary<Step>,
   },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      type: fc.constantFrom("pause" as const, "pause", "pause", "stop-reading", "read"),
-    }) as fc.Arbitrary<Step>,
-  },
+  { weight: 4, arbitrary: READING_STEP },
   {
     weight: 1,
     arbitrary: fc.oneof(

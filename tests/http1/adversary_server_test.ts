@@ -9,7 +9,7 @@ import fc from "fast-check";
 import { duplexPair } from "../../src/duplex/pair.ts";
 import { serveConnection, type ServerConnection } from "../../src/http1/server_connection.ts";
 import { assertOver, type CommonStep, Reading, take } from "../support/adversary_scene.ts";
-import { act, handlerOf, PLAN, type Plan } from "../support/adversary_plans.ts";
+import { callbacksOf, handlerOf, PLAN, type Plan } from "../support/adversary_plans.ts";
 import { FOREIGN_TRANSPORT, handedIn } from "../support/foreign_transport.ts";
 import { Ledger } from "../support/h2_ledger.ts";
 import { rounds } from "../support/rounds.ts";
@@ -77,11 +77,7 @@ async function attack(scene: Scene): Promise<void> {
       clock,
       pipelineFlush,
       requestTimeoutMs,
-      onResponse: (request) => act(plans[Number(request?.fields.get("x-nth"))]?.told, connection),
-      onError: (error) => {
-        ledger.report(error);
-        act(onError, connection);
-      },
+      ...callbacksOf(plans, onError, ledger, () => connection),
     },
   );
   const reading = new Reading();

@@ -19,7 +19,7 @@ import {
   settingsAck,
   windowUpdate,
 } from "../support/h2_wire.ts";
-import { act, handlerOf, PLAN, type Plan } from "../support/adversary_plans.ts";
+import { callbacksOf, handlerOf, PLAN, type Plan } from "../support/adversary_plans.ts";
 import { Ledger } from "../support/h2_ledger.ts";
 import { FOREIGN_TRANSPORT, handedIn, mayStop } from "../support/foreign_transport.ts";
 import { FrameOrder } from "../support/h2_frame_order.ts";
@@ -115,11 +115,7 @@ async function attack(scene: Scene): Promise<void> {
       connectProtocol: true,
       limits: { streamWindowBytes, maxConcurrentStreams },
       requestTimeoutMs,
-      onResponse: (request) => act(plans[Number(request?.fields.get("x-nth"))]?.told, connection),
-      onError: (error) => {
-        ledger.report(error);
-        act(onError, connection);
-      },
+      ...callbacksOf(plans, onError, ledger, () => connection),
     },
   );
   const reading = new Reading();

@@ -6,6 +6,7 @@
 
 import fc from "fast-check";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
+import type { ServerConnectionOptions } from "../../src/http1/options.ts";
 import type { OutgoingResponse } from "../../src/http1/outgoing_response.ts";
 import type { Handler } from "../../src/http1/server_exchange.ts";
 import { connectResponse, upgradeResponse } from "../../src/http1/switch.ts";
@@ -181,8 +182,23 @@ async function answer(request: IncomingRequest, own: Plan, ledger: Ledger): Prom
   }
 }
 
-/** Does what is to be done when something is told. */
-export function act(what: Plan["told"] | undefined, connection: EndableConnection): void {
+/** What the connection of a server tells, and what is done when it does. */
+export function callbacksOf(
+  plans: readonly Plan[],
+  onError: Plan["told"],
+  ledger: Ledger,
+  connection: () => EndableConnection,
+): Pick<ServerConnectionOptions, "onResponse" | "onError"> {
+  return {
+    onResponse: (request) => act(plans[Number(request?.fields.get("x-nth"))]?.told, connection()),
+    onError: (error) => {
+      ledger.report(error);
+      act(onError, connection());
+    },
+  };
+}
+
+function act(what: Plan["told"] | undefined, connection: EndableConnection): void {
   if (what === "shutdown") connection.gracefulShutdown();
   if (what === "abort") connection.abort();
   if (what === "throw") throw new Error("told on purpose");

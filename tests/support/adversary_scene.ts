@@ -5,6 +5,7 @@
  */
 
 import { assert } from "@std/assert";
+import fc from "fast-check";
 import { Deferred } from "../../src/duplex/deferred.ts";
 import type { Ledger } from "./h2_ledger.ts";
 import { type FakeClock, turns } from "./wire.ts";
@@ -34,6 +35,11 @@ export class Reading {
 export type CommonStep =
   | { readonly type: "pause" | "stop-reading" | "read" }
   | { readonly type: "time"; readonly ms: number };
+
+/** Waits most of the time, and stops reading for a while. */
+export const READING_STEP: fc.Arbitrary<CommonStep> = fc.record({
+  type: fc.constantFrom("pause", "pause", "pause", "stop-reading", "read"),
+});
 
 /** Takes it. */
 export async function take(step: CommonStep, reading: Reading, clock: FakeClock): Promise<void> {
