@@ -4,9 +4,9 @@ import type { ReverseProxyOptions } from "../../src/proxy/reverse/options.ts";
 import { Client } from "../../src/http/client/client.ts";
 import { serve } from "../../src/http/server/serve.ts";
 import { readRequest, readResponse } from "../../scripts/conformance/proxies/message.ts";
-import { listenPeers, type Peer } from "../../scripts/conformance/proxies/peer.ts";
+import type { Peer } from "../../scripts/conformance/proxies/peer.ts";
 import { otherAuthority, serverCert, serverKey } from "../support/certificates.ts";
-import { GET, proxied, type ProxiedInit } from "../support/reverse.ts";
+import { GET, proxied, type ProxiedInit, withRefusingPort } from "../support/reverse.ts";
 
 /** The answer for a server that cannot be used. */
 function refused(status: number, phrase: string, error: string): { head: string; body: string; trailers: string } {
@@ -21,18 +21,12 @@ function refused(status: number, phrase: string, error: string): { head: string;
 const BAD = [502, "Bad Gateway"] as const;
 const LATE = [504, "Gateway Timeout"] as const;
 
-/** A port at which nothing listens. */
-async function closedPort(): Promise<number> {
-  const { port, close } = await listenPeers();
-  await close();
-  return port;
-}
-
 test("reverseProxy() answers 502 with connection_refused where nothing listens (RFC 9209 §2.3)", async () => {
-  const port = await closedPort();
-  await proxied({ target: () => `http://127.0.0.1:${port}` }, async ({ ask }) => {
-    assertEquals(await ask(GET), refused(...BAD, "connection_refused"));
-  });
+  await withRefusingPort((port) =>
+    proxied({ target: () => `http://127.0.0.1:${port}` }, async ({ ask }) => {
+      assertEquals(await ask(GET), refused(...BAD, "connection_refused"));
+    })
+  );
   await proxied({ target: () => ({ unix: "/nowhere/at.all" }) }, async ({ ask }) => {
     assertEquals(await ask(GET), refused(...BAD, "connection_refused"));
   });
@@ -119,17 +113,18 @@ for (const [what, fault, error] of faults) {
 }
 
 test("reverseProxy() tells onError why, and sends what it returns", async () => {
-  const port = await closedPort();
   const told: unknown[] = [];
   const onError: ReverseProxyOptions["onError"] = (error, request) => {
     told.push((error as { code?: unknown }).code, new URL(request.url).pathname);
     return new Response("asleep", { status: 503 });
   };
-  await proxied({ target: () => `http://127.0.0.1:${port}`, options: { onError } }, async ({ ask }) => {
-    const { head, body } = await ask("GET /tea HTTP/1.1¶Host: a¶¶");
-    assertMatch(head, /^HTTP\/1\.1 503 /);
-    assertEquals([body, ...told], ["asleep", "refused", "/tea"]);
-  });
+  await withRefusingPort((port) =>
+    proxied({ target: () => `http://127.0.0.1:${port}`, options: { onError } }, async ({ ask }) => {
+      const { head, body } = await ask("GET /tea HTTP/1.1¶Host: a¶¶");
+      assertMatch(head, /^HTTP\/1\.1 503 /);
+      assertEquals([body, ...told], ["asleep", "refused", "/tea"]);
+    })
+  );
 });
 
 /** Runs `act` and gives what was printed meanwhile. */

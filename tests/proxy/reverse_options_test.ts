@@ -11,7 +11,7 @@ import type { ForwardedOptions, ReverseProxyOptions, RewriteOptions } from "../.
 import { readRequest } from "../../scripts/conformance/proxies/message.ts";
 import { type Backend, listenPeers, type Peer } from "../../scripts/conformance/proxies/peer.ts";
 import { authority, serverCert, serverKey } from "../support/certificates.ts";
-import { GET, type Proxied, proxied } from "../support/reverse.ts";
+import { GET, type Proxied, proxied, withRefusingPort } from "../support/reverse.ts";
 
 const OK = "HTTP/1.1 200 OK¶Content-Length: 2¶¶ok";
 
@@ -229,31 +229,31 @@ test("reverseProxy() asks the server with the fewest requests at work", () =>
   }));
 
 test("reverseProxy() asks another server where one cannot be reached, whatever the method", async () => {
-  const gone = await listenPeers();
-  await gone.close();
   const told: unknown[] = [];
-  await proxied({
-    target: ([port]) => every([gone.port, port!]),
-    options: { onError: (error) => void told.push((error as { code?: unknown }).code) },
-  }, async (all) => {
-    const request = "POST / HTTP/1.1¶Host: a¶Content-Length: 2¶¶hi";
-    for (let i = 0; i < 4; i++) assertMatch((await pass(all, request)).answer, /^HTTP\/1\.1 200 /);
-    // Every other one, in turn.
-    assertEquals(told, ["refused", "refused"]);
-  });
+  await withRefusingPort((gone) =>
+    proxied({
+      target: ([port]) => every([gone, port!]),
+      options: { onError: (error) => void told.push((error as { code?: unknown }).code) },
+    }, async (all) => {
+      const request = "POST / HTTP/1.1¶Host: a¶Content-Length: 2¶¶hi";
+      for (let i = 0; i < 4; i++) assertMatch((await pass(all, request)).answer, /^HTTP\/1\.1 200 /);
+      // Every other one, in turn.
+      assertEquals(told, ["refused", "refused"]);
+    })
+  );
 });
 
 test("reverseProxy() leaves a server alone that fails, for as long as health says", async () => {
-  const gone = await listenPeers();
-  await gone.close();
   let failures = 0;
-  await proxied({
-    target: ([port]) => every([gone.port, port!]),
-    options: { health: { maxFailures: 1, restMs: 60_000 }, onError: () => void failures++ },
-  }, async (all) => {
-    for (let i = 0; i < 4; i++) await pass(all);
-    assertEquals(failures, 1);
-  });
+  await withRefusingPort((gone) =>
+    proxied({
+      target: ([port]) => every([gone, port!]),
+      options: { health: { maxFailures: 1, restMs: 60_000 }, onError: () => void failures++ },
+    }, async (all) => {
+      for (let i = 0; i < 4; i++) await pass(all);
+      assertEquals(failures, 1);
+    })
+  );
 });
 
 test("reverseProxy() asks another server again for a safe method only, and as often as retries says", async () => {

@@ -9,7 +9,7 @@ import { type Message, readResponse } from "../../scripts/conformance/proxies/me
 import { type Backend, dialPeer, listenPeers, type Peer } from "../../scripts/conformance/proxies/peer.ts";
 import { serve } from "../../src/http/server/serve.ts";
 import { handshake, type Http2ClientConnection } from "../../src/http2/client_connection.ts";
-import { connect } from "../../src/net/mod.ts";
+import { connect, listen } from "../../src/net/mod.ts";
 import type { ServeOptions } from "../../src/http/server/serve_options.ts";
 import type { ReverseProxyOptions, ReverseProxyTarget } from "../../src/proxy/reverse/options.ts";
 import { type ReverseProxy, reverseProxy } from "../../src/proxy/reverse/reverse_proxy.ts";
@@ -40,6 +40,24 @@ export interface ProxiedInit {
   readonly options?: ReverseProxyOptions;
   /** The options of `serve()`. */
   readonly serve?: Partial<ServeOptions>;
+}
+
+/**
+ * Runs `act` with a port at which nothing listens, nor will meanwhile: a connection leaves from it. The port of a listener that was
+ * closed may be that of the next one, be it the backend of the same test.
+ */
+export async function withRefusingPort(act: (port: number) => Promise<void>): Promise<void> {
+  const listener = await listen({ hostname: "127.0.0.1" });
+  const near = connect(listener.address);
+  const far = await listener.accept();
+  try {
+    const { localAddress } = await near.opened;
+    await act(Number(localAddress.slice(localAddress.lastIndexOf(":") + 1)));
+  } finally {
+    near.abort();
+    far?.abort();
+    await listener.close();
+  }
 }
 
 /** The plainest request. */
