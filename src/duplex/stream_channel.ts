@@ -13,6 +13,7 @@ import type { DuplexLike } from "./duplex.ts";
 import { accepted, type HeldChannel, type PeerWatcher } from "./held_channel.ts";
 
 type Reader = ReturnType<DuplexLike["readable"]["getReader"]>;
+type Result = Awaited<ReturnType<Reader["read"]>>;
 type Writer = ReturnType<DuplexLike["writable"]["getWriter"]>;
 
 /** A channel over the streams of a pair. */
@@ -23,6 +24,10 @@ export class StreamChannel implements HeldChannel {
   readonly #writer: Writer;
   readonly #rejectPending: Set<(reason: unknown) => void> = new Set();
   #reading = false;
+  /** What the reader was asked for last. */
+  #asked: Promise<Result> | null = null;
+  /** What it was asked for when a read was withdrawn: a chunk may have been on its way already. */
+  #late: Promise<Result> | null = null;
   #ended = false;
   #closed = false;
   #aborted: { readonly reason: unknown } | null = null;
@@ -57,11 +62,10 @@ export class StreamChannel implements HeldChannel {
     try {
       chunk = await this.#nextChunk(reader);
     } catch (error) {
+      if (reader === this.#reader) this.#reading = false;
       this.#throwIfOver();
       if (reader !== this.#reader) throw new StateError("canceled", "The read was withdrawn");
       throw await this.#explain(error, "The readable stream failed");
-    } finally {
-      if (reader === this.#reader) this.#reading = false;
     }
     if (chunk === null) return null;
     if (isBytes(chunk)) return plain(chunk);
@@ -70,13 +74,15 @@ export class StreamChannel implements HeldChannel {
 
   async #nextChunk(reader: Reader): Promise<unknown> {
     while (true) {
-      const { done, value } = await reader.read();
+      const late = this.#late;
+      const result = late === null ? await (this.#asked = reader.read()) : await late.catch(() => null);
       this.#throwIfOver();
-      if (done) {
-        this.#ended = true;
-        return null;
-      }
-      if (!(value instanceof Uint8Array && value.length === 0)) return value;
+      if (reader !== this.#reader) throw new StateError("canceled", "The read was withdrawn");
+      this.#late = this.#asked = null;
+      if (result === null || (result.value instanceof Uint8Array && result.value.length === 0)) continue;
+      this.#reading = false; // what has come cannot be taken back
+      this.#ended = result.done;
+      return result.done ? null : result.value;
     }
   }
 
@@ -85,7 +91,10 @@ export class StreamChannel implements HeldChannel {
     if (this.#closed) throw new TransportError("closed", "Cannot read: this end was closed");
   }
 
-  /** Giving the lock back rejects the pending read; what arrives stays in the stream (Streams standard §4.4.4). */
+  /**
+   * Giving the lock back rejects the pending read; what arrives stays in the stream (Streams standard §4.4.4). A chunk
+   * that it has just given, and that no one has seen yet, is for the next read.
+   */
   withdrawRead(): boolean {
     if (!this.#reading) return false;
     try {
@@ -95,6 +104,8 @@ export class StreamChannel implements HeldChannel {
       return false;
     }
     this.#reading = false;
+    this.#late ??= this.#asked;
+    this.#asked = null;
     this.#reader = this.#duplex.readable.getReader();
     this.#reader.closed.catch(ignore);
     if (this.#watched !== null) this.#watchReader();

@@ -287,6 +287,33 @@ test("withdrawRead() takes a pending read back and loses nothing", async () => {
   assertEquals((await duplex.readable.getReader().read()).done, true);
 });
 
+test("withdrawRead() loses no chunk that was on its way, and no end", async () => {
+  for (let hops = 0; hops < 8; hops++) {
+    const { duplex, source } = scripted();
+    const channel = holdChannel(duplex);
+    let got = "";
+    const read = async (arrive = () => {}) => {
+      const reading = channel.read().then((chunk) => got += chunk === null ? "." : text(chunk));
+      await turns();
+      arrive();
+      for (let i = 0; i < hops; i++) await null;
+      if (channel.withdrawRead()) assertEquals((await rejection(reading) as StateError).code, "canceled");
+      else await reading;
+    };
+    for (const one of "abc") {
+      await read(() => source.enqueue(wire(one)));
+      if (!got.endsWith(one)) {
+        channel.read().catch(() => {});
+        channel.withdrawRead(); // twice in a row
+        await read();
+      }
+    }
+    await read(() => source.close());
+    if (!got.endsWith(".")) await read();
+    assertEquals(got, "abc.", `after ${hops}`);
+  }
+});
+
 test("a channel over streams leaves no rejection to nobody", async () => {
   const cause = new Error("unseen");
   const { duplex, source } = scripted({ close: () => Promise.reject(cause) });
