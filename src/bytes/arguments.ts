@@ -122,6 +122,11 @@ export function checkNumber(value: unknown, name: string): void {
   if (!(value >= 0)) throw outOfRange(name, "at least 0", value);
 }
 
+/** Refuses what would have no effect here, and was meant for something else. */
+export function checkLeftOut(value: unknown, name: string, why: string): void {
+  if (value !== undefined) throw new TypeError(`${name} must be left out: ${why}`);
+}
+
 /** Refuses what is no whole number from `least` to `most`. */
 export function checkInteger(value: unknown, name: string, least: number, most: number): void {
   if (typeof value !== "number") throw wrongType(name, "a number", value);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkFunction, checkKind, checkNumber, checkObject, checkSignal } from "../bytes/arguments.ts";
+import { checkFunction, checkKind, checkLeftOut, checkNumber, checkObject, checkSignal } from "../bytes/arguments.ts";
 import type { FieldsInit } from "../semantics/fields.ts";
 import type { Http1Version, ResponseHead } from "../semantics/message.ts";
 import { checkTrailers, type OutgoingBody, type OutgoingTrailers } from "./outgoing_body.ts";
@@ -45,6 +45,8 @@ export interface SendOptions {
 /** Refuses what is no request. What is written is checked when it is written. */
 export function checkOutgoingRequest(request: OutgoingRequest): void {
   checkObject(request, "request");
+  const { headers } = request as { readonly headers?: unknown };
+  checkLeftOut(headers, "request.headers", "a light request takes fields, not headers");
   if (request.trailers !== undefined) checkTrailers(request.trailers, "request.trailers");
   if (request.hijack !== undefined) checkKind(request.hijack, "boolean", "request.hijack");
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checkObject, checkString, wrongType } from "../bytes/arguments.ts";
+import { checkObject, checkString, checkStrings, wrongType } from "../bytes/arguments.ts";
 import { NOT_REQUESTED, offerOf, type Proposal } from "../semantics/switching.ts";
 import { messageOf } from "./stand_in.ts";
 
@@ -62,4 +62,15 @@ export function offeredProtocols(request: Request | ProposingRequest): readonly 
   checkRequest(request);
   const { proposal } = received(request);
   return proposal.type === "upgrade" ? proposal.protocols : [];
+}
+
+/**
+ * One protocol or several, as a list.
+ *
+ * @throws {TypeError} It is neither.
+ */
+export function protocolList(protocol: string | readonly string[], name = "protocol"): readonly string[] {
+  if (typeof protocol === "string") return [protocol];
+  checkStrings(protocol, name);
+  return protocol;
 }

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { checkFunction, checkObject, checkStrings } from "../bytes/arguments.ts";
+import { checkFunction, checkLeftOut, checkObject } from "../bytes/arguments.ts";
 import { inThisContext } from "../duplex/async_context.ts";
 import { StateError } from "../errors/state_error.ts";
 import { type Field, fieldPairs, type FieldsInit, quoted } from "../semantics/fields.ts";
@@ -18,7 +18,7 @@ import { offerOf } from "../semantics/switching.ts";
 import { LightResponse } from "./light_response.ts";
 import type { OutgoingResponse } from "./outgoing_response.ts";
 import { cancelOwned, checkOwned, type Owned } from "./owned.ts";
-import { checkRequest, FOREIGN, type ProposingRequest, received } from "./proposing.ts";
+import { checkRequest, FOREIGN, type ProposingRequest, protocolList, received } from "./proposing.ts";
 import { type OnSwitched, onUpgrade, upgradeOf } from "./upgrade.ts";
 import type { Upgraded } from "./upgraded.ts";
 
@@ -141,6 +141,7 @@ export function upgradeResponse(
   try {
     const wanted = protocolList(protocol);
     const message = received(request);
+    checkFurther(init, message === request);
     const taken = wanted.find(offerOf(message.proposal));
     if (taken === undefined) throw notOffered(wanted, message);
     return switching(request, message, 101, [["Connection", "upgrade"], ["Upgrade", taken]], init, onSwitched);
@@ -213,6 +214,7 @@ export function connectResponse(
   checkCall(request, init, onSwitched);
   try {
     const message = received(request);
+    checkFurther(init, message === request);
     if (message.proposal.type === "connect") return switching(request, message, 200, [], init, onSwitched);
     throw new StateError("no-switch", "Cannot open a tunnel: the request is no CONNECT");
   } catch (error) {
@@ -224,9 +226,16 @@ export function connectResponse(
 function checkCall(request: object, init: SwitchInit & LightSwitchInit, onSwitched: OnSwitched | undefined): void {
   checkRequest(request);
   checkObject(init, "init");
-  if (init.headers !== undefined) checkObject(init.headers, "init.headers");
   if (init.owns !== undefined) checkOwned(init.owns, "init.owns");
   if (onSwitched !== undefined) checkFunction(onSwitched, "onSwitched");
+}
+
+/** What an answer of the other level takes would be lost without a word. */
+function checkFurther({ headers, fields, reason }: SwitchInit & LightSwitchInit, light: boolean): void {
+  if (light) return checkLeftOut(headers, "init.headers", "a light response takes fields, not headers");
+  checkLeftOut(fields, "init.fields", "a Response takes headers, not fields");
+  checkLeftOut(reason, "init.reason", "only a light response takes one");
+  if (headers !== undefined) checkObject(headers, "init.headers");
 }
 
 /**
@@ -284,15 +293,4 @@ class SwitchOf<Answer> implements Switch<Answer> {
   get upgraded(): Promise<Upgraded> {
     return onUpgrade(this.#message);
   }
-}
-
-/**
- * One protocol or several, as a list.
- *
- * @throws {TypeError} It is neither.
- */
-export function protocolList(protocol: string | readonly string[], name = "protocol"): readonly string[] {
-  if (typeof protocol === "string") return [protocol];
-  checkStrings(protocol, name);
-  return protocol;
 }

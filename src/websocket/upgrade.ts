@@ -172,16 +172,17 @@ function upgradeTo(
   }
   const { fields, agreed } = answerToRequest(asked as WebSocketRequest, options);
   const open = onOpen === undefined ? undefined : () => callOnOpen(socket, onOpen, owns);
-  const { response, upgraded } = acceptUpgrade(request, "websocket", { fields, headers: fields, owns }, open);
+  const init = message === request ? { fields, owns } : { headers: fields, owns };
+  const { response, upgraded } = acceptUpgrade(request, "websocket", init, open);
   const socket = new OpeningWebSocket(upgraded.then((io) => openWebSocket(io, agreed)));
   return { response, socket };
 }
 
-/** `upgradeResponse()` for a request of either level: it takes the fields for the light answer, the headers for the other. */
+/** `upgradeResponse()` for a request of either level: it takes fields for the light answer, headers for the other. */
 const acceptUpgrade = upgradeResponse as (
   request: object,
   protocol: string,
-  init: { readonly fields: readonly Field[]; readonly headers: readonly Field[]; readonly owns: Owned | undefined },
+  init: { readonly fields?: readonly Field[]; readonly headers?: readonly Field[]; readonly owns: Owned | undefined },
   onSwitched: OnSwitched | undefined,
 ) => Switch<Response | OutgoingResponse>;
 

@@ -197,6 +197,7 @@ export const http1Table: Table = {
     ["a number for a target", () => send({ method: "GET", target: 1 }), "target"],
     ["another version", () => send({ method: "GET", target: "/", version: "2" }), "version"],
     ...wrongFieldLines((fields) => send({ method: "GET", target: "/", fields })),
+    ["headers", () => send({ method: "GET", target: "/", headers: { a: "b" } }), "request.headers"],
     ["a number for a body", () => send({ method: "POST", target: "/", body: 1 }), "body"],
     ["an object for a body", () => send({ method: "POST", target: "/", body: {} }), "body"],
     ["a text for trailers", () => send({ method: "POST", target: "/", trailers: "a: b" }), "request.trailers"],
@@ -302,11 +303,13 @@ export const http1Table: Table = {
     ["a number among protocols", () => upgradeResponse(upgradeOffered, wrong(["echo", 1])), "protocol[1]"],
     ["null for more", () => upgradeResponse(upgradeOffered, "echo", wrong(null)), "init"],
     ["text for fields", () => upgradeResponse(upgradeOffered, "echo", { fields: wrong("a: b") }), "init.fields"],
+    ["headers", () => upgradeResponse(upgradeOffered, "echo", wrong({ headers: { a: "b" } })), "init.headers"],
   ],
   connectResponse: [
     ...wrongSwitches((request) => connectResponse(wrong(request))),
     ["null for more", () => connectResponse(connectAsked, wrong(null)), "init"],
     ["text for fields", () => connectResponse(connectAsked, { fields: wrong("a: b") }), "init.fields"],
+    ["headers", () => connectResponse(connectAsked, wrong({ headers: { a: "b" } })), "init.headers"],
   ],
   offeredProtocols: [
     ["nothing", () => http1.offeredProtocols(wrong(undefined)), "request"],

@@ -289,12 +289,23 @@ const own: Table = {
       () => handled((request) => main.upgradeResponse(request, "echo", { headers: wrong("a: b") })),
       "init.headers",
     ],
+    [
+      "fields",
+      () => handled((request) => main.upgradeResponse(request, "echo", wrong({ fields: [["a", "b"]] }))),
+      "init.fields",
+    ],
+    [
+      "a reason",
+      () => handled((request) => main.upgradeResponse(request, "echo", wrong({ reason: "a" }))),
+      "init.reason",
+    ],
     ["no function", () => main.upgradeResponse(wrong(asked), "echo", {}, wrong({})), "onSwitched"],
     ["the function too early", () => main.upgradeResponse(wrong(asked), "echo", wrong(() => {})), "init"],
   ],
   connectResponse: [
     ["nothing", () => main.connectResponse(wrong(undefined)), "request"],
     ["a response", () => main.connectResponse(wrong(new Response())), "request"],
+    ["fields", () => main.connectResponse(wrong(new Request(url)), wrong({ fields: [] })), "init.fields"],
     ["the function too early", () => main.connectResponse(wrong(asked), wrong(() => {})), "init"],
     ["no function", () => main.connectResponse(wrong(asked), {}, wrong({})), "onSwitched"],
   ],

@@ -77,4 +77,18 @@ for (const [name, head, accept] of proposals) {
     assertStrictEquals(reasons[0], error);
     assertThrows(() => accept(request, {} as Owned), TypeError, "init.owns");
   });
+
+  test(`${name} of a light request refuses headers, and aborts what it owns`, () => {
+    const { target, reasons } = opened();
+    const init = { owns: target, headers: { a: "b" } } as never;
+    const error = assertThrows(
+      () => {
+        if (name === "connectResponse()") connectResponse({ proposal: { type: "connect" } } as never, init);
+        else upgradeResponse({ proposal: { type: "upgrade", protocols: ["foobar"] } } as never, "foobar", init);
+      },
+      TypeError,
+      "init.headers must be left out: a light response takes fields, not headers",
+    );
+    assertStrictEquals(reasons[0], error);
+  });
 }

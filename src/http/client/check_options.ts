@@ -9,7 +9,7 @@ import { checkKind, checkOneOf, checkOptions, checkSignal, type Kinds, wrongType
 import { checkTls } from "../../duplex/check_network.ts";
 import type { ClientConnectionOptions } from "../../http1/options.ts";
 import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.ts";
-import { protocolList } from "../../http1/switch.ts";
+import { protocolList } from "../../http1/proposing.ts";
 import { HTTP2 } from "../../http2/options.ts";
 import { clientChannels } from "./client_trace.ts";
 import type {
