@@ -71,6 +71,7 @@ export type {
   Server,
   ServerAddress,
   ServerStats,
+  ServeTcpOptions,
   ShutdownOptions,
 } from "./src/http/server/serve_options.ts";
 export type { Http2Limits } from "./src/http2/machine/limits.ts";
@@ -149,9 +150,12 @@ export type {
   SocketAddress,
   SocketOptions,
   SubjectAltName,
+  TcpAddress,
+  TcpListenOptions,
   TlsInfo,
   TlsOptions,
   TlsServerOptions,
+  UnixAddress,
 } from "./src/net/mod.ts";
 export type {
   CloseInfo,

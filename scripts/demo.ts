@@ -25,7 +25,7 @@ await import("./examples/upgrades.ts");
 /** A small origin server: answers with what it was asked for, and echoes after an upgrade. */
 async function startOrigin(): Promise<{ readonly listener: Listener; readonly authority: string }> {
   const listener = await listen({ hostname: "127.0.0.1" });
-  const port = "port" in listener.address ? listener.address.port : 0;
+  const { port } = listener.address;
   (async () => {
     for await (const socket of listener) {
       serveConnection(overheard(socket, "origin"), (request): OutgoingResponse => {
@@ -59,7 +59,7 @@ const proxy = forwardProxy({
   },
 });
 const server = serve({ hostname: "127.0.0.1", port: 0, connect: proxy.connect }, proxy.handler);
-const [{ port = 0 }] = await server.listening;
+const [{ port }] = await server.listening;
 console.log(`\nserve() listens on 127.0.0.1:${port}; without a hostname it would on every IPv4 interface.`);
 const dial = (): Line => overheard(connect({ hostname: "127.0.0.1", port }), "client", true);
 const host: Field = ["Host", authority];

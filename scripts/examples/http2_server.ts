@@ -75,8 +75,8 @@ export async function http2Server(options: Http2ServerExampleOptions = {}): Prom
   const open = new Set<Http2ServerConnection>();
   const accepting = listeners.map((listener) => accept(listener, open));
   return {
-    port: portOf(listeners[0]),
-    tlsPort: portOf(listeners[1]),
+    port: listeners[0].address.port,
+    tlsPort: listeners[1].address.port,
     async shutdown() {
       for (const listener of listeners) await listener.close();
       await Promise.all(accepting);
@@ -91,11 +91,6 @@ async function accept(listener: Listener, open: Set<Http2ServerConnection>): Pro
     open.add(connection);
     connection.closed.then(() => open.delete(connection));
   }
-}
-
-function portOf({ address }: Listener): number {
-  if (!("port" in address)) throw new TypeError("This is no TCP server");
-  return address.port;
 }
 
 if (import.meta.main ?? false) {

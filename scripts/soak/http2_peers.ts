@@ -70,8 +70,8 @@ export async function startHttp2Peers(clock: CountingClock): Promise<Http2Peers>
     }
   })();
   return {
-    port: address!.port!,
-    proxyPort: (listener.address as { readonly port: number }).port,
+    port: address.port,
+    proxyPort: listener.address.port,
     faults,
     get open() {
       return server.connections + open.size;

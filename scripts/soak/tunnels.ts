@@ -27,7 +27,7 @@ const target = await listen({ hostname: "127.0.0.1" });
 (async () => {
   for await (const io of target) io.readable.pipeTo(io.writable).catch(() => {});
 })();
-const { port } = target.address as { readonly port: number };
+const { port } = target.address;
 const proxy = forwardProxy({
   allow: [{ host: "allowed.test", addresses: ["loopback"] }],
   resolve: () => Promise.resolve(["127.0.0.1"]),

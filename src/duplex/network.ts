@@ -6,7 +6,7 @@
  */
 
 import type { DuplexLike } from "./duplex.ts";
-import type { Socket, SocketAddress } from "./socket.ts";
+import type { Socket, SocketAddress, TcpAddress } from "./socket.ts";
 import type { StartTlsOptions, TlsOptions, TlsServerOptions } from "./tls_options.ts";
 
 export type { StartTlsOptions, TlsOptions, TlsServerOptions } from "./tls_options.ts";
@@ -51,10 +51,21 @@ export interface ListenOptions extends SocketOptions {
   readonly backlog?: number;
 }
 
-/** Waits for connections. */
-export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
+/** What `listen()` takes for a port, and for nothing else. */
+export interface TcpListenOptions extends ListenOptions {
+  /** There is none. */
+  readonly path?: never;
+}
+
+/**
+ * Waits for connections.
+ *
+ * @typeParam Address {@linkcode TcpAddress} where it was told no path.
+ */
+export interface Listener<Address extends SocketAddress = SocketAddress>
+  extends AsyncIterable<Socket>, AsyncDisposable {
   /** Where it waits, with the port that the system chose. */
-  readonly address: SocketAddress;
+  readonly address: Address;
   /**
    * Waits for a connection. Nothing is read from it before its first `read()`.
    *
@@ -63,6 +74,30 @@ export interface Listener extends AsyncIterable<Socket>, AsyncDisposable {
   accept(): Promise<Socket | null>;
   /** Stops listening and cuts the connections that were not accepted yet. Accepted ones live on. Idempotent. */
   close(): Promise<void>;
+}
+
+/** The type of `listen()`: without a path the address has a port. */
+export interface Listen {
+  /**
+   * Listens at a port.
+   *
+   * @param options Where, TLS, how many connections may wait, options of the sockets.
+   * @returns The listener, once connections are taken.
+   * @throws {TransportError} `address` when the address is taken, forbidden or not ours.
+   * @throws {TypeError} An option is of another kind.
+   * @throws {RangeError} The port is not in 0–65535.
+   */
+  (options?: TcpListenOptions): Promise<Listener<TcpAddress>>;
+  /**
+   * Listens at a port, or at the path of a unix socket.
+   *
+   * @param options Where, TLS, how many connections may wait, options of the sockets.
+   * @returns The listener, once connections are taken.
+   * @throws {TransportError} `address` when the address is taken, forbidden or not ours.
+   * @throws {TypeError} An option is of another kind.
+   * @throws {RangeError} The port is not in 0–65535, or the path has more bytes than the system takes.
+   */
+  (options?: ListenOptions): Promise<Listener>;
 }
 
 /** What connects and listens: each of the entries `./net`, `./deno`, `./bun` and `./node` exports these functions. */
@@ -78,16 +113,8 @@ export interface Network {
    * @throws {RangeError} The port is not in 0–65535, or the path has more bytes than the system takes.
    */
   readonly connect: (address: SocketAddress | string, options?: ConnectOptions) => Socket;
-  /**
-   * Listens.
-   *
-   * @param options Where, TLS, how many connections may wait, options of the sockets.
-   * @returns The listener, once connections are taken.
-   * @throws {TransportError} `address` when the address is taken, forbidden or not ours.
-   * @throws {TypeError} An option is of another kind.
-   * @throws {RangeError} The port is not in 0–65535, or the path has more bytes than the system takes.
-   */
-  readonly listen: (options?: ListenOptions) => Promise<Listener>;
+  /** Listens. */
+  readonly listen: Listen;
   /**
    * Puts TLS on any pair of byte streams: a socket of ours, a tunnel, another TLS socket.
    *

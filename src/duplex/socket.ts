@@ -9,18 +9,22 @@ import type { ByteChannel, Duplex } from "./duplex.ts";
 import type { TlsInfo } from "./tls_info.ts";
 import type { StartTlsOptions } from "./tls_options.ts";
 
+/** A host and a port. */
+export interface TcpAddress {
+  /** An IP address; a name is allowed where one connects. */
+  readonly hostname: string;
+  /** 0–65535; 0 lets the system choose where one listens. */
+  readonly port: number;
+}
+
+/** A unix socket. */
+export interface UnixAddress {
+  /** Its path; empty for the end that has none. */
+  readonly path: string;
+}
+
 /** Where a socket leads, or where a listener waits. */
-export type SocketAddress =
-  | {
-    /** An IP address; a name is allowed where one connects. */
-    readonly hostname: string;
-    /** 0–65535; 0 lets the system choose where one listens. */
-    readonly port: number;
-  }
-  | {
-    /** The path of a unix socket; empty for the end that has none. */
-    readonly path: string;
-  };
+export type SocketAddress = TcpAddress | UnixAddress;
 
 /** What is known once a socket is open. */
 export interface SocketInfo {

@@ -8,6 +8,7 @@
 import { checkOptions } from "../bytes/arguments.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import type {
+  Listen,
   Listener,
   ListenOptions,
   Network,
@@ -72,6 +73,16 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
     });
   }
 
+  async function listen(options: ListenOptions = {}): Promise<Listener> {
+    checkOptions(options, LISTEN);
+    const at = placeOf(options);
+    try {
+      return await (await load()).listen(startTls, at, options);
+    } catch (error) {
+      throw transportError(error, "listen", addressText(at));
+    }
+  }
+
   return {
     connect(address, options = {}) {
       const to = parseAddress(address);
@@ -88,15 +99,7 @@ export function networkOf(load: () => Adapter | Promise<Adapter>): Network {
       });
       return secure === undefined ? socket : startTls(socket, secure, options);
     },
-    async listen(options = {}) {
-      checkOptions(options, LISTEN);
-      const at = placeOf(options);
-      try {
-        return await (await load()).listen(startTls, at, options);
-      } catch (error) {
-        throw transportError(error, "listen", addressText(at));
-      }
-    },
+    listen: listen as Listen, // without a path, the address that it gives has a port
     startTls(duplex, options) {
       return startTls(duplex, options);
     },

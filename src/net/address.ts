@@ -8,7 +8,7 @@ import { checkInteger, wrongType } from "../bytes/arguments.ts";
 import { looksLikeIpv4 } from "../bytes/ip_address.ts";
 import { checkHost, checkPath } from "../duplex/check_network.ts";
 import type { ListenOptions } from "../duplex/network.ts";
-import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
+import type { SocketAddress, SocketInfo, TcpAddress } from "../duplex/socket.ts";
 import type { TlsInfo } from "../duplex/tls_info.ts";
 
 /**
@@ -35,7 +35,7 @@ function checkAddress(address: SocketAddress): SocketAddress {
     checkPathLength(address.path, "address.path");
     return { path: address.path };
   }
-  const { hostname, port } = address as Extract<SocketAddress, { port: number }>;
+  const { hostname, port } = address as TcpAddress;
   checkHost(hostname, "address.hostname");
   checkInteger(port, "address.port", 0, 65_535);
   return { hostname: withoutBrackets(hostname), port };

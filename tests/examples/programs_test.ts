@@ -91,7 +91,7 @@ test(
   async (t) => {
     const goal = await listen({ hostname: "127.0.0.1" });
     t.after(() => goal.close());
-    const { port } = goal.address as { readonly port: number };
+    const { port } = goal.address;
     const g = await gateway(t, { allow: [`127.0.0.1:${port}`] });
     const ask = async (authority: string) => {
       const io = connect(g.at);

@@ -82,7 +82,7 @@ async function proxies(t: TestContext): Promise<RunningProxies> {
       tunnel(socket, connect({ hostname: "127.0.0.1", port: proxy.port })).catch(() => {});
     }
   })();
-  const { port } = door.address as { readonly port: number };
+  const { port } = door.address;
   return { http: `http://127.0.0.1:${proxy.port}`, https: `https://127.0.0.1:${port}`, lines };
 }
 

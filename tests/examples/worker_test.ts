@@ -219,7 +219,7 @@ test(
     })();
     const running = await worker("http2_worker.ts");
     try {
-      const { port } = listener.address as { readonly port: number };
+      const { port } = listener.address;
       const url = `http://127.0.0.1:${running.port}/?server=localhost:${port}&tls`;
       const response = await fetch(url, { method: "POST", body: "hello" });
       assertEquals([response.status, await response.text()], [200, "hello"]);

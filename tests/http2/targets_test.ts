@@ -83,7 +83,7 @@ test("serveConnection() that has refused a target still ends when its client is 
 
 test("serve() gives a request of another scheme its own URL, over HTTP/2 as over HTTP/1.1", async () => {
   const server = serve({ hostname: "127.0.0.1", port: 0, http2: { h2c: true } }, ({ url }) => new Response(url));
-  const port = (await server.listening)[0].port!;
+  const port = (await server.listening)[0].port;
   const client = handshake(connect({ hostname: "127.0.0.1", port }), { scheme: "http" }).connection;
   const response = await client.send({ method: "GET", target: "ftp://b.example/x", fields: [["host", "b.example"]] });
   assertEquals(await response.body.text(), "ftp://b.example/x");

@@ -34,7 +34,7 @@ async function echo(t: Test): Promise<number> {
     for await (const socket of listener) socket.readable.pipeTo(socket.writable).catch(() => {});
   })();
   t.after(() => listener.close());
-  return (listener.address as { port: number }).port;
+  return listener.address.port;
 }
 
 /** What goes over one proxy: requests over HTTP/2 and HTTP/1.1 inside, tunnels at once with their ends, a refusal, what is cut. */

@@ -21,7 +21,7 @@ async function site(handler: Handler): Promise<Site> {
     for await (const socket of listener) closed.push(serveConnection(socket, handler).closed);
   })();
   return {
-    url: `http://127.0.0.1:${(listener.address as { readonly port: number }).port}`,
+    url: `http://127.0.0.1:${listener.address.port}`,
     connections: () => closed.length,
     async close() {
       await listener.close();

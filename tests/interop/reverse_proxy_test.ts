@@ -22,7 +22,7 @@ async function behindProxy(t: TestContext, server: http.Server): Promise<number>
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
-  return (await front.listening)[0].port!;
+  return (await front.listening)[0].port;
 }
 
 test(

@@ -75,7 +75,7 @@ const connAnswers: Handler = async (request) => {
 
 async function serveConnections(): Promise<Peer> {
   const listener = await listen({ hostname: "127.0.0.1" });
-  const { port } = listener.address as { readonly port: number };
+  const { port } = listener.address;
   (async () => {
     for await (const socket of listener) serveConnection(socket, connAnswers);
   })();

@@ -33,7 +33,7 @@ async function timersDuring(act: () => Promise<void>): Promise<unknown[]> {
 
 test("accept() goes on at once behind peers that are gone before they were accepted", async () => {
   const listener = await listen({ hostname: "127.0.0.1", backlog: 100 });
-  const { port } = listener.address as { port: number };
+  const { port } = listener.address;
   await Promise.all(Array.from({ length: 60 }, () => vanish(port)));
   const client = connect(listener.address);
   await client.opened;

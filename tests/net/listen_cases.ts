@@ -23,7 +23,7 @@ export function listenCases(net: Subject): void {
 
   test("listen() takes a port in digits, as it is in the environment", async () => {
     const chosen = await net.listen({ hostname: "127.0.0.1", port: "0" as unknown as number });
-    const { port } = chosen.address as { port: number };
+    const { port } = chosen.address;
     await chosen.close();
     const listener = await net.listen({ hostname: "127.0.0.1", port: String(port) as unknown as number });
     assertEquals(listener.address, { hostname: "127.0.0.1", port });
@@ -32,7 +32,7 @@ export function listenCases(net: Subject): void {
 
   test("listen() rejects with address when the port is taken", async () => {
     const listener = await net.listen({ hostname: "127.0.0.1" });
-    const { port } = listener.address as { port: number };
+    const { port } = listener.address;
     await assertFails(net.listen({ hostname: "127.0.0.1", port }), "TransportError", "address");
     await listener.close();
   });
@@ -85,7 +85,7 @@ export function listenCases(net: Subject): void {
     const accepted: Promise<Socket | null>[] = [];
     for (let round = 0; round < 10; round++) {
       const listener = await net.listen({ hostname: "127.0.0.1", port });
-      port = (listener.address as { port: number }).port;
+      port = listener.address.port;
       if (round % 2 === 0) accepted.push(listener.accept());
       await roundTrips(net, 1); // now the platform accepts
       await listener.close();
@@ -157,7 +157,7 @@ export function listenCases(net: Subject): void {
     "reusePort lets two listeners share a port",
     async () => {
       const first = await net.listen({ hostname: "127.0.0.1", reusePort: true });
-      const { port } = first.address as { port: number };
+      const { port } = first.address;
       const second = await net.listen({ hostname: "127.0.0.1", port, reusePort: true });
       const clients = Array.from({ length: 40 }, () => net.connect(first.address));
       const counts = await Promise.all(

@@ -25,7 +25,7 @@ export function placeCases(net: Subject): void {
   async function freePort(): Promise<number> {
     const listener = await net.listen({ hostname: "127.0.0.1" });
     await listener.close();
-    return (listener.address as { port: number }).port;
+    return listener.address.port;
   }
 
   test("connect() to a port that nobody listens at names host and port", async () => {
@@ -47,7 +47,7 @@ export function placeCases(net: Subject): void {
 
   test("listen() at a port that is taken names host and port, and the cause", async () => {
     const listener = await net.listen({ hostname: "127.0.0.1" });
-    const { port } = listener.address as { port: number };
+    const { port } = listener.address;
     const listening = net.listen({ hostname: "127.0.0.1", port });
     await assertNames(listening, "address", `Cannot listen at 127.0.0.1:${port}`);
     const { message } = await rejection(net.listen({ hostname: "127.0.0.1", port })) as Error;
@@ -62,7 +62,7 @@ export function placeCases(net: Subject): void {
 
   test("a TLS handshake that fails names the peer, and the name that was looked for", async () => {
     const listener = await net.listen({ hostname: "127.0.0.1", tls: serverTls });
-    const { port } = listener.address as { port: number };
+    const { port } = listener.address;
     for (const [tls, who] of [[{ serverName: "localhost" }, "localhost at "], [{}, ""]] as const) {
       const client = net.connect(listener.address, { tls: { ...tls, caCerts: [otherAuthority] } });
       const server = (await listener.accept())!;

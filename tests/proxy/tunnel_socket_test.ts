@@ -133,7 +133,7 @@ test("tunnel() serves peers of node:net that half-close", async () => {
   const over = door.accept().then((a) =>
     tunnel(a!, connect(`127.0.0.1:${(server.address() as net.AddressInfo).port}`))
   );
-  const { port } = door.address as { readonly port: number };
+  const { port } = door.address;
   const client = net.connect({ host: "127.0.0.1", port, allowHalfOpen: true });
   client.end("hello");
   let answer = "";
@@ -147,7 +147,7 @@ test("tunnel() serves peers of node:net that half-close", async () => {
 test("tunnel() over sockets cuts the other side when one is reset [F7]", async () => {
   const door = await listen({ hostname: "127.0.0.1" });
   const goal = await listen({ hostname: "127.0.0.1" });
-  const { port } = door.address as { readonly port: number };
+  const { port } = door.address;
   const client = net.connect({ host: "127.0.0.1", port, allowHalfOpen: true });
   client.on("error", () => {});
   const over = tunnel((await door.accept())!, connect(goal.address));

@@ -11,7 +11,7 @@ test("README: promises that tell how something went need no handler", async () =
   process.on("unhandledRejection", listener);
   try {
     const taken = await listen({ hostname: "127.0.0.1" });
-    const { port } = taken.address as { readonly port: number };
+    const { port } = taken.address;
     const failing = () => serve({ hostname: "127.0.0.1", port }, () => new Response());
     const server = failing();
     void server.listening;

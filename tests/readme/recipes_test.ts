@@ -174,7 +174,7 @@ test("manuals: a server one level down", async () => {
 
 test("manuals: a client that takes the transport itself", async () => {
   const listener = await listen({ hostname: "127.0.0.1" });
-  const { port } = listener.address as { readonly port: number };
+  const { port } = listener.address;
   const running = play(examples.take("A client that takes the transport itself"), {
     replace: { "127.0.0.1:8080": `127.0.0.1:${port}` },
   });

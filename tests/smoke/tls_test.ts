@@ -11,7 +11,7 @@ const secure = { hostname: "127.0.0.1", port: 0, tls: { cert: serverCert, key: s
 
 test("connect() and listen() speak TLS, each side ends on its own", unlessTlsIsRefused, async () => {
   const listener = await listen(secure);
-  const { port } = listener.address as { readonly port: number };
+  const { port } = listener.address;
   const client = connect({ hostname: "localhost", port }, { tls: { caCerts } });
   const accepted = listener.accept();
   await client.write(wire("ping"));

@@ -48,7 +48,7 @@ export async function startProxy(options: ProxyOptions = {}): Promise<RunningPro
     { port: 0, hostname: "127.0.0.1", connect: proxy.connect, allowHalfClose: true },
     proxy.handler,
   );
-  const [{ port = 0 }] = await server.listening;
+  const [{ port }] = await server.listening;
   return {
     port,
     async close() {

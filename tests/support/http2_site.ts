@@ -40,7 +40,7 @@ export async function http2Site(
       shutdowns.push(() => connection.gracefulShutdown());
     }
   })();
-  const { port } = listener.address as { readonly port: number };
+  const { port } = listener.address;
   return {
     port,
     origin: `${over === "tls" ? "https" : "http"}://127.0.0.1:${port}`,

@@ -26,7 +26,7 @@ interface HttpProxy {
 /** Ours. */
 export async function ours(): Promise<number> {
   const server = serve({ port: 0, hostname: "127.0.0.1" }, reverseProxy(target));
-  return (await server.listening)[0].port!;
+  return (await server.listening)[0].port;
 }
 
 /** `http-proxy-3`. */

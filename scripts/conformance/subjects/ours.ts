@@ -36,7 +36,7 @@ export async function server(
     return new Response(`${request.method} ${new URL(request.url).pathname} ${await request.text()}`);
   });
   const [address] = await server.listening;
-  return { server, port: address!.port!, speaks: "echo", tunnels: true };
+  return { server, port: address.port, speaks: "echo", tunnels: true };
 }
 
 async function echo(io: Upgraded): Promise<void> {

@@ -50,7 +50,7 @@ export async function startChat(options: ChatOptions): Promise<RunningChat> {
   const server = serve({ hostname, port, maxConnections }, (request) => chat.answer(request));
   const [address] = await server.listening;
   return {
-    port: address.port!,
+    port: address.port,
     get rooms() {
       return chat.rooms;
     },

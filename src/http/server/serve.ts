@@ -5,7 +5,14 @@
  * @module
  */
 
-import { checkServe, type ServeHandler, type ServeOptions, type Server } from "./serve_options.ts";
+import type { TcpAddress } from "../../duplex/socket.ts";
+import {
+  checkServe,
+  type ServeHandler,
+  type ServeOptions,
+  type Server,
+  type ServeTcpOptions,
+} from "./serve_options.ts";
 import { RunningServer } from "./server.ts";
 
 /**
@@ -29,10 +36,21 @@ import { RunningServer } from "./server.ts";
  *   return new Response(`hello from ${new URL(request.url).pathname}`);
  * });
  * const [address] = await server.listening;
- * const response = await fetch(`http://127.0.0.1:${address!.port}/tea`);
+ * const response = await fetch(`http://127.0.0.1:${address.port}/tea`);
  * assertEquals(await response.text(), "hello from /tea");
  * ```
  */
+export function serve(options: ServeTcpOptions, handler: ServeHandler): Server<TcpAddress>;
+/**
+ * The same at unix sockets as well: of an address that may be one, `port` is `undefined` then.
+ *
+ * @param options Where, and how.
+ * @param handler Called for each request but CONNECT.
+ * @throws {TypeError} An argument is missing or in the wrong place, or an option is of another kind.
+ * @throws {RangeError} A number is out of range.
+ * @returns The server, which is about to listen: `server.listening` says when and where.
+ */
+export function serve(options: ServeOptions, handler: ServeHandler): Server;
 export function serve(options: ServeOptions, handler: ServeHandler): Server {
   checkServe(options, handler);
   return new RunningServer(options, handler);

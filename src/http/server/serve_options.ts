@@ -8,7 +8,7 @@ import { checkObject, checkOneOf, checkOptions, type Kinds, wrongType } from "..
 import { LISTEN } from "../../duplex/check_network.ts";
 import type { ServerConnectionOptions, ServerSettings } from "../../http1/options.ts";
 import { HTTP2, type Http2Options, type Http2ServerSettings, http2Settings } from "../../http2/options.ts";
-import type { ListenOptions } from "../../duplex/network.ts";
+import type { ListenOptions, TcpListenOptions } from "../../duplex/network.ts";
 import type { SocketAddress } from "../../duplex/socket.ts";
 import type { ConnectRequest } from "./connect_request.ts";
 import { serverChannels, type ServerTrace } from "./server_trace.ts";
@@ -71,6 +71,14 @@ export interface ServeOptions
   readonly signal?: AbortSignal | undefined;
 }
 
+/** The same for a server that listens at ports, and at no unix socket. */
+export interface ServeTcpOptions extends ServeOptions {
+  /** There is none. */
+  readonly path?: never;
+  /** Several places to listen at, instead of `hostname`, `port` and `tls` above. */
+  readonly listen?: readonly TcpListenOptions[] | undefined;
+}
+
 /** How a server speaks HTTP/2. */
 export interface ServeHttp2Options extends Http2Options {
   /** Whether clients may begin with HTTP/2 where there is no TLS ("prior knowledge", RFC 9113 §3.3). False. */
@@ -88,7 +96,7 @@ export interface ShutdownOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Where a server listens; `port` is there for TCP. */
+/** Where a server listens; `port` is there for TCP, and always there if `serve()` was told no path. */
 export type ServerAddress = SocketAddress & { readonly port?: number };
 
 /** What a server is doing: `open` is the sum of `opening`, `idle`, `active` and `upgraded`. */
@@ -111,10 +119,14 @@ export interface ServerStats {
   readonly sentBytes: number;
 }
 
-/** A server; made by {@linkcode serve}. */
-export interface Server extends AsyncDisposable {
+/**
+ * A server; made by {@linkcode serve}.
+ *
+ * @typeParam Address `TcpAddress` where it was told no path.
+ */
+export interface Server<Address extends ServerAddress = ServerAddress> extends AsyncDisposable {
   /** Resolves with the addresses once connections are taken. Rejects if that fails; needs no handler. */
-  readonly listening: Promise<readonly [ServerAddress, ...ServerAddress[]]>;
+  readonly listening: Promise<readonly [Address, ...Address[]]>;
   /** Resolves when the server is shut down and everything it promised is done. Rejects if it could not listen. */
   readonly finished: Promise<void>;
   /** How many connections are open, upgraded ones included. */

@@ -7,7 +7,7 @@
 
 import { channel } from "node:diagnostics_channel";
 import net from "node:net";
-import type { SocketAddress } from "../../duplex/socket.ts";
+import type { SocketAddress, TcpAddress } from "../../duplex/socket.ts";
 import { connectedInfo, type NativeEnds } from "../address.ts";
 import type { NetSocket } from "../net_socket.ts";
 import type { Transport } from "../transport.ts";
@@ -147,17 +147,15 @@ function connectWith(
 interface Connecting extends HandleRequest {
   readonly handle: TcpHandle;
   readonly socket: NetSocket;
-  readonly to: IpAddress;
+  readonly to: TcpAddress;
   readonly noDelay: boolean;
 }
-
-type IpAddress = Extract<SocketAddress, { readonly port: number }>;
 
 function connectHandle(
   { TCP, TCPConnectWrap, kind }: TcpHandles,
   family: number,
   socket: NetSocket,
-  { to, noDelay }: OpenOptions & { readonly to: IpAddress },
+  { to, noDelay }: OpenOptions & { readonly to: TcpAddress },
 ): void {
   const handle = new TCP(kind);
   const request = Object.assign(new TCPConnectWrap(), { handle, socket, to, noDelay, oncomplete: onConnected });

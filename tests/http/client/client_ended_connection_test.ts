@@ -45,7 +45,7 @@ async function answering(leave: (socket: Socket) => Promise<unknown>, tls: boole
       serve(socket).catch(() => {});
     }
   })();
-  const { port } = listener.address as { port: number };
+  const { port } = listener.address;
   return {
     origin: `${tls ? "https" : "http"}://localhost:${port}`,
     sockets,

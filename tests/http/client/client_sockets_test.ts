@@ -99,7 +99,7 @@ test("Client reaches a name whose server listens on one of its addresses", async
 
 test("Client fails with refused where nobody listens, and with unreachable for a name that is none", async () => {
   const listener = await listen({ hostname: "127.0.0.1" });
-  const { port } = listener.address as { port: number };
+  const { port } = listener.address;
   await listener.close();
   const client = new Client();
   const refused = await rejection(client.fetch(`http://127.0.0.1:${port}/`));
@@ -158,7 +158,7 @@ test("Client looks for the URL's host in the certificate where a server name is 
 test("Client names the host of the URL, and the address that was tried, where nobody listens", async () => {
   const listener = await listen({ hostname: "127.0.0.1" });
   await listener.close();
-  const { port } = listener.address as { readonly port: number };
+  const { port } = listener.address;
   const client = new Client();
   const error = await rejection(client.fetch(`http://localhost:${port}/`)) as TransportError;
   assertEquals(error.code, "refused");
@@ -175,7 +175,7 @@ for (const how of ["its signal", "connectTimeoutMs", "abort()"] as const) {
     const clock = new FakeClock();
     const client = new Client({ clock, connectTimeoutMs: 1000 });
     const controller = new AbortController();
-    const { port } = listener.address as { readonly port: number };
+    const { port } = listener.address;
     const fetching = rejection(client.fetch(`https://127.0.0.1:${port}/`, { signal: controller.signal }));
     const silent = (await listener.accept())!;
     assert(await silent.read() !== null); // the ClientHello

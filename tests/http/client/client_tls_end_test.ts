@@ -25,7 +25,7 @@ async function cutBody(t: { after(end: () => Promise<void>): void }, response: s
   t.after(() => listener.close());
   const accepted = listener.accept().then((socket) => answerAndCut(socket!, response).then(() => socket!));
   const client = new Client({ tls: { caCerts: [authority] } });
-  const { port } = listener.address as { readonly port: number };
+  const { port } = listener.address;
   const answer = await client.fetch(`https://localhost:${port}/`);
   const outcome = await rejection(answer.text());
   await client.abort();

@@ -147,7 +147,7 @@ test("a Client with trace tells how many bytes bodies had, and what came and wen
 test("a Client with trace tells what failed: no connection, and a body that is cut", async () => {
   const { trace, told, until } = traced();
   const listener = await listen({ hostname: "127.0.0.1" });
-  const { port } = listener.address as { readonly port: number };
+  const { port } = listener.address;
   const client = new Client({ trace });
   const accepting = listener.accept();
   const fetching = client.fetch(`http://127.0.0.1:${port}/cut`);
@@ -178,7 +178,7 @@ test("a Client with trace tells what failed: no connection, and a body that is c
 test("a Client with trace tells a request that is sent again over a new connection", async () => {
   const { trace, told, until } = traced();
   const listener = await listen({ hostname: "127.0.0.1" });
-  const { port } = listener.address as { readonly port: number };
+  const { port } = listener.address;
   const client = new Client({ trace });
   const serving = (async () => {
     const first = (await listener.accept())!;

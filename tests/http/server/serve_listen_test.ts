@@ -6,11 +6,11 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { Client } from "../../../src/http/client/client.ts";
 import { LightResponse } from "../../../src/http1/light_response.ts";
 import { serve } from "../../../src/http/server/serve.ts";
-import type { ServeOptions } from "../../../src/http/server/serve_options.ts";
+import type { ServeOptions, Server } from "../../../src/http/server/serve_options.ts";
 import { connectResponse, upgradeResponse } from "../../../src/http1/switch.ts";
 import type { Upgraded } from "../../../src/http1/upgraded.ts";
 import { handshake } from "../../../src/http2/client_connection.ts";
-import { connect, type Socket, startTls, TransportError } from "../../../src/net/mod.ts";
+import { connect, listen, type Socket, startTls, TransportError } from "../../../src/net/mod.ts";
 import { authority, serverCert, serverKey } from "../../support/certificates.ts";
 import { rejection } from "../../support/dialing.ts";
 import { dial, listening, say } from "../../support/http_server.ts";
@@ -285,4 +285,22 @@ test("server.listening gives a port of its own to each place that asks for none"
   assertEquals(new Set(ports).size, 2);
   for (const port of ports) assertMatch(await say(port, GET), /^HTTP\/1\.1 200 OK¶/);
   await server.shutdown();
+});
+
+test("TypeScript knows that an address has a port, unless a path is given", async (t) => {
+  const [ok, at] = [() => new Response(), { hostname: "127.0.0.1", port: 0 }];
+  const one = serve(at, ok);
+  const several = serve({ listen: [at, { hostname: "127.0.0.1" }] }, ok);
+  const listener = await listen(at);
+  const [[{ port }], places] = [await one.listening, await several.listening];
+  const ports: readonly number[] = [port, ...places.map((place) => place.port), listener.address.port];
+  assert(ports.every((port) => port > 0));
+  const somewhere: ServeOptions = { path: join(folder(t), "http.sock") };
+  const unix: Server = serve(somewhere, ok);
+  const [address] = await unix.listening;
+  // @ts-expect-error There may be none.
+  const none: number = address.port;
+  assertEquals(none, undefined);
+  for (const server of [one, several, unix] satisfies readonly Server[]) await server.shutdown();
+  await listener.close();
 });

@@ -123,7 +123,7 @@ for (const alpn of ["http/1.1", "h2"]) {
         trace: { connectionClosed: ({ why }) => tell(why) },
         onError: (error) => void errors.push(error),
       }, () => new Response("ok"));
-      const raw = connect({ hostname: "127.0.0.1", port: (await server.listening)[0].port! });
+      const raw = connect({ hostname: "127.0.0.1", port: (await server.listening)[0].port });
       const { readable } = raw;
       const writer = raw.writable.getWriter();
       const writable = new WritableStream<Uint8Array>({ write: (bytes) => writer.write(bytes) });

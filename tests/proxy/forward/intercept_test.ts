@@ -37,7 +37,7 @@ async function intercepting(
       return new Response(`${request.headers.get("authorization")} ${await request.text()}`);
     },
   );
-  const [{ port = 0 }] = await origin.listening;
+  const [{ port }] = await origin.listening;
   const s = await scene(t, {
     allow: ["*.test:443"],
     resolve: () => Promise.resolve(["192.88.98.7"]),

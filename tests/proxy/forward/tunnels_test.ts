@@ -223,7 +223,7 @@ test("of several addresses only those take part that may (RFC 8305)", async (t) 
 
 test("names without addresses, and targets that refuse, are 502 with what happened", async (t) => {
   const closed = await listen({ hostname: "127.0.0.1" });
-  const { port } = closed.address as { port: number };
+  const { port } = closed.address;
   await closed.close();
   const s = await scene(t, { allow: ["*.test", "127.0.0.1"], dial: undefined });
   const cases: readonly (readonly [authority: string, error: string])[] = [
