@@ -9,9 +9,9 @@
  * ```
  *
  * Nothing is taken from the next protocol or from the next request: what arrives meanwhile is kept, up to a bound, for the
- * next reader. A transport that tells of its end only to a reader, as streams that are pulled do, is read where all that was
- * read belongs to the request: behind one that waits already, as in hyper, no end is seen. That one may propose a switch,
- * and no read may be in flight then.
+ * next reader. Streams that are pulled, or that hold bytes before their end, tell of that end only to a reader. They are read
+ * where all that was read belongs to the request. Behind another request that waits no such end is seen, as in hyper: that
+ * request may propose a switch, and no read may be in flight then.
  *
  * @module
  */

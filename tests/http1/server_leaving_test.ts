@@ -140,30 +140,33 @@ for (const transport of transports) {
   });
 
   for (const how of ["cuts the connection", "ends its side"] as const) {
-    test(`a client that ${how} while its response says nothing is let go, over ${over}`, async () => {
-      const { client, connection, clock } = conversing(
-        () => ({ status: 200, body: new ReadableStream<Uint8Array>({ cancel: canceled }) }),
-        {},
-        transport,
-      );
-      let reason: unknown;
-      function canceled(given: unknown): void {
-        reason = given;
-      }
-      await client.write(wire(GET));
-      const output = readAll(client).catch(() => {});
-      await turns();
-      await clock.advance(LONG_MS);
-      if (how === "cuts the connection") client.abort();
-      else await client.closeWrite();
-      await turns();
-      await clock.advance(how === "cuts the connection" ? 0 : 2000);
-      const closed = await connection.closed;
-      assert(closed.reason === "error");
-      assertStrictEquals(reason, closed.error);
-      await output;
-      assertEquals(clock.pending, 0);
-    });
+    // Byte by byte, the second request is not taken: then the client has not ended behind it yet.
+    for (const behind of transport.bytewise ? [""] : ["", ", behind a request that waits"]) {
+      test(`a client that ${how}${behind} while its response says nothing is let go, over ${over}`, async () => {
+        const { client, connection, clock } = conversing(
+          () => ({ status: 200, body: new ReadableStream<Uint8Array>({ cancel: canceled }) }),
+          {},
+          transport,
+        );
+        let reason: unknown;
+        function canceled(given: unknown): void {
+          reason = given;
+        }
+        await client.write(wire(behind === "" ? GET : GET + GET));
+        const output = readAll(client).catch(() => {});
+        await turns();
+        await clock.advance(LONG_MS);
+        if (how === "cuts the connection") client.abort();
+        else await client.closeWrite();
+        await turns();
+        await clock.advance(how === "cuts the connection" ? 0 : 2000);
+        const closed = await connection.closed;
+        assert(closed.reason === "error");
+        assertStrictEquals(reason, closed.error);
+        await output;
+        assertEquals(clock.pending, 0);
+      });
+    }
   }
 }
 
