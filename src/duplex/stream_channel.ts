@@ -28,6 +28,7 @@ export class StreamChannel implements HeldChannel {
   #asked: Promise<Result> | null = null;
   /** What it was asked for when a read was withdrawn: a chunk may have been on its way already. */
   #late: Promise<Result> | null = null;
+  #unlocked = false;
   #ended = false;
   #closed = false;
   #aborted: { readonly reason: unknown } | null = null;
@@ -77,7 +78,8 @@ export class StreamChannel implements HeldChannel {
       const late = this.#late;
       const result = late === null ? await (this.#asked = reader.read()) : await late.catch(() => null);
       this.#throwIfOver();
-      if (reader !== this.#reader) throw new StateError("canceled", "The read was withdrawn");
+      const given = this.#unlocked && this.#late !== null; // there is no next read
+      if (reader !== this.#reader && !given) throw new StateError("canceled", "The read was withdrawn");
       this.#late = this.#asked = null;
       if (result === null || (result.value instanceof Uint8Array && result.value.length === 0)) continue;
       this.#reading = false; // what has come cannot be taken back
@@ -93,7 +95,7 @@ export class StreamChannel implements HeldChannel {
 
   /**
    * Giving the lock back rejects the pending read; what arrives stays in the stream (Streams standard §4.4.4). A chunk
-   * that it has just given, and that no one has seen yet, is for the next read.
+   * that it has just given is for the next read, or for this one once the streams are unlocked.
    */
   withdrawRead(): boolean {
     if (!this.#reading) return false;
@@ -211,6 +213,7 @@ export class StreamChannel implements HeldChannel {
   }
 
   unlock(): void {
+    this.#unlocked = true;
     this.#reader.releaseLock();
     this.#writer.releaseLock();
   }

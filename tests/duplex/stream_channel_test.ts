@@ -314,6 +314,23 @@ test("withdrawRead() loses no chunk that was on its way, and no end", async () =
   }
 });
 
+test("unlock() behind withdrawRead() loses no chunk that was on its way: the read gives it, or the stream", async () => {
+  for (let hops = 0; hops < 8; hops++) {
+    const { duplex, source } = scripted();
+    const channel = holdChannel(duplex);
+    const reading = channel.read().catch(() => null);
+    await turns();
+    source.enqueue(wire("on its way"));
+    for (let i = 0; i < hops; i++) await null;
+    channel.withdrawRead();
+    channel.unlock?.();
+    const read = await reading;
+    source.enqueue(wire("."));
+    const { value } = await duplex.readable.getReader().read();
+    assertEquals([text(read ?? new Uint8Array(0)), text(value!)], ["on its way", "."], `after ${hops}`);
+  }
+});
+
 test("a channel over streams leaves no rejection to nobody", async () => {
   const cause = new Error("unseen");
   const { duplex, source } = scripted({ close: () => Promise.reject(cause) });
