@@ -97,7 +97,8 @@ export {
   upgradeResponse,
 } from "./src/http1/switch.ts";
 export { type OnSwitched, onUpgrade } from "./src/http1/upgrade.ts";
-export { type Agreement, type Parts, Upgraded } from "./src/http1/upgraded.ts";
+export type { Parts } from "./src/http1/parts.ts";
+export { type Agreement, Upgraded } from "./src/http1/upgraded.ts";
 export { Fields } from "./src/semantics/fields.ts";
 export type { CloseOptions, WebSocketClosed } from "./src/websocket/close_handshake.ts";
 export { WebSocketConnection } from "./src/websocket/connection.ts";

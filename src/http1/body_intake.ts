@@ -7,8 +7,8 @@
 
 import { PART_COST } from "../duplex/turn.ts";
 import type { Fields } from "../semantics/fields.ts";
+import { bodyTruncated } from "./body_source.ts";
 import type { ConnectionCore, CoreMachine } from "./connection_core.ts";
-import { bodyTruncated } from "./incoming_body.ts";
 
 /** A machine, as far as the body goes that it receives. */
 interface BodyReader extends CoreMachine {

@@ -21,7 +21,7 @@ import { ClientMachine } from "./machine/client_machine.ts";
 import { type ClientConnectionOptions, type ClientSettings, clientSettings, type Closed } from "./options.ts";
 import { bodySize, sortBody } from "./outgoing_body.ts";
 import { checkOutgoingRequest, checkSendOptions, type OutgoingRequest, type SendOptions } from "./outgoing_request.ts";
-import type { Parts } from "./upgraded.ts";
+import type { Parts } from "./parts.ts";
 
 /** A client's connection under its two names. */
 export interface ClientHandshake {

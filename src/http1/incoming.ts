@@ -10,7 +10,8 @@ import { fieldPairs } from "../semantics/fields.ts";
 import type { RequestHead, ResponseHead, Version } from "../semantics/message.ts";
 import type { Proposal } from "../semantics/switching.ts";
 import { ABSOLUTE_FORM } from "../semantics/target.ts";
-import { type BodySource, IncomingBody } from "./incoming_body.ts";
+import type { BodySource } from "./body_source.ts";
+import { IncomingBody } from "./incoming_body.ts";
 import type { BodyFraming } from "./machine/framing.ts";
 import type { Owned } from "./owned.ts";
 

@@ -8,28 +8,12 @@
 import { checkNumber } from "../bytes/arguments.ts";
 import { concat } from "../bytes/concat.ts";
 import { PartQueue } from "../bytes/part_queue.ts";
-import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
+import type { BodySource } from "./body_source.ts";
 import type { BodyFraming } from "./machine/framing.ts";
 import { chunkStream } from "../duplex/chunk_stream.ts";
 import { Deferred, unattended } from "../duplex/deferred.ts";
-
-/** Where an {@linkcode IncomingBody} gets its parts. */
-export interface BodySource {
-  /** The next part, if it has arrived: data, or the trailers once the body is over; else `null`. */
-  next(): Uint8Array | Fields | null;
-  /** Waits until more has arrived. Never called while a call is pending. */
-  more(): Promise<void>;
-  /**
-   * Called when `next()` or `more()` has failed.
-   *
-   * @returns What the body fails with.
-   */
-  failed(error: unknown): unknown;
-  /** The reader wants no more of it. */
-  canceled(reason: unknown): void;
-}
 
 type State =
   | { readonly at: "open" }
@@ -353,11 +337,4 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
 
 function joined({ chunks }: Whole): Uint8Array {
   return chunks.length === 1 ? chunks[0]! : concat(chunks);
-}
-
-/** The error of a body whose connection ended under it. */
-export function bodyTruncated(cause: unknown): ProtocolError {
-  const error = new ProtocolError("truncated", "Cannot read the body: the connection ended", "RFC 9112 §8");
-  error.cause = cause;
-  return error;
 }

@@ -87,4 +87,5 @@ export { type OnSwitched, onUpgrade } from "./upgrade.ts";
 export { UnsentError } from "../errors/unsent_error.ts";
 export type { HttpUpgradeError } from "../errors/http_upgrade_error.ts";
 export { UpgradeRejected, type UpgradeRejectedOptions, type UpgradeRejection } from "../errors/upgrade_rejected.ts";
-export { type Agreement, type Parts, Upgraded } from "./upgraded.ts";
+export type { Parts } from "./parts.ts";
+export { type Agreement, Upgraded } from "./upgraded.ts";

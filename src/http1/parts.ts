@@ -9,7 +9,16 @@ import { Deferred } from "../duplex/deferred.ts";
 import type { Duplex } from "../duplex/duplex.ts";
 import type { Wire } from "../duplex/wire.ts";
 import { StateError } from "../errors/state_error.ts";
-import type { Parts } from "./upgraded.ts";
+
+/** A transport that is given back, and what was read from it already. */
+export interface Parts<Io extends object = Duplex> {
+  /** The transport, exactly the object that was handed in. */
+  readonly io: Io;
+  /** The bytes that were read and not used: they come before all that `io` will give. Possibly empty. */
+  readonly readBuf: Uint8Array;
+  /** Whether the peer had ended its side right behind `readBuf`: leftover and end travel together. */
+  readonly ended: boolean;
+}
 
 /** What a machine had received beyond HTTP. */
 export interface Trailing {

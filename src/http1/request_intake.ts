@@ -10,7 +10,8 @@ import { ProtocolError } from "../errors/protocol_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { Fields } from "../semantics/fields.ts";
 import { nextPart } from "./body_intake.ts";
-import type { BodySource, IncomingBody } from "./incoming_body.ts";
+import type { BodySource } from "./body_source.ts";
+import type { IncomingBody } from "./incoming_body.ts";
 import type { ServerCore } from "./server_core.ts";
 
 /** What a request's body needs of its exchange. */

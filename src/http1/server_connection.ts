@@ -22,10 +22,9 @@ import type { ExchangeListener } from "./exchange_listener.ts";
 import type { IncomingRequest } from "./incoming.ts";
 import type { RequestEvent } from "./machine/server_machine.ts";
 import { type Closed, type ServerConnectionOptions, type ServerSettings, serverSettings } from "./options.ts";
-import { partsOf } from "./parts.ts";
+import { type Parts, partsOf } from "./parts.ts";
 import { ServerCore } from "./server_core.ts";
 import { type Handler, type Next, ServerExchange } from "./server_exchange.ts";
-import type { Parts } from "./upgraded.ts";
 
 export type { Handler } from "./server_exchange.ts";
 
@@ -198,7 +197,7 @@ export class ServerConnection implements AsyncDisposable {
     if (exchange?.request !== request || !core.machine.canRespond || core.why !== null) {
       throw new StateError("done", "Cannot take over: the request is not being handled any more");
     }
-    if (!this.#reclaim(false)) throw new StateError("busy", "Cannot take over: a read is pending");
+    if (!core.reclaim(false)) throw new StateError("busy", "Cannot take over: a read is pending");
     core.stop();
     core.finish("handed-over", { reason: "upgrade" });
     exchange.takenOver();
@@ -319,17 +318,9 @@ export class ServerConnection implements AsyncDisposable {
 
   /** Whether all that was read from the transport belongs to complete messages, or to what comes behind HTTP. */
   #canGiveParts(waited: boolean): boolean {
-    const { machine, wire, peerEnded } = this.#core;
+    const core = this.#core;
+    const { machine, wire, peerEnded } = core;
     const complete = this.#exchange === null || (machine.requestComplete && !machine.endsByClose);
-    return !wire.ended && complete && this.#reclaim(waited && !peerEnded);
-  }
-
-  /** Takes in what was read ahead. `reading`: a read for a head is pending. False if a read cannot be taken back. */
-  #reclaim(reading: boolean): boolean {
-    const { wire } = this.#core;
-    if ((reading || wire.reading) && !wire.withdraw()) return false;
-    const arrived = wire.takeArrived();
-    if (arrived !== undefined) this.#core.receive(arrived);
-    return true;
+    return !wire.ended && complete && core.reclaim(waited && !peerEnded);
   }
 }

@@ -86,6 +86,20 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings, Ex
     this.#vigil?.stop();
   }
 
+  /**
+   * Takes back what was read ahead, before the transport is given away.
+   *
+   * @param reading Whether a read for a head is pending.
+   * @returns False if a read cannot be taken back.
+   */
+  reclaim(reading: boolean): boolean {
+    const { wire } = this;
+    if ((reading || wire.reading) && !wire.withdraw()) return false;
+    const arrived = wire.takeArrived();
+    if (arrived !== undefined) this.receive(arrived);
+    return true;
+  }
+
   /** Writes the head of a final response; `request` is `null` if none could be read. */
   sendHead(request: IncomingRequest | null, response: OutgoingResponse, body: SortedBody): ResponseOutcome {
     const outcome = this.machine.sendResponse(headOf(response), bodySize(body), responseDate(this.settings));

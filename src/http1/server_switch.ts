@@ -7,9 +7,9 @@
 
 import { TransportError } from "../errors/transport_error.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
+import { bodyTruncated } from "./body_source.ts";
 import { handOver } from "./hand_over.ts";
 import type { IncomingRequest } from "./incoming.ts";
-import { bodyTruncated } from "./incoming_body.ts";
 import { bodySize, sortBody } from "./outgoing_body.ts";
 import type { OutgoingResponse } from "./outgoing_response.ts";
 import type { SwitchPlan } from "./machine/server_machine.ts";

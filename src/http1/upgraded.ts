@@ -13,19 +13,10 @@ import type { ByteChannel, Duplex, DuplexLike } from "../duplex/duplex.ts";
 import type { FastPath, HeldChannel, OverListener, PeerWatcher } from "../duplex/held_channel.ts";
 import { holdChannel } from "../duplex/hold_channel.ts";
 import { trafficOf } from "../duplex/traffic.ts";
-import { StateError } from "../errors/state_error.ts";
 import { Fields } from "../semantics/fields.ts";
 import type { RequestHead, ResponseHead } from "../semantics/message.ts";
-
-/** A transport that is given back, and what was read from it already. */
-export interface Parts<Io extends object = Duplex> {
-  /** The transport, exactly the object that was handed in. */
-  readonly io: Io;
-  /** The bytes that were read and not used: they come before all that `io` will give. Possibly empty. */
-  readonly readBuf: Uint8Array;
-  /** Whether the peer had ended its side right behind `readBuf`: leftover and end travel together. */
-  readonly ended: boolean;
-}
+import type { Parts } from "./parts.ts";
+import { alreadyTaken, TAKEN } from "./taken.ts";
 
 /** What was agreed when a connection switched. */
 export interface Agreement {
@@ -305,25 +296,8 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
   }
 }
 
-/** What remains of a connection whose transport was taken back. */
-const TAKEN: HeldChannel = {
-  fastPath: null,
-  read: () => Promise.reject(alreadyTaken()),
-  write: () => Promise.reject(alreadyTaken()),
-  closeWrite: () => Promise.reject(alreadyTaken()),
-  close: () => Promise.resolve(),
-  abort() {},
-  withdrawRead: () => false,
-  watchPeer: () => false,
-  probePeer: () => false,
-};
-
 const NO_HEAD: RequestHead = { method: "GET", target: "/", version: "1.1", fields: new Fields() };
 
 function isReleasable(io: object): io is Releasable {
   return "native" in io && typeof (io as Partial<Releasable>).release === "function";
-}
-
-function alreadyTaken(): StateError {
-  return new StateError("already-taken", "Cannot use the connection: its transport was taken back");
 }

@@ -17,7 +17,7 @@ import { tellResponse } from "../http1/answering.ts";
 import type { ExchangeListener } from "../http1/exchange_listener.ts";
 import type { Closed } from "../http1/options.ts";
 import type { Handler } from "../http1/server_exchange.ts";
-import type { Parts } from "../http1/upgraded.ts";
+import type { Parts } from "../http1/parts.ts";
 import { Http2Driver } from "./driver.ts";
 import type { Http2RequestEvent, Http2ServerEvent } from "./machine/events.ts";
 import { Http2ServerMachine } from "./machine/server_machine.ts";

@@ -14,7 +14,7 @@ import { answerLimitMs, isPromise, tellError, tellResponse } from "../http1/answ
 import type { ExchangeListener } from "../http1/exchange_listener.ts";
 import { isDeparture, statusOf } from "../http1/failure.ts";
 import { IncomingRequest, type RequestExchange } from "../http1/incoming.ts";
-import type { BodySource } from "../http1/incoming_body.ts";
+import type { BodySource } from "../http1/body_source.ts";
 import { discardBody, OutgoingStream, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
 import { checkResponse, type OutgoingResponse } from "../http1/outgoing_response.ts";
 import type { Owned } from "../http1/owned.ts";

@@ -6,7 +6,7 @@
 
 import { PartQueue } from "../bytes/part_queue.ts";
 import { Deferred } from "../duplex/deferred.ts";
-import type { BodySource } from "../http1/incoming_body.ts";
+import type { BodySource } from "../http1/body_source.ts";
 import { Fields } from "../semantics/fields.ts";
 
 /** As much of the driver as is used here. */

@@ -6,7 +6,7 @@
  */
 
 import type { ExchangeOverListener } from "../http1/exchange_listener.ts";
-import type { BodySource } from "../http1/incoming_body.ts";
+import type { BodySource } from "../http1/body_source.ts";
 import type { Closed } from "../http1/options.ts";
 import { Fields } from "../semantics/fields.ts";
 

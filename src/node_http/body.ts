@@ -8,7 +8,7 @@ import { Deferred } from "../duplex/deferred.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import type { BodyListener } from "../http1/exchange_listener.ts";
-import type { BodySource } from "../http1/incoming_body.ts";
+import type { BodySource } from "../http1/body_source.ts";
 import { departed } from "../http1/failure.ts";
 import { Fields } from "../semantics/fields.ts";
 import { type IncomingMessage, pairsOf } from "./messages.ts";

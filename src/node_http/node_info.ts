@@ -13,7 +13,7 @@ import { TransportError } from "../errors/transport_error.ts";
 import { keptTrailers, type ServeInfo } from "../http/server/serve_info.ts";
 import { headerLines } from "../http1/header_lines.ts";
 import type { OutgoingTrailers } from "../http1/outgoing_body.ts";
-import type { Parts } from "../http1/upgraded.ts";
+import type { Parts } from "../http1/parts.ts";
 import type { RequestHead } from "../semantics/message.ts";
 import { sendInformational } from "./informational.ts";
 import { type IncomingMessage, pairsOf, type ServerResponse } from "./messages.ts";

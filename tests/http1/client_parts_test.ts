@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "@std/assert";
 import { type ClientConnection, handshake } from "../../src/http1/client_connection.ts";
-import type { Parts } from "../../src/http1/upgraded.ts";
+import type { Parts } from "../../src/http1/parts.ts";
 import { ProtocolError } from "../../src/errors/protocol_error.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import type { ByteChannel, Duplex } from "../../src/duplex/duplex.ts";

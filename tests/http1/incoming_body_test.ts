@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { type BodySource, bodyTruncated, IncomingBody } from "../../src/http1/incoming_body.ts";
+import { type BodySource, bodyTruncated } from "../../src/http1/body_source.ts";
+import { IncomingBody } from "../../src/http1/incoming_body.ts";
 import { ProtocolError } from "../../src/errors/protocol_error.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import { Fields } from "../../src/semantics/fields.ts";

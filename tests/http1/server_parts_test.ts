@@ -4,7 +4,7 @@ import { StateError } from "../../src/errors/state_error.ts";
 import type { ServerConnectionOptions } from "../../src/http1/options.ts";
 import type { Handler, ServerConnection } from "../../src/http1/server_connection.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
-import type { Parts } from "../../src/http1/upgraded.ts";
+import type { Parts } from "../../src/http1/parts.ts";
 import type { Duplex } from "../../src/duplex/duplex.ts";
 import { Deferred } from "../../src/duplex/deferred.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";

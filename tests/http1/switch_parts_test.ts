@@ -7,7 +7,8 @@ import { handshake } from "../../src/http1/client_connection.ts";
 import { upgradeResponse } from "../../src/http1/switch.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { onUpgrade } from "../../src/http1/upgrade.ts";
-import { type Parts, Upgraded } from "../../src/http1/upgraded.ts";
+import type { Parts } from "../../src/http1/parts.ts";
+import { Upgraded } from "../../src/http1/upgraded.ts";
 import { FakeClock, readAll, readUntil, text, wire } from "../support/wire.ts";
 import {
   CONNECT,

@@ -9,7 +9,7 @@ import { inThisContext } from "../../duplex/async_context.ts";
 import { headerLines } from "../../http1/header_lines.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import { checkTrailers, type OutgoingTrailers } from "../../http1/outgoing_body.ts";
-import type { Parts } from "../../http1/upgraded.ts";
+import type { Parts } from "../../http1/parts.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
 import type { TlsInfo } from "../../duplex/tls_info.ts";
 import { StateError } from "../../errors/state_error.ts";

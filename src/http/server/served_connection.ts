@@ -8,7 +8,7 @@ import type { OverListener } from "../../duplex/held_channel.ts";
 import type { Traffic } from "../../duplex/traffic.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import type { Closed } from "../../http1/options.ts";
-import type { Parts } from "../../http1/upgraded.ts";
+import type { Parts } from "../../http1/parts.ts";
 
 /** A connection that serves. */
 export interface ServedConnection {
