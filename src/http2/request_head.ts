@@ -70,6 +70,6 @@ export function framingOf({ head, endStream }: Http2RequestEvent): BodyFraming {
 /** The same of any message; its length was checked when it came. */
 export function framingIn(fields: Fields, endStream: boolean): BodyFraming {
   if (endStream) return NO_BODY;
-  const length = fields.get("content-length");
-  return length === null ? CHUNKED : { type: "length", bytes: Number(length) };
+  const [length] = fields.list("content-length"); // those behind it are the same
+  return length === undefined ? CHUNKED : { type: "length", bytes: Number(length) };
 }

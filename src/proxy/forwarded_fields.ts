@@ -5,7 +5,7 @@
  */
 
 import { checkString } from "../bytes/arguments.ts";
-import { Fields } from "../semantics/fields.ts";
+import { type Field, Fields, lengthOnce } from "../semantics/fields.ts";
 import { checkHead, type Version } from "../semantics/message.ts";
 import { viaField } from "./via.ts";
 
@@ -26,6 +26,7 @@ export const HOP_BY_HOP: readonly string[] = [
  * The fields of a received message without those that were meant for its own connection: Connection and every field
  * that it names, Keep-Alive, TE, Transfer-Encoding, Upgrade, and what begins with Proxy-. Via gains this hop. Where
  * Transfer-Encoding came, Content-Length goes too: it was overridden and is not the length of the body (RFC 9112 §6.3).
+ * A length that was said several times stays once (RFC 9110 §8.6).
  *
  * Order and spelling are kept. The framing and Host are the caller's to set: the first hop's need not be right for the
  * next one, and a peer can make Connection name them.
@@ -52,7 +53,20 @@ export function forwardedFields(message: { readonly version: Version; readonly f
   const dropped = new Set(HOP_BY_HOP);
   for (const option of message.fields.list("connection")) dropped.add(option.toLowerCase());
   if (message.fields.has("transfer-encoding")) dropped.add("content-length");
-  const forwarded = new Fields([...message.fields].filter(([name]) => !dropped.has(name.toLowerCase())));
+  const kept = [...message.fields].filter(([name]) => !dropped.has(name.toLowerCase()));
+  const forwarded = new Fields(message.fields.has("content-length") ? withLengthOnce(kept) : kept);
   forwarded.append(...viaField(message.version, by));
   return forwarded;
+}
+
+/** A length that was said several times goes on once: the next hop may refuse it else (RFC 9110 §8.6). Others stay as they are. */
+function withLengthOnce(fields: readonly Field[]): Field[] {
+  let said: string | null = null;
+  return fields.flatMap((line) => {
+    if (line[0].toLowerCase() !== "content-length") return [line];
+    const length = lengthOnce(line[1]);
+    if (length === said) return [];
+    said = length;
+    return [length === line[1] ? line : [line[0], length]];
+  });
 }

@@ -272,6 +272,13 @@ export function listElements(value: string): string[] {
   return element === "" ? [] : [element];
 }
 
+/** The value of a line of Content-Length, without what says the same again (RFC 9110 §8.6). */
+export function lengthOnce(value: string): string {
+  if (!value.includes(",")) return value;
+  const [first = value, ...others] = listElements(value);
+  return others.every((other) => other === first) ? first : value;
+}
+
 /** Splits a list value at commas outside of quoted strings and adds its elements to `into`, empty ones only if wanted. */
 export function splitList(value: string, into: string[], keepEmpty = false): string[] {
   let start = 0;

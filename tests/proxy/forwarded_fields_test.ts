@@ -68,6 +68,16 @@ test("forwardedFields() removes Content-Length beside Transfer-Encoding, which o
   }
 });
 
+test("forwardedFields() keeps a length once that was said several times (RFC 9110 §8.6)", () => {
+  assertEquals(forwarded(["Content-Length", "3"], ["A", "b"], ["content-length", "3"]), [
+    ["Content-Length", "3"],
+    ["A", "b"],
+    VIA,
+  ]);
+  assertEquals(forwarded(["Content-Length", "3, 3"]), [["Content-Length", "3"], VIA]);
+  assertEquals(forwarded(["Content-Length", "3, 4"]), [["Content-Length", "3, 4"], VIA]);
+});
+
 test("forwardedFields() adds its own Via behind the others, with the version that was received (RFC 9110 §7.6.3)", () => {
   const fields = new Fields([["Via", "1.1 first"], ["A", "b"]]);
   assertEquals([...forwardedFields({ version: "1.0", fields }, "second:8080")], [

@@ -11,6 +11,7 @@ import { Lull } from "../../duplex/soon.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
 import { type IncomingBody, wholeBody } from "../../http1/incoming_body.ts";
 import { standIn } from "../../http1/stand_in.ts";
+import { lengthOnce } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 import type { Coding } from "../platform.ts";
 import { trailerHeaders } from "../trailer_headers.ts";
@@ -153,6 +154,8 @@ class LightClientResponse {
         this.#headers.delete("content-encoding");
         this.#headers.delete("content-length");
       }
+      const length = this.#headers.get("content-length");
+      if (length?.includes(",")) this.#headers.set("content-length", lengthOnce(length));
       if (this.#switchedTo !== null) {
         this.#headers.set("connection", "Upgrade");
         this.#headers.set("upgrade", this.#switchedTo);

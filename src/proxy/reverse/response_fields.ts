@@ -6,7 +6,7 @@
  */
 
 import { equalsIgnoringCase } from "../../bytes/ascii.ts";
-import type { Field } from "../../semantics/fields.ts";
+import { type Field, lengthOnce } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 import type { Replacements } from "./options.ts";
 import { namedByConnection } from "./request_fields.ts";
@@ -20,6 +20,7 @@ export function responseFields(head: ResponseHead): Field[] {
   const named = namedByConnection(head.fields);
   const chunked = head.fields.has("transfer-encoding");
   const fields: Field[] = [];
+  let length: string | null = null;
   for (const line of head.fields) {
     const name = line[0];
     switch (name.length) {
@@ -33,23 +34,27 @@ export function responseFields(head: ResponseHead): Field[] {
           fields.push([name, /upgrade/i.exec(line[1])![0]]);
         }
         continue;
-      case 14:
-        if (chunked && equalsIgnoringCase(name, "content-length")) continue;
-        break;
+      case 14: {
+        if (!equalsIgnoringCase(name, "content-length")) break;
+        const before: string | null = length;
+        length = lengthOnce(line[1]);
+        if (!chunked && length !== before) fields.push(length === line[1] ? line : [name, length]);
+        continue;
+      }
       case 16:
         if (equalsIgnoringCase(name, "proxy-connection")) continue;
         break;
     }
-    if (named === null || !named.has(name.toLowerCase()) || isFraming(name) || equalsIgnoringCase(name, "upgrade")) {
+    if (named === null || !named.has(name.toLowerCase()) || isKept(name)) {
       fields.push(line);
     }
   }
   return fields;
 }
 
-/** What is needed to read the message, whatever Connection names. */
-function isFraming(name: string): boolean {
-  return equalsIgnoringCase(name, "content-length") || equalsIgnoringCase(name, "transfer-encoding");
+/** What is needed to read the message, whatever Connection names. Content-Length went before. */
+function isKept(name: string): boolean {
+  return equalsIgnoringCase(name, "transfer-encoding") || equalsIgnoringCase(name, "upgrade");
 }
 
 /** What is changed in the fields of a response. */
