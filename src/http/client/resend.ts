@@ -26,8 +26,13 @@ export const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"
 export function mustBeFresh(pooled: Pooled, error: unknown, repeatable: boolean): boolean {
   if (!pooled.reused) throw error;
   if (error instanceof UnsentError) return false;
-  if (pooled.connection.heard || !repeatable || !isGone(error)) throw error;
+  if (!repeatable || !wentAway(pooled, error)) throw error;
   return true;
+}
+
+/** Whether a connection that was kept went away before a word of the answer came. */
+export function wentAway({ connection }: Pooled, error: unknown): boolean {
+  return error instanceof UnsentError || (!connection.heard && isGone(error));
 }
 
 /** How often in a row a request is sent again over HTTP/2. */

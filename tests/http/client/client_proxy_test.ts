@@ -1,6 +1,8 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { serveConnection } from "../../../src/http1/server_connection.ts";
+import { Upgraded } from "../../../src/http1/upgraded.ts";
+import { ProtocolError } from "../../../src/errors/protocol_error.ts";
 import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import { TransportError } from "../../../src/errors/transport_error.ts";
 import type { Client } from "../../../src/http/client/client.ts";
@@ -204,6 +206,54 @@ test("connect() answers a 407 on a new connection where the proxy closed the fir
   await answer((await connection(0)).far, `${CHALLENGED}Content-Length: 0¶Connection: close¶¶`);
   assert((await answer((await connection(1)).far, CONNECTED)).includes("proxy-authorization: Digest x¶"));
   await (await connecting).close();
+  assertEquals(dialed.length, 2);
+  await client.close();
+});
+
+test("connect() answers a 407 on a new connection where the proxy closes the first without a word of it (RFC 9112 §9.3.1) [F10]", async () => {
+  const leave = {
+    "before the second CONNECT": async (far: Dialed["far"]) => await far.closeWrite(),
+    "upon the second CONNECT": async (far: Dialed["far"]) => {
+      await readUntil(far, "¶¶");
+      await far.closeWrite();
+    },
+    "with a reset": async (far: Dialed["far"]) => {
+      await readUntil(far, "¶¶");
+      far.abort(new TransportError("reset", "gone"));
+    },
+  };
+  for (const [when, ends] of Object.entries(leave)) {
+    for (const ask of ["connect", "fetch"] as const) {
+      const proxyTunnel = "always";
+      const init = { proxy: "http://proxy", proxyTunnel, onProxyChallenge: () => "Digest x" } as const;
+      const { client, connection, dialed } = dialing(init);
+      const opening = ask === "connect" ? client.connect("a:443") : client.fetch("http://a/");
+      const first = await connection(0);
+      await answer(first.far, `${CHALLENGED}Proxy-Connection: close¶Content-Length: 2¶¶no`);
+      await ends(first.far);
+      const { far } = await connection(1);
+      const asked = await answer(far, CONNECTED);
+      assert(asked.includes("proxy-authorization: Digest x¶"), `${when}: ${asked}`);
+      if (ask === "fetch") await answer(far, OK);
+      const opened = await opening;
+      if (opened instanceof Upgraded) await opened.close();
+      else assertEquals(await opened.text(), "ok");
+      assertEquals(dialed.length, 2, when);
+      await client.close();
+    }
+  }
+});
+
+test("connect() asks a proxy once more, and not again, that closes behind each 407 [F10]", async () => {
+  const { client, connection, dialed } = dialing({ proxy: "http://proxy", onProxyChallenge: () => "Digest x" });
+  const failure = rejection(client.connect("a:443"));
+  const first = await connection(0);
+  await answer(first.far, `${CHALLENGED}Content-Length: 0¶¶`);
+  await first.far.closeWrite();
+  const second = await connection(1);
+  await readUntil(second.far, "¶¶");
+  await second.far.closeWrite();
+  assertInstanceOf(await failure, ProtocolError);
   assertEquals(dialed.length, 2);
   await client.close();
 });

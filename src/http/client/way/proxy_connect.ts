@@ -16,8 +16,9 @@ import type { Upgraded } from "../../../http1/upgraded.ts";
 import { type Field, hasField } from "../../../semantics/fields.ts";
 import type { Carrier } from "../carrier.ts";
 import type { ClientOptions } from "../options.ts";
+import type { Pooled } from "../pool.ts";
 import { isFull, type ProxyCarrier, type ProxyConnections } from "../proxy_connections.ts";
-import { isSentAgain } from "../resend.ts";
+import { isSentAgain, wentAway } from "../resend.ts";
 import { clientResponse } from "../response.ts";
 import type { ProxyServer } from "./proxy_rules.ts";
 import type { ProxyWay } from "./route.ts";
@@ -150,7 +151,12 @@ async function ask(
   const request: OutgoingRequest = { method: "CONNECT", target: authority, fields: [...fields, ...given] };
   for (let resent = 0;;) {
     const { carrier, reused } = kept ?? await connections.take(way, http1, signal);
-    if (carrier.version === "1.1") return { carrier, response: await askAlone(carrier, request, signal) };
+    if (carrier.version === "1.1") {
+      const response = await askAlone(carrier, request, signal, reused);
+      if (response !== null) return { carrier, response };
+      kept = null;
+      continue;
+    }
     if (isFull(carrier)) continue;
     try {
       return { carrier, response: await carrier.connection.send(request, { signal }) };
@@ -164,16 +170,22 @@ async function ask(
   }
 }
 
-/** A failure on the way ends the connection. */
+/**
+ * A failure on the way ends the connection.
+ *
+ * @returns `null` if the proxy has closed a connection behind its 407, as many do without a word of it.
+ */
 async function askAlone(
-  { connection }: Carrier & { readonly version: "1.1" },
+  carrier: Pooled,
   request: OutgoingRequest,
   signal: AbortSignal,
-): Promise<IncomingResponse> {
+  reused: boolean,
+): Promise<IncomingResponse | null> {
   try {
-    return await connection.send(request, { signal });
+    return await carrier.connection.send(request, { signal });
   } catch (error) {
-    connection.abort(error);
+    carrier.connection.abort(error);
+    if (reused && !signal.aborted && wentAway(carrier, error)) return null;
     throw error;
   }
 }
