@@ -5,6 +5,7 @@
  * @module
  */
 
+import { TURN, TURNS } from "../duplex/soon.ts";
 import type { Upgraded } from "./upgraded.ts";
 
 const politeClose: unique symbol = Symbol("politeClose");
@@ -29,4 +30,10 @@ export function closePolitely(upgraded: Upgraded): void {
   const protocol = (upgraded as Polite)[politeClose];
   if (protocol === undefined) upgraded.close();
   else protocol.goAway();
+}
+
+/** The same for one that switches while the server shuts down: its protocol begins by and by, and says how then. */
+export async function closeOncePolite(upgraded: Upgraded): Promise<void> {
+  for (let turn = 0; turn < TURNS; turn++) await TURN;
+  closePolitely(upgraded);
 }

@@ -8,7 +8,7 @@
 import type { OverListener } from "../../duplex/held_channel.ts";
 import { type Linked, LinkedSet } from "../../duplex/linked_set.ts";
 import type { Traffic } from "../../duplex/traffic.ts";
-import { closePolitely } from "../../http1/close_politely.ts";
+import { closeOncePolite, closePolitely } from "../../http1/close_politely.ts";
 import { departed } from "../../http1/failure.ts";
 import type { Acceptance, CallbackWatcher, PendingUpgrade } from "../../http1/upgrade.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
@@ -69,7 +69,7 @@ export class Switched {
       if (whole) this.#count(upgraded, -1);
       else this.#streams++;
       if (trace !== null) trace.switched(upgraded);
-      if (this.#closing) closePolitely(upgraded);
+      if (this.#closing) void closeOncePolite(upgraded);
       connection.begin(pending, acceptance);
     };
     pending.onSwitched = onSwitched;
