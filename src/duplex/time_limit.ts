@@ -92,6 +92,11 @@ export class TimeLimit {
     if (this.#first === null) this.#deadline.clear();
   }
 
+  /** No timer is left unless something waits. */
+  rest(): void {
+    if (this.#first === null) this.#deadline.rest();
+  }
+
   /** No timer is left. */
   stop(): void {
     while (this.#first !== null) this.#leave(this.#first);

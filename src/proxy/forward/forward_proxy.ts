@@ -136,6 +136,7 @@ class RunningForwardProxy implements ForwardProxy {
 
   async close(): Promise<void> {
     this.#firstByte.stop();
+    this.#connecting.rest();
     await this.#origins.abort();
     await this.#upstreams.abort();
   }

@@ -3,11 +3,12 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { connect, listen } from "../../../src/net/mod.ts";
 import type { Socket } from "../../../src/duplex/socket.ts";
 import { forwardProxy } from "../../../src/proxy/forward/forward_proxy.ts";
+import { serve } from "../../../src/http/server/serve.ts";
 import type { Rule } from "../../../src/proxy/forward/rule.ts";
 import { text, wire } from "../../support/bytes.ts";
 import { authority, clientCert, clientKey, serverCert, serverKey } from "../../support/certificates.ts";
 import { unlessTlsIsRefused } from "../../support/runtime.ts";
-import { readAll, readUntil } from "../../support/wire.ts";
+import { FakeClock, readAll, readUntil } from "../../support/wire.ts";
 import { extension, helloFor, helloMessage, records, serverName } from "./hello.ts";
 import { NAMES, type Scene, scene, statusOf } from "./scene.ts";
 
@@ -579,4 +580,23 @@ test("an audit that fails at the start of a tunnel refuses it: nothing passes th
 test("forwardProxy() refuses options that do not exist: in a file of rules they are misspelled", () => {
   const error = assertThrows(() => forwardProxy({ allowed: ["*"] } as object), TypeError) as Error;
   assertEquals(error.message, 'Cannot use rules: there is no option "allowed"');
+});
+
+test("forwardProxy() that is closed leaves no timer behind what it has dialed", async () => {
+  const clock = new FakeClock();
+  const goal = await listen({ hostname: "127.0.0.1" });
+  const proxy = forwardProxy({ allow: [{ host: "127.0.0.1", addresses: ["loopback"] }], clock });
+  const server = serve({ port: 0, hostname: "127.0.0.1", connect: proxy.connect }, proxy.handler);
+  const [{ port }] = await server.listening;
+  const io = connect({ hostname: "127.0.0.1", port: port! });
+  await io.write(wire(`CONNECT 127.0.0.1:${(goal.address as { readonly port: number }).port} HTTP/1.1¶Host: a¶¶`));
+  const target = (await goal.accept())!;
+  await readUntil(io, "¶¶");
+  await io.closeWrite();
+  await target.close();
+  await readAll(io);
+  await server.shutdown();
+  await proxy.close();
+  await goal.close();
+  assertEquals(clock.pending, 0);
 });
