@@ -57,7 +57,11 @@ async function firstChunk(head: OutgoingResponse, body: ReadableStream<Uint8Arra
   const begun = [first];
   let end: "later" | "over" | "more" | "failed" = "later";
   const fail = (): void => void (end = "failed");
-  reader.closed.then(() => end = "over", fail);
+  // A stream may end with what the second read gets: only that read tells then.
+  const over = (): void => {
+    if (begun.length === 1) end = "over";
+  };
+  reader.closed.then(over, fail);
   for (let turn = 0; turn < TURNS && end === "later"; turn++) {
     if (turn === TURNS_TO_CLOSE) {
       // Other bodies must be asked, which costs as much as the first read.

@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Client } from "../../../src/http/client/client.ts";
 import { LightResponse } from "../../../src/http1/light_response.ts";
 import type { ServeHandler, ServeOptions } from "../../../src/http/server/serve_options.ts";
 import { dial, listening, say } from "../../support/http_server.ts";
@@ -98,6 +99,43 @@ test("serve() sends a stream in chunks as they come", async () => {
   });
   assertStringIncludes(output, "transfer-encoding: chunked¶");
   assert(output.endsWith("¶¶3¶one¶3¶two¶5¶three¶0¶¶"));
+});
+
+test("serve() sends all chunks of a stream that ends with the last one, whenever they come", async () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  const { server, port } = await listening((request) => {
+    const [, chunks, waits] = new URL(request.url).pathname.split("/").map(Number);
+    let sent = 0;
+    const stream = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        for (let turn = 0; turn < waits!; turn++) await null;
+        controller.enqueue(bytes(String(++sent)));
+        if (sent === chunks) controller.close();
+      },
+    });
+    return new Response(stream);
+  });
+  const client = new Client();
+  for (let chunks = 1; chunks <= 3; chunks++) {
+    for (let waits = 0; waits < 20; waits++) {
+      const response = await client.fetch(`http://127.0.0.1:${port}/${chunks}/${waits}`);
+      assertEquals(await response.text(), "123".slice(0, chunks), `${waits} turns before each chunk`);
+    }
+  }
+  await client.close();
+  await server.shutdown();
+});
+
+test("serve() sends all that a generator yields, on runtimes that take one for a body", async () => {
+  async function* generate(): AsyncGenerator<Uint8Array> {
+    for (const part of ["one", "two", "three"]) yield new TextEncoder().encode(part);
+  }
+  const whole = await new Response(generate() as unknown as ReadableStream<Uint8Array>).text();
+  const { server, port } = await listening(() => new Response(generate() as unknown as ReadableStream<Uint8Array>));
+  const client = new Client();
+  assertEquals(await (await client.fetch(`http://127.0.0.1:${port}/`)).text(), whole);
+  await client.close();
+  await server.shutdown();
 });
 
 test("serve() keeps several set-cookie lines apart", async () => {
