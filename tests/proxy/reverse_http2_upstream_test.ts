@@ -12,7 +12,7 @@ import { acceptOf } from "../../src/websocket/mod.ts";
 import { everyCut, text, wire } from "../support/bytes.ts";
 import { manualStream } from "../support/client.ts";
 import { rejection } from "../support/dialing.ts";
-import { data, goaway, headers, rstStream, windowUpdate } from "../support/h2_wire.ts";
+import { data, goaway, headers, rstStream, settings, windowUpdate } from "../support/h2_wire.ts";
 import { ask } from "../support/http2_ask.ts";
 import { type Http2Peer, playing } from "../support/http2_dialing.ts";
 import { type Proxied, proxied, type ProxiedInit } from "../support/reverse.ts";
@@ -291,6 +291,33 @@ for (
       assertEquals([response.status, await response.body.text()], [200, "ok"]);
     }));
 }
+
+test("reverseProxy() sends all of a body again to a server that answers before it has taken the beginning (RFC 9113 §8.7)", () =>
+  before(async (scene) => {
+    const { server } = scene;
+    const { stream, controller } = manualStream();
+    const asked = ask(scene.dialHttp2(), { method: "POST", authority: "a", body: stream });
+    const parts = ["one", "two", "six", "ten"];
+    for (const part of parts) {
+      controller.enqueue(wire(part));
+      assertEquals(await server.until("DATA"), `DATA 1 ${part}`);
+    }
+    const initialWindow = 4;
+    await server.send(settings([initialWindow, 3]), rstStream(1, REFUSED_STREAM));
+    assertEquals(await server.until("DATA"), "DATA 3 one");
+    await server.send(headers(3, OK, "open"));
+    const response = await asked;
+    await server.send(windowUpdate(3, 100));
+    controller.close();
+    let again = "one";
+    for (let frame = ""; !frame.startsWith("DATA 3 END");) {
+      frame = await server.until("DATA");
+      again += frame.replace(/^DATA 3 (?:END ?)?/, "");
+    }
+    assertEquals(again, parts.join(""));
+    await server.send(data(3, "ok", true));
+    assertEquals(await response.body.text(), "ok");
+  }));
 
 test("reverseProxy() answers 502 where a server refuses a request of whose body more was sent than is kept, and stops the client", () =>
   before(async (scene) => {

@@ -35,10 +35,14 @@ export class Replay {
 
   /** The body for one attempt, from its beginning. A refusal of the request cancels only that. */
   attempt(): AsyncIterable<Uint8Array> & { cancel(reason: unknown): void } {
+    // An answer may come before all of this was sent again: the attempt still has it then.
+    let beginning = this.#kept ?? [];
     let given = 0;
     const next = (): Promise<Taken> => {
-      const kept = this.#kept?.[given++];
-      return kept === undefined ? this.#taking ?? this.#take() : Promise.resolve({ done: false, value: kept });
+      const kept = beginning[given++];
+      if (kept !== undefined) return Promise.resolve({ done: false, value: kept });
+      if (!this.whole) beginning = [];
+      return this.#taking ?? this.#take();
     };
     const cancel = (reason: unknown): void => {
       if (!this.whole || !(reason instanceof UnsentError || wantsHttp1(reason))) this.cancel(reason);
