@@ -128,7 +128,12 @@ const rawHandshake: Contender = {
   ours: false,
   preface: "upgrade",
 };
-const rawHttp2: Contender = { title: "raw socket, fixed answer", start: "raw.http2FixedAnswer", ours: false };
+const rawHttp2: Contender = { title: "raw socket, fixed answer", start: "raw_http2.fixedAnswer", ours: false };
+const rawHttp2Frames: Contender = {
+  title: "raw socket over HTTP/2, frames of the same length",
+  start: "raw_http2.frames",
+  ours: false,
+};
 const rawHello: Contender = { title: "raw socket, fixed answer", start: "raw.fixedAnswer", ours: false };
 
 const reverses: readonly Benchmark[] = [
@@ -305,6 +310,8 @@ function http2WebSockets(): Benchmark[] {
   const contenders = (streams: number): Contender[] => [
     { title: "over HTTP/2", start: "web_socket.channelHttp2", ours: true, preface: "http2-websocket", streams },
     { title: "over HTTP/1.1", start: "web_socket.channel", ours: false },
+    { ...rawHttp2Frames, preface: "http2-websocket", streams },
+    rawFrames,
   ];
   return [[1, 100], [25, 4], [100, 1]].flatMap(([connections, streams]) => {
     const where = `on ${connections === 1 ? "one connection" : `${connections} connections`} of HTTP/2`;

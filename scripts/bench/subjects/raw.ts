@@ -6,7 +6,6 @@
 
 import net from "node:net";
 import process from "node:process";
-import { concat } from "../../../src/bytes/concat.ts";
 import { hello } from "./hello.ts";
 import { bun, type BunSocket, deno, type DenoConn } from "./platform.ts";
 import { portOf } from "./ports.ts";
@@ -17,49 +16,11 @@ const answer = new TextEncoder().encode(
 );
 
 /** What to send for bytes that have come, if anything. */
-type Respond = (bytes: Uint8Array) => Uint8Array | null;
+export type Respond = (bytes: Uint8Array) => Uint8Array | null;
 
 /** Answers whatever comes with the same 80 bytes. */
 export function fixedAnswer(): Promise<number> {
   return listen(() => () => answer);
-}
-
-const PREFACE_BYTES = 24;
-const FRAME_HEADER_BYTES = 9;
-const HEADERS = 1;
-const SETTINGS = 4;
-const ACK = 1;
-const settings = Uint8Array.of(0, 0, 0, SETTINGS, 0, 0, 0, 0, 0);
-const settingsAck = Uint8Array.of(0, 0, 0, SETTINGS, ACK, 0, 0, 0, 0);
-/** HEADERS of `:status: 200` from the table, and DATA. */
-const http2Text = new TextEncoder().encode("Hello, World!\r\n");
-const http2Answer = Uint8Array.from([0, 0, 1, HEADERS, 4, 0, 0, 0, 0, 0x88, 0, 0, 15, 0, 1, 0, 0, 0, 0, ...http2Text]);
-
-/**
- * Speaks as much HTTP/2 as short requests need that come in one piece: each HEADERS is answered with the same HEADERS and DATA.
- */
-export function http2FixedAnswer(): Promise<number> {
-  return listen(() => {
-    let at = PREFACE_BYTES;
-    return (bytes) => {
-      const parts: Uint8Array[] = at === 0 ? [] : [settings];
-      while (at < bytes.length) {
-        const type = bytes[at + 3];
-        if (type === HEADERS) parts.push(http2AnswerOn(bytes.subarray(at + 5, at + FRAME_HEADER_BYTES)));
-        if (type === SETTINGS && (bytes[at + 4]! & ACK) === 0) parts.push(settingsAck);
-        at += FRAME_HEADER_BYTES + (bytes[at]! << 16 | bytes[at + 1]! << 8 | bytes[at + 2]!);
-      }
-      at = 0;
-      return parts.length === 0 ? null : parts.length === 1 ? parts[0]! : concat(parts);
-    };
-  });
-}
-
-function http2AnswerOn(streamId: Uint8Array): Uint8Array {
-  const answer = http2Answer.slice();
-  answer.set(streamId, 5);
-  answer.set(streamId, 15);
-  return answer;
 }
 
 /** Answers whatever comes with a body of 1 MiB. */
@@ -226,10 +187,11 @@ const ECHO_SWITCH = new TextEncoder().encode(
 const SWITCH = new TextEncoder().encode(
   "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
 );
-const MASK_BYTES = 4;
+/** What a frame of a client is longer. */
+export const MASK_BYTES = 4;
 
 /** A frame of the same length that is not masked, of nothing but spaces. */
-function answerTo(bytes: Uint8Array): Uint8Array {
+export function answerTo(bytes: Uint8Array): Uint8Array {
   const short = bytes[1]! & 0x7f;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const header = short < 126 ? 2 : short === 126 ? 4 : 10;
@@ -323,7 +285,8 @@ async function readOnDeno(conn: DenoConn, receive: (bytes: Uint8Array) => void):
   }
 }
 
-async function listen(make: () => Respond): Promise<number> {
+/** A server that has something made for each connection, which says what to send. */
+export async function listen(make: () => Respond): Promise<number> {
   if (deno !== null) {
     const listener = deno.listen({ hostname: "127.0.0.1", port: 0 });
     acceptOnDeno(listener, make);
