@@ -38,17 +38,8 @@ export class Lull {
 
   /** Something has happened: begins to wait, or begins anew. */
   begin(): void {
-    this.#begin(TURNS);
-  }
-
-  /** All that was waited for has happened: what happens in the same turn is still waited for, and nothing else. */
-  end(): void {
-    this.#begin(1);
-  }
-
-  #begin(turns: number): void {
     const waiting = this.#left > 0;
-    this.#left = turns;
+    this.#left = TURNS;
     if (!waiting) void this.#wait();
   }
 

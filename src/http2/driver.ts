@@ -154,14 +154,18 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
   /** Something was written into the machine: it leaves soon, together with what follows at once. */
   soon(): void {
     if (this.#taking || this.end.why !== null) return;
-    if (this.#asked > 0 && --this.#asked === 0) this.#lull.end();
-    else this.#lull.begin();
+    this.#lull.begin();
   }
 
-  /** The same behind a switch, where nothing is known to follow: much leaves at once, while the processor's cache still has it. */
+  /**
+   * The same behind a switch, where nothing is known to follow. It leaves at once if it is much, while the processor's cache still has
+   * it, or if all that was asked is answered.
+   */
   soonOrAtOnce(): void {
-    if (this.machine.unsentBytes < ENOUGH_BYTES) this.soon();
-    else this.#flush();
+    if (this.#taking) return;
+    const answered = this.#asked > 0 && --this.#asked === 0;
+    if (answered || this.machine.unsentBytes >= ENOUGH_BYTES) this.#flush();
+    else this.soon();
   }
 
   /** A handler is at work: what the machine has ready waits for what it does in the next turns of the microtask queue. */
@@ -261,11 +265,15 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
   #flush(): void {
     if (this.#taking || this.end.why !== null) return;
     try {
-      do this.#send(); while (!this.#outlet.writing && this.#takeEvents() !== "closed" && this.machine.unsentBytes > 0);
+      do this.#send(); while (this.#goesOn && this.#takeEvents() !== "closed" && this.machine.unsentBytes > 0);
       if (this.#machineOver && !this.#outlet.writing) this.#close();
     } catch (error) {
       this.end.abort(error);
     }
+  }
+
+  get #goesOn(): boolean {
+    return !this.#outlet.writing && this.machine.goesOn;
   }
 
   /** Gives the transport what is ready. What it does not take on the spot is waited for before it gets more. */

@@ -7,6 +7,7 @@
 
 import { Http2Error, type Http2ErrorCode } from "../../errors/http2_error.ts";
 import { Budget } from "./budget.ts";
+import { EventQueue } from "./event_queue.ts";
 import type { Http2Event } from "./events.ts";
 import { FieldBlocks } from "./field_blocks.ts";
 import { DEFAULT_MAX_FRAME_BYTES } from "./frame.ts";
@@ -53,7 +54,7 @@ export class Connection {
   readonly sendWindow: SendWindow = new SendWindow(DEFAULT_WINDOW_BYTES);
   readonly receiveWindow: ReceiveWindow;
   /** What was found and not yet told. */
-  readonly events: Http2Event[] = [];
+  readonly events: EventQueue<Http2Event> = new EventQueue();
   /** What PRIORITY_UPDATE said of streams that are not open yet. */
   readonly priorities: Map<number, Priority> = new Map();
   /** Frames that bring nothing. */

@@ -83,6 +83,12 @@ export abstract class Http2Machine<Event extends Http2Event> {
     return blocks.open || reader.withinHeaders ? blocks.complete + 1 : 0;
   }
 
+  /** Whether there may be something to tell or to send once what is ready was taken, although nothing more has come. */
+  get goesOn(): boolean {
+    const { events, scheduler } = this.connection;
+    return !events.empty || !scheduler.empty || this.ending;
+  }
+
   /**
    * Adds received bytes; the machine may keep them, and events are views of them.
    *
@@ -118,9 +124,9 @@ export abstract class Http2Machine<Event extends Http2Event> {
     for (;;) {
       const event = events.shift();
       if (event?.type === "drained" && this.#waits(event.streamId)) continue; // what was queued since says so once more
-      if (event !== undefined) return event as Event;
+      if (event !== null) return event as Event;
       if (this.connection.phase === "over") return CLOSED as Event;
-      if (this.#step() || events.length > 0) continue;
+      if (this.#step() || !events.empty) continue;
       if (!this.#ended && !this.#finished) return NEED_DATA as Event;
       this.connection.close();
     }

@@ -30,7 +30,7 @@ export function receiveData(
   const stream = connection.streams.get(streamId);
   const taken = stream !== undefined && stream.receiving === "body" && stream.receiveWindow.receive(flowBytes);
   if (!taken) connection.giveBack(flowBytes, undefined);
-  if (!mayReceive(connection, streamId, "data")) return connection.spendIdleFrame();
+  if (!taken && !mayReceive(connection, streamId, "data")) return connection.spendIdleFrame();
   if (stream === undefined || !taken) throw untaken(stream, streamId);
   if (flowBytes > payloadBytes) connection.giveBack(flowBytes - payloadBytes, stream);
   if (payloadBytes > 0) connection.idleFrames.earn(1);
