@@ -115,7 +115,7 @@ export class Exchange {
         if (reused && !this.#repeatable && isIdle(carrier)) await socketsPolled();
         response = await this.#sendOver(carrier);
       } catch (error) {
-        if (!(error instanceof UnsentError)) this.#sent = true;
+        if (!(error instanceof UnsentError) || (error.bodyUsed && !isReplayable(this.#request.body))) this.#sent = true;
         if (trace !== null && carrier.version === "1.1") carrier.connection.tellExchange(null);
         if (signal?.aborted === true) throw error;
         fresh = this.#mustBeFresh(carrier, error, reused);

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std
 import { ProtocolError } from "../../../src/errors/protocol_error.ts";
 import { StateError } from "../../../src/errors/state_error.ts";
 import { TransportError, type TransportErrorCode } from "../../../src/errors/transport_error.ts";
+import { UnsentError } from "../../../src/errors/unsent_error.ts";
 import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import { Client } from "../../../src/http/client/client.ts";
 import type { ClientBody, ClientOptions } from "../../../src/http/client/options.ts";
@@ -11,7 +12,10 @@ import type { IncomingRequest } from "../../../src/http1/incoming.ts";
 import { serveConnection } from "../../../src/http1/server_connection.ts";
 import { upgradeResponse } from "../../../src/http1/switch.ts";
 import { duplexPair } from "../../../src/duplex/pair.ts";
+import { manualStream } from "../../support/client.ts";
 import { type Dialing, dialing, dialingServed, rejection } from "../../support/dialing.ts";
+import { headers, rstStream } from "../../support/h2_wire.ts";
+import { playing } from "../../support/http2_dialing.ts";
 import { isPending } from "../../support/switching.ts";
 import { FakeClock, readUntil, turns, wire } from "../../support/wire.ts";
 
@@ -409,5 +413,41 @@ test("retry() gives each attempt to the interceptors behind it", async () => {
   });
   assertEquals((await played(clock, client.fetch("http://a/"))).status, 200);
   assertEquals([seen, asked.length], [2, 2]);
+  await client.abort();
+});
+
+test("retry() leaves a stream alone of which a server of HTTP/2 had taken something before it refused (RFC 9113 §8.7)", async () => {
+  const { client, peer } = playing();
+  let again = 0;
+  client.use(retry({ baseDelayMs: 1 })).use((request, next) => {
+    again++;
+    return next(request);
+  });
+  const { stream, controller } = manualStream();
+  controller.enqueue(wire("beginning"));
+  const failure = rejection(client.fetch("http://a/", { method: "POST", body: stream }));
+  const server = await peer(0);
+  await server.until("DATA 1");
+  const refusedStream = 7;
+  await server.send(rstStream(1, refusedStream));
+  const error = await Promise.race([failure, server.until("HEADERS 3")]);
+  assertInstanceOf(error, UnsentError);
+  assertEquals([error.bodyUsed, again], [true, 1]);
+  await client.abort();
+});
+
+test("retry() sends text again that a server of HTTP/2 has refused, whatever the method (RFC 9113 §8.7)", async () => {
+  const { client, peer } = playing();
+  client.use(retry({ baseDelayMs: 1 }));
+  const answered = client.fetch("http://a/", { method: "POST", body: "text" });
+  const server = await peer(0);
+  const refusedStream = 7;
+  for (const streamId of [1, 3, 5, 7]) {
+    await server.until(`DATA ${streamId} END text`);
+    await server.send(rstStream(streamId, refusedStream));
+  }
+  assertEquals(await server.until("DATA 9"), "DATA 9 END text");
+  await server.send(headers(9, [":status: 200"]));
+  assertEquals((await answered).status, 200);
   await client.abort();
 });
