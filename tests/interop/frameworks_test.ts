@@ -68,6 +68,15 @@ test("Hono's routes, queries, headers, bodies and forms work through serve()", a
   await server.shutdown();
 });
 
+test("Hono's bodyLimit makes a request of the request, which replaceGlobalRequest allows", async () => {
+  const { server, port } = await listening(honoApp().fetch, { replaceGlobalRequest: true });
+  const chunked = (chunks: string): string =>
+    `POST /limited HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶Connection: close¶¶${chunks}0¶¶`;
+  assert((await say(port, chunked("2¶te¶1¶a¶"))).endsWith("tea"));
+  assertMatch(await say(port, chunked("3¶tea¶3¶pot¶")), /^HTTP\/1\.1 413 /);
+  await server.shutdown();
+});
+
 function h3App(): H3 {
   const app = new H3();
   app.get("/up", (event) => {

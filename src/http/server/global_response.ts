@@ -12,6 +12,7 @@ import { isToken } from "../../bytes/ascii.ts";
 import { headerLines } from "../../http1/header_lines.ts";
 import { type LightBody, LightResponse, PlatformResponse } from "../../http1/light_response.ts";
 import { type Field, hasField } from "../../semantics/fields.ts";
+import { Replacement } from "./global_replacement.ts";
 
 /** Statuses that the platform refuses together with a body. */
 const NO_BODY_STATUSES: readonly unknown[] = [204, 205, 304];
@@ -98,29 +99,13 @@ function plainLines(headers: HeadersInit): Field[] | null {
   return lines;
 }
 
-let uses = 0;
-let replaced: PropertyDescriptor | undefined;
+const replacement = new Replacement("Response", LightGlobal as unknown as typeof Response);
 
 /**
- * Puts the light class in place, until each caller has called what it got. If another class has taken its place
- * meanwhile, that one stays.
+ * Puts the light class in place, until each caller has called what it got.
  *
  * @returns Ends it.
  */
 export function replaceGlobalResponse(): () => void {
-  if (uses++ === 0) {
-    replaced = Object.getOwnPropertyDescriptor(globalThis, "Response");
-    const enumerable = replaced?.enumerable ?? false;
-    Object.defineProperty(globalThis, "Response", {
-      value: LightGlobal,
-      writable: true,
-      configurable: true,
-      enumerable,
-    });
-  }
-  return () => {
-    if (--uses === 0 && (globalThis.Response as unknown) === LightGlobal) {
-      Object.defineProperty(globalThis, "Response", replaced!);
-    }
-  };
+  return replacement.use();
 }

@@ -8,6 +8,9 @@
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import { standFor, standIn } from "../../http1/stand_in.ts";
 
+/** The platform's class, also while the global one is another. */
+export const PlatformRequest: typeof Request = Request;
+
 /** Bytes of a path that need no normalizing: no dot segment can be made of them without a dot. */
 const PLAIN_TARGET = /^\/(?:[A-Za-z0-9\-_~!$&()*+,;=:@/?]|\.(?=[A-Za-z0-9])|%(?!2[Ee]))*$/;
 
@@ -27,6 +30,20 @@ export class LightRequest {
     this.#incoming = incoming;
     this.#base = base;
     standFor(this, incoming);
+  }
+
+  /**
+   * What functions of the platform take in place of `input`, where that is a light request.
+   *
+   * @param withoutBody Whether its body is of no interest: it may have been used already.
+   * @throws {TypeError} It is, and was used.
+   */
+  static real<Input>(input: Input, withoutBody: boolean): Input | Request {
+    if (typeof input !== "object" || input === null || !(#incoming in input)) return input;
+    const light: LightRequest = input;
+    if (withoutBody) return light.#make(null);
+    if (light.bodyUsed) throw new TypeError("Cannot make a request of this one: its body was used");
+    return light.#materialize();
   }
 
   get method(): string {
@@ -89,16 +106,19 @@ export class LightRequest {
 
   #materialize(): Request {
     if (this.#real !== null) return this.#real;
-    const { method, signal } = this.#incoming;
-    const bodied = method !== "GET" && method !== "HEAD" ? this.body : null;
-    const init = { method, headers: this.headers, body: bodied, signal, duplex: "half" };
-    this.#real = new Request(this.url, init as RequestInit);
+    const { method } = this.#incoming;
+    this.#real = this.#make(method !== "GET" && method !== "HEAD" ? this.body : null);
     standFor(this.#real, this.#incoming);
     return this.#real;
   }
 
+  #make(body: ReadableStream<Uint8Array> | null): Request {
+    const init = { method: this.method, headers: this.headers, body, signal: this.signal, duplex: "half" };
+    return new PlatformRequest(this.url, init as RequestInit);
+  }
+
   static {
-    standIn(LightRequest, Request, {
+    standIn(LightRequest, PlatformRequest, {
       real: (light) => light.#materialize(),
       methods: ["blob", "formData"],
       constants: {

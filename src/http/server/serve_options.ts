@@ -58,6 +58,15 @@ export interface ServeOptions
    */
   readonly trace?: ServerTrace | undefined;
   /**
+   * Whether the global `Request` and `fetch()` of the process take the light request that a handler gets, until this server has
+   * finished. False by default.
+   *
+   * It is for apps that are not to be changed and make requests of requests, `fetch(request)` or `new Request(request, init)`:
+   * Node and Deno want a real one there, which `request.clone()` is. Its price: all code of the process gets another `Request`
+   * and another `fetch` than before, which do the same otherwise.
+   */
+  readonly replaceGlobalRequest?: boolean | undefined;
+  /**
    * Whether the global `Response` of the process makes light responses, as `LightResponse` is one, until this server has
    * finished. False by default.
    *
@@ -170,6 +179,7 @@ const SERVE: Kinds<ServersOwn> = {
   onError: "function",
   onResponse: "function",
   trace: (value, name) => serverChannels.check(value, name),
+  replaceGlobalRequest: "boolean",
   replaceGlobalResponse: "boolean",
   signal: "signal",
 };

@@ -14,6 +14,7 @@ import type { IncomingRequest } from "../../http1/incoming.ts";
 import { type ServerConnectionOptions, serverSettings } from "../../http1/options.ts";
 import { connectionOptions, Exchanges, type Handling, tracingOf } from "./exchanges.ts";
 import { Listeners } from "./listeners.ts";
+import { replaceGlobalRequest } from "./global_request.ts";
 import { replaceGlobalResponse } from "./global_response.ts";
 import { Reports } from "./reports.ts";
 import {
@@ -73,11 +74,13 @@ export class RunningServer implements Server {
     });
     this.listening = this.#listeners.listen();
     this.listening.catch((error) => this.#finished.reject(error));
-    if (options.replaceGlobalResponse === true) {
-      const restore = replaceGlobalResponse();
-      this.#finished.promise.then(restore, restore);
-    }
+    if (options.replaceGlobalRequest === true) this.#untilFinished(replaceGlobalRequest());
+    if (options.replaceGlobalResponse === true) this.#untilFinished(replaceGlobalResponse());
     this.#onAbort(options.signal, () => this.shutdown());
+  }
+
+  #untilFinished(restore: () => void): void {
+    this.#finished.promise.then(restore, restore);
   }
 
   get finished(): Promise<void> {
