@@ -5,16 +5,16 @@
  * @module
  */
 
-import { checkNotShared, checkObject, wrongType } from "../bytes/arguments.ts";
-import { mayBeSent } from "./machine/close_code.ts";
-import { checkClose } from "./machine/close_frame.ts";
+import { checkObject, wrongType } from "../bytes/arguments.ts";
 import { connectWebSocket, type WebSocketStreamOptions } from "./connect.ts";
 import type { WebSocketClosed } from "./close_handshake.ts";
 import type { WebSocketConnection } from "./connection.ts";
-import { EventSender, isBlob } from "./event_sender.ts";
+import { EventSender } from "./event_sender.ts";
+import { noSubprotocol } from "./machine/handshake.ts";
 import type { Message } from "./message_inbox.ts";
 import { neverOpen, type PendingWebSocket } from "./pending.ts";
 import { TextBytes } from "./text_bytes.ts";
+import { closeOf, messageOf } from "./web_socket_arguments.ts";
 import {
   closeEvent,
   EventHandlers,
@@ -108,7 +108,7 @@ export class WebSocket extends EventTarget {
    * Begins to connect. Those that go to the same host and port wait for each other until they are open (RFC 6455 §4.1).
    *
    * @param url Of the schemes ws and wss, or http and https; absolute, without a fragment.
-   * @param protocols The subprotocols that are offered; or options, these among them.
+   * @param protocols The subprotocols that are offered, of which the server must take one; or options, these among them.
    * @throws {DOMException} `SyntaxError`: the URL cannot be used, or a subprotocol is no token, or there twice.
    * @throws {TypeError} `headers` hold a field that belongs to the handshake.
    */
@@ -121,9 +121,10 @@ export class WebSocket extends EventTarget {
     const options: WebSocketInit = isList(init) ? { protocols: init } : init;
     if (options.socket !== undefined) checkObject(options.socket, "options.socket");
     const connecting = connectWebSocket(url, options, this.#cancel!, options.socket);
+    const asked = options.socket === undefined && (options.protocols?.length ?? 0) > 0;
     this.#url = connecting.url.href;
     this.#origin = connecting.url.origin;
-    connecting.opening.then((connection) => this.#run(connection), (error) => this.#over(neverOpen(error)));
+    connecting.opening.then((connection) => this.#run(connection, asked), (error) => this.#over(neverOpen(error)));
   }
 
   /** Where it is connected to. */
@@ -170,9 +171,8 @@ export class WebSocket extends EventTarget {
    */
   send(data: string | Blob | ArrayBuffer | ArrayBufferView): void {
     if (arguments.length === 0) throw wrongType("data", "text, a Blob, an ArrayBuffer or a view of one", undefined);
-    checkNotShared(data, "data");
+    const message = messageOf(data);
     if (this.#readyState === CONNECTING) throw new DOMException("The WebSocket is not open yet", "InvalidStateError");
-    const message = isBlob(data) || isBytes(data) ? data : String(data);
     if (this.#readyState === OPEN) this.#sender.send(this.#connection!, message);
     else this.#sender.discard(message);
   }
@@ -185,25 +185,18 @@ export class WebSocket extends EventTarget {
    * @throws {DOMException} `InvalidAccessError`: another code. `SyntaxError`: the reason is longer.
    */
   close(code?: number, reason = ""): void {
-    const closeCode = code === undefined ? undefined : clamped(code);
-    if (closeCode !== undefined && closeCode !== 1000 && !(closeCode >= 3000 && mayBeSent(closeCode))) {
-      throw new DOMException(`Cannot close with code ${code}`, "InvalidAccessError");
-    }
-    try {
-      checkClose(closeCode ?? 1000, String(reason));
-    } catch {
-      throw new DOMException("The reason is longer than 123 bytes", "SyntaxError");
-    }
+    const options = closeOf(code, reason);
     if (this.#readyState >= CLOSING) return;
     const wasOpen = this.#readyState === OPEN;
     this.#readyState = CLOSING;
     if (!wasOpen) return this.#cancel!.abort(new DOMException("Closed before it was open", "AbortError"));
-    this.#sender.afterwards(() => void this.#connection?.close({ closeCode, reason: String(reason) }));
+    this.#sender.afterwards(() => void this.#connection?.close(options));
   }
 
   /** One `async` function while it is open: each that waits costs an idle WebSocket 400 bytes. */
-  async #run(connection: WebSocketConnection): Promise<void> {
+  async #run(connection: WebSocketConnection, asked: boolean): Promise<void> {
     if (this.#readyState === CLOSING) connection.abort(this.#cancel!.signal.reason);
+    else if (asked && connection.protocol === "") connection.abort(noSubprotocol());
     else this.#opened(connection);
     try {
       for (let message = await connection.read(); message !== null; message = await connection.read()) {
@@ -309,14 +302,4 @@ export class WebSocket extends EventTarget {
 
 function isList(init: readonly string[] | WebSocketInit): init is readonly string[] {
   return Array.isArray(init);
-}
-
-function isBytes(data: unknown): data is ArrayBuffer | ArrayBufferView {
-  return data instanceof ArrayBuffer || ArrayBuffer.isView(data);
-}
-
-/** `[Clamp] unsigned short` (Web IDL §3.3.1). */
-function clamped(code: number): number {
-  const number = Number(code);
-  return Number.isNaN(number) ? 0 : Math.round(Math.min(Math.max(number, 0), 65_535));
 }

@@ -121,10 +121,16 @@ export function closeEvent({ closeCode, reason }: CloseInfo, wasClean: boolean):
 /** What is called with an event. */
 export type Handler<Name extends keyof WebSocketEventMap> = ((event: WebSocketEventMap[Name]) => unknown) | null;
 
+/** A handler that is set, and the listener that calls it. */
+interface Active {
+  handler: object;
+  readonly listener: EventListener;
+}
+
 /** The handlers of a `WebSocket`, by the names of their events. */
 export class EventHandlers {
   readonly #target: EventTarget;
-  readonly #handlers: { [name: string]: unknown } = {};
+  readonly #active: { [name: string]: Active | undefined } = {};
 
   /** None is set. */
   constructor(target: EventTarget) {
@@ -133,22 +139,30 @@ export class EventHandlers {
 
   /** What was set, or `null`. */
   get<Name extends keyof WebSocketEventMap>(name: Name): Handler<Name> {
-    return (this.#handlers[name] ?? null) as Handler<Name>;
+    return (this.#active[name]?.handler ?? null) as Handler<Name>;
   }
 
   /**
-   * Sets one. It keeps the place of the first one among the listeners (HTML standard §8.1.8.1); an object may be one that is not
-   * called.
+   * Sets one. It takes the place of the one before among the listeners; once that was taken back, it is behind all others (HTML
+   * standard §8.1.8.1). An object may be one that is not called.
    */
-  set<Name extends keyof WebSocketEventMap>(name: Name, given: Handler<Name>): void {
-    const handler = typeof given === "function" || typeof given === "object" ? given : null;
-    if (!(name in this.#handlers)) {
-      if (handler === null) return;
-      this.#target.addEventListener(name, (event) => {
-        const current = this.#handlers[name];
-        if (typeof current === "function") current.call(this.#target, event);
-      });
-    }
-    this.#handlers[name] = handler;
+  set<Name extends keyof WebSocketEventMap>(name: Name, handler: Handler<Name>): void {
+    const active = this.#active[name];
+    if (typeof handler !== "function" && (typeof handler !== "object" || handler === null)) {
+      if (active !== undefined) this.#target.removeEventListener(name, active.listener);
+      this.#active[name] = undefined;
+    } else if (active !== undefined) active.handler = handler;
+    else this.#activate(name, handler);
+  }
+
+  #activate(name: string, handler: object): void {
+    const active: Active = {
+      handler,
+      listener: (event) => {
+        if (typeof active.handler === "function") active.handler.call(this.#target, event);
+      },
+    };
+    this.#active[name] = active;
+    this.#target.addEventListener(name, active.listener);
   }
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { serveConnection } from "../../src/http1/server_connection.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
+import { WebSocketProtocolError } from "../../src/errors/web_socket_protocol_error.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import type { WebSocketConnection } from "../../src/websocket/connection.ts";
 import { OpeningWebSocket } from "../../src/websocket/pending.ts";
@@ -151,6 +152,32 @@ test("WebSocket.send() wants an argument, and none in shared memory (Web IDL §3
   socket.close();
 });
 
+test("WebSocket.send() of memory that was given away sends an empty message (Web IDL §3.2.26)", async () => {
+  const socket = connect(echo);
+  socket.binaryType = "arraybuffer";
+  await next(socket, "open");
+  const views = [(memory: ArrayBuffer) => memory, (memory: ArrayBuffer) => new Uint8Array(memory, 1)];
+  for (const view of [...views, (memory: ArrayBuffer) => new DataView(memory)]) {
+    const memory = new ArrayBuffer(8);
+    const data = view(memory);
+    structuredClone(memory, { transfer: [memory] });
+    socket.send(data);
+    socket.send("behind it");
+    assertEquals((await next(socket, "message")).data, new ArrayBuffer(0));
+    assertEquals((await next(socket, "message")).data, "behind it");
+  }
+  socket.close();
+});
+
+test("WebSocket.send() and close() take no symbol for text (Web IDL §3.2.10)", async () => {
+  const socket = connect(silent);
+  await next(socket, "open");
+  assertThrows(() => socket.send(Symbol("x") as never), TypeError);
+  assertThrows(() => socket.close(1000, Symbol("x") as never), TypeError);
+  assertEquals([socket.bufferedAmount, socket.readyState], [0, 1]);
+  socket.close();
+});
+
 test("WebSocket's constants are on the class and its prototype, and cannot be changed (Web IDL §3.7.5)", () => {
   for (const [value, name] of (["CONNECTING", "OPEN", "CLOSING", "CLOSED"] as const).entries()) {
     for (const owner of [WebSocket, WebSocket.prototype]) {
@@ -253,6 +280,8 @@ for (
     ["code 1000", (socket: WebSocket) => socket.close(1000), 1000],
     ["a code that is text", (socket: WebSocket) => socket.close("3456" as never), 3456],
     ["a code with a fraction", (socket: WebSocket) => socket.close(3000.4), 3000],
+    ["a code halfway to the next, even ones first", (socket: WebSocket) => socket.close(1000.5), 1000],
+    ["a code halfway to an even one", (socket: WebSocket) => socket.close(3001.5), 3002],
   ] as const
 ) {
   test(`WebSocket.close() with ${what} closes with ${code}`, async () => {
@@ -341,6 +370,17 @@ test("WebSocket tells why the handshake failed, with the answer [W7]", async () 
   assertEquals(await told, ["error 3", "close 1006  false 3"]);
 });
 
+test("WebSocket fails if its server takes none of the subprotocols (WHATWG WebSockets) [W3]", async () => {
+  const speak: Speak = (io) => io.closed.then(({ wasClean }) => assertEquals(wasClean, false));
+  for (const protocols of [["zero"], ["zero", "ONE"]]) {
+    const socket = connect(speak, { protocols });
+    const told = story(socket);
+    const { error } = await next(socket, "error");
+    assert(error instanceof WebSocketProtocolError && error.code === "handshake-protocol", String(error));
+    assertEquals([socket.protocol, await told], ["", ["error 3", "close 1006  false 3"]]);
+  }
+});
+
 test("WebSocket does not follow redirects", async () => {
   let asked = 0;
   const dial = () => {
@@ -371,6 +411,24 @@ test("a handler keeps its place among the listeners, is called on the WebSocket,
   socket.close();
   await next(socket, "close");
   assertEquals(order.length, 3);
+});
+
+test("a handler that was taken back and is set again is behind all listeners (HTML §8.1.8.1)", async () => {
+  const socket = connect(silent);
+  const order: string[] = [];
+  socket.onopen = () => order.push("taken back");
+  socket.addEventListener("open", () => {
+    order.push("listener");
+    socket.onclose = null;
+  });
+  socket.onopen = null;
+  socket.onopen = () => order.push("again");
+  socket.onclose = () => order.push("never");
+  await next(socket, "open");
+  socket.onclose = () => order.push("closed");
+  socket.close();
+  await next(socket, "close");
+  assertEquals(order, ["listener", "again", "closed"]);
 });
 
 test("a WebSocket gives events to the socket of a server", async () => {

@@ -134,6 +134,18 @@ function checkSwitch(fields: Fields, key: string): void {
   }
 }
 
-function refused(code: "handshake-accept" | "handshake-upgrade" | "handshake-protocol", why: string) {
-  return new WebSocketProtocolError(code, `The server speaks no WebSocket: ${why}`, "RFC 6455 §4.1", 1006);
+/**
+ * The server has taken none of the subprotocols. RFC 6455 lets the client go on; browsers must not (WHATWG WebSockets standard,
+ * "establish a WebSocket connection").
+ */
+export function noSubprotocol(): WebSocketProtocolError {
+  return refused("handshake-protocol", "it takes none of the subprotocols", "WHATWG WebSockets");
+}
+
+function refused(
+  code: "handshake-accept" | "handshake-upgrade" | "handshake-protocol",
+  why: string,
+  rfc = "RFC 6455 §4.1",
+) {
+  return new WebSocketProtocolError(code, `The server speaks no WebSocket: ${why}`, rfc, 1006);
 }
