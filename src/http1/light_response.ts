@@ -146,8 +146,6 @@ export class LightResponse {
     };
     standIn(LightResponse, PlatformResponse, {
       real: (light) => light.#materialize(),
-      getters: ["body", "bodyUsed"],
-      methods: ["arrayBuffer", "blob", "bytes", "formData", "json", "text"],
       constants: { redirected: false, type: "default", url: "" },
     });
   }

@@ -6,6 +6,7 @@
  */
 
 import { concat } from "../../bytes/concat.ts";
+import { ownBytes } from "../../bytes/own_bytes.ts";
 import { chunkStream } from "../../duplex/chunk_stream.ts";
 import { Lull } from "../../duplex/soon.ts";
 import type { IncomingResponse } from "../../http1/incoming.ts";
@@ -46,10 +47,6 @@ const POOLED: Promise<void> = Promise.resolve();
 
 function decode(bytes: Uint8Array): string {
   return decoder.decode(bytes);
-}
-
-function whole(bytes: Uint8Array): Uint8Array {
-  return bytes;
 }
 
 /** Makes a response of a message. */
@@ -180,7 +177,7 @@ class LightClientResponse {
   }
 
   async bytes(): Promise<Uint8Array> {
-    return this.#real === null ? await this.#consume(whole) : new Uint8Array(await this.#real.arrayBuffer());
+    return this.#real === null ? await this.#consume(ownBytes) : new Uint8Array(await this.#real.arrayBuffer());
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {

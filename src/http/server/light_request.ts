@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ownBytes } from "../../bytes/own_bytes.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import { standFor, standIn } from "../../http1/stand_in.ts";
 
@@ -16,13 +17,16 @@ const PLAIN_TARGET = /^\/(?:[A-Za-z0-9\-_~!$&()*+,;=:@/?]|\.(?=[A-Za-z0-9])|%(?!
 
 /**
  * A request with the members of the platform's. `instanceof Request` holds. What only the platform can make of it,
- * `clone()`, `blob()` and `formData()`, is done with a real one that takes over the body.
+ * `clone()` and `formData()`, is done with a real one that takes over the body.
  */
 export class LightRequest {
   readonly #incoming: IncomingRequest;
   readonly #base: string;
   #url: string | null = null;
   #headers: Headers | null = null;
+  /** The body as a stream, once it was asked for. */
+  #stream: ReadableStream<Uint8Array> | null = null;
+  #consumed = false;
   #real: Request | null = null;
 
   /** Makes one. `base` is for targets in origin-form: `http` or `https`, `://` and the host. */
@@ -55,7 +59,7 @@ export class LightRequest {
   }
 
   get headers(): Headers {
-    return this.#headers ??= new Headers([...this.#incoming.fields] as [string, string][]);
+    return this.#headers ??= headersOf(this.#incoming);
   }
 
   get signal(): AbortSignal {
@@ -64,12 +68,17 @@ export class LightRequest {
 
   get body(): ReadableStream<Uint8Array> | null {
     if (this.#real !== null) return this.#real.body;
-    return this.#incoming.body.framing.type === "none" ? null : this.#incoming.body.stream;
+    if (this.#isNull) return null;
+    if (this.#stream === null) {
+      this.#stream = this.#incoming.body.stream;
+      if (this.#consumed) this.#stream.getReader();
+    }
+    return this.#stream;
   }
 
   get bodyUsed(): boolean {
     if (this.#real !== null) return this.#real.bodyUsed;
-    return this.#incoming.body.framing.type !== "none" && this.#incoming.body.used;
+    return !this.#isNull && this.#incoming.body.used;
   }
 
   async bytes(): Promise<Uint8Array> {
@@ -77,7 +86,12 @@ export class LightRequest {
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#real === null ? new Uint8Array(await this.#consume()).buffer : await this.#real.arrayBuffer();
+    return this.#real === null ? (await this.#consume()).buffer : await this.#real.arrayBuffer();
+  }
+
+  async blob(): Promise<Blob> {
+    if (this.#real !== null) return await this.#real.blob();
+    return new Blob([await this.#consume()], { type: this.headers.get("content-type") ?? "" });
   }
 
   async text(): Promise<string> {
@@ -88,7 +102,13 @@ export class LightRequest {
     return JSON.parse(await this.text());
   }
 
+  async formData(): Promise<FormData> {
+    this.#checkFree();
+    return await this.#materialize().formData();
+  }
+
   clone(): Request {
+    this.#checkFree();
     const clone = this.#materialize().clone();
     standFor(clone, this.#incoming);
     return clone;
@@ -99,9 +119,24 @@ export class LightRequest {
     return this.#materialize();
   }
 
-  async #consume(): Promise<Uint8Array> {
-    if (this.bodyUsed) throw new TypeError("Cannot read the body: it was used before");
-    return await this.#incoming.body.bytes(Infinity);
+  get #isNull(): boolean {
+    return this.#incoming.body.framing.type === "none";
+  }
+
+  /** Reads the whole body, into memory that holds nothing else. */
+  async #consume(): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#isNull) return new Uint8Array(0);
+    this.#checkFree();
+    // A body that is read whole keeps its stream locked (Fetch standard, "fully read").
+    this.#consumed = true;
+    this.#stream?.getReader();
+    return ownBytes(await this.#incoming.body.bytes(Infinity)) as Uint8Array<ArrayBuffer>;
+  }
+
+  #checkFree(): void {
+    if (this.#real === null && (this.bodyUsed || this.#stream?.locked === true)) {
+      throw new TypeError("Cannot use the body: it was used before");
+    }
   }
 
   #materialize(): Request {
@@ -120,7 +155,6 @@ export class LightRequest {
   static {
     standIn(LightRequest, PlatformRequest, {
       real: (light) => light.#materialize(),
-      methods: ["blob", "formData"],
       constants: {
         cache: "default",
         credentials: "same-origin",
@@ -135,6 +169,14 @@ export class LightRequest {
       },
     });
   }
+}
+
+/** The headers of a request. Several lines of cookies are one list (RFC 6265 §4.2.1), which Deno joins with commas. */
+function headersOf({ fields }: IncomingRequest): Headers {
+  const headers = new Headers([...fields] as [string, string][]);
+  const cookies = fields.getAll("cookie");
+  if (cookies.length > 1) headers.set("cookie", cookies.join("; "));
+  return headers;
 }
 
 /** The URL of a request-target, as the platform would spell it. */
