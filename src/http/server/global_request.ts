@@ -18,24 +18,24 @@ const RequestOfAll: typeof Request = new Proxy(PlatformRequest, {
     const [input, init] = args as [Input, Init];
     const inPlace = [LightRequest.real(input, replacesBody(init)), ...args.slice(1)];
     const made = Reflect.construct(platform, inPlace, target === RequestOfAll ? platform : target) as Request;
-    if (typeof input === "object" && messageOf(input) !== input) standFor(made, messageOf(input));
+    if (typeof input === "object" && input !== null && messageOf(input) !== input) standFor(made, messageOf(input));
     return made;
   },
 });
 
-const platformFetch: typeof fetch = fetch;
-
-const fetchAll: typeof fetch = Object.assign(
-  (input: Input, init?: RequestInit) => platformFetch(LightRequest.real(input, replacesBody(init)) as Request, init),
-  platformFetch, // Bun's has a method
-);
+/** The platform's function, with the same difference. */
+const fetchOfAll: typeof fetch = new Proxy(fetch, {
+  apply(platform, self, [input, init, ...rest]: [Input, Init]) {
+    return Reflect.apply(platform, self, [LightRequest.real(input, replacesBody(init)), init, ...rest]);
+  },
+});
 
 /** Then that of the request may have been read already. */
 function replacesBody(init: Init): boolean {
   return init?.body !== undefined && init.body !== null;
 }
 
-const replacements = [new Replacement("Request", RequestOfAll), new Replacement("fetch", fetchAll)];
+const replacements = [new Replacement("Request", RequestOfAll), new Replacement("fetch", fetchOfAll)];
 
 /**
  * Puts both in place, until each caller has called what it got.

@@ -81,6 +81,7 @@ test("replaceGlobalRequest: fetch(request) sends the request on", async () => {
 test("replaceGlobalRequest: everything else is as it was", async () => {
   const { server } = await listening(() => new Response("x"), { replaceGlobalRequest });
   assert(Request !== Platform && Request.prototype === Platform.prototype && Request.name === "Request");
+  assert(fetch !== platformFetch && fetch.name === "fetch" && fetch.length === platformFetch.length);
   const plain = new Request("http://a/", { method: "PUT", body: "tea" });
   assert(plain instanceof Request && plain instanceof Platform);
   assertEquals(await seen(plain), "PUT http://a/ null tea");
