@@ -71,6 +71,8 @@ export class Topic {
   readonly #maxWaitingBytes: number;
   readonly #whenFull: WhenFull;
   readonly #members: Map<WebSocketConnection, Backlog | null> = new Map();
+  /** What still waits for those that were taken out while they were behind: who comes back waits behind it. */
+  readonly #left: WeakMap<WebSocketConnection, Backlog> = new WeakMap();
   #dropped = 0;
 
   /**
@@ -104,8 +106,8 @@ export class Topic {
   add(connection: WebSocketConnection): this {
     checkConnection(connection);
     if (this.#members.has(connection) || connection.state === "closed") return this;
-    this.#members.set(connection, null);
-    connection.closed.then(() => this.delete(connection));
+    this.#members.set(connection, this.#left.get(connection) ?? null);
+    topicsOf(connection).add(this);
     return this;
   }
 
@@ -116,6 +118,9 @@ export class Topic {
 
   /** Takes a WebSocket out; it stays open. What is on its way still arrives. Whether it was a member. */
   delete(connection: WebSocketConnection): boolean {
+    const backlog = this.#members.get(connection) ?? null;
+    if (backlog !== null) this.#left.set(connection, backlog);
+    joined.get(connection)?.delete(this);
     return this.#members.delete(connection);
   }
 
@@ -174,11 +179,24 @@ export class Topic {
     try {
       await written;
       for (let next = backlog.shift(); next !== undefined; next = backlog.shift()) await sendShared(connection, next);
-      if (this.#members.get(connection) === backlog) this.#members.set(connection, null);
+      this.#left.delete(connection);
+      if (this.#members.has(connection)) this.#members.set(connection, null);
     } catch {
       this.delete(connection); // it is over
     }
   }
+}
+
+/** Where each connection is a member. One handler of its end is for all: it would keep those that it left as well. */
+const joined: WeakMap<WebSocketConnection, Set<Topic>> = new WeakMap();
+
+function topicsOf(connection: WebSocketConnection): Set<Topic> {
+  let topics = joined.get(connection);
+  if (topics === undefined) {
+    joined.set(connection, topics = new Set());
+    void connection.closed.then(() => topics!.forEach((topic) => topic.delete(connection)));
+  }
+  return topics;
 }
 
 function checkConnection(connection: WebSocketConnection): void {

@@ -204,6 +204,40 @@ test("drop-oldest: a member that does not read gets the newest, in order, others
   slow.abort();
 });
 
+test("drop-oldest: a member that leaves and comes back while it is behind gets all in order", async () => {
+  const [client, server] = pair("", 1000);
+  const topic = new Topic({ whenFull: "drop-oldest" }).add(server);
+  const messages = Array.from({ length: 40 }, (_, index) => `${index} ${"x".repeat(300)}`);
+  for (const message of messages.slice(0, 20)) topic.publish(message);
+  for (const message of messages.slice(20)) {
+    assert(topic.delete(server) && !topic.has(server));
+    topic.add(server).publish(message);
+  }
+  assertEquals(await read(client, 40), messages);
+  assertEquals([topic.has(server), topic.dropped], [true, 0]);
+  client.abort();
+});
+
+test("a connection that comes and goes, in however many topics, waits for its end only once", async () => {
+  const [client, server] = pair();
+  const { closed } = server;
+  let waiting = 0;
+  const then = closed.then.bind(closed);
+  closed.then = ((...settle: Parameters<typeof then>) => {
+    waiting++;
+    return then(...settle);
+  }) as typeof closed.then;
+  const topics = Array.from({ length: 10 }, () => new Topic());
+  for (let i = 0; i < 1000; i++) topics[i % 10]!.add(server).delete(server);
+  assertEquals(waiting, 1);
+  topics[3]!.add(server);
+  topics[7]!.add(server);
+  client.abort();
+  await then();
+  await Promise.resolve();
+  assertEquals(topics.map(({ size }) => size), Array.from({ length: 10 }, () => 0));
+});
+
 test("close: a member that does not read is closed with 1013 and is none any more, others miss nothing", async () => {
   const { topic, fast, slow } = await behind("close");
   assertEquals(fast, ALL);
