@@ -33,6 +33,8 @@ export interface HeldChannel extends ByteChannel {
    * @returns Whether a read was pending and could be taken back. Channels of other makers cannot do that.
    */
   withdrawRead(): boolean;
+  /** Whether a read is pending that cannot be taken back. Missing where each one can. */
+  readonly keepsReading?: boolean;
   /**
    * Tells `watcher` how the peer leaves although nothing is being read, also what has happened before, and maybe twice. It
    * takes the place of the watcher before. Nothing is lost: what the peer sends meanwhile is for the next `read()`, and of
@@ -62,8 +64,13 @@ export interface HeldChannel extends ByteChannel {
    * @returns Whether it did, or had before. Missing where that cannot be told.
    */
   closeAtOnce?(): boolean;
-  /** Gives back the locks on the streams, for others to use. No read may be pending. Missing where nothing is locked. */
-  unlock?(): void;
+  /**
+   * Gives back the locks on the streams, for others to use. No read may be pending. Missing where nothing is locked.
+   *
+   * @returns What a read that was withdrawn had been given all the same, `null` for the end; `undefined` for nothing. It
+   * comes before all that the stream gives, and is for the caller unless that read is still at work, which gives it then.
+   */
+  unlock?(): Promise<Uint8Array | null | undefined>;
 }
 
 /** Is told that something is over. */

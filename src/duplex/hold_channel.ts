@@ -56,13 +56,23 @@ class OfferedChannel implements HeldChannel {
   readonly #channel: OfferedByteChannel;
   #watcher: PeerWatcher | null = null;
   #watching = false;
+  /** How many reads are pending: a second one is refused, but not necessarily at once. */
+  #reads = 0;
+  readonly #onRead = (): void => void this.#reads--;
 
   constructor(channel: OfferedByteChannel) {
     this.#channel = channel;
   }
 
+  get keepsReading(): boolean {
+    return this.#reads > 0;
+  }
+
   read(): Promise<Uint8Array | null> {
-    return promised(() => this.#channel.read());
+    this.#reads++;
+    const reading = promised(() => this.#channel.read());
+    reading.then(this.#onRead, this.#onRead);
+    return reading;
   }
 
   write(bytes: Uint8Array): Promise<void> {

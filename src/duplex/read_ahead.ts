@@ -55,6 +55,11 @@ export class ReadAhead implements ChunkTaker {
     return this.#state === "arrived" && this.#chunk === null;
   }
 
+  /** What a channel without a fast path reads; `null` if it does not. */
+  get promise(): Reading | null {
+    return this.#reading;
+  }
+
   /** Begins. Nothing may be untaken. */
   begin(channel: HeldChannel, listener: AheadListener): void {
     this.#listener = listener;

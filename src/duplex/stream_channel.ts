@@ -16,6 +16,8 @@ type Reader = ReturnType<DuplexLike["readable"]["getReader"]>;
 type Result = Awaited<ReturnType<Reader["read"]>>;
 type Writer = ReturnType<DuplexLike["writable"]["getWriter"]>;
 
+const NOTHING_LATE: Promise<undefined> = Promise.resolve(undefined);
+
 /** A channel over the streams of a pair. */
 export class StreamChannel implements HeldChannel {
   readonly fastPath: null = null;
@@ -112,6 +114,11 @@ export class StreamChannel implements HeldChannel {
     this.#reader.closed.catch(ignore);
     if (this.#watched !== null) this.#watchReader();
     return true;
+  }
+
+  /** Early versions of Bun 1.2 take no lock back while a read is pending. */
+  get keepsReading(): boolean {
+    return this.#reading;
   }
 
   /** Streams tell of an error at once, and of an end that lies behind bytes when those are read. */
@@ -212,16 +219,23 @@ export class StreamChannel implements HeldChannel {
     this.#closeDuplex();
   }
 
-  unlock(): void {
+  unlock(): Promise<Uint8Array | null | undefined> {
     this.#unlocked = true;
     this.#reader.releaseLock();
     this.#writer.releaseLock();
+    return this.#late?.then(bytesOf, () => undefined) ?? NOTHING_LATE;
   }
 
   /** A transport may hold more than its streams; one that is closed already may say so by throwing. */
   #closeDuplex(): void {
     quietly(() => this.#duplex.close?.());
   }
+}
+
+/** What a read came to that was withdrawn: bytes, or `null` for the end. */
+function bytesOf({ done, value }: Result): Uint8Array | null | undefined {
+  if (done) return null;
+  return isBytes(value) && value.length > 0 ? plain(value) : undefined;
 }
 
 /** The same memory as a Uint8Array and nothing else: the `slice()` of Node's Buffers copies nothing. */

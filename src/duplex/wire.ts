@@ -11,6 +11,7 @@ import type { DuplexLike } from "./duplex.ts";
 import { accepted, type FastPath, type HeldChannel, type PeerWatcher } from "./held_channel.ts";
 import { holdChannel } from "./hold_channel.ts";
 import { type AheadListener, ReadAhead } from "./read_ahead.ts";
+import { soon } from "./soon.ts";
 import { Turn } from "./turn.ts";
 
 const NO_READ: Promise<Uint8Array | null> = Promise.resolve(new Uint8Array(0));
@@ -81,6 +82,18 @@ export class Wire implements PeerWatcher, AheadListener {
     const withdrawn = this.channel.withdrawRead();
     if (withdrawn) this.#ahead?.withdrawn();
     return withdrawn;
+  }
+
+  /**
+   * Takes the pending read back, whoever waits for it, before the transport is given away. One that has been given bytes, or
+   * the end, brings them all the same: they are its reader's, or there for `takeArrived()`.
+   *
+   * @returns False if the transport is still being read: it cannot be given away.
+   */
+  async reclaim(): Promise<boolean> {
+    this.withdraw();
+    const settled = await soon(Promise.allSettled([this.#ahead?.promise, this.#lastRead]));
+    return settled !== "later";
   }
 
   /** Waits for the next bytes, or goes on with the read that began ahead. */

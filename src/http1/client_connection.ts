@@ -263,7 +263,7 @@ export class ClientConnection implements AsyncDisposable {
     const unfinished = this.#leaveExchange();
     unfinished?.stop(core.cause, failed);
     const whole = !failed && unfinished === null && !outlet.writing;
-    if (parts.wanted && whole && this.#canGiveParts()) return core.giveParts(why);
+    if (parts.wanted && whole && !wire.ended) return void this.#giveParts(why);
     if (parts.wanted) parts.refuse(core.cause);
     if (failed) wire.abort(core.cause);
     else if (outlet.writing) wire.abort();
@@ -271,9 +271,12 @@ export class ClientConnection implements AsyncDisposable {
     core.finish("closed", why);
   }
 
-  #canGiveParts(): boolean {
-    const { wire } = this.#core;
-    return !wire.ended && (!wire.reading || wire.withdraw());
+  async #giveParts(why: Closed): Promise<void> {
+    const core = this.#core;
+    if (await core.giveParts(why)) return;
+    core.parts.refuse(core.cause);
+    core.wire.close();
+    core.finish("closed", why);
   }
 
   #neverReady(): void {

@@ -14,7 +14,7 @@ import { Wire } from "../duplex/wire.ts";
 import type { ExchangeOverListener } from "./exchange_listener.ts";
 import { nextPhase, type Phase } from "./connection_phase.ts";
 import type { Closed } from "./options.ts";
-import { PartsClaim, type Trailing } from "./parts.ts";
+import { type Parts, PartsClaim, reclaimedParts, type Trailing } from "./parts.ts";
 
 /** What the machines of both roles have in common here. */
 export interface CoreMachine extends SendingMachine {
@@ -30,8 +30,8 @@ export interface CoreMachine extends SendingMachine {
 export interface Role {
   /** The error of what is begun or under way when the connection ends without an error. */
   closedError(): unknown;
-  /** Ends what is under way, then the transport, and calls `finish()`. `waited`: a read for a head was pending. */
-  close(why: Closed, waited: boolean): void;
+  /** Ends what is under way, then the transport, and calls `finish()`. */
+  close(why: Closed): void;
 }
 
 /** One connection, as far as the roles agree. */
@@ -128,10 +128,9 @@ export class ConnectionCore<
   /** Closes now, whatever is under way. The reason that was decided first counts. */
   close(why: Closed): void {
     if (this.over) return;
-    const waited = this.phase === "new" || this.phase === "idle" || this.phase === "head";
     this.why ??= why;
     this.phase = nextPhase(this.phase, "closing");
-    this.#role.close(this.why, waited);
+    this.#role.close(this.why);
   }
 
   /** Cuts the transport, also while it closes. */
@@ -152,10 +151,23 @@ export class ConnectionCore<
     this.#overListener = null;
   }
 
-  /** Gives the transport back to the caller of `withoutShutdown()`. */
-  giveParts(why: Closed): void {
-    this.parts.give(this.wire, this.machine.takeTrailing());
+  /**
+   * Gives the transport back to the caller of `withoutShutdown()`, unless it is read all the time, or was cut meanwhile.
+   *
+   * @returns Whether it did.
+   */
+  async giveParts(why: Closed): Promise<boolean> {
+    if (!await this.wire.reclaim() || this.wire.ended) return false;
+    this.parts.give(await this.reclaimed());
     this.finish("handed-over", why);
+    return true;
+  }
+
+  /** The parts of a wire that was reclaimed. */
+  reclaimed(): Promise<Parts> {
+    const arrived = this.wire.takeArrived();
+    if (arrived !== undefined) this.receive(arrived);
+    return reclaimedParts(this.wire, this.machine.takeTrailing());
   }
 
   /** Takes what was read: bytes, or the end. */

@@ -12,6 +12,7 @@
 
 import { StateError } from "../errors/state_error.ts";
 import { type Clock, Deadline } from "../duplex/clock.ts";
+import { partsOf } from "./parts.ts";
 import type { PendingUpgrade } from "./upgrade.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import type { ConnectionCore, CoreMachine } from "./connection_core.ts";
@@ -26,7 +27,7 @@ export function handOver(core: ConnectionCore<CoreMachine, Limits>, agreed: Agre
   if (wire.reading) throw new StateError("busy", "Cannot hand over: a read is pending");
   const trailing = core.machine.takeTrailing();
   if (parts.wanted) {
-    parts.give(wire, trailing);
+    parts.give(partsOf(wire, trailing));
     pending.reject(new UpgradeRejected("low-level"));
   } else {
     const { protocol, request, response } = agreed;

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { concat } from "../bytes/concat.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import type { Duplex } from "../duplex/duplex.ts";
 import type { Wire } from "../duplex/wire.ts";
@@ -28,10 +29,17 @@ export interface Trailing {
   readonly eof: boolean;
 }
 
-/** The parts of a wire on which HTTP is over. The locks of its streams are released. */
+/** The parts of a wire on which HTTP is over, and that was not read. The locks of its streams are released. */
 export function partsOf(wire: Wire, trailing: Trailing): Parts {
   wire.channel.unlock?.();
   return { io: wire.io as Duplex, readBuf: trailing.bytes, ended: trailing.eof };
+}
+
+/** As {@linkcode partsOf}, for a wire whose read was taken back: what that had been given already is behind the rest. */
+export async function reclaimedParts(wire: Wire, { bytes, eof }: Trailing): Promise<Parts> {
+  const late = await wire.channel.unlock?.();
+  const readBuf = late instanceof Uint8Array ? concat([bytes, late]) : bytes;
+  return { io: wire.io as Duplex, readBuf, ended: eof || late === null };
 }
 
 /** Whether a caller wants the transport of one connection back, and what the caller got. */
@@ -74,9 +82,9 @@ export class PartsClaim {
   }
 
   /** Gives the transport to the caller of `withoutShutdown()`. */
-  give(wire: Wire, trailing: Trailing): void {
-    this.#given = partsOf(wire, trailing);
-    this.#promise!.resolve(this.#given);
+  give(parts: Parts): void {
+    this.#given = parts;
+    this.#promise!.resolve(parts);
   }
 
   /** The transport cannot be given. */

@@ -22,7 +22,7 @@ import type { ExchangeListener } from "./exchange_listener.ts";
 import type { IncomingRequest } from "./incoming.ts";
 import type { RequestEvent } from "./machine/server_machine.ts";
 import { type Closed, type ServerConnectionOptions, type ServerSettings, serverSettings } from "./options.ts";
-import { type Parts, partsOf } from "./parts.ts";
+import type { Parts } from "./parts.ts";
 import { ServerCore } from "./server_core.ts";
 import { type Handler, type Next, ServerExchange } from "./server_exchange.ts";
 
@@ -79,7 +79,7 @@ export class ServerConnection implements AsyncDisposable {
    * @param settings The options, filled in.
    */
   constructor(io: DuplexLike, handler: Handler, settings: ServerSettings) {
-    this.#core = new ServerCore(io, settings, (why, waited) => this.#close(why, waited));
+    this.#core = new ServerCore(io, settings, (why) => this.#close(why));
     this.#handler = handler;
     this.#core.limitHead();
     this.#serve();
@@ -184,24 +184,27 @@ export class ServerConnection implements AsyncDisposable {
 
   /**
    * Gives the transport to the handler of the request at hand, with nothing written in answer. What the handler returns
-   * is not sent. An unread body is part of `readBuf`.
+   * is not sent from this call on. An unread body is part of `readBuf`; a read of it that is pending is taken back, and
+   * rejects.
    *
    * @param request The request that is being handled.
    * @throws {StateError} `done`: it is not, or its response was decided; `busy`: a read is pending that cannot be taken
    * back.
    */
-  takeOver(request: IncomingRequest): Parts {
+  async takeOver(request: IncomingRequest): Promise<Parts> {
     checkObject(request, "request");
     const core = this.#core;
     const exchange = this.#exchange;
     if (exchange?.request !== request || !core.machine.canRespond || core.why !== null) {
       throw new StateError("done", "Cannot take over: the request is not being handled any more");
     }
-    if (!core.reclaim(false)) throw new StateError("busy", "Cannot take over: a read is pending");
+    core.wire.withdraw();
+    if (core.wire.channel.keepsReading === true) throw new StateError("busy", "Cannot take over: a read is pending");
     core.stop();
     core.finish("handed-over", { reason: "upgrade" });
     exchange.takenOver();
-    return partsOf(core.wire, core.machine.takeTrailing());
+    await core.wire.reclaim();
+    return await core.reclaimed();
   }
 
   /**
@@ -233,8 +236,8 @@ export class ServerConnection implements AsyncDisposable {
           if (core.why !== null) break;
           if (!core.awaitHead()) return core.close(SHUTDOWN);
           const chunk = await wire.readShared();
+          core.receive(chunk); // also where the connection ends by now: it may be given back with that
           if (core.why !== null) break;
-          core.receive(chunk);
           if (chunk !== null) wire.turn.spend(headCost(chunk.length));
         } else if (event.type === "request") {
           const outcome = this.#answer(event);
@@ -299,7 +302,7 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   /** Ends what is under way, wherever it stands: a handler may never come back. */
-  async #close(why: Closed, waited: boolean): Promise<void> {
+  async #close(why: Closed): Promise<void> {
     const core = this.#core;
     const { machine, parts, wire } = core;
     const failed = why.reason === "error";
@@ -307,7 +310,7 @@ export class ServerConnection implements AsyncDisposable {
     this.#exchange?.stop(failed);
     if (core.listener !== null) core.listener.onExchangeOver(why);
     if (parts.wanted) {
-      if (!failed && this.#canGiveParts(waited)) return core.giveParts(why);
+      if (!failed && this.#canGiveParts && await core.giveParts(why)) return;
       parts.refuse(core.cause);
     }
     if (machine.endsByClose && machine.responding) wire.abort(core.cause);
@@ -317,10 +320,8 @@ export class ServerConnection implements AsyncDisposable {
   }
 
   /** Whether all that was read from the transport belongs to complete messages, or to what comes behind HTTP. */
-  #canGiveParts(waited: boolean): boolean {
-    const core = this.#core;
-    const { machine, wire, peerEnded } = core;
-    const complete = this.#exchange === null || (machine.requestComplete && !machine.endsByClose);
-    return !wire.ended && complete && core.reclaim(waited && !peerEnded);
+  get #canGiveParts(): boolean {
+    const { machine, wire } = this.#core;
+    return !wire.ended && (this.#exchange === null || (machine.requestComplete && !machine.endsByClose));
   }
 }

@@ -34,7 +34,7 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings, Ex
   };
 
   /** Takes the transport; `close` is that of a {@linkcode Role}. */
-  constructor(io: DuplexLike, settings: ServerSettings, close: (why: Closed, waited: boolean) => void) {
+  constructor(io: DuplexLike, settings: ServerSettings, close: (why: Closed) => void) {
     super(io, new ServerMachine(settings), settings, "new", { closedError, close });
     this.deadline = new Deadline(settings.clock);
   }
@@ -84,20 +84,6 @@ export class ServerCore extends ConnectionCore<ServerMachine, ServerSettings, Ex
     this.#bodyDeadline?.stop();
     this.outlet.stop();
     this.#vigil?.stop();
-  }
-
-  /**
-   * Takes back what was read ahead, before the transport is given away.
-   *
-   * @param reading Whether a read for a head is pending.
-   * @returns False if a read cannot be taken back.
-   */
-  reclaim(reading: boolean): boolean {
-    const { wire } = this;
-    if ((reading || wire.reading) && !wire.withdraw()) return false;
-    const arrived = wire.takeArrived();
-    if (arrived !== undefined) this.receive(arrived);
-    return true;
   }
 
   /** Writes the head of a final response; `request` is `null` if none could be read. */

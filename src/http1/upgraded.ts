@@ -121,6 +121,11 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
     return this.#channel.withdrawRead();
   }
 
+  /** @ignore Whether a read is pending that cannot be taken back. */
+  get keepsReading(): boolean {
+    return this.#channel.keepsReading === true;
+  }
+
   /** @ignore Tells how the peer leaves. */
   watchPeer(watcher: PeerWatcher | null): boolean {
     return this.#channel.watchPeer(watcher);

@@ -182,8 +182,10 @@ export class Http2ServerConnection implements AsyncDisposable {
    *
    * @throws {StateError} `no-switch`.
    */
-  takeOver(): Parts {
-    throw new StateError("no-switch", "Cannot take over: HTTP/2 has other streams on the same transport");
+  takeOver(): Promise<Parts> {
+    return Promise.reject(
+      new StateError("no-switch", "Cannot take over: HTTP/2 has other streams on the same transport"),
+    );
   }
 
   /** Aborts what is unfinished. */

@@ -84,10 +84,8 @@ export class NodeInfo implements ServeInfo {
     this.#trailers = keptTrailers(trailers, this.#decided);
   }
 
-  takeOver(): Parts {
-    throw new StateError(
-      "no-switch",
-      "Cannot take over: node:http reads this connection; proposals come as `upgrade` events",
-    );
+  takeOver(): Promise<Parts> {
+    const message = "Cannot take over: node:http reads this connection; proposals come as `upgrade` events";
+    return Promise.reject(new StateError("no-switch", message));
   }
 }

@@ -250,7 +250,7 @@ test("what comes behind a proposal while its handler is watched is the new proto
 
 test("takeOver() within a handler that is watched gives a transport that nobody watches", async () => {
   const here = await waiting(GET);
-  const parts = here.connection.takeOver(here.requests[0]!);
+  const parts = await here.connection.takeOver(here.requests[0]!);
   assertEquals([await here.connection.closed, here.clock.pending], [{ reason: "upgrade" }, 0]);
   await here.client.closeWrite();
   await here.clock.advance(10_000);

@@ -287,8 +287,8 @@ test("a channel of somebody else that cannot take a read back is closed instead 
 
 test("withoutShutdown() rejects when takeOver() has given the transport to a handler", async () => {
   const taken = new Deferred<Parts>();
-  const here = parting(channels, (request) => {
-    taken.resolve(here.connection.takeOver(request));
+  const here = parting(channels, async (request) => {
+    taken.resolve(await here.connection.takeOver(request));
     return { status: 200 };
   });
   await here.client.write(wire(GET));

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { Deferred } from "../../src/duplex/deferred.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import type { ServeHandler } from "../../src/http/server/serve_options.ts";
@@ -160,8 +160,8 @@ test("toNodeHandler() answers 400 where no URL can be made of Host", async () =>
 
 test("toNodeHandler() says that takeOver() is for upgrades", async () => {
   let error: unknown;
-  const node = await mounted((_request, info) => {
-    error = assertThrows(() => info.takeOver(), StateError);
+  const node = await mounted(async (_request, info) => {
+    error = await assertRejects(() => info.takeOver(), StateError);
     return new Response("ok");
   });
   assert((await say(node.port, `GET / HTTP/1.1¶${REST}`)).includes("ok"));

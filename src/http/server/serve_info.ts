@@ -54,13 +54,13 @@ export interface ServeInfo {
   setTrailers(trailers: OutgoingTrailers): void;
 
   /**
-   * Takes the transport, with nothing written in answer to this request. What the handler returns is not sent then, and
-   * no byte is lost: an unread body is part of `readBuf`.
+   * Takes the transport, with nothing written in answer to this request. What the handler returns is not sent from this
+   * call on, and no byte is lost: an unread body is part of `readBuf`. A read of it that is pending is taken back, and rejects.
    *
    * @throws {StateError} The response was decided, or a read is pending that cannot be taken back; `no-switch`: HTTP/2 has other
    * streams on the same transport.
    */
-  takeOver(): Parts;
+  takeOver(): Promise<Parts>;
 }
 
 /** What is known of a connection from the beginning. */
@@ -129,7 +129,7 @@ export class ExchangeInfo implements ServeInfo {
     this.#trailers = keptTrailers(trailers, this.#decided);
   }
 
-  takeOver(): Parts {
+  takeOver(): Promise<Parts> {
     return this.#place.connection.takeOver(this.#incoming);
   }
 }

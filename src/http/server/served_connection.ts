@@ -27,5 +27,5 @@ export interface ServedConnection {
   /** Ends it at once. */
   abort(reason: unknown): void;
   /** Gives the transport to the handler of a request. */
-  takeOver(request: IncomingRequest): Parts;
+  takeOver(request: IncomingRequest): Promise<Parts>;
 }

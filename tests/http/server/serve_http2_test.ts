@@ -5,7 +5,7 @@
 
 import { test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { StateError } from "../../../src/errors/state_error.ts";
+import { StateError } from "../../../src/errors/state_error.ts";
 import { TransportError } from "../../../src/errors/transport_error.ts";
 import type { ServeHandler, ServeOptions, Server } from "../../../src/http/server/serve_options.ts";
 import { serve } from "../../../src/http/server/serve.ts";
@@ -153,13 +153,10 @@ test("serve() answers failures of handlers over HTTP/2 as over HTTP/1.1, and tel
 
 test("serve(): info.takeOver() is refused over HTTP/2, and the request's signal aborts when its stream is reset", async () => {
   const aborted = signal<unknown>();
-  const { server, client } = await served((request, info) => {
+  const { server, client } = await served(async (request, info) => {
     if (request.url.endsWith("/take")) {
-      try {
-        info.takeOver();
-      } catch (error) {
-        return new Response((error as StateError).code);
-      }
+      const error = await assertRejects(() => info.takeOver(), StateError);
+      return new Response(error.code);
     }
     request.signal.addEventListener("abort", () => aborted.resolve(request.signal.reason));
     return new Promise<Response>(() => {});

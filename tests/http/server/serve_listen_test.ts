@@ -171,8 +171,8 @@ test("serve() listens at TCP, TLS and a path at once, and info tells them apart"
 
 test("info.takeOver() gives the transport over TLS and at a path, with what came behind the head", async (t) => {
   const path = join(folder(t), "http.sock");
-  const { server } = await listening((_request, info) => {
-    const { io, readBuf, ended } = info.takeOver();
+  const { server } = await listening(async (_request, info) => {
+    const { io, readBuf, ended } = await info.takeOver();
     const writer = io.writable.getWriter();
     writer.write(wire(`${ended}:`)).then(() => writer.write(readBuf)).then(() => writer.close());
     return new Response("never sent");

@@ -87,7 +87,7 @@ test("server.stats() counts bytes of connections that are open, over, upgraded a
       }).response;
     }
     if (request.url.endsWith("/taken")) {
-      await (info.takeOver().io as unknown as { close(): Promise<void> }).close();
+      await ((await info.takeOver()).io as unknown as { close(): Promise<void> }).close();
     }
     return LightResponse.of("hello");
   });

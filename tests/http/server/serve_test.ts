@@ -225,8 +225,8 @@ test("serve() sends 103 before the final response through info.sendInformational
 });
 
 test("info.takeOver() gives the transport with nothing written, unread body and all", async () => {
-  const { server, port } = await listening((_request, info) => {
-    const { io, readBuf } = info.takeOver();
+  const { server, port } = await listening(async (_request, info) => {
+    const { io, readBuf } = await info.takeOver();
     const writer = io.writable.getWriter();
     writer.write(wire("raw:")).then(() => writer.write(readBuf)).then(() => writer.close());
     return new Response("never sent");

@@ -147,10 +147,11 @@ test("serve() with trace tells how many bytes bodies had, and what came and went
 test("serve() with trace tells of an exchange that its client cuts, and of one that is taken over", async () => {
   const { trace, told, until } = traced();
   const handled = new Deferred<void>();
-  const { server, port } = await listening((request, info) => {
+  const { server, port } = await listening(async (request, info) => {
     if (request.url.endsWith("/taken")) {
-      const { io } = info.takeOver();
-      return (io as { close(): Promise<void> } & typeof io).close().then(() => new Response());
+      const { io } = await info.takeOver();
+      await (io as { close(): Promise<void> } & typeof io).close();
+      return new Response();
     }
     handled.resolve();
     return new Promise(() => {});
