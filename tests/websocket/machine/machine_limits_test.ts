@@ -225,3 +225,23 @@ function allocatedBy(act: () => void): number {
   }
   return allocated;
 }
+
+/** As long as strings can be here, nearly: of halves that the engine does not join. */
+function longestString(): string {
+  for (let text = "x";;) {
+    try {
+      text += text;
+    } catch {
+      return text;
+    }
+  }
+}
+
+test("a text that is longer than a string can be fails with 1009, whatever maxMessageBytes says (RFC 6455 §7.4.1) [W13]", () => {
+  const piece = longestString();
+  const options = { maxMessageBytes: Infinity, codec: { readText: () => piece } };
+  for (const role of roles) {
+    const frame = toward(role, { opcode: text, payload: "x".repeat(200_000) });
+    assertEquals(received(role, [frame], options), ["fail message-too-large 1009"]);
+  }
+});
