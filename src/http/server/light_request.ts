@@ -40,13 +40,13 @@ export class LightRequest {
    * What functions of the platform take in place of `input`, where that is a light request.
    *
    * @param withoutBody Whether its body is of no interest: it may have been used already.
-   * @throws {TypeError} It is, and was used.
+   * @throws {TypeError} It is of interest, and was used or is being read.
    */
   static real<Input>(input: Input, withoutBody: boolean): Input | Request {
     if (typeof input !== "object" || input === null || !(#incoming in input)) return input;
     const light: LightRequest = input;
     if (withoutBody) return light.#make(null);
-    if (light.bodyUsed) throw new TypeError("Cannot make a request of this one: its body was used");
+    light.#checkFree();
     return light.#materialize();
   }
 

@@ -47,13 +47,17 @@ test("replaceGlobalRequest: an init says what is different, and a new body may t
   assertEquals(await answered(read), "POST http://x/a?b 1 tea with milk");
 });
 
-test("replaceGlobalRequest: a body that was read is not taken again", async () => {
-  const handler = async (request: Request): Promise<string> => {
-    await request.text();
+test("replaceGlobalRequest: a body that was read, or is being read, is not taken again", async () => {
+  const again = async (request: Request): Promise<string> => {
     await assertRejects(async () => await new Request(request).text(), TypeError);
     return "refused";
   };
-  assertEquals(await answered(handler), "refused");
+  assertEquals(await answered((request) => request.text().then(() => again(request))), "refused");
+  const locked = (request: Request): Promise<string> => {
+    request.body!.getReader();
+    return again(request);
+  };
+  assertEquals(await answered(locked), "refused");
 });
 
 test("replaceGlobalRequest: fetch(request) sends the request on", async () => {
