@@ -5,6 +5,7 @@
  */
 
 import { checkFunction, checkObject } from "../bytes/arguments.ts";
+import { unrefTimer } from "./platform.ts";
 
 /** Where a connection takes its time from. Replace it to test time limits without waiting. */
 export interface Clock {
@@ -41,15 +42,27 @@ export const systemClock: Clock = {
  */
 export class Deadline {
   readonly #clock: Clock;
+  /** Whether its timers keep no program alive. */
+  readonly #unref: boolean;
   #expire: (() => void) | null = null;
   #at = Infinity;
   #timer: unknown = null;
   #rings = Infinity;
   #stopped = false;
 
-  /** Makes a deadline that is not set. */
-  constructor(clock: Clock) {
+  /**
+   * Makes a deadline that is not set.
+   *
+   * @param holdsProgram Whether the timers of the platform's clock keep the program alive.
+   */
+  constructor(clock: Clock, holdsProgram = true) {
     this.#clock = clock;
+    this.#unref = !holdsProgram && clock === systemClock;
+  }
+
+  /** When it is due; `Infinity` is never. */
+  get at(): number {
+    return this.#at;
   }
 
   /** Calls `expire` in `ms` milliseconds unless moved or cleared before; 0 or `Infinity` means never. */
@@ -88,6 +101,7 @@ export class Deadline {
     if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
     this.#rings = this.#at;
     this.#timer = this.#clock.setTimer(() => this.#ring(), Math.min(ms, MAX_TIMER_MS));
+    if (this.#unref) unrefTimer(this.#timer);
   }
 
   #ring(): void {

@@ -65,6 +65,11 @@ export interface HeldChannel extends ByteChannel {
    */
   closeAtOnce?(): boolean;
   /**
+   * Says whether the channel keeps the program alive while it is open, as `ref()` and `unref()` do of Node's sockets. At first it
+   * does. Missing where the transport has no such thing.
+   */
+  holdProgram?(holds: boolean): void;
+  /**
    * Gives back the locks on the streams, for others to use. No read may be pending. Missing where nothing is locked.
    *
    * @returns What a read that was withdrawn had been given all the same, `null` for the end; `undefined` for nothing. It

@@ -36,6 +36,8 @@ export interface OutletOwner {
 export class Outlet implements WriteProgress {
   /** Whether the transport has refused bytes that it could not take on the spot. Only this class writes it. */
   broken = false;
+  /** Whether the connection waits for nothing: then no timer stays behind what is sent all the same. */
+  quiet = false;
   readonly #machine: SendingMachine;
   readonly #wire: Wire;
   readonly #limits: OutletLimits;
@@ -92,6 +94,12 @@ export class Outlet implements WriteProgress {
     this.#deadline.set(this.#limits.writeTimeoutMs, this.#onExpired ??= this.#expiring());
   }
 
+  /** A timer that is left may ring in vain, long after: it is cheaper so, and the next one need not be made. */
+  #clear(): void {
+    if (this.quiet) this.rest();
+    else this.#deadline?.clear();
+  }
+
   #expiring(): () => void {
     return () => this.#owner.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
   }
@@ -105,7 +113,7 @@ export class Outlet implements WriteProgress {
       this.broken = true;
       throw error;
     } finally {
-      if (--this.#unwritten === 0) this.#deadline?.clear();
+      if (--this.#unwritten === 0) this.#clear();
     }
     if (this.#unwritten === 0 && !this.broken) this.#machine.recycle(this.#wire.returnsMemory);
   }

@@ -36,6 +36,7 @@ export class Wire implements PeerWatcher, AheadListener {
   /** Made when it is asked for: WebSockets count themselves. */
   #turn: Turn | null = null;
   #watcher: PeerWatcher | null = null;
+  #holdsProgram = true;
   /** Settles when the channel has all parts of the writes that are not through; `null` if none is under way. */
   #parts: Promise<void> | null = null;
   /** How many of these there are. */
@@ -211,6 +212,13 @@ export class Wire implements PeerWatcher, AheadListener {
   abort(reason?: unknown): void {
     this.ended = true;
     this.channel.abort(reason);
+  }
+
+  /** Says whether the connection keeps the program alive, where the transport can be told. At first it does. */
+  holdProgram(holds: boolean): void {
+    if (holds === this.#holdsProgram) return;
+    this.#holdsProgram = holds;
+    this.channel.holdProgram?.(holds);
   }
 
   /** Only a channel with a fast path tells whether a read will have to wait. */

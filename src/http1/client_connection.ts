@@ -137,6 +137,11 @@ export class ClientConnection implements AsyncDisposable {
     this.#core.listener = listener;
   }
 
+  /** @ignore Says whether it keeps the program alive, as it does at first. */
+  holdProgram(holds: boolean): void {
+    this.#core.wire.holdProgram(holds);
+  }
+
   /**
    * Sends a request and waits for the head of its response. The body of the request may go on after that.
    *

@@ -136,6 +136,11 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
     return this.#channel.probePeer();
   }
 
+  /** @ignore Says whether the transport keeps the program alive. */
+  holdProgram(holds: boolean): void {
+    this.#channel.holdProgram?.(holds);
+  }
+
   /** @ignore What the transport has received, the bytes of HTTP among it. */
   get receivedBytes(): number {
     return trafficOf(this.#io).receivedBytes;

@@ -27,6 +27,7 @@ import type { Http2ClientEvent } from "./machine/events.ts";
 import type { OutgoingHttp2Request } from "./machine/message.ts";
 import { type Http2ClientConnectionOptions, http2ClientSettings } from "./options.ts";
 import { outgoingHead } from "./outgoing_head.ts";
+import { ProgramHold } from "./program_hold.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
 /** Streams that may be open before the server has told how many it takes; as hyper. */
@@ -70,6 +71,7 @@ export class Http2ClientConnection implements AsyncDisposable {
   readonly #begun: Deferred<void> = new Deferred<void>();
   /** Requests that wait until the server allows another stream. */
   readonly #waiting: WaitingRequests = new WaitingRequests();
+  readonly #hold: ProgramHold;
   /** Streams that have not switched. */
   #requests = 0;
   /** Upgrades that are not answered. */
@@ -94,9 +96,11 @@ export class Http2ClientConnection implements AsyncDisposable {
         this.#goOn();
       },
     });
+    this.#hold = new ProgramHold(this, this.#driver);
     this.#host = {
       machine: this.#machine,
       driver: this.#driver,
+      hold: this.#hold,
       settings: client,
       over: (streamId, switched) => this.#over(streamId, switched),
       switched: () => this.#requestOver(),
@@ -155,6 +159,11 @@ export class Http2ClientConnection implements AsyncDisposable {
     this.#listener = listener;
   }
 
+  /** @ignore Says whether it keeps the program alive, as it does at first, while nothing is under way. */
+  holdProgram(holds: boolean): void {
+    this.#driver.holdProgram(holds);
+  }
+
   /**
    * Whether the server takes extended CONNECT (RFC 8441), by which upgrades go over HTTP/2. Resolves when its SETTINGS have come;
    * to false if the connection ends before.
@@ -195,6 +204,7 @@ export class Http2ClientConnection implements AsyncDisposable {
     checkOutgoingRequest(request);
     checkSendOptions(options);
     const { head, proposal, body, ends } = outgoingHead(request, this.#scheme);
+    this.#hold.begin();
     const sent: SentRequest = { request, options, listener, proposal, body, ends };
     if (proposal.type !== "upgrade") return await this.#sendSoon(head, sent);
     this.#proposals++;
@@ -227,6 +237,7 @@ export class Http2ClientConnection implements AsyncDisposable {
   #over(streamId: number, switched: boolean): void {
     this.#driver.streams.delete(streamId);
     if (!switched) this.#requests--;
+    this.#hold.settle();
     this.#goOn();
     this.#driver.soon(); // a shutdown may be complete
     this.#listener?.onStreamOver();
@@ -234,6 +245,7 @@ export class Http2ClientConnection implements AsyncDisposable {
 
   #requestOver(): void {
     this.#requests--;
+    this.#hold.settle();
     this.#listener?.onStreamOver();
   }
 

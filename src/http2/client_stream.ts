@@ -25,6 +25,7 @@ import { handOverStream } from "./hand_over_stream.ts";
 import type { Http2ClientMachine } from "./machine/client_machine.ts";
 import type { Http2ClientEvent, Http2InformationalEvent, Http2ResponseEvent, ResetEvent } from "./machine/events.ts";
 import type { Http2ResponseHead } from "./machine/message.ts";
+import type { ProgramHold } from "./program_hold.ts";
 import { framingIn } from "./request_head.ts";
 import { sendSource, sendWhole } from "./stream_body.ts";
 import type { Http2StreamChannel } from "./stream_channel.ts";
@@ -40,6 +41,8 @@ export interface ClientHost {
   readonly settings: ClientSettings;
   /** Runs the machine. */
   readonly driver: Http2Driver<Http2ClientEvent, ClientStream>;
+  /** Whether the connection keeps the program alive. */
+  readonly hold: ProgramHold;
   /** The stream is over; `switched` says whether it was no request any more. */
   over(streamId: number, switched: boolean): void;
   /** It has switched: it is no request any more. */
@@ -88,6 +91,7 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
   #state: State = HTTP;
   /** Set if the body waits for a 100. */
   #hold: BodyHold | null = null;
+  #holdsProgram = true;
   /** What the body is read from, once it is. */
   #source: OutgoingStream | null = null;
 
@@ -206,6 +210,14 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
     this.#answer.resolve(response);
   }
 
+  /** What is spoken behind the switch says whether it waits for something to do. */
+  holdProgram(holds: boolean): void {
+    if (this.#gone || holds === this.#holdsProgram) return;
+    this.#holdsProgram = holds;
+    if (holds) this.#host.hold.wake();
+    else this.#host.hold.rest();
+  }
+
   /** Both messages are over, or the answer is and the server has said that it wants no more of the request. */
   #settle(): void {
     if (!this.#intake.over || this.#gone) return;
@@ -233,6 +245,7 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
 
   #leave(switched: boolean): void {
     this.#unlisten();
+    if (!this.#holdsProgram) this.#host.hold.leave();
     this.#host.over(this.id, switched);
   }
 

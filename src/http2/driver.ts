@@ -179,6 +179,16 @@ export class Http2Driver<Event extends Http2Event, Stream extends DriverStream> 
     if (this.machine.unsentBytes > 0 && !this.#taking && this.end.why === null) this.#lull.begin();
   }
 
+  /** Says whether the connection keeps the program alive. If not, it leaves no timer behind. */
+  holdProgram(holds: boolean): void {
+    this.#outlet.quiet = !holds;
+    if (!holds) {
+      if (!this.#outlet.writing) this.#outlet.rest();
+      this.writeLimit.rest();
+    }
+    this.#wire.holdProgram(holds);
+  }
+
   /** Ends a stream at once, both messages. */
   reset(stream: Stream, code: Http2ErrorCode, reason: unknown): void {
     this.machine.resetStream(stream.id, code);

@@ -24,6 +24,8 @@ export interface SwitchingStream {
   readonly owner: {
     /** Ends it at once. */
     resetWith(code: "cancel" | "connect", error: unknown): void;
+    /** Says whether it keeps the program alive. On a client. */
+    holdProgram?(holds: boolean): void;
   };
 }
 
@@ -55,7 +57,8 @@ export function handOverStream(
   const { clock, closeTimeoutMs, writeTimeoutMs } = limits;
   const code = protocol === null ? "connect" : "cancel"; // RFC 9113 §8.5 and RFC 8441 §5: as RST is told for each
   const reset = (reason: unknown): void => owner.resetWith(code, reason);
-  const channel = new Http2StreamChannel({ intake, outlet, reset, clock, closeTimeoutMs, writeTimeoutMs });
+  const holdProgram = (holds: boolean): void => owner.holdProgram?.(holds);
+  const channel = new Http2StreamChannel({ intake, outlet, reset, holdProgram, clock, closeTimeoutMs, writeTimeoutMs });
   outlet.switch();
   const agreed = {
     protocol,

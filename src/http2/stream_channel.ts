@@ -28,6 +28,8 @@ export interface ChannelStream {
   readonly outlet: StreamOutlet;
   /** Resets it; what waits fails with the reason. */
   reset(reason: unknown): void;
+  /** See {@linkcode HeldChannel}. */
+  holdProgram(holds: boolean): void;
   /** How long a peer may take to end its side behind ours. */
   readonly closeTimeoutMs: number;
   /** How long it may keep its windows shut behind `close()`. */
@@ -194,6 +196,11 @@ export class Http2StreamChannel implements HeldChannel {
   /** See {@linkcode HeldChannel}: a reset is told. */
   probePeer(): boolean {
     return false;
+  }
+
+  /** See {@linkcode HeldChannel}. */
+  holdProgram(holds: boolean): void {
+    this.#stream.holdProgram(holds);
   }
 
   #checkOver(): void {

@@ -198,6 +198,10 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
     return this.#writeSide.endByClosing();
   }
 
+  holdProgram(holds: boolean): void {
+    this.#transport?.holdProgram(holds);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     if (this.#writeSide.waits || this.#transport?.writing) this.abort();
     return this.close();

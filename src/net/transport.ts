@@ -39,6 +39,8 @@ export interface Transport extends ChunkSource {
    * @param reason What pending writes reject with.
    */
   abort(reason: unknown): void;
+  /** Says whether the platform socket keeps the program alive. At first it does. */
+  holdProgram(holds: boolean): void;
   /** Takes our listeners off the platform socket and leaves it, with reading paused. */
   detach(): void;
 }

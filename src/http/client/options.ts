@@ -95,7 +95,7 @@ export interface ClientOptions extends RouteOptions, ClientConnectionOptions {
   readonly maxConnectionsPerOrigin?: number | undefined;
   /**
    * How long a connection waits for another request. 15,000; less if the server's `Keep-Alive: timeout=` says so, minus
-   * a second for the way.
+   * a second for the way. It keeps no program alive.
    */
   readonly idleTimeoutMs?: number | undefined;
   /** How long connecting may take, the handshakes with proxy and TLS included. 10,000, as undici. */

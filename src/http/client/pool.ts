@@ -7,10 +7,11 @@
 
 import type { ClientConnection } from "../../http1/client_connection.ts";
 import type { ReadyListener } from "../../http1/exchange_listener.ts";
-import { type Clock, Deadline } from "../../duplex/clock.ts";
+import type { Clock } from "../../duplex/clock.ts";
 import { quietly } from "../../duplex/deferred.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import type { TracedClientConnection } from "./client_trace.ts";
+import { IdleTime } from "./idle_time.ts";
 import type { Leave } from "./turnstile.ts";
 
 /** The limits of a pool. */
@@ -33,8 +34,8 @@ export class Pooled implements ReadyListener {
   readonly connection: ClientConnection;
   /** What it is spoken over. */
   readonly io: DuplexLike;
-  /** When it has waited long enough. */
-  readonly idle: Deadline;
+  /** How long it waits. */
+  readonly idle: IdleTime;
   /** What the server said about how long it waits, in milliseconds; `Infinity` if nothing. */
   hintMs: number = Infinity;
   /** Whether it has waited in the pool: the server may have closed it meanwhile. */
@@ -44,22 +45,21 @@ export class Pooled implements ReadyListener {
   /** Gives up its place among the connections of its route. */
   leave: Leave;
   readonly #pool: Pool;
-  readonly #onIdleTooLong = (): void => void this.connection.gracefulShutdown();
 
   /** It is at work, for the request that has opened it. */
-  constructor(pool: Pool, key: string, connection: ClientConnection, io: DuplexLike, idle: Deadline, leave: Leave) {
+  constructor(pool: Pool, key: string, connection: ClientConnection, io: DuplexLike, clock: Clock, leave: Leave) {
     this.#pool = pool;
     this.key = key;
     this.connection = connection;
     this.io = io;
-    this.idle = idle;
+    this.idle = new IdleTime(clock, connection, () => void connection.gracefulShutdown());
     this.leave = leave;
   }
 
   /** Waits for the next request, for so long. */
   wait(ms: number): void {
     this.reused = true;
-    this.idle.set(ms, this.#onIdleTooLong);
+    this.idle.begin(ms);
   }
 
   /** See {@linkcode ReadyListener}. The exchange is over, for which it was taken. */
@@ -92,7 +92,7 @@ export class Pool {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) return null;
     for (let pooled = waiting.pop(); pooled !== undefined; pooled = waiting.pop()) {
-      pooled.idle.clear();
+      pooled.idle.end();
       if (!pooled.connection.isReady) continue;
       pooled.leave = leave;
       return pooled;
@@ -103,8 +103,7 @@ export class Pool {
 
   /** Takes a new connection in; it is at work until {@linkcode release}. */
   add(key: string, connection: ClientConnection, io: DuplexLike, leave: Leave): Pooled {
-    const idle = new Deadline(this.#settings.clock);
-    const pooled = new Pooled(this, key, connection, io, idle, leave);
+    const pooled = new Pooled(this, key, connection, io, this.#settings.clock, leave);
     this.#open.set(pooled, connection.closed.then((closed) => this.#gone(pooled, io, closed.reason === "upgrade")));
     return pooled;
   }
@@ -129,7 +128,7 @@ export class Pool {
 
   /** Lets what is under way end and closes the rest; resolves when everything is closed. */
   async close(): Promise<void> {
-    this.#closing = true;
+    this.#beginEnd();
     for (const waiting of this.#waiting.values()) {
       for (const { connection } of waiting) connection.gracefulShutdown();
     }
@@ -138,12 +137,21 @@ export class Pool {
 
   /** Ends everything at once. */
   async abort(reason: unknown): Promise<void> {
-    this.#closing = true;
+    this.#beginEnd();
     for (const { connection } of this.#open.keys()) {
       if (connection.isReady) connection.gracefulShutdown();
       else connection.abort(reason);
     }
     await this.#allGone();
+  }
+
+  /** The program waits until all are closed. */
+  #beginEnd(): void {
+    this.#closing = true;
+    for (const { idle, connection } of this.#open.keys()) {
+      idle.end();
+      connection.holdProgram(true);
+    }
   }
 
   async #allGone(): Promise<void> {

@@ -5,13 +5,14 @@
  * @module
  */
 
-import { type Clock, Deadline } from "../../duplex/clock.ts";
+import type { Clock } from "../../duplex/clock.ts";
 import { Deferred } from "../../duplex/deferred.ts";
 import type { DuplexLike } from "../../duplex/duplex.ts";
 import { StateError } from "../../errors/state_error.ts";
 import type { Http2ClientConnection } from "../../http2/client_connection.ts";
 import { socketsPolled } from "../platform.ts";
 import type { TracedClientConnection } from "./client_trace.ts";
+import { IdleTime } from "./idle_time.ts";
 import { untilClosed } from "./pool.ts";
 
 /** What holds for all of them. */
@@ -34,8 +35,8 @@ export interface Shared {
   readonly connection: Http2ClientConnection;
   /** What it is spoken over. */
   readonly io: DuplexLike;
-  /** When it has waited long enough. */
-  readonly idle: Deadline;
+  /** How long it waits. */
+  readonly idle: IdleTime;
   /** How many upgrades, or tunnels, wait to know whether the server takes them. */
   asking: number;
   /** How many upgrades were granted a stream and are about to be sent. */
@@ -68,7 +69,7 @@ export class SharedPool {
     const shared = this.#taking.get(key);
     if (shared === undefined) return null;
     if (!shared.connection.isClosed) {
-      shared.idle.clear();
+      shared.idle.end();
       return shared;
     }
     this.#retire(shared);
@@ -77,7 +78,7 @@ export class SharedPool {
 
   /** Takes a new connection in, for requests that are waiting. */
   add(key: string, connection: Http2ClientConnection, io: DuplexLike): Shared {
-    const idle = new Deadline(this.#settings.clock);
+    const idle = new IdleTime(this.#settings.clock, connection, () => this.#retire(shared));
     const shared: Shared = { version: "2", key, connection, io, idle, asking: 0, granted: 0, traced: null };
     this.#open.set(shared, new Deferred<void>());
     if (this.#settings.keepAlive) {
@@ -143,7 +144,7 @@ export class SharedPool {
 
   /** Lets requests end that are under way and closes what is without any; resolves when none is left. */
   async close(): Promise<void> {
-    this.#closing = true;
+    this.#beginEnd();
     const reason = new StateError("closed", "Cannot send: the client was closed");
     for (const shared of this.#open.keys()) {
       shared.connection.turnAway(reason);
@@ -155,7 +156,7 @@ export class SharedPool {
 
   /** Ends all requests at once. */
   async abort(reason: unknown): Promise<void> {
-    this.#closing = true;
+    this.#beginEnd();
     for (const shared of this.#open.keys()) {
       const { connection } = shared;
       connection.abortRequests(reason);
@@ -166,6 +167,15 @@ export class SharedPool {
     await this.#allGone();
   }
 
+  /** The program waits until all are closed. */
+  #beginEnd(): void {
+    this.#closing = true;
+    for (const { idle, connection } of this.#open.keys()) {
+      idle.end();
+      connection.holdProgram(true);
+    }
+  }
+
   async #allGone(): Promise<void> {
     while (this.#open.size > 0) await Promise.all([...this.#open.values()].map(({ promise }) => promise));
   }
@@ -174,7 +184,7 @@ export class SharedPool {
     const { idleTimeoutMs } = this.#settings;
     const takes = this.#taking.get(shared.key) === shared;
     if (this.#closing || !takes || idleTimeoutMs === null) this.#retire(shared);
-    else shared.idle.set(idleTimeoutMs, () => this.#retire(shared));
+    else shared.idle.begin(idleTimeoutMs);
   }
 
   /** It takes no further request, and ends with the last one that it has. */

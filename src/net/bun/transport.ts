@@ -31,6 +31,8 @@ export interface BunSocket extends NativeEnds, TlsTeller {
   terminate(): void;
   pause(): void;
   resume(): void;
+  ref(): void;
+  unref(): void;
   setNoDelay(on: boolean): boolean;
   setKeepAlive(on: boolean): boolean;
   upgradeTLS(options: object): [raw: BunSocket, tls: BunSocket];
@@ -118,6 +120,12 @@ export class BunTransport implements Transport {
     if (this.#over) return;
     this.#leave(reason);
     this.native.terminate();
+  }
+
+  holdProgram(holds: boolean): void {
+    if (this.#over) return;
+    if (holds) this.native.ref();
+    else this.native.unref();
   }
 
   detach(): void {

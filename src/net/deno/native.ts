@@ -24,6 +24,8 @@ export interface DenoConn {
   write(bytes: Uint8Array): Promise<number>;
   closeWrite(): Promise<void>;
   close(): void;
+  ref?(): void;
+  unref?(): void;
   setNoDelay?(on: boolean): void;
   setKeepAlive?(on: boolean): void;
 }

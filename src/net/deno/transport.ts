@@ -87,6 +87,12 @@ export class DenoTransport implements Transport {
     this.#closeNative();
   }
 
+  /** Deno's connections keep it alive by the reads that are pending. Writes do by themselves. */
+  holdProgram(holds: boolean): void {
+    if (holds) this.native.ref?.();
+    else this.native.unref?.();
+  }
+
   detach(): void {
     this.#over = true;
   }

@@ -150,6 +150,13 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
     else if (!this.#closing) this.#cut();
   }
 
+  holdProgram(holds: boolean): void {
+    if (this.#successor !== null) this.#successor.holdProgram(holds);
+    else if (this.leaving) return;
+    else if (holds) this.#handle.ref();
+    else this.#handle.unref();
+  }
+
   detach(): void {
     this.over = true;
     this.#successor?.detach();

@@ -24,6 +24,10 @@ export interface StreamHandle {
   writeBuffer(request: HandleRequest, bytes: Uint8Array): number;
   shutdown(request: HandleRequest): number;
   close(callback?: (this: StreamHandle) => void): void;
+  /** Keeps the program alive, as handles do at first. */
+  ref(): void;
+  /** Does not. */
+  unref(): void;
   /** Closes with a reset. TCP only. */
   reset?(callback?: () => void): number;
   setNoDelay?(on: boolean): number;
@@ -137,11 +141,12 @@ export const streamHandles: StreamHandles | null = "Bun" in globalThis || "Deno"
   ? null
   : streamHandlesOf(process as HandleProcess);
 
+const METHODS = ["useUserBuffer", "readStart", "readStop", "writeBuffer", "shutdown", "close", "ref", "unref"] as const;
+
 /** Whether an object is a handle as it is known. */
 export function isStreamHandle(object: object): object is StreamHandle {
-  const { useUserBuffer, readStart, readStop, writeBuffer, shutdown, close } = object as Partial<StreamHandle>;
-  return typeof useUserBuffer === "function" && typeof readStart === "function" && typeof readStop === "function" &&
-    typeof writeBuffer === "function" && typeof shutdown === "function" && typeof close === "function";
+  const handle = object as Partial<StreamHandle>;
+  return METHODS.every((name) => typeof handle[name] === "function");
 }
 
 /** An error as Node makes it of what a system call has returned. */

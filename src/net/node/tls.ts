@@ -9,7 +9,6 @@ import net from "node:net";
 import { Duplex as NodeDuplex } from "node:stream";
 import tls from "node:tls";
 import { ignore } from "../../duplex/deferred.ts";
-import type { ByteChannel } from "../../duplex/duplex.ts";
 import type { StartTlsOptions, TlsOptions, TlsServerOptions } from "../../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
 import type { HeldChannel } from "../../duplex/held_channel.ts";
@@ -17,7 +16,7 @@ import type { X509 } from "../certificate.ts";
 import { sessionOf, TlsResumption } from "../../duplex/tls_session.ts";
 import { socketInfo } from "../address.ts";
 import { NetSocket } from "../net_socket.ts";
-import { type Below, cutNodeSocket, NodeTransport } from "./transport.ts";
+import { type Below, cutNodeSocket, holdSocket, NodeTransport } from "./transport.ts";
 import { tlsInfo } from "../tls_info.ts";
 import { TlsRecords } from "../tls_records.ts";
 
@@ -87,10 +86,11 @@ async function underSocket(transport: NetSocket): Promise<Under> {
     throw new Error("the peer has ended its side");
   }
   if (readBuf.byteLength > 0) stream.unshift(readBuf);
-  return { stream, truncated: false, info, cut: () => cutNodeSocket(stream), feeds: ignore };
+  const holdProgram = (holds: boolean): void => holdSocket(stream, holds);
+  return { stream, truncated: false, info, cut: () => cutNodeSocket(stream), feeds: ignore, holdProgram };
 }
 
-function underChannel(channel: ByteChannel & { close(): Promise<void> }, info: SocketInfo): Under {
+function underChannel(channel: HeldChannel, info: SocketInfo): Under {
   const records = "Deno" in globalThis ? new TlsRecords() : null;
   let fed: tls.TLSSocket | null = null;
   let left: Uint8Array | null = null;
@@ -138,7 +138,8 @@ function underChannel(channel: ByteChannel & { close(): Promise<void> }, info: S
       pull();
     });
   };
-  const under = { stream, truncated: false, info, cut: () => channel.abort(), feeds };
+  const holdProgram = (holds: boolean): void => channel.holdProgram?.(holds);
+  const under = { stream, truncated: false, info, cut: () => channel.abort(), feeds, holdProgram };
   return under;
 }
 

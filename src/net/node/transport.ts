@@ -23,6 +23,8 @@ export interface Below {
   readonly stream: Duplex;
   /** Whether it has ended without `close_notify`, where that can be told. */
   readonly truncated: boolean;
+  /** See {@linkcode Transport}. */
+  holdProgram(holds: boolean): void;
 }
 
 /** Where a socket has its transport, for the listeners that all sockets share. */
@@ -147,6 +149,11 @@ export class NodeTransport extends LentChunks implements Transport {
     this.#cut(this.native);
   }
 
+  holdProgram(holds: boolean): void {
+    if (this.#under !== null) this.#under.holdProgram(holds);
+    else holdSocket(this.native, holds);
+  }
+
   detach(): void {
     const native = this.native;
     this.over = true;
@@ -239,6 +246,12 @@ function onError(this: unknown, error: Error): void {
 
 function onClose(this: unknown): void {
   (this as Carrier)[TRANSPORT].onClose();
+}
+
+/** Has a socket keep the program alive, or not. */
+export function holdSocket(native: NetSocketOfNode, holds: boolean): void {
+  if (holds) native.ref();
+  else native.unref();
 }
 
 /**

@@ -149,7 +149,7 @@ for (const [what, options, waits] of backOffs) {
 
 test("retry() asks its random source once for each wait, and waits for nothing at 0", async () => {
   let draws = 0;
-  const { client, asked, clock } = retrying([[503]], { random: () => (draws++, 0) });
+  const { client, asked, clock } = retrying([[503]], { random: () => (draws++, 0) }, { keepAlive: false });
   assertEquals((await client.fetch("http://a/")).status, 503);
   assertEquals([asked.length, draws, clock.pending], [4, 3, 0]);
   await client.abort();
