@@ -41,6 +41,12 @@ export let wholeBody: (body: IncomingBody, maxBytes: number) => Uint8Array | Pro
 export let hasFailed: (body: IncomingBody) => boolean;
 
 /**
+ * Whether a reader wants what is left: one that has begun, or that holds the stream, which asks for data a moment later
+ * than its reader does. That counts as used from now on.
+ */
+export let isWanted: (body: IncomingBody) => boolean;
+
+/**
  * The body as bytes, if it has arrived completely, has no trailers and is not longer; else `null`, and it is read as
  * before. Never waits.
  */
@@ -317,6 +323,10 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   static {
     wholeBody = (body, maxBytes) => body.#whole(maxBytes);
     hasFailed = (body) => body.#state.at === "failed";
+    isWanted = (body) => {
+      body.#used ||= body.#stream?.locked === true;
+      return body.#used && !body.canceled;
+    };
     arrivedBody = (body, maxBytes) => body.#arrivedWhole(maxBytes);
   }
 

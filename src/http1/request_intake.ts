@@ -11,7 +11,7 @@ import { TransportError } from "../errors/transport_error.ts";
 import { Fields } from "../semantics/fields.ts";
 import { nextPart } from "./body_intake.ts";
 import type { BodySource } from "./body_source.ts";
-import type { IncomingBody } from "./incoming_body.ts";
+import { type IncomingBody, isWanted } from "./incoming_body.ts";
 import type { ServerCore } from "./server_core.ts";
 
 /** What a request's body needs of its exchange. */
@@ -101,8 +101,7 @@ export class RequestIntake implements BodySource {
    */
   async settle(body: IncomingBody, lasts: boolean): Promise<boolean> {
     const { settings, bodyDeadline } = this.#core;
-    const wanted = body.used && !body.canceled;
-    if (!wanted) return lasts && await this.drain(body, false, this.#onPauseTooLong);
+    if (!isWanted(body)) return lasts && await this.drain(body, false, this.#onPauseTooLong);
     this.#limited = "pauses";
     this.#limitPause();
     try {

@@ -9,6 +9,7 @@ import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { departed } from "../http1/failure.ts";
 import type { IncomingRequest } from "../http1/incoming.ts";
+import { isWanted } from "../http1/incoming_body.ts";
 import type { PendingUpgrade } from "../http1/upgrade.ts";
 import { Fields } from "../semantics/fields.ts";
 import type { Http2Driver } from "./driver.ts";
@@ -118,7 +119,7 @@ export class ServerStream implements DriverStream, AnsweredStream, ReadingOwner,
     if (this.#intake === null || this.#intake.over) return this.#over(null);
     if (this.#state.type === "switched") return;
     const { body } = this.exchange.request;
-    if (!body.used || body.canceled) this.stopReading();
+    if (!isWanted(body)) this.stopReading();
     else this.#reading?.settle();
   }
 

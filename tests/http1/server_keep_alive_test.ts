@@ -244,3 +244,34 @@ test("serveConnection() drains what is left when a reader behind the response gi
   assertEquals(await readUntil(client, "ok"), OK);
   await client.close();
 });
+
+test("serveConnection() leaves a body to who holds its stream, also if the handler has answered at once", async () => {
+  for (const hold of [whole, piped]) {
+    let late!: Promise<string>;
+    const { client } = conversing(({ body, method }) => {
+      if (method === "POST") late = hold(body.stream);
+      return { status: 200, body: "ok" };
+    });
+    await client.write(wire("POST / HTTP/1.1¶Host: a¶Content-Length: 10¶¶hello"));
+    assertEquals(await readUntil(client, "ok"), OK);
+    await client.write(wire("world" + get()));
+    assertEquals(await readUntil(client, "ok"), OK);
+    assertEquals(await late, "helloworld");
+    await client.close();
+  }
+});
+
+/** Reads a stream by hand. */
+async function whole(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = stream.getReader();
+  let all = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) all += text(part.value);
+  return all;
+}
+
+/** Lets the platform read a stream. */
+async function piped(stream: ReadableStream<Uint8Array>): Promise<string> {
+  let all = "";
+  await stream.pipeTo(new WritableStream({ write: (chunk: Uint8Array) => void (all += text(chunk)) }));
+  return all;
+}

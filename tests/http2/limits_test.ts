@@ -198,6 +198,20 @@ test("drainTimeoutMs: a reader that pauses so long behind the response is not wa
   await client.ends();
 });
 
+test("a body is left to who holds its stream, also if the handler has answered at once", async () => {
+  let late!: Promise<string>;
+  const client = new RawClient((request) => {
+    late = new Response(request.body.stream).text();
+    return { status: 200, body: "x" };
+  });
+  await client.begins();
+  await client.sends(headers(1, POST, "open"));
+  await client.sends(data(1, "hello"));
+  await client.sends(data(1, "world", true));
+  assertEquals(await late, "helloworld");
+  await client.ends();
+});
+
 test("idleTimeoutMs counts from the last stream on: SETTINGS, PING and other frames do not hold a connection", async () => {
   const client = new RawClient(() => ({ status: 204 }), { idleTimeoutMs: 1000 });
   await client.begins();
