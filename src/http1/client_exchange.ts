@@ -18,7 +18,7 @@ import { BodySender, sendWhole } from "./body_sender.ts";
 import { type BodySource, bodyTruncated } from "./body_source.ts";
 import type { ConnectionCore } from "./connection_core.ts";
 import { handOver } from "./hand_over.ts";
-import { IncomingResponse } from "./incoming.ts";
+import { abandonRequestWith, IncomingResponse } from "./incoming.ts";
 import { IncomingBody } from "./incoming_body.ts";
 import type { ClientMachine } from "./machine/client_machine.ts";
 import type { ClientSettings } from "./options.ts";
@@ -230,8 +230,14 @@ export class ClientExchange implements BodySource {
       pending.reject(new UpgradeRejected(reason, { status: head.status, response }));
       attachUpgrade(response, pending);
     }
+    if (this.#sending !== "over") abandonRequestWith(response, (reason) => this.#abandonRequest(reason));
     if (body.over) this.#settle(this);
     return response;
+  }
+
+  #abandonRequest(reason: unknown): void {
+    this.#stopSending(reason);
+    this.#settle(this);
   }
 
   /**

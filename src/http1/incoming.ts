@@ -126,6 +126,15 @@ export class IncomingRequest implements RequestHead {
   }
 }
 
+/** Says how the request is given up that a response answers. Connections do, while it is still being sent. */
+export let abandonRequestWith: (response: IncomingResponse, abandon: (reason: unknown) => void) => void;
+
+/**
+ * Gives up what is left of the request that a response answers: its source is told so, and it must not look complete.
+ * Without effect if it was sent completely.
+ */
+export let abandonRequest: (response: IncomingResponse, reason: unknown) => void;
+
 /** A response that a client received. */
 export class IncomingResponse implements ResponseHead, AsyncDisposable {
   /** 100–999; 101 only for a switch that was asked for. */
@@ -139,6 +148,7 @@ export class IncomingResponse implements ResponseHead, AsyncDisposable {
   /** The body; empty where there is none. Read it to its end or cancel it: the connection is busy until then. */
   readonly body: IncomingBody;
   readonly #dispose: () => Promise<void>;
+  #abandon: ((reason: unknown) => void) | null = null;
 
   /**
    * Connections make these.
@@ -164,5 +174,10 @@ export class IncomingResponse implements ResponseHead, AsyncDisposable {
   /** Cancels the body; after a switch that was not claimed, closes the connection. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.#dispose();
+  }
+
+  static {
+    abandonRequestWith = (response, abandon) => response.#abandon = abandon;
+    abandonRequest = (response, reason) => response.#abandon?.(reason);
   }
 }

@@ -10,7 +10,7 @@ import type { Http2ErrorCode } from "../errors/http2_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { UnsentError } from "../errors/unsent_error.ts";
 import type { ExchangeOverListener } from "../http1/exchange_listener.ts";
-import type { IncomingResponse } from "../http1/incoming.ts";
+import { abandonRequestWith, type IncomingResponse } from "../http1/incoming.ts";
 import { IncomingBody } from "../http1/incoming_body.ts";
 import type { ClientSettings } from "../http1/options.ts";
 import { discardBody, OutgoingStream, type SortedBody } from "../http1/outgoing_body.ts";
@@ -193,8 +193,13 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
       if (!this.#outlet.ended) this.#outlet.end(null); // nothing goes to the protocol that is not spoken
     }
     this.#holdBack(head.status);
+    if (!this.#outlet.ended) abandonRequestWith(response, (reason) => this.#abandonRequest(reason));
     this.#answer.resolve(response);
     this.#settle();
+  }
+
+  #abandonRequest(reason: unknown): void {
+    if (!this.#outlet.ended && !this.#gone) this.resetWith("cancel", reason);
   }
 
   #switch(head: Http2ResponseHead): void {

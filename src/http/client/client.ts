@@ -174,8 +174,9 @@ export class Client implements AsyncDisposable {
         const { response, discard } = await this.#pass(this.#interceptors, sent, init, sending, false, redirects > 0);
         if (!isRedirect(response.status) || mode === "manual" || !response.headers.has("location")) return response;
         const leading = { locations: locationsOf(response), from: new URL(response.url) };
-        request = follow(request, response, { ...leading, mode, redirects, maxRedirects });
-        await discard();
+        const discarded = discard();
+        request = follow(request, response.status, { ...leading, mode, redirects, maxRedirects });
+        await discarded;
         continue;
       }
       const exchange = new Exchange(this.#connections, sent, this.#routes.find(request.url, init, false), sending);
@@ -183,8 +184,9 @@ export class Client implements AsyncDisposable {
       const leads = isRedirect(response.status) && mode !== "manual" && response.fields.has("location");
       if (!leads) return responseTo(request, response, redirects > 0, sending.decompress);
       const locations = response.fields.getAll("location");
-      request = follow(request, response, { locations, mode, redirects, maxRedirects });
-      await exchange.discard(response);
+      const discarded = exchange.discard(response);
+      request = follow(request, response.status, { locations, mode, redirects, maxRedirects });
+      await discarded;
     }
   }
 

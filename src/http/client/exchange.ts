@@ -6,8 +6,9 @@
  */
 
 import { quietly } from "../../duplex/deferred.ts";
-import type { IncomingResponse } from "../../http1/incoming.ts";
+import { abandonRequest, type IncomingResponse } from "../../http1/incoming.ts";
 import type { OutgoingRequest, SendOptions } from "../../http1/outgoing_request.ts";
+import { StateError } from "../../errors/state_error.ts";
 import { UnsentError } from "../../errors/unsent_error.ts";
 import { type Field, Fields, hasField } from "../../semantics/fields.ts";
 import { proposalIn } from "../../semantics/switching.ts";
@@ -188,10 +189,19 @@ export class Exchange {
     this.#request = { ...this.#request, fields: trace.retry(this.#request.fields, why) };
   }
 
-  /** Gives up the body of the answer and waits until the connection is free again, or closed: within `closeTimeoutMs`. */
+  /**
+   * Gives up the answer, and what is left of the request, which may have no end. Waits until the connection is free again,
+   * or closed: within `closeTimeoutMs`.
+   */
   async discard(response: IncomingResponse): Promise<void> {
-    response.body.cancel();
     const carrier = this.#carrier!;
+    if (carrier.version === "1.1" && isReplayable(this.#request.body)) {
+      response.body.cancel();
+      // That the server has taken all of it may not be told yet.
+      if (!carrier.connection.isReady) await socketsPolled();
+    }
+    abandonRequest(response, new StateError("done", "The rest of the request is not wanted: it is answered"));
+    response.body.cancel();
     if (carrier.version === "1.1") await quietly(() => carrier.connection.ready());
   }
 

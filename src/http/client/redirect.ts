@@ -6,7 +6,6 @@
  */
 
 import type { Field } from "../../semantics/fields.ts";
-import { giveUp } from "./answer.ts";
 import { checkUrl, type ClientRequest } from "./request.ts";
 import { isReplayable } from "./request_body.ts";
 import type { ClientResponse } from "./response.ts";
@@ -44,23 +43,18 @@ export interface Leading {
 }
 
 /**
- * The request that follows. The response is given up if there is none.
+ * The request that follows.
  *
  * @throws {TypeError} Redirects are not to be followed, or not so many, or not this one.
  */
 export function follow(
   request: ClientRequest,
-  response: { readonly status: number; readonly body: { cancel(reason: unknown): unknown } | null },
+  status: number,
   { locations, from, mode, redirects, maxRedirects }: Leading,
 ): ClientRequest {
-  try {
-    if (mode === "error") throw new TypeError("Cannot fetch: the answer is a redirect");
-    if (redirects === maxRedirects) throw new TypeError(`Cannot fetch: more than ${redirects} redirects`);
-    return redirected(request, response.status, locations, from);
-  } catch (error) {
-    giveUp(response, error);
-    throw error;
-  }
+  if (mode === "error") throw new TypeError("Cannot fetch: the answer is a redirect");
+  if (redirects === maxRedirects) throw new TypeError(`Cannot fetch: more than ${redirects} redirects`);
+  return redirected(request, status, locations, from);
 }
 
 /** The values of `Location`: line by line, unless an interceptor has changed them. */

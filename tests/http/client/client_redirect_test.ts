@@ -1,8 +1,12 @@
 import { test } from "node:test";
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { StateError } from "../../../src/errors/state_error.ts";
 import type { FetchInit } from "../../../src/http/client/options.ts";
 import { redirected } from "../../../src/http/client/redirect.ts";
+import { manualStream } from "../../support/client.ts";
 import { dialingServed } from "../../support/dialing.ts";
+import { sharing } from "../../support/http2_dialing.ts";
+import { wire } from "../../support/wire.ts";
 import type { IncomingRequest } from "../../../src/http1/incoming.ts";
 
 /** Redirects `/<status>/…` to what follows `?`, and tells what came elsewhere. */
@@ -216,3 +220,29 @@ test("fetch() does not follow to other schemes, nor with a stream that was sent"
   assertEquals(text, "GET a/x [] ");
   await client.close();
 });
+
+for (const [version, serve] of [["HTTP/1.1", dialingServed], ["HTTP/2", sharing]] as const) {
+  test(`fetch() gives up the rest of a body when a redirect comes before its end, over ${version}`, async () => {
+    const { client } = serve(({ method, target, body }) => {
+      if (method === "GET") return { status: 200, body: "there" };
+      body.bytes();
+      return { status: Number(target.slice(1)), fields: [["location", "/x"]] };
+    });
+    const ask = (status: number, body: ReadableStream<Uint8Array>, init: FetchInit = {}) => {
+      return client.fetch(`http://a/${status}`, { method: "POST", body, ...init });
+    };
+    for (const status of [302, 303]) {
+      const { stream, controller, canceled } = manualStream();
+      controller.enqueue(wire("some"));
+      assertEquals(await (await ask(status, stream)).text(), "there");
+      assertInstanceOf(await canceled, StateError);
+    }
+    for (const [status, init] of [[307, {}], [303, { redirect: "error" }]] as const) {
+      const { stream, controller, canceled } = manualStream();
+      controller.enqueue(wire("some"));
+      await assertRejects(() => ask(status, stream, init), TypeError);
+      assertInstanceOf(await canceled, StateError);
+    }
+    await client.close();
+  });
+}
