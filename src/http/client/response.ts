@@ -16,6 +16,7 @@ import { lengthOnce } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 import type { Coding } from "../platform.ts";
 import { trailerHeaders } from "../trailer_headers.ts";
+import { typedBlob } from "../typed_blob.ts";
 import { decoded, decodingFailure } from "./codings.ts";
 
 /** A `Response`, and what the platform's class has no place for. */
@@ -193,8 +194,7 @@ class LightClientResponse {
   }
 
   async blob(): Promise<Blob> {
-    const type = () => this.headers.get("content-type") ?? "";
-    return await (this.#real?.blob() ?? this.#consume((bytes) => new Blob([bytes as BlobPart], { type: type() })));
+    return await (this.#real?.blob() ?? this.#consume((bytes) => typedBlob(bytes, this.headers)));
   }
 
   async formData(): Promise<FormData> {
@@ -216,7 +216,7 @@ class LightClientResponse {
   }
 
   /** Reads the whole body and makes something of it. */
-  async #consume<T>(make: (bytes: Uint8Array) => T): Promise<T> {
+  async #consume<T>(make: (bytes: Uint8Array) => T | Promise<T>): Promise<T> {
     if (this.#isNull) return make(new Uint8Array(0));
     if (this.bodyUsed || this.#stream?.locked === true) throw new TypeError("Cannot read the body: it was used before");
     // A body that is read whole keeps its stream locked (Fetch standard, "fully read").

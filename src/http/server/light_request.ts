@@ -8,6 +8,8 @@
 import { ownBytes } from "../../bytes/own_bytes.ts";
 import type { IncomingRequest } from "../../http1/incoming.ts";
 import { standFor, standIn } from "../../http1/stand_in.ts";
+import { lengthOnce } from "../../semantics/fields.ts";
+import { typedBlob } from "../typed_blob.ts";
 
 /** The platform's class, also while the global one is another. */
 export const PlatformRequest: typeof Request = Request;
@@ -91,7 +93,7 @@ export class LightRequest {
 
   async blob(): Promise<Blob> {
     if (this.#real !== null) return await this.#real.blob();
-    return new Blob([await this.#consume()], { type: this.headers.get("content-type") ?? "" });
+    return await typedBlob(await this.#consume(), this.headers);
   }
 
   async text(): Promise<string> {
@@ -171,11 +173,16 @@ export class LightRequest {
   }
 }
 
-/** The headers of a request. Several lines of cookies are one list (RFC 6265 §4.2.1), which Deno joins with commas. */
+/**
+ * The headers of a request. Several lines of cookies are one list (RFC 6265 §4.2.1), which Deno joins with commas; a length
+ * that was said several times is one (RFC 9110 §8.6).
+ */
 function headersOf({ fields }: IncomingRequest): Headers {
   const headers = new Headers([...fields] as [string, string][]);
   const cookies = fields.getAll("cookie");
   if (cookies.length > 1) headers.set("cookie", cookies.join("; "));
+  const length = headers.get("content-length");
+  if (length?.includes(",")) headers.set("content-length", lengthOnce(length));
   return headers;
 }
 

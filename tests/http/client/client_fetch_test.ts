@@ -272,6 +272,16 @@ test("Response: a body that is cut short fails and does not just end [B12, C9]",
   }
 });
 
+test("Response.blob() has the type of the response, as the platform spells it (Fetch §5.3)", async () => {
+  const type = "application/json; charset=UTF-8";
+  const { type: spelled } = await new Response("x", { headers: { "content-type": type } }).blob();
+  for (const [fields, expected] of [[[["content-type", type]], spelled], [[], ""]] as const) {
+    const { client } = dialingServed(() => ({ status: 200, body: "x", fields }));
+    assertEquals((await (await client.fetch("http://a/")).blob()).type, expected);
+    await client.close();
+  }
+});
+
 test("Response.json(), bytes(), arrayBuffer() and blob() read the body once", async () => {
   const { client } = dialingServed(() => ({ status: 200, body: "[1]", fields: [["content-type", "x/y"]] }));
   const get = () => client.fetch("http://a/");

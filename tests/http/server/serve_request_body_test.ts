@@ -74,8 +74,13 @@ test("Request.text() and its like can be asked again where there is no body (Fet
   assertEquals(texts, ["", "", 0, false]);
 });
 
-test("Request.blob() has the type of the request", async () => {
-  assertEquals(await seen(async (request) => (await request.blob()).type), "text/plain");
+test("Request.blob() has the type of the request, as the platform spells it (Fetch §5.3)", async () => {
+  const type = "application/json; charset=UTF-8";
+  const { type: spelled } = await new Response("x", { headers: { "content-type": type } }).blob();
+  const request = `POST / HTTP/1.1¶Host: a¶Content-Type: ${type}¶Content-Length: 4¶¶body`;
+  assertEquals(await seen(async (request) => (await request.blob()).type, request), spelled);
+  const untyped = "POST / HTTP/1.1¶Host: a¶Content-Length: 4¶¶body";
+  assertEquals(await seen(async (request) => (await request.blob()).type, untyped), "");
 });
 
 test("Request.bytes() and arrayBuffer() have memory of their own", async () => {
@@ -92,6 +97,11 @@ test("Request.headers joins several lines of cookies as a cookie-string (RFC 626
   const request = "GET / HTTP/1.1¶Host: a¶Cookie: a=1¶X: 1¶Cookie: b=2¶X: 2¶¶";
   const headers = await seen(({ headers }) => [headers.get("cookie"), headers.get("x")], request);
   assertEquals(headers, ["a=1; b=2", "1, 2"]);
+});
+
+test("Request.headers has a length once that was said twice (RFC 9110 §8.6)", async () => {
+  const request = "POST / HTTP/1.1¶Host: a¶Content-Length: 4¶Content-Length: 4¶¶body";
+  assertEquals(await seen(({ headers }) => headers.get("content-length"), request), "4");
 });
 
 test(
