@@ -5,9 +5,11 @@
  */
 
 import { unattended } from "../duplex/deferred.ts";
+import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import { ABNORMAL_CLOSURE } from "./machine/close_code.ts";
 import { type CloseOptions, closeRequest, type WebSocketClosed } from "./close_handshake.ts";
 import type { WebSocketConnection } from "./connection.ts";
+import { nextTurn } from "./platform.ts";
 
 /** A WebSocket that will be open, or not; of the shape of the platforms' `WebSocketStream`. */
 export interface PendingWebSocket<Opened extends WebSocketConnection = WebSocketConnection> {
@@ -44,4 +46,16 @@ export class OpeningWebSocket implements PendingWebSocket {
 /** How a WebSocket ended that was never open. */
 export function neverOpen(error: unknown): WebSocketClosed {
   return { closeCode: ABNORMAL_CLOSURE, reason: "", wasClean: false, error };
+}
+
+/**
+ * Drops the body of an answer that has refused, unless it was begun to be read by then: it would keep its connection, and those who
+ * listen to events need not know of it. In the next turn of the event loop: what awaits an event comes first.
+ */
+export function leaveUnread(error: unknown): void {
+  if (!(error instanceof UpgradeRejected) || error.response === undefined) return;
+  const response = error.response as Response;
+  nextTurn(() => {
+    if (!response.bodyUsed && response.body?.locked === false) response.body.cancel().catch(() => {});
+  });
 }

@@ -12,7 +12,7 @@ import type { WebSocketConnection } from "./connection.ts";
 import { EventSender } from "./event_sender.ts";
 import { noSubprotocol } from "./machine/handshake.ts";
 import type { Message } from "./message_inbox.ts";
-import { neverOpen, type PendingWebSocket } from "./pending.ts";
+import { leaveUnread, neverOpen, type PendingWebSocket } from "./pending.ts";
 import { TextBytes } from "./text_bytes.ts";
 import { closeOf, messageOf } from "./web_socket_arguments.ts";
 import {
@@ -43,7 +43,8 @@ const CLOSED = 3;
  * Connects to a server; tells by events what happens. As in browsers, with headers, proxy and TLS besides.
  *
  * Events come as fast as the peer sends: for back-pressure use `WebSocketStream`. Other than in browsers: `error` events
- * say what went wrong, and relative URLs have no base.
+ * say what went wrong, and relative URLs have no base. The body of an answer that refuses is dropped unless a handler begins to read
+ * it at once.
  *
  * @example
  * ```ts
@@ -215,6 +216,7 @@ export class WebSocket extends EventTarget {
     this.#sender.end();
     if (!outcome.wasClean) this.dispatchEvent(new LightErrorEvent(outcome.error));
     this.dispatchEvent(closeEvent(outcome, outcome.wasClean));
+    leaveUnread(outcome.error);
   }
 
   #opened(connection: WebSocketConnection): void {

@@ -11,6 +11,7 @@ import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
 import { WebSocket, type WebSocketInit } from "../../src/websocket/web_socket.ts";
 import type { WebSocketEventMap } from "../../src/websocket/web_socket_events.ts";
 import { withPeer } from "../support/frame_peer.ts";
+import { turns, wire } from "../support/wire.ts";
 import { OPCODES } from "../support/frames.ts";
 
 type Speak = (socket: WebSocketConnection) => unknown;
@@ -368,6 +369,21 @@ test("WebSocket tells why the handshake failed, with the answer [W7]", async () 
   assert(error instanceof UpgradeRejected && message === error.message);
   assertEquals(await (error.response as Response).text(), "who are you?");
   assertEquals(await told, ["error 3", "close 1006  false 3"]);
+});
+
+test("WebSocket keeps no connection whose answer no handler has begun to read [W7]", async () => {
+  for (const length of [5, 1_000_000]) {
+    const [near, far] = duplexPair({ capacityBytes: 65_536 });
+    const socket = new WebSocket("ws://a.example/", { dial: () => near });
+    const told = story(socket);
+    assert(await far.read() !== null);
+    await far.write(wire(`HTTP/1.1 401 Unauthorized¶Content-Length: ${length}¶¶who? `));
+    assertEquals(await told, ["error 3", "close 1006  false 3"]);
+    await far.read().then((chunk) => assertEquals(chunk, null), () => {});
+  }
+  const refused = new OpeningWebSocket(Promise.reject(new UpgradeRejected("refused", { status: 400 })));
+  assertEquals(await story(new WebSocket("ws://a.example/", { socket: refused })), ["error 3", "close 1006  false 3"]);
+  await turns();
 });
 
 test("WebSocket fails if its server takes none of the subprotocols (WHATWG WebSockets) [W3]", async () => {
