@@ -77,8 +77,8 @@ export class LightResponse {
     if (!(#body in response) || response.#real !== null) return null;
     const message = response.#message;
     if (message !== null) return response.#headers === null ? message : { ...message, fields: response.#fields() };
-    const body = response.#body;
-    if (body !== null && typeof body !== "string" && !(body instanceof Uint8Array)) return null;
+    if (!response.#isPlain) return null;
+    const body = response.#body as string | Uint8Array | null;
     const { status = 200, statusText = "" } = response.#init ?? {};
     return { status, reason: statusText === "" ? undefined : statusText, fields: response.#fields(), body };
   }
@@ -103,9 +103,11 @@ export class LightResponse {
     return this.status >= 200 && this.status <= 299;
   }
 
-  /** As given, with the content type of a text. What is changed in them is sent. */
+  /** As given, with the content type of the body. What is changed in them is sent. */
   get headers(): Headers {
-    return this.#headers ??= this.#real?.headers ?? new Headers(this.#fields() as [string, string][]);
+    if (this.#headers !== null) return this.#headers;
+    const real = this.#isPlain ? this.#real : this.#materialize();
+    return this.#headers = real?.headers ?? new Headers(this.#fields() as [string, string][]);
   }
 
   /**
@@ -116,6 +118,12 @@ export class LightResponse {
   clone(): Response {
     const { status, statusText } = this;
     return new PlatformResponse(this.#materialize().clone().body, { status, statusText, headers: this.headers });
+  }
+
+  /** Whether the body has no type that only the platform knows, as that of a form, whose boundary it makes. */
+  get #isPlain(): boolean {
+    const body = this.#body;
+    return body === null || typeof body === "string" || body instanceof Uint8Array;
   }
 
   #fields(): Field[] {

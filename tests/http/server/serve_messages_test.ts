@@ -128,6 +128,28 @@ test("serve() sends what Response makes: redirects, JSON, forms, blobs, errors",
   assertEquals(errors.length, 1);
 });
 
+test("serve() sends the type of a form, a blob and parameters, also where middleware has touched the headers", async () => {
+  const form = new FormData();
+  form.set("a", "1");
+  for (
+    const [body, type] of [
+      [form, /¶content-type: multipart\/form-data; ?boundary=\S+¶/i],
+      [new Blob(["x"], { type: "a/b" }), /¶content-type: a\/b¶/i],
+      [new URLSearchParams("a=1"), /¶content-type: application\/x-www-form-urlencoded;charset=UTF-8¶/i],
+    ] as const
+  ) {
+    for (const respond of [() => new Response(body), () => LightResponse.of(body)]) {
+      const sent = await output(GET, () => {
+        const response = respond();
+        response.headers.set("x-a", "1");
+        return response;
+      });
+      assertMatch(sent, type);
+      assertMatch(sent, /¶x-a: 1¶/i);
+    }
+  }
+});
+
 test("serve() gives a 205 no content and a length (RFC 9110 §15.3.6)", async () => {
   for (const respond of [() => new Response(null, { status: 205 }), () => LightResponse.of("x", { status: 205 })]) {
     assertEquals(
