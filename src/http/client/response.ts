@@ -194,7 +194,7 @@ class LightClientResponse {
   }
 
   async blob(): Promise<Blob> {
-    return await (this.#real?.blob() ?? this.#consume((bytes) => typedBlob(bytes, this.headers)));
+    return await typedBlob(await this.bytes(), this.headers);
   }
 
   async formData(): Promise<FormData> {
@@ -216,7 +216,7 @@ class LightClientResponse {
   }
 
   /** Reads the whole body and makes something of it. */
-  async #consume<T>(make: (bytes: Uint8Array) => T | Promise<T>): Promise<T> {
+  async #consume<T>(make: (bytes: Uint8Array) => T): Promise<T> {
     if (this.#isNull) return make(new Uint8Array(0));
     if (this.bodyUsed || this.#stream?.locked === true) throw new TypeError("Cannot read the body: it was used before");
     // A body that is read whole keeps its stream locked (Fetch standard, "fully read").

@@ -92,8 +92,7 @@ export class LightRequest {
   }
 
   async blob(): Promise<Blob> {
-    if (this.#real !== null) return await this.#real.blob();
-    return await typedBlob(await this.#consume(), this.headers);
+    return await typedBlob(await this.bytes(), this.headers);
   }
 
   async text(): Promise<string> {

@@ -278,6 +278,8 @@ test("Response.blob() has the type of the response, as the platform spells it (F
   for (const [fields, expected] of [[[["content-type", type]], spelled], [[], ""]] as const) {
     const { client } = dialingServed(() => ({ status: 200, body: "x", fields }));
     assertEquals((await (await client.fetch("http://a/")).blob()).type, expected);
+    const cloned = await client.fetch("http://a/");
+    assertEquals((await cloned.clone().text()) + (await cloned.blob()).type, `x${expected}`);
     await client.close();
   }
 });

@@ -79,6 +79,11 @@ test("Request.blob() has the type of the request, as the platform spells it (Fet
   const { type: spelled } = await new Response("x", { headers: { "content-type": type } }).blob();
   const request = `POST / HTTP/1.1¶Host: a¶Content-Type: ${type}¶Content-Length: 4¶¶body`;
   assertEquals(await seen(async (request) => (await request.blob()).type, request), spelled);
+  const behindClone = async (request: Request): Promise<string> => {
+    request.clone();
+    return (await request.blob()).type;
+  };
+  assertEquals(await seen(behindClone, request), spelled);
   const untyped = "POST / HTTP/1.1¶Host: a¶Content-Length: 4¶¶body";
   assertEquals(await seen(async (request) => (await request.blob()).type, untyped), "");
 });
