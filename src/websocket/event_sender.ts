@@ -33,7 +33,14 @@ export class EventSender {
     this.#connection = connection;
     if (this.#turnStart === null) this.#beginTurn(connection);
     if (isBlob(message) || this.#reading !== null) this.#sendInTurn(connection, message);
-    else void connection.write(message);
+    else if (!this.#writes(connection, message)) this.discard(message);
+  }
+
+  /** Whether the connection takes the message: once it is over, what was not sent counts on here. */
+  #writes(connection: WebSocketConnection, message: OutgoingMessage): boolean {
+    const before = connection.writtenBytes;
+    void connection.write(message);
+    return connection.writtenBytes > before;
   }
 
   /** Counts a message that is not sent, as the WebSocket is closing. */
@@ -68,8 +75,8 @@ export class EventSender {
     this.#unreadBytes += bytes;
     const sent = (this.#reading ?? Promise.resolve()).then(async () => {
       try {
-        void connection.write(isBlob(message) ? await message.arrayBuffer() : message);
-        this.#unreadBytes -= bytes;
+        const read = isBlob(message) ? await message.arrayBuffer() : message;
+        if (this.#writes(connection, read)) this.#unreadBytes -= bytes;
       } catch (error) {
         connection.abort(error);
       }

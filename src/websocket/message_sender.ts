@@ -32,7 +32,7 @@ export class MessageSender {
   readonly #compression: Compression | null;
   /** What has to be over before another message may begin. */
   #tail: Promise<unknown> | null = null;
-  /** How many bytes of messages are not in frames yet. */
+  /** How many bytes of messages are not in frames yet; once it is over, never will be. */
   #unmadeBytes = 0;
   #over: { readonly error: unknown } | null = null;
   #cancel: ((error: unknown) => void) | null = null;
@@ -81,14 +81,10 @@ export class MessageSender {
   #sharedInTurn(message: SharedMessage): Promise<void> {
     this.#unmadeBytes += message.length;
     return this.#whileBusy(this.#afterTail(async () => {
-      let frame: Uint8Array;
-      try {
-        const made = this.#frameOf(message);
-        frame = made instanceof Promise ? await this.#orOver(made) : made;
-      } finally {
-        this.#unmadeBytes -= message.length;
-      }
-      await this.#sendFrame(frame, message);
+      const made = this.#frameOf(message);
+      const sent = this.#sendFrame(made instanceof Promise ? await this.#orOver(made) : made, message);
+      this.#unmadeBytes -= message.length;
+      await sent;
     }));
   }
 
@@ -135,8 +131,8 @@ export class MessageSender {
     const bytes = typeof message === "string" ? codec.textLength(message) : message.length;
     this.#unmadeBytes += bytes;
     return this.#whileBusy(this.#afterTail(() => {
-      this.#unmadeBytes -= bytes;
       const made = this.#make(message, kind);
+      this.#unmadeBytes -= bytes;
       return made === undefined ? this.#outlet.flush() : made.then(() => this.#outlet.flush());
     }));
   }
@@ -161,8 +157,9 @@ export class MessageSender {
     const compressed = compression.compress(bytes, true);
     if (!(compressed instanceof Promise)) return this.#sendCompressed(compressed, kind, bytes.length);
     this.#unmadeBytes += bytes.length;
-    return this.#orOver(compressed).finally(() => this.#unmadeBytes -= bytes.length).then((result) => {
+    return this.#orOver(compressed).then((result) => {
       this.#sendCompressed(result, kind, bytes.length);
+      this.#unmadeBytes -= bytes.length;
     });
   }
 

@@ -98,3 +98,32 @@ test("WebSocket.send() of a Blob that cannot be read ends the connection with it
   assertEquals(told, ["Error: the file is gone", "close 1006 false"]);
   await assertRejects(() => received, TransportError);
 });
+
+test("what was written and never left counts in bufferedAmount once the connection is lost, and writtenBytes forgets nothing", async () => {
+  for (const role of roles) {
+    const { io, peer } = withPeer(role, { extensions: "permessage-deflate" });
+    const compressed = io.write(pattern(1_000_000));
+    const behind = io.write("x".repeat(100));
+    assertEquals([io.bufferedAmount, io.writtenBytes], [1_000_100, 1_000_100]);
+    peer.end.abort();
+    await assertRejects(() => compressed, TransportError);
+    await assertRejects(() => behind, TransportError);
+    assertEquals([io.bufferedAmount, io.writtenBytes], [1_000_100, 1_000_100]);
+  }
+});
+
+test("WebSocket.bufferedAmount counts Blobs that were not read when the connection was lost, and what is sent behind them", async () => {
+  const { io, peer } = withPeer("client");
+  const socket = new WebSocket("ws://a.example/", { socket: new OpeningWebSocket(Promise.resolve(io)) });
+  await new Promise((resolve) => socket.onopen = resolve);
+  const closed = new Promise((resolve) => socket.onclose = resolve);
+  socket.send(new Blob(["x".repeat(1000)]));
+  socket.send("behind it");
+  io.abort();
+  await closed;
+  await turns();
+  assertEquals(socket.bufferedAmount, 1009);
+  socket.send("later");
+  assertEquals(socket.bufferedAmount, 1014);
+  peer.end.abort();
+});
