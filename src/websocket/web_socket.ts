@@ -119,7 +119,7 @@ export class WebSocket extends EventTarget {
       throw wrongType("protocols", "a string, an array of strings or options", protocols);
     }
     const init = typeof protocols === "string" ? { protocols: [protocols] } : protocols;
-    const options: WebSocketInit = isList(init) ? { protocols: init } : init;
+    const options: WebSocketInit = isList(init) ? { protocols: [...init] } : init;
     if (options.socket !== undefined) checkObject(options.socket, "options.socket");
     const connecting = connectWebSocket(url, options, this.#cancel!, options.socket);
     const asked = options.socket === undefined && (options.protocols?.length ?? 0) > 0;
@@ -302,6 +302,7 @@ export class WebSocket extends EventTarget {
   }
 }
 
+/** In JavaScript whatever can be iterated is one (Web IDL §3.2.21). */
 function isList(init: readonly string[] | WebSocketInit): init is readonly string[] {
-  return Array.isArray(init);
+  return Symbol.iterator in init;
 }
