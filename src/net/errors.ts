@@ -89,7 +89,7 @@ export function transportError(error: unknown, doing: Doing, place?: string): Tr
   if (error instanceof TransportError && !(doing === "handshake" && error.code === "reset")) return error;
   const { code, name, message } = Object(error) as { code?: unknown; name?: unknown; message?: unknown };
   const { library, reason } = Object(error) as { library?: unknown; reason?: unknown };
-  const text = typeof message === "string" && message !== "" ? message : String(error);
+  const text = typeof message === "string" && message !== "" ? message : eachOf(error) ?? String(error);
   const what = place === undefined ? doing : `${doing} ${PREPOSITION[doing]} ${place}`;
   // Bun's messages do not always say why; its codes do.
   // OpenSSL's have lines of its source around the reason, and a line end.
@@ -98,6 +98,13 @@ export function transportError(error: unknown, doing: Doing, place?: string): Tr
   const made = new TransportError(codeOf(code, name, text, doing), `Cannot ${what}: ${why}`, { cause: error });
   // What Deno calls so comes of rustls only.
   return name === "UnexpectedEof" && made.code === "tls" && doing === "read" ? unsaidEnd(made) : made;
+}
+
+/** What each address of a name has come to: Node tries them all, and says nothing but that in an `AggregateError`. */
+function eachOf(error: unknown): string | null {
+  const { errors } = Object(error) as { errors?: unknown };
+  if (!Array.isArray(errors) || errors.length === 0) return null;
+  return errors.map((error) => String(Object(error).message ?? error)).join("; ");
 }
 
 function codeOf(code: unknown, name: unknown, text: string, doing: Doing): TransportErrorCode {

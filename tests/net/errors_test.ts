@@ -53,6 +53,15 @@ test("transportError() leaves a TransportError alone and takes what is no error"
   assertEquals(transportError(undefined, "connect").code, "unreachable");
 });
 
+test("transportError() says what each address of a name has come to", () => {
+  const causes = ["connect ECONNREFUSED ::1:1", "connect ECONNREFUSED 127.0.0.1:1"].map((text) => new Error(text));
+  const cause = Object.assign(new AggregateError(causes), { code: "ECONNREFUSED" });
+  const { code, message } = transportError(cause, "connect", "localhost:1");
+  assertEquals(code, "refused");
+  assertEquals(message, `Cannot connect to localhost:1: ${causes[0]!.message}; ${causes[1]!.message}`);
+  assertEquals(transportError(new AggregateError([]), "connect").message, "Cannot connect: AggregateError");
+});
+
 test("transportError() says the reason of OpenSSL in one line, without the places in its source", () => {
   const text = "00A3051D:error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:" +
     "../deps/openssl/openssl/ssl/record/rec_layer_s3.c:918:SSL alert number 116\n";
