@@ -15,6 +15,12 @@ const sharing = "reusePort lets two listeners share a port";
 const bunTlsOverDuplex: Readonly<Record<string, string>> = {
   "startTls() over a duplexPair() half-closes": "Bun's node:tls ends both sides of a duplex",
   "startTls() over streams half-closes": "Bun's node:tls ends both sides of a duplex",
+  "startTls() in startTls(): the peer's last bytes arrive with its end, behind ours":
+    "Bun's node:tls ends both sides of a duplex",
+  "startTls() over a duplexPair(): the peer's last bytes arrive with its end, behind ours":
+    "Bun's node:tls ends both sides of a duplex",
+  "startTls() over streams: the peer's last bytes arrive with its end, behind ours":
+    "Bun's node:tls ends both sides of a duplex",
 };
 
 /** `./bun`. */

@@ -191,6 +191,22 @@ function overSocketCases(net: Subject): void {
     });
   });
 
+  for (const depth of ["startTls()", "startTls() in startTls()"]) {
+    test(`${depth}: the peer's last bytes arrive with its end, behind ours`, async () => {
+      for (const count of LAST_BYTES) {
+        await withPair(net, async ({ client, server }) => {
+          let near = client.startTls({ ...clientTls, serverName: "localhost" });
+          let far = server.startTls({ ...serverTls, isServer: true });
+          if (depth !== "startTls()") {
+            near = net.startTls(near, { ...clientTls, serverName: "localhost" });
+            far = net.startTls(far, { ...serverTls, isServer: true });
+          }
+          await speaksLast(near, far, count);
+        });
+      }
+    });
+  }
+
   test("startTls() needs a name to check, and a socket that has no TLS and is not closed [Q4]", async () => {
     const [left, right] = duplexPair();
     assertThrows(() => net.startTls(left, clientTls), TypeError, "serverName");
@@ -313,6 +329,14 @@ function overDuplexCases(net: Subject): void {
       await Promise.all([client.closed, server.closed]);
     });
 
+    test(`startTls() over ${what}: the peer's last bytes arrive with its end, behind ours`, async () => {
+      for (const count of LAST_BYTES) {
+        const [left, right] = make();
+        const client = net.startTls(left, { ...clientTls, serverName: "localhost" });
+        await speaksLast(client, net.startTls(right, { ...serverTls, isServer: true }), count);
+      }
+    });
+
     test(`startTls() over ${what}: a refused certificate fails both sides`, async () => {
       const [left, right] = make();
       const client = net.startTls(left, { caCerts: [otherAuthority], serverName: "localhost" });
@@ -335,6 +359,21 @@ function overDuplexCases(net: Subject): void {
       assertEquals((await reader.read().catch(() => ({ done: true }))).done, true);
     });
   }
+}
+
+const LAST_BYTES = [1, 40_000, 200_000];
+
+/** The server ends its side at once, and the client speaks. */
+async function speaksLast(client: Socket, server: Socket, count: number): Promise<void> {
+  const [received, end] = await Promise.all([
+    receivePattern(server),
+    client.read(),
+    server.closeWrite(),
+    sendSome(client, count).then(() => client.closeWrite()),
+  ]);
+  assertEquals([received, end], [count, null]);
+  client.abort();
+  server.abort();
 }
 
 /** Bytes both ways. */

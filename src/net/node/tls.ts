@@ -6,6 +6,7 @@
  */
 
 import net from "node:net";
+import process from "node:process";
 import { Duplex as NodeDuplex } from "node:stream";
 import tls from "node:tls";
 import { ignore } from "../../duplex/deferred.ts";
@@ -14,6 +15,7 @@ import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
 import type { HeldChannel } from "../../duplex/held_channel.ts";
 import type { X509 } from "../certificate.ts";
 import { sessionOf, TlsResumption } from "../../duplex/tls_session.ts";
+import { isAtLeast } from "../../platform/version.ts";
 import { socketInfo } from "../address.ts";
 import { NetSocket } from "../net_socket.ts";
 import { type Below, cutNodeSocket, holdSocket, NodeTransport } from "./transport.ts";
@@ -38,6 +40,11 @@ const NOWHERE: SocketAddress = { path: "" };
 const UNKNOWN: SocketInfo = socketInfo(NOWHERE, NOWHERE, null);
 /** Not in the types of `tls.connect()` and `tls.TLSSocket`, which take it all the same. */
 const HALF_OPEN: object = { allowHalfOpen: true };
+/**
+ * Deno's TLS over its own `net.Socket` knows no back-pressure, and stops for good when much goes both ways. That of Node 20 and 22
+ * loses what comes together with the peer's end once our side has ended, and tells of an end all the same.
+ */
+const losesUnderSocket = "Deno" in globalThis || !("Bun" in globalThis || isAtLeast(process.versions.node, 24));
 /** Parsing certificates costs more than a handshake: a listener's options are parsed once. */
 const contexts = new WeakMap<TlsServerOptions, tls.SecureContext>();
 
@@ -76,8 +83,9 @@ export async function secureWithNode(
 async function underSocket(transport: NetSocket): Promise<Under> {
   const info = await transport.opened;
   await transport.written;
-  // Deno's TLS over its own net.Socket knows no back-pressure, and stops for good when much goes both ways.
-  if (!(transport.native instanceof net.Socket) || "Deno" in globalThis) return underChannel(transport, info);
+  if (transport.secureTransport === "on" || !(transport.native instanceof net.Socket) || losesUnderSocket) {
+    return underChannel(transport, info); // Node's TLS in TLS loses what comes behind our end (seen on 24 and 26)
+  }
   const { native, readBuf, ended } = transport.release();
   const stream = native as net.Socket;
   stream.on("error", ignore);
@@ -110,6 +118,8 @@ function underChannel(channel: HeldChannel, info: SocketInfo): Under {
   };
   const stream = new NodeDuplex({
     allowHalfOpen: true,
+    // What TLS still holds must be read before this is gone: Node ends TLS with it. Bun's TLS never ends otherwise (seen on 1.4.5).
+    autoDestroy: "Bun" in globalThis,
     read(): void {
       // The TLS sockets of Deno and Bun go on asking for more while they are paused, and keep it where none can see it.
       if (fed === null || !fed.isPaused()) readAhead = 0;
@@ -120,7 +130,8 @@ function underChannel(channel: HeldChannel, info: SocketInfo): Under {
       channel.write(chunk).then(() => done(), done);
     },
     final(done): void {
-      channel.closeWrite().then(() => done(), done);
+      const over = (): void => done(); // behind a peer that is gone there is nothing to end
+      channel.closeWrite().then(over, over);
     },
     destroy(error, done): void {
       if (error === null) channel.close().catch(ignore);
