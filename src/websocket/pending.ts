@@ -4,7 +4,6 @@
  * @module
  */
 
-import { unattended } from "../duplex/deferred.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import { ABNORMAL_CLOSURE } from "./machine/close_code.ts";
 import { type CloseOptions, closeRequest, type WebSocketClosed } from "./close_handshake.ts";
@@ -28,9 +27,12 @@ export interface PendingWebSocket<Opened extends WebSocketConnection = WebSocket
 /** Is made of the promise of its connection. */
 export class OpeningWebSocket implements PendingWebSocket {
   readonly opened: Promise<WebSocketConnection>;
+  /** Known before those who wait for `opened` go on. */
+  #connection: WebSocketConnection | null = null;
 
   constructor(opening: Promise<WebSocketConnection>) {
-    this.opened = unattended(opening);
+    this.opened = opening;
+    opening.then((connection) => this.#connection = connection, () => {});
   }
 
   get closed(): Promise<WebSocketClosed> {
@@ -38,6 +40,7 @@ export class OpeningWebSocket implements PendingWebSocket {
   }
 
   close(options: CloseOptions = {}): void {
+    if (this.#connection !== null) return void this.#connection.close(options);
     closeRequest(options);
     this.opened.then((connection) => connection.close(options), () => {});
   }

@@ -9,6 +9,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import type { PairEnd } from "../../src/duplex/pair.ts";
+import { StateError } from "../../src/errors/state_error.ts";
 import { UpgradeRejected } from "../../src/errors/upgrade_rejected.ts";
 import { WebSocketProtocolError } from "../../src/errors/web_socket_protocol_error.ts";
 import { acceptOf } from "../../src/websocket/machine/handshake.ts";
@@ -242,6 +243,16 @@ test("close() refuses at once what may not be sent [W15]", async () => {
   assertThrows(() => socket.close({ closeCode: 1005 }), RangeError);
   socket.close({ closeCode: 4000, reason: "done" });
   assertEquals(await new FramePeer(far, "client").next(), 'close 4000 "done"');
+});
+
+test("close() of a WebSocketStream that is open closes at once: nothing is sent behind it (RFC 6455 §5.5.1) [W16]", async () => {
+  const { socket, far, key } = await ask();
+  await far.write(wire(answer(key)));
+  const io = await socket.opened;
+  socket.close({ closeCode: 4000 });
+  assertEquals(io.state, "closing");
+  await assertRejects(() => io.write("late"), StateError);
+  assertEquals(await new FramePeer(far, "client").next(), 'close 4000 ""');
 });
 
 test("headers cannot take the place of what belongs to the handshake [W8]", () => {
