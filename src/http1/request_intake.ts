@@ -12,6 +12,7 @@ import { Fields } from "../semantics/fields.ts";
 import { nextPart } from "./body_intake.ts";
 import type { BodySource } from "./body_source.ts";
 import { type IncomingBody, isWanted } from "./incoming_body.ts";
+import type { SortedBody } from "./outgoing_body.ts";
 import type { ServerCore } from "./server_core.ts";
 
 /** What a request's body needs of its exchange. */
@@ -92,6 +93,17 @@ export class RequestIntake implements BodySource {
 
   /** What is left is taken in when the response is over. */
   canceled(): void {}
+
+  /**
+   * Whether it is clear before the response that no request can follow: the client waits for a 100 that it does not get, or
+   * the body is longer than what is discarded, and has no reader. Then the response says so (RFC 9112 §9.6).
+   */
+  isLast(body: IncomingBody, response: SortedBody): boolean {
+    if (this.awaitsContinue) return true;
+    // A stream may read the request while it is being sent.
+    if (response.type === "stream" || body.canceled || isWanted(body)) return false;
+    return (body.length ?? 0) > this.#core.settings.maxDrainBytes;
+  }
 
   /**
    * Gets behind a body that was not read to its end, once the response is over; a reader at work is waited for.

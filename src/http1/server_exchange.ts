@@ -134,7 +134,9 @@ export class ServerExchange implements RequestExchange, Watched {
       this.#client?.end();
       return this.#switch(response);
     }
-    if (this.#intake?.awaitsContinue === true && !machine.requestComplete) machine.disableKeepAlive();
+    if (this.#intake !== null && !machine.requestComplete && this.#intake.isLast(this.request.body, body)) {
+      machine.disableKeepAlive();
+    }
     const outcome = this.#sendHead(response, body);
     this.#pending?.reject(new UpgradeRejected("refused", { status: response.status }));
     return this.#sendBody(response, body, outcome.type === "response" && outcome.framing.type !== "none");

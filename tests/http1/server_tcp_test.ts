@@ -136,7 +136,7 @@ for (const { over, serve } of [...networks, toWeb]) {
     const { client, connection } = await serve(() => ({ status: 413, body: "no" }));
     await client.write(wire("POST / HTTP/1.1¶Host: a¶Content-Length: 20000000¶¶"));
     for (let i = 0; i < 200; i++) await client.write(new Uint8Array(100_000));
-    await expectText(client, "HTTP/1.1 413 Content Too Large¶content-length: 2¶¶no");
+    await expectText(client, "HTTP/1.1 413 Content Too Large¶content-length: 2¶connection: close¶¶no");
     await client.close();
     assertEquals(await connection.closed, { reason: "shutdown" });
   });

@@ -368,7 +368,7 @@ test("a request of 32 MB that is refused at once is taken in, and its answer lef
   const { client, connection, clock } = conversing(() => ({ status: 413, body: "no" }));
   await client.write(wire("POST / HTTP/1.1¶Host: a¶Content-Length: 32000000¶¶"));
   for (let i = 0; i < 320; i++) await client.write(new Uint8Array(100_000));
-  assertEquals(await readUntil(client, "no"), "HTTP/1.1 413 Content Too Large¶content-length: 2¶¶no");
+  assertEquals(await readUntil(client, "no"), "HTTP/1.1 413 Content Too Large¶content-length: 2¶connection: close¶¶no");
   await client.closeWrite();
   assertEquals([(await connection.closed).reason, clock.pending], ["shutdown", 0]);
 });
