@@ -145,10 +145,15 @@ export class ClientExchange implements BodySource {
     const { clock, continueTimeoutMs } = this.#core.settings;
     await this.#core.outlet.flush();
     const deadline = new Deadline(clock);
-    deadline.set(this.#options.continueTimeoutMs ?? continueTimeoutMs, () => word.resolve());
+    deadline.set(this.#options.continueTimeoutMs ?? continueTimeoutMs, () => this.#goOn());
     await word.promise;
-    if (this.#sending === "waits") this.#sending = "sends";
     deadline.stop();
+  }
+
+  /** The body may go: what comes next, maybe in the same packet, does not stop it any more. */
+  #goOn(): void {
+    if (this.#sending === "waits") this.#sending = "sends";
+    this.#word?.resolve();
   }
 
   /** Without a pause if nothing must be waited for: then head and body leave together. */
@@ -192,7 +197,7 @@ export class ClientExchange implements BodySource {
             this.#core.receive(await wire.read());
             break;
           case "informational":
-            if (event.head.status === 100) this.#word?.resolve();
+            if (event.head.status === 100) this.#goOn();
             this.#options.onInformational?.(event.head);
             if (wire.turn.spend(MESSAGE_COST)) await this.#rest();
             break;
@@ -254,7 +259,7 @@ export class ClientExchange implements BodySource {
 
   async #switched(head: ResponseHead, protocol: string | null): Promise<IncomingResponse> {
     const core = this.#core;
-    this.#word?.resolve();
+    this.#goOn();
     await this.#sent;
     if (this.failure !== null) throw this.failure.error;
     if (core.over) throw core.cause;

@@ -33,6 +33,21 @@ for (const { over, open } of transports) {
   });
 }
 
+for (const body of ["hello", "a stream"]) {
+  test(`send() sends ${body} after a 100, also where the answer comes along with it (RFC 9110 §10.1.1) [D5]`, async () => {
+    const { sender, server } = dialing({ clock: new FakeClock() });
+    const recorder = new Recorder(server);
+    const sending = sender.send(expecting(body === "hello" ? body : streamOf("hello")));
+    const head = body === "hello" ? FIXED : STREAMED;
+    await recorder.until(head);
+    const answered = server.write(wire(`HTTP/1.1 100 Continue¶¶${HELLO}`));
+    await recorder.until(body === "hello" ? `${head}hello` : `${head}5¶hello¶0¶¶`);
+    assertEquals(await (await sending).body.text(), "hello");
+    await answered;
+    await sender.ready();
+  });
+}
+
 test("send() does not touch a stream before a 100 comes (RFC 9110 §10.1.1)", async () => {
   const { sender, server } = dialing({ clock: new FakeClock() });
   const recorder = new Recorder(server);
