@@ -46,6 +46,9 @@ export let hasFailed: (body: IncomingBody) => boolean;
  */
 export let isWanted: (body: IncomingBody) => boolean;
 
+/** Whether something is a body itself, or its stream. */
+export let isBodyOf: (candidate: unknown, body: IncomingBody) => boolean;
+
 /**
  * The body as bytes, if it has arrived completely, has no trailers and is not longer; else `null`, and it is read as
  * before. Never waits.
@@ -327,6 +330,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
       body.#used ||= body.#stream?.locked === true;
       return body.#used && !body.canceled;
     };
+    isBodyOf = (candidate, body) => candidate === body || (body.#stream !== null && candidate === body.#stream);
     arrivedBody = (body, maxBytes) => body.#arrivedWhole(maxBytes);
   }
 

@@ -21,6 +21,7 @@ import type { RequestEvent, ResponseOutcome } from "./machine/server_machine.ts"
 import { discardBody, sortBody, type SortedBody } from "./outgoing_body.ts";
 import { checkResponse, type OutgoingResponse } from "./outgoing_response.ts";
 import type { Owned } from "./owned.ts";
+import { isBodyOf } from "./incoming_body.ts";
 import { RequestIntake } from "./request_intake.ts";
 import type { ServerCore } from "./server_core.ts";
 import { switchProtocols } from "./server_switch.ts";
@@ -134,12 +135,20 @@ export class ServerExchange implements RequestExchange, Watched {
       this.#client?.end();
       return this.#switch(response);
     }
-    if (this.#intake !== null && !machine.requestComplete && this.#intake.isLast(this.request.body, body)) {
-      machine.disableKeepAlive();
+    const intake = machine.requestComplete ? null : this.#intake;
+    if (intake?.awaitsContinue === true && isBodyOf(response.body, this.request.body)) {
+      return this.#answerBehindContinue(intake, response);
     }
+    if (intake?.isLast(this.request.body, body) === true) machine.disableKeepAlive();
     const outcome = this.#sendHead(response, body);
     this.#pending?.reject(new UpgradeRejected("refused", { status: response.status }));
     return this.#sendBody(response, body, outcome.type === "response" && outcome.framing.type !== "none");
+  }
+
+  /** The answer's body is the request's, which a client that gets the head first never sends (RFC 9110 §10.1.1). */
+  async #answerBehindContinue(intake: RequestIntake, response: OutgoingResponse): Promise<Next> {
+    await intake.sendContinue();
+    return await this.#answer(response);
   }
 
   #sendHead(response: OutgoingResponse, body: SortedBody): ResponseOutcome {

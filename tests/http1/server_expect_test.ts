@@ -105,6 +105,17 @@ test("serveConnection() sends no 100 behind the head of a response, and closes (
   assertEquals((await connection.closed).reason, "shutdown");
 });
 
+test("serveConnection() sends a 100 before an answer whose body is the request's (RFC 9110 §10.1.1) [D1]", async () => {
+  for (const bodyOf of [({ body }: IncomingRequest) => body, ({ body }: IncomingRequest) => body.stream]) {
+    const { client } = conversing((request) => ({ status: 200, body: bodyOf(request) }));
+    await client.write(wire(HEAD + "¶"));
+    await expectText(client, CONTINUE);
+    await client.write(wire("hello"));
+    await expectText(client, "HTTP/1.1 200 OK¶transfer-encoding: chunked¶¶5¶hello¶0¶¶");
+    await client.close();
+  }
+});
+
 test("serveConnection() ignores an expectation where there is no body (RFC 9110 §10.1.1) [D2]", async () => {
   for (const fields of ["", "Content-Length: 0¶"]) {
     const { client } = conversing(reading);
