@@ -60,13 +60,18 @@ export class RequestReading implements ReaderWatcher, Waiting {
     if (this.#turn === "held-back") this.#turn = "reader";
   }
 
+  /** The body will be read behind the head of the answer, when the client cannot be told to go on any more. */
+  willBeRead(): void {
+    if (this.#turn === "held-back") this.#owner.exchange.sendInformational(100, []); // RFC 9110 §10.1.1
+  }
+
   /** See {@linkcode ReaderWatcher}. */
   onAwait(): void {
     const heldBack = this.#turn === "held-back";
     this.#turn = "client";
     this.#limits.drainLimit.end(this);
     this.#limits.bodyLimit.begin(this);
-    if (heldBack) this.#owner.exchange.sendInformational(100, []); // RFC 9110 §10.1.1;
+    if (heldBack) this.#owner.exchange.sendInformational(100, []); // RFC 9110 §10.1.1
   }
 
   /** See {@linkcode ReaderWatcher}. */

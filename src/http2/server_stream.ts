@@ -104,6 +104,11 @@ export class ServerStream implements DriverStream, AnsweredStream, ReadingOwner,
   }
 
   /** See {@linkcode AnsweredStream}. */
+  willBeRead(): void {
+    this.#reading?.willBeRead();
+  }
+
+  /** See {@linkcode AnsweredStream}. */
   goesOn(): void {
     this.#reading?.goesOn();
   }

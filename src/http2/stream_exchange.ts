@@ -15,6 +15,7 @@ import type { ExchangeListener } from "../http1/exchange_listener.ts";
 import { isDeparture, statusOf } from "../http1/failure.ts";
 import { IncomingRequest, type RequestExchange } from "../http1/incoming.ts";
 import type { BodySource } from "../http1/body_source.ts";
+import { isBodyOf } from "../http1/incoming_body.ts";
 import { discardBody, OutgoingStream, sortBody, type SortedBody } from "../http1/outgoing_body.ts";
 import { checkResponse, type OutgoingResponse } from "../http1/outgoing_response.ts";
 import type { Owned } from "../http1/owned.ts";
@@ -50,6 +51,8 @@ export interface AnsweredStream {
   readonly outlet: StreamOutlet;
   /** Why it is gone, once it is. */
   readonly lost: { readonly error: unknown } | null;
+  /** The answer is made of the body of the request: a client that holds it back is told to go on before the head. */
+  willBeRead(): void;
   /** The client was told to go on: it does not hold its body back any more. */
   goesOn(): void;
   /** Looks whether both messages are over. */
@@ -157,6 +160,7 @@ export class StreamExchange implements RequestExchange, HandlerOwner {
 
   #respond(response: OutgoingResponse): void {
     const body = sortBody(response.body);
+    if (isBodyOf(response.body, this.request.body)) this.#stream.willBeRead();
     this.#sendHead(response, body);
     this.#pending?.reject(new UpgradeRejected("refused", { status: response.status }));
     try {

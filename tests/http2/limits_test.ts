@@ -25,6 +25,17 @@ test("a body that is read is preceded by the 100 that its client waits for, once
   await client.ends();
 });
 
+test("an answer whose body is the request's is preceded by the 100 that its client waits for (RFC 9110 §10.1.1)", async () => {
+  for (const bodyOf of [({ body }: IncomingRequest) => body, ({ body }: IncomingRequest) => body.stream]) {
+    const client = new RawClient((request) => ({ status: 200, body: bodyOf(request) }));
+    await client.begins();
+    const heads = ["HEADERS 1 :status: 100", "HEADERS 1 :status: 200"];
+    assertEquals(await client.sends(headers(1, EXPECTING, "open")), heads);
+    assertEquals(await client.sends(data(1, "hello", true)), ["DATA 1 END hello"]);
+    await client.ends();
+  }
+});
+
 test("no 100 is sent where the body is not read, or has begun to come (RFC 9110 §10.1.1)", async () => {
   const client = new RawClient(async (request) => {
     if (request.target === "/no") return { status: 417 };
