@@ -121,7 +121,12 @@ const wsArrayBuffer: Contender = {
 const textBytes: Contender = { title: "read and write, text as bytes", start: "web_socket.channelBytes", ours: true };
 const rawFrames: Contender = { title: "raw socket, frames of the same length", start: "raw.frames", ours: false };
 const bareFrame: Contender = { title: "the same below node:net", start: "raw.bareFrame", ours: false };
-const rawResponse: Contender = { title: "raw socket that reads a Response", start: "raw.response", ours: false };
+const besideResponse: Contender = {
+  title: "serve, LightResponse, and a Response that is read",
+  start: "hello.serveLightBesideResponse",
+  ours: false,
+};
+const bareProxy: Contender = { title: "bare sockets, pipe()", start: "proxy.bare", ours: false, preface: "connect" };
 const rawHandshake: Contender = {
   title: "raw socket, fixed answer",
   start: "raw.handshake",
@@ -173,7 +178,7 @@ const http2Machines: Benchmark = requested("http2-machine", "requests over HTTP/
 
 /** All that is measured on a runtime. */
 export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
-  const tunnels = isNode(runtime) ? [...proxies, proxyChain] : proxies;
+  const tunnels = isNode(runtime) ? [...proxies, proxyChain, bareProxy] : proxies;
   const platform: Contender[] = runtime.name === "deno" || runtime.name === "bun"
     ? [{ title: runtime.name === "deno" ? "Deno.serve" : "Bun.serve", start: "hello.platform", ours: false }]
     : [];
@@ -195,7 +200,8 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
       ...(node ? [replaced] : []),
       { title: "node:http", start: "hello.nodeHttp", ours: false },
       ...platform,
-      ...(node ? [...nodeServers, rawResponse] : []),
+      ...(node ? nodeServers : []),
+      besideResponse,
     ]),
     served("http2", "requests over HTTP/2, 8 connections with 16 streams each", http2Requests, [
       ...http2Servers,

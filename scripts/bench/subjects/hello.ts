@@ -43,12 +43,24 @@ export function serveReplaced(): Promise<number> {
 /** `serve` with a `LightResponse`. */
 export const serveLight = (): Promise<number> => helloLight({});
 
+/**
+ * The same, but a `Response` is made, asked for its headers and read first: the least that a server can do with one. It need not
+ * find out whether more of the body is to come.
+ */
+export function serveLightBesideResponse(): Promise<number> {
+  return serveWith(async () => {
+    const response = hello();
+    const headers = [...response.headers];
+    return LightResponse.of(await response.text(), { headers });
+  });
+}
+
 /** The same, with options. */
 export function helloLight(options: ServeOptions): Promise<number> {
   return serveWith(() => LightResponse.of(text, { headers: { "content-type": type } }), options);
 }
 
-async function serveWith(handler: () => Response, options: ServeOptions = {}): Promise<number> {
+async function serveWith(handler: () => Response | Promise<Response>, options: ServeOptions = {}): Promise<number> {
   const { listening } = serveRequests({ ...options, hostname: "127.0.0.1", port: 0 }, handler);
   const [address] = await listening;
   return portOf(address!);

@@ -6,7 +6,6 @@
 
 import net from "node:net";
 import process from "node:process";
-import { hello } from "./hello.ts";
 import { bun, type BunSocket, deno, type DenoConn } from "./platform.ts";
 import { portOf } from "./ports.ts";
 
@@ -113,20 +112,6 @@ export function handshake(): Promise<number> {
   return listenOnread((socket, bytes) => {
     socket.write(switched.has(socket) ? bytes : ECHO_SWITCH);
     switched.add(socket);
-  });
-}
-
-/**
- * Answers whatever comes with the same 80 bytes, with `onread`, once a `Response` was made, asked for its headers and read
- * to its end: the least that a server can do with one.
- */
-export function response(): Promise<number> {
-  return listenOnread((socket) => {
-    const { body, headers } = hello();
-    [...headers];
-    const reader = body!.getReader();
-    reader.read();
-    reader.closed.then(() => socket.write(answer));
   });
 }
 
