@@ -9,6 +9,7 @@ import net from "node:net";
 import process from "node:process";
 import { Duplex as NodeDuplex } from "node:stream";
 import tls from "node:tls";
+import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { ignore } from "../../duplex/deferred.ts";
 import type { StartTlsOptions, TlsOptions, TlsServerOptions } from "../../duplex/network.ts";
 import type { SocketAddress, SocketInfo } from "../../duplex/socket.ts";
@@ -94,8 +95,9 @@ async function underSocket(transport: NetSocket): Promise<Under> {
     throw new Error("the peer has ended its side");
   }
   if (readBuf.byteLength > 0) stream.unshift(readBuf);
+  const probe = (): void => void (stream.writable && stream.write(NO_BYTES));
   const holdProgram = (holds: boolean): void => holdSocket(stream, holds);
-  return { stream, truncated: false, info, cut: () => cutNodeSocket(stream), feeds: ignore, holdProgram };
+  return { stream, truncated: false, info, cut: () => cutNodeSocket(stream), feeds: ignore, probe, holdProgram };
 }
 
 function underChannel(channel: HeldChannel, info: SocketInfo): Under {
@@ -149,8 +151,13 @@ function underChannel(channel: HeldChannel, info: SocketInfo): Under {
       pull();
     });
   };
+  // Only once it is asked for: what was read ahead is lost then, since TLS does not read any more.
+  const probe = (): void => {
+    channel.watchPeer({ onPeerEnd: ignore, onPeerFailure: (error) => void stream.destroy(error as Error) });
+    channel.probePeer();
+  };
   const holdProgram = (holds: boolean): void => channel.holdProgram?.(holds);
-  const under = { stream, truncated: false, info, cut: () => channel.abort(), feeds, holdProgram };
+  const under = { stream, truncated: false, info, cut: () => channel.abort(), feeds, probe, holdProgram };
   return under;
 }
 

@@ -23,6 +23,8 @@ export interface Below {
   readonly stream: Duplex;
   /** Whether it has ended without `close_notify`, where that can be told. */
   readonly truncated: boolean;
+  /** See {@linkcode Transport}: it may be cut while TLS does not read. */
+  probe(): void;
   /** See {@linkcode Transport}. */
   holdProgram(holds: boolean): void;
 }
@@ -127,8 +129,7 @@ export class NodeTransport extends LentChunks implements Transport {
     if (this.over || this.writing || this.native.writableEnded) return;
     // On Deno's TLS socket a write of no bytes fails with EPERM (seen on 2.9.6); what is below others is written to.
     if (!this.#secure || this.#under !== null) this.native.write(NO_BYTES);
-    // A `TLSSocket` keeps a write of no bytes to itself (seen on Node 20 to 26), what is below it does not.
-    if (this.#under?.stream.writable === true) this.#under.stream.write(NO_BYTES);
+    this.#under?.probe(); // a `TLSSocket` keeps a write of no bytes to itself (seen on Node 20 to 26)
   }
 
   closeWrite(): Promise<void> {
