@@ -11,7 +11,7 @@ import { listen } from "../../src/net/mod.ts";
 import * as nodeEntry from "../../src/net/node/mod.ts";
 import { serverCert, serverKey } from "../support/certificates.ts";
 import { chromium, startChromium } from "../support/chromium.ts";
-import { runtimeMajor, runtimeName, skipUnless, unlessNoTlsOverStreams } from "../support/runtime.ts";
+import { isAtLeast, runtimeMajor, runtimeName, skipUnless, unlessNoTlsOverStreams } from "../support/runtime.ts";
 import { isPending } from "../support/switching.ts";
 import { manuals, play, readme } from "./manuals.ts";
 import { anyPort, echoed, Examples, fetched, proxied, serving, stopped } from "./scene.ts";
@@ -220,37 +220,46 @@ test("manuals: reverse proxies as routes of an application", async (t) => {
   await stopped(running);
 });
 
-test("manuals: what has switched on a server of node:http is ended as its protocol wants", async () => {
-  const [started, signaled] = [new Deferred<number>(), new Deferred<() => Promise<void>>()];
-  const running = play(examples.take("Ending what has switched"), {
-    replace: { "listen(8080)": 'listen(0, "127.0.0.1", () => started(server.address().port))' },
-    names: { started: (port: number) => started.resolve(port) },
-    packages: {
-      "node:http": nodeHttp,
-      "node:process": { default: { once: (_: string, end: () => Promise<void>) => signaled.resolve(end) } },
-      "@http-upgrade/http-upgrade/node": nodeEntry,
-    },
-  });
-  await running.ended;
-  const [end, url] = [await signaled.promise, `//127.0.0.1:${await started.promise}/`];
-  assertEquals(await fetched(`http:${url}`), [200, "hello"]);
-  const socket = new WebSocketStream(`ws:${url}`);
-  const messages = await socket.opened;
-  await messages.write("hello");
-  assertEquals(await messages.read(), "hello");
-  const client = new Client();
-  const bytes = await client.upgrade(`http:${url}`, { protocol: "echo/1" });
-  await bytes.write(new TextEncoder().encode("hello"));
-  assertEquals(new TextDecoder().decode((await bytes.read())!), "hello");
-  const ended = end();
-  const [told, { closeCode, wasClean }] = await Promise.all([bytes.read(), socket.closed, messages.read()]);
-  assertEquals([told, closeCode, wasClean], [null, 1001, true]);
-  assertEquals(await isPending(ended), true);
-  await bytes.write(new TextEncoder().encode("not echoed"));
-  await bytes.close();
-  await ended;
-  await client.close();
-});
+const unlessNeverEnds = skipUnless(
+  runtimeName !== "deno" || isAtLeast("2.9.0"),
+  "the node:http of Deno 2.1 ends no side of what has switched",
+);
+
+test(
+  "manuals: what has switched on a server of node:http is ended as its protocol wants",
+  unlessNeverEnds,
+  async () => {
+    const [started, signaled] = [new Deferred<number>(), new Deferred<() => Promise<void>>()];
+    const running = play(examples.take("Ending what has switched"), {
+      replace: { "listen(8080)": 'listen(0, "127.0.0.1", () => started(server.address().port))' },
+      names: { started: (port: number) => started.resolve(port) },
+      packages: {
+        "node:http": nodeHttp,
+        "node:process": { default: { once: (_: string, end: () => Promise<void>) => signaled.resolve(end) } },
+        "@http-upgrade/http-upgrade/node": nodeEntry,
+      },
+    });
+    await running.ended;
+    const [end, url] = [await signaled.promise, `//127.0.0.1:${await started.promise}/`];
+    assertEquals(await fetched(`http:${url}`), [200, "hello"]);
+    const socket = new WebSocketStream(`ws:${url}`);
+    const messages = await socket.opened;
+    await messages.write("hello");
+    assertEquals(await messages.read(), "hello");
+    const client = new Client();
+    const bytes = await client.upgrade(`http:${url}`, { protocol: "echo/1" });
+    await bytes.write(new TextEncoder().encode("hello"));
+    assertEquals(new TextDecoder().decode((await bytes.read())!), "hello");
+    const ended = end();
+    const [told, { closeCode, wasClean }] = await Promise.all([bytes.read(), socket.closed, messages.read()]);
+    assertEquals([told, closeCode, wasClean], [null, 1001, true]);
+    assertEquals(await isPending(ended), true);
+    await bytes.write(new TextEncoder().encode("not echoed"));
+    await bytes.close();
+    await ended;
+    await client.close();
+  },
+);
 
 test("manuals: two sockets, and an end of one side", async () => {
   const running = play(examples.take("Sockets"));
