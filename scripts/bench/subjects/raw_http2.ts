@@ -17,7 +17,7 @@ const MOST_FRAME_BYTES = 16_384;
 /** `:status: 200` of the static table. */
 const STATUS_200 = Uint8Array.of(0x88);
 const TEXT = new TextEncoder().encode("Hello, World!\r\n");
-/** A stream may send so much, and is told when it has sent an eighth of it. So may the connection, about. */
+/** A stream may send so much, and is told when it has sent an eighth of it. So may the connection. */
 const WINDOW_BYTES = 2 ** 30;
 const UNTOLD_BYTES = WINDOW_BYTES / 8;
 
@@ -45,6 +45,7 @@ export function frames(): Promise<number> {
   const end = written((writer) => writer.data(0, NO_BYTES, true));
   return listen(() => {
     const streams = new Map<number, Echo>();
+    let untold = 0;
     return answering((type, streamId, payload) => {
       if (type === FRAME_TYPES.headers) return onStream(accepted, streamId, [0]);
       if (type !== FRAME_TYPES.data) return null;
@@ -52,7 +53,10 @@ export function frames(): Promise<number> {
       const key = streamId[2]! << 8 | streamId[3]!;
       let echo = streams.get(key);
       if (echo === undefined) streams.set(key, echo = new Echo(payload, streamId));
-      return echo.received(payload);
+      untold += payload.length;
+      if (untold < UNTOLD_BYTES) return echo.received(payload);
+      untold -= UNTOLD_BYTES;
+      return concat([connectionUpdate, echo.received(payload) ?? NO_BYTES]);
     });
   });
 }
@@ -75,10 +79,7 @@ class Echo {
         writer.data(id, frame.subarray(at, at + MOST_FRAME_BYTES), false);
       }
     });
-    this.#update = written((writer) => {
-      writer.windowUpdate(id, UNTOLD_BYTES);
-      writer.windowUpdate(0, UNTOLD_BYTES);
-    });
+    this.#update = written((writer) => writer.windowUpdate(id, UNTOLD_BYTES));
   }
 
   received({ length }: Uint8Array): Uint8Array | null {
@@ -137,6 +138,7 @@ const settings = written((writer) => {
   writer.settings([[4, WINDOW_BYTES], [8, 1]]);
   writer.windowUpdate(0, WINDOW_BYTES);
 });
+const connectionUpdate = written((writer) => writer.windowUpdate(0, UNTOLD_BYTES));
 const settingsAck = written((writer) => writer.settingsAck());
 
 function written(write: (writer: FrameWriter) => void): Uint8Array {
