@@ -86,7 +86,7 @@ export class Wire implements PeerWatcher, AheadListener {
   }
 
   /**
-   * Takes the pending read back, whoever waits for it, before the transport is given away. One that has been given bytes, or
+   * Takes the pending read back, whether it began ahead or not, before the transport is given away. One that has been given bytes, or
    * the end, brings them all the same: they are its reader's, or there for `takeArrived()`.
    *
    * @returns False if the transport is still being read: it cannot be given away.

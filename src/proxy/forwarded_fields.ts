@@ -5,7 +5,7 @@
  */
 
 import { checkString } from "../bytes/arguments.ts";
-import { type Field, Fields, lengthOnce } from "../semantics/fields.ts";
+import { addLength, type Field, Fields } from "../semantics/fields.ts";
 import { checkHead, type Version } from "../semantics/message.ts";
 import { viaField } from "./via.ts";
 
@@ -59,14 +59,12 @@ export function forwardedFields(message: { readonly version: Version; readonly f
   return forwarded;
 }
 
-/** A length that was said several times goes on once: the next hop may refuse it else (RFC 9110 §8.6). Others stay as they are. */
 function withLengthOnce(fields: readonly Field[]): Field[] {
-  let said: string | null = null;
-  return fields.flatMap((line) => {
-    if (line[0].toLowerCase() !== "content-length") return [line];
-    const length = lengthOnce(line[1]);
-    if (length === said) return [];
-    said = length;
-    return [length === line[1] ? line : [line[0], length]];
-  });
+  const kept: Field[] = [];
+  let length: string | null = null;
+  for (const line of fields) {
+    if (line[0].toLowerCase() === "content-length") length = addLength(kept, line, length);
+    else kept.push(line);
+  }
+  return kept;
 }

@@ -279,6 +279,18 @@ export function lengthOnce(value: string): string {
   return others.every((other) => other === first) ? first : value;
 }
 
+/**
+ * Adds a line of Content-Length to those that go on, unless it says what was `said` before: the next hop may refuse a length that is
+ * said several times (RFC 9110 §8.6).
+ *
+ * @returns What it says.
+ */
+export function addLength(fields: Field[], line: Field, said: string | null): string {
+  const length = lengthOnce(line[1]);
+  if (length !== said) fields.push(length === line[1] ? line : [line[0], length]);
+  return length;
+}
+
 /** Splits a list value at commas outside of quoted strings and adds its elements to `into`, empty ones only if wanted. */
 export function splitList(value: string, into: string[], keepEmpty = false): string[] {
   let start = 0;

@@ -5,7 +5,7 @@
  */
 
 import { equalsIgnoringCase } from "../../bytes/ascii.ts";
-import { type Field, type Fields, lengthOnce, splitList } from "../../semantics/fields.ts";
+import { addLength, type Field, type Fields, splitList } from "../../semantics/fields.ts";
 import type { RequestHead } from "../../semantics/message.ts";
 import type { Proposal } from "../../semantics/switching.ts";
 
@@ -84,13 +84,10 @@ export function requestFields(head: RequestHead, { protocols, host, drops }: Goi
         if (!said && options.length > 0) fields.push([name, options.join(", ")]);
         said = true;
         continue;
-      case 14: {
+      case 14:
         if (!equalsIgnoringCase(name, "content-length")) break;
-        const before: string | null = length;
-        length = lengthOnce(line[1]);
-        if (!chunked && length !== before) fields.push(length === line[1] ? line : [name, length]);
+        if (!chunked) length = addLength(fields, line, length);
         continue;
-      }
       case 16:
         if (equalsIgnoringCase(name, "proxy-connection")) continue;
         break;

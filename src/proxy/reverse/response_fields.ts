@@ -6,7 +6,7 @@
  */
 
 import { equalsIgnoringCase } from "../../bytes/ascii.ts";
-import { type Field, lengthOnce } from "../../semantics/fields.ts";
+import { addLength, type Field } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 import type { Replacements } from "./options.ts";
 import { namedByConnection } from "./request_fields.ts";
@@ -34,13 +34,10 @@ export function responseFields(head: ResponseHead): Field[] {
           fields.push([name, /upgrade/i.exec(line[1])![0]]);
         }
         continue;
-      case 14: {
+      case 14:
         if (!equalsIgnoringCase(name, "content-length")) break;
-        const before: string | null = length;
-        length = lengthOnce(line[1]);
-        if (!chunked && length !== before) fields.push(length === line[1] ? line : [name, length]);
+        if (!chunked) length = addLength(fields, line, length);
         continue;
-      }
       case 16:
         if (equalsIgnoringCase(name, "proxy-connection")) continue;
         break;
