@@ -11,6 +11,7 @@ import { TransportError } from "../../src/errors/transport_error.ts";
 import * as http1 from "../../src/http1/mod.ts";
 import * as http2 from "../../src/http2/mod.ts";
 import { webSocketOver } from "../../src/websocket/over.ts";
+import { offeredChannel } from "../support/offered_channel.ts";
 import { FakeClock, turns } from "../support/wire.ts";
 
 type Method = "read" | "write" | "closeWrite" | "abort" | "close";
@@ -18,17 +19,8 @@ const METHODS: readonly Method[] = ["read", "write", "closeWrite", "abort", "clo
 
 /** A channel over an end, one of whose methods throws. */
 function throwing(end: PairEnd, method: Method): Duplex & ByteChannel {
-  const channel = {
-    readable: end.readable,
-    writable: end.writable,
-    read: () => end.read(),
-    write: (bytes: Uint8Array) => end.write(bytes),
-    closeWrite: () => end.closeWrite(),
-    abort: (reason?: unknown) => end.abort(reason),
-    close: () => end.close(),
-  };
   return {
-    ...channel,
+    ...offeredChannel(end),
     [method]: () => {
       throw new Error(`${method} throws`);
     },

@@ -12,6 +12,7 @@ import { handshake } from "../../src/http1/client_connection.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import type { Parts } from "../../src/http1/parts.ts";
 import { serveConnection } from "../../src/http1/server_connection.ts";
+import { offeredChannel } from "../support/offered_channel.ts";
 import { expectText, rawEnd } from "../support/switching.ts";
 import { FakeClock, readAll, text, turns, wire } from "../support/wire.ts";
 
@@ -153,15 +154,7 @@ for (const [over, open] of transports) {
 
 test("takeOver() is refused where a read cannot be taken back, and the request is answered all the same", async () => {
   const [client, end] = duplexPair();
-  const io = {
-    readable: end.readable,
-    writable: end.writable,
-    read: () => end.read(),
-    write: (bytes: Uint8Array) => end.write(bytes),
-    closeWrite: () => end.closeWrite(),
-    abort: (reason?: unknown) => end.abort(reason),
-  };
-  const connection = serveConnection(io, async (request) => {
+  const connection = serveConnection(offeredChannel(end), async (request) => {
     request.signal.aborted;
     await turns();
     const error = await assertRejects(() => connection.takeOver(request), StateError);
