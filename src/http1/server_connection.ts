@@ -9,6 +9,7 @@
  */
 
 import { checkFunction, checkObject } from "../bytes/arguments.ts";
+import { ignore } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import type { OverListener } from "../duplex/held_channel.ts";
 import { closeBehindPeer, linger } from "../duplex/linger.ts";
@@ -200,9 +201,12 @@ export class ServerConnection implements AsyncDisposable {
     }
     core.wire.withdraw();
     if (core.wire.channel.keepsReading === true) throw new StateError("busy", "Cannot take over: a read is pending");
+    // Those that `pipelineFlush` has gathered answer the requests before. What a broken transport does not take, the new owner learns.
+    const answered = core.outlet.flush()?.catch(ignore);
     core.stop();
     core.finish("handed-over", { reason: "upgrade" });
     exchange.takenOver();
+    await answered;
     await core.wire.reclaim();
     return await core.reclaimed();
   }

@@ -153,6 +153,20 @@ test("pipelineFlush holds nothing back while part of a head is missing", async (
   await client.close();
 });
 
+test("takeOver() sends what pipelineFlush has gathered for the requests before", async () => {
+  const { client, server } = counting();
+  const connection = serveConnection(server, async (request) => {
+    if (request.target === "/1") return { status: 204 };
+    const { io } = await connection.takeOver(request);
+    const writer = io.writable.getWriter();
+    await writer.write(wire("raw"));
+    return { status: 500 };
+  }, { dateHeader: false, clock: new FakeClock(), pipelineFlush: true });
+  await client.write(wire(get("/1") + get("/2")));
+  assertEquals(await readUntil(client, "raw"), "HTTP/1.1 204 No Content¶¶raw");
+  await client.close();
+});
+
 test("pipelineFlush does not gather responses without bound", async () => {
   const body = "x".repeat(1000);
   let asked = 0;
