@@ -73,6 +73,14 @@ test("reverseProxy() passes Host unless changeOrigin, preserveHost or rewrite.ho
   assertEquals(await host({ rewrite: { host: (given) => `x.${given}` } }), "Host: x.a");
 });
 
+test("reverseProxy() replaces a Host that the target in absolute-form overrides (RFC 9112 §3.2.2)", async () => {
+  const request = "GET http://b.example/x HTTP/1.1¶Host: a¶¶";
+  assertEquals((await passWith({}, request)).onward, "GET /x HTTP/1.1¶Host: b.example¶Via: 1.1 p¶¶");
+  const { onward } = await passWith({ forwarded: {}, rewrite: { host: "a" } }, request);
+  assertEquals(lines(onward)[0], "Host: a");
+  assert(lines(onward).includes("X-Forwarded-Host: b.example"), onward);
+});
+
 test("reverseProxy() gives an HTTP/1.0 request without Host the server's (RFC 9112 §3.2)", async () => {
   const { onward, port } = await passWith({}, "GET / HTTP/1.0¶¶");
   assertEquals(onward, `GET / HTTP/1.1¶Host: 127.0.0.1:${port}¶Via: 1.0 p¶¶`);

@@ -83,7 +83,7 @@ export class Onward {
     const drops = tells && !this.#trust(address ?? "", info) ? tellsOfClient : null;
     const host = this.#host(server, asking, asked);
     const protocols = offeredOnward(incoming.proposal);
-    const going = { protocols, host: host === asked ? null : host, drops };
+    const going = { protocols, host: host === incoming.fields.get("host") ? null : host, drops };
     const { fields, host: found } = requestFields(incoming, going);
     if (found === null) fields.unshift(["Host", host]);
     addWebSocketKey(incoming, protocols, fields);
