@@ -4,8 +4,6 @@
  * @module
  */
 
-import { ProtocolError } from "../errors/protocol_error.ts";
-
 const departures: WeakSet<object> = new WeakSet();
 
 /** Remembers that an error says no more than that the client of a connection has left. */
@@ -54,14 +52,14 @@ function isRejectedByPeer(error: unknown): boolean {
  */
 export function statusOf(error: unknown): number {
   const failure = causesOf(error).find((each) => (each as { readonly name?: unknown }).name !== "UnsentError");
-  if (failure instanceof ProtocolError) return isRefusal(failure.status) ? failure.status : 500;
-  const { name, code } = Object(failure) as { readonly [key in "name" | "code"]?: unknown };
+  const { name, code, status } = Object(failure) as { readonly [key in "name" | "code" | "status"]?: unknown };
+  if (name === "ProtocolError") return isRefusal(status) ? status : 500;
   if (name === "TransportError") return code === "timeout" ? 504 : 502;
   if (name === "Http2Error") return 502;
   if (name === "TimeoutError") return 504;
   return isRejectedByPeer(failure) ? 502 : 500;
 }
 
-function isRefusal(status: number): boolean {
-  return Number.isInteger(status) && status >= 400 && status <= 599;
+function isRefusal(status: unknown): status is number {
+  return typeof status === "number" && Number.isInteger(status) && status >= 400 && status <= 599;
 }

@@ -82,6 +82,12 @@ for (const { how, make } of failing) {
     }
   });
 
+  test(`serveConnection() passes on the status of a ProtocolError of another copy of the package when a handler ${how}`, async () => {
+    const error = Object.assign(new Error("no"), { name: "ProtocolError", code: "truncated", status: 502 });
+    const { output } = await converse([wire(GET)], make(error));
+    assertEquals(output, "HTTP/1.1 502 Bad Gateway¶content-length: 0¶connection: close¶¶");
+  });
+
   test(`serveConnection() answers 500 to a ProtocolError whose status is no refusal when a handler ${how}`, async () => {
     for (const status of [101, 100, 200, 0, 1000, NaN]) {
       const error = new ProtocolError("unexpected-message", "no", "RFC 9110 §15", status);
