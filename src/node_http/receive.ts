@@ -15,6 +15,7 @@ import { standFor } from "../http1/stand_in.ts";
 import { type Field, Fields } from "../semantics/fields.ts";
 import type { RequestHead } from "../semantics/message.ts";
 import { NOT_REQUESTED } from "../semantics/switching.ts";
+import { isHostAndPort } from "../semantics/target.ts";
 import { NodeBodySource, TakenBody } from "./body.ts";
 import { sendInformational } from "./informational.ts";
 import { type IncomingMessage, pairsOf, type ServerResponse } from "./messages.ts";
@@ -41,9 +42,12 @@ export function receive(req: IncomingMessage, res: ServerResponse, listener: Bod
   const framing = framingOf(req, head);
   const source = framing.type === "none" ? null : new NodeBodySource(req, listener);
   const incoming = new IncomingRequest(head, NOT_REQUESTED, framing, source, client);
+  const host = head.fields.get("host") || "localhost";
+  // Node takes any text for a host: one with a slash in it would stand for a part of the path.
+  if (!isHostAndPort(host)) return null;
   try {
     const { encrypted = false } = req.socket;
-    const base = `${encrypted ? "https" : "http"}://${head.fields.get("host") || "localhost"}`;
+    const base = `${encrypted ? "https" : "http"}://${host}`;
     const taken = source !== null && req.readableEnded;
     const seen = taken ? new IncomingRequest(head, NOT_REQUESTED, NO_BODY, null, client) : incoming;
     const request = new LightRequest(seen, base).toRequest();

@@ -50,6 +50,27 @@ test("toNodeHandler() sends light responses, several cookies and a reason as the
   await node.close();
 });
 
+test("toNodeHandler() refuses a Host that is none: it would be part of the path in the URL (RFC 9112 §3.2)", async () => {
+  let asked = 0;
+  const node = await mounted((request) => {
+    asked++;
+    return new Response(new URL(request.url).pathname);
+  });
+  for (const host of ["a/admin?", "a/admin#", "a\\admin?", "u@a", "a:1:2", "a b"]) {
+    assertMatch(
+      await say(node.port, `GET /public HTTP/1.1¶Host: ${host}¶Connection: close¶¶`),
+      /^HTTP\/1\.1 400 /,
+      host,
+    );
+  }
+  assertEquals(asked, 0);
+  for (const host of ["a", "a:80", "[::1]:80", "a_b"]) {
+    const answer = await say(node.port, `GET /public HTTP/1.1¶Host: ${host}¶Connection: close¶¶`);
+    assertMatch(answer, /^HTTP\/1\.1 200 .*\/public/s, host);
+  }
+  await node.close();
+});
+
 test("toNodeHandler() streams bodies both ways", async () => {
   const node = await mounted((request) => new Response(request.body));
   const text = "x".repeat(3_000_000);
