@@ -8,13 +8,16 @@
 import { formatIp, type IpAddress } from "../../bytes/ip_address.ts";
 import type { ProxyError } from "../proxy_status.ts";
 import { addressClass } from "./address_class.ts";
-import { authorityText } from "./host.ts";
+import { authorityText, type Host } from "./host.ts";
 import {
   type AddressSet,
+  allowsAddress,
   covers,
   coversAny,
+  coversMessage,
+  deniesAddress,
   includesAddress,
-  namesAddress,
+  looksAtMessages,
   type Question,
   type ReadRule,
 } from "./rule.ts";
@@ -50,6 +53,8 @@ export interface Denied {
 
 /** What names the decision when no rule has said a word. */
 export const DEFAULT_RULE = "default";
+/** What names that of the function of the user. */
+export const DECIDE = "decide";
 
 /** Whether a rule denies what is asked for; the first one that does. */
 export function deniedBy({ deny }: Rules, question: Question): Denied | null {
@@ -74,14 +79,14 @@ export function allowedBy({ allow }: Rules, question: Question): Decision {
  */
 export function decideAddress(rules: Rules, question: Question, allowed: Allowed, address: IpAddress): Decision {
   for (const rule of rules.deny) {
-    if (!namesAddress(rule, address, question) || !concernsAll(rule)) continue;
+    if (!deniesAddress(rule, address, question)) continue;
     const why = `the rule ${JSON.stringify(rule.name)} denies it`;
     return denied(rule.name, placeAt(question, address), why, "destination_ip_prohibited");
   }
   const kind = addressClass(address);
   if (kind === "public" || includesAddress(allowed.addresses, address)) return allowed;
   for (const rule of rules.allow) {
-    if (namesAddress(rule, address, question)) return allowed;
+    if (allowsAddress(rule, address, question)) return allowed;
   }
   const why = `no rule names this address, which is ${kind}`;
   return denied(kind, placeAt(question, address), why, "destination_ip_prohibited");
@@ -92,9 +97,24 @@ function placeAt(question: Question, address: IpAddress): string {
   return question.host.type === "address" ? place(question) : `${place(question)} at ${formatIp(address)}`;
 }
 
-/** A rule that looks at methods and paths has been asked before, with those. */
-function concernsAll({ methods, paths }: ReadRule): boolean {
-  return methods === null && paths === null;
+/**
+ * The same text for questions whose methods and paths make no difference to `decideAddress()`: for those a connection that was opened
+ * for another one will do.
+ */
+export function messageKey({ allow, deny }: Rules, question: Question): string {
+  let key = "";
+  for (const rule of deny) if (looksAtMessages(rule)) key += coversMessage(rule, question, "any") ? "-" : "o";
+  for (const rule of allow) if (looksAtMessages(rule)) key += coversMessage(rule, question, "all") ? "+" : "o";
+  return key;
+}
+
+/**
+ * What rules say of a name where an address was asked for that they have allowed: a request inside of a tunnel to it, or its TLS,
+ * asks for that name.
+ */
+export function decideName(rules: Rules, question: Question, allowed: Allowed, name: Host): Decision {
+  const asked = { ...question, host: name };
+  return deniedBy(rules, asked) ?? (allowed.by === DECIDE ? allowed : allowedBy(rules, asked));
 }
 
 /** A refusal in words. */

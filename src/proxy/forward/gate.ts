@@ -13,7 +13,7 @@ import { withinTime } from "../../http/client/way/connector.ts";
 import type { RequestHead } from "../../semantics/message.ts";
 import type { Asked, Verdict } from "./asked.ts";
 import type { Exchange } from "./audit.ts";
-import { type Allowed, allowedBy, decideAddress, denied, deniedBy, place } from "./decide.ts";
+import { type Allowed, allowedBy, DECIDE, decideAddress, denied, deniedBy, place } from "./decide.ts";
 import { type Asker, dialAddress, dialAddresses, type Dialed, permittedAddresses } from "./destination.ts";
 import { authorityOf, authorityText, canonicalHost, hostText } from "./host.ts";
 import type { Identity } from "./identity.ts";
@@ -102,7 +102,7 @@ export function admit(asking: Asking, settings: Settings): Admitted | Promise<Ad
 
 function judge({ question, asked }: Asking, verdict: Verdict, { rules, upstream }: Settings): Admitted {
   if (verdict === false || typeof verdict === "string") {
-    throw refusalBy(denied("decide", place(question), verdict || "it is denied"));
+    throw refusalBy(denied(DECIDE, place(question), verdict || "it is denied"));
   }
   const decision = verdict === undefined ? allowedBy(rules, question) : allowing(verdict);
   if (decision.type === "denied") throw refusalBy(decision);
@@ -115,7 +115,7 @@ function judge({ question, asked }: Asking, verdict: Verdict, { rules, upstream 
 
 function allowing(verdict: true | { readonly addresses: readonly string[] }): Allowed {
   const addresses = verdict === true ? [] : verdict.addresses;
-  return { type: "allowed", by: "decide", addresses: readAddresses(addresses, "what decide() returns as addresses") };
+  return { type: "allowed", by: DECIDE, addresses: readAddresses(addresses, "what decide() returns as addresses") };
 }
 
 /** What opens connections. */

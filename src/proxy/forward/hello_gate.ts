@@ -6,7 +6,7 @@
 
 import type { Clock } from "../../duplex/clock.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
-import { allowedBy, deniedBy } from "./decide.ts";
+import { decideName } from "./decide.ts";
 import type { Admitted } from "./gate.ts";
 import { canonicalHost, type Host } from "./host.ts";
 import { ACCESS_DENIED, type ClientHelloRules, inspect, objectionTo } from "./inspect.ts";
@@ -29,10 +29,7 @@ export async function begin(
   { settings: { rules }, clock }: { readonly settings: Settings; readonly clock: Clock },
 ): Promise<Begun | null> {
   const found = await inspect(client, hello.timeoutMs ?? 10_000, clock);
-  const named = (host: Host): boolean => {
-    const asked = { ...question, host };
-    return deniedBy(rules, asked) === null && (allowed.by === "decide" || allowedBy(rules, asked).type === "allowed");
-  };
+  const named = (host: Host): boolean => decideName(rules, question, allowed, host).type === "allowed";
   if (objectionTo(found.hello, question.host, hello, named) === null) {
     if (found.hello.type !== "hello") return { io: found.io, name: null, tls: false };
     const host = canonicalHost(found.hello.serverName ?? "");

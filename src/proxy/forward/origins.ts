@@ -15,7 +15,7 @@ import { secured } from "../../http/client/way/connector.ts";
 import { proxyServer } from "../../http/client/way/proxy_rules.ts";
 import type { Route } from "../../http/client/way/route.ts";
 import type { Owned } from "../../http1/owned.ts";
-import { decideAddress } from "./decide.ts";
+import { decideAddress, messageKey } from "./decide.ts";
 import type { Dialed } from "./destination.ts";
 import { type Admitted, reach, type Ways } from "./gate.ts";
 import { authorityText, canonicalHost } from "./host.ts";
@@ -96,6 +96,7 @@ export class Origins {
       allowed.by,
       allowed.addresses.key,
       question.identity,
+      messageKey(ways.settings.rules, question),
       proxies,
       forwards,
       secure?.serverName,

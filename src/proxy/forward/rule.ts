@@ -204,15 +204,19 @@ export function coversAny(rule: ReadRule, question: Question): boolean {
 }
 
 function holds(rule: ReadRule, question: Question, readings: "all" | "any"): boolean {
-  const { kind, host, port, method, path } = question;
-  if (!coversPlace(rule, host, port)) return false;
-  if (!coversIdentity(rule, question)) return false;
+  const { host, port } = question;
+  return coversPlace(rule, host, port) && coversIdentity(rule, question) && coversMessage(rule, question, readings);
+}
+
+/** Whether methods and paths of a rule cover what is asked for: in each way to read a path, or in any. */
+export function coversMessage({ methods, paths }: ReadRule, question: Question, readings: "all" | "any"): boolean {
+  const { kind, method, path, intercepted } = question;
   if (kind === "tunnel") {
     // Whether the requests inside may pass is asked for each of them.
-    return (rule.methods === null && rule.paths === null) || (question.intercepted && readings === "all");
+    return (methods === null && paths === null) || (intercepted && readings === "all");
   }
-  if (rule.methods !== null && !rule.methods.has(method)) return false;
-  return rule.paths === null || coversPath(rule.paths, path ?? "/", readings);
+  if (methods !== null && !methods.has(method)) return false;
+  return paths === null || coversPath(paths, path ?? "/", readings);
 }
 
 // Loops, as each tunnel is asked about at each rule several times, and each time a function would be made.
@@ -224,14 +228,28 @@ function coversPlace({ hosts }: ReadRule, host: Host, port: number): boolean {
   return false;
 }
 
-/** Whether a rule names an address at this port, by itself or in a network; `*` does not. */
-export function namesAddress(rule: ReadRule, address: IpAddress, question: Question): boolean {
+/** Whether a rule that allows names an address for what is asked for, by itself or in a network; `*` does not. */
+export function allowsAddress(rule: ReadRule, address: IpAddress, question: Question): boolean {
+  return namesAddress(rule, address, question) && coversMessage(rule, question, "all");
+}
+
+/** The same of a rule that denies. */
+export function deniesAddress(rule: ReadRule, address: IpAddress, question: Question): boolean {
+  return namesAddress(rule, address, question) && coversMessage(rule, question, "any");
+}
+
+function namesAddress(rule: ReadRule, address: IpAddress, question: Question): boolean {
   if (!coversIdentity(rule, question)) return false;
   for (const { host, ports } of rule.hosts) {
     if (host.type !== "network" || !inNetwork(address, host.network)) continue;
     if (includesPort(ports, question.port)) return true;
   }
   return false;
+}
+
+/** Whether what a rule says of an address depends on the method or the path of a request. */
+export function looksAtMessages({ hosts, methods, paths }: ReadRule): boolean {
+  return (methods !== null || paths !== null) && hosts.some(({ host }) => host.type === "network");
 }
 
 /** Whether a rule lets hosts lead to this address. */

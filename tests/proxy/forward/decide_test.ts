@@ -23,6 +23,14 @@ function decided(rules: Rules, asked: Question): string {
   return decision.type === "allowed" ? decision.by : `-${decision.by}`;
 }
 
+/** The same of an address that something leads to which is allowed. */
+function at(rules: Rules, asked: Question, address: string): string {
+  const allowed = allowedBy(rules, asked);
+  assert(allowed.type === "allowed", asked.host.type);
+  const decision = decideAddress(rules, asked, allowed as Allowed, parseIp(address)!);
+  return decision.type === "allowed" ? decision.by : `-${decision.by}`;
+}
+
 const get = (path: string, more: Partial<Question> = {}) =>
   ({ kind: "request", method: "GET", path, ...more }) as const;
 
@@ -160,12 +168,39 @@ test("an address must be public, or be named: by a rule for addresses, or by the
     ["127.0.0.1:22", "127.0.0.1", "-loopback"],
   ];
   for (const [authority, address, by] of cases) {
-    const asked = question(authority);
-    const allowed = allowedBy(rules, asked);
-    assert(allowed.type === "allowed", authority);
-    const decision = decideAddress(rules, asked, allowed as Allowed, parseIp(address)!);
-    assertEquals(decision.type === "allowed" ? decision.by : `-${decision.by}`, by, `${authority} at ${address}`);
+    assertEquals(at(rules, question(authority), address), by, `${authority} at ${address}`);
   }
+});
+
+test("a rule that names an address for some methods and paths opens it to no others, and to no tunnel", () => {
+  const read = { name: "read", host: "10.0.0.5", methods: ["GET"], paths: ["/public/*"] };
+  const rules = rulesOf(["*", read]);
+  const cases: readonly (readonly [asked: Question, by: string])[] = [
+    [question("10.0.0.5:80", get("/public/a")), "*"],
+    [question("10.0.0.5:80", get("/public/a", { method: "POST" })), "-private"],
+    [question("10.0.0.5:80", get("/admin")), "-private"],
+    [question("10.0.0.5:80", get("/public/../admin")), "-private"],
+    [question("10.0.0.5:22"), "-private"],
+    [question("a.test:80", get("/public/a")), "*"],
+    [question("a.test:80", get("/admin")), "-private"],
+    [question("a.test:22"), "-private"],
+    [question("10.0.0.5:443", { intercepted: true }), "*"],
+  ];
+  for (const [asked, by] of cases) assertEquals(at(rules, asked, "10.0.0.5"), by, JSON.stringify(asked));
+});
+
+test("a rule that denies methods and paths of an address denies them to names that lead there", () => {
+  const rules = rulesOf([{ host: "*", addresses: ["private"] }], [
+    { name: "no writes", host: "10.0.0.0/8", methods: ["DELETE"] },
+    { name: "secret", host: "10.0.0.0/8", paths: ["/admin/*"] },
+  ]);
+  const cases: readonly (readonly [asked: Question, by: string])[] = [
+    [question("a.test:80", get("/")), "*"],
+    [question("a.test:80", get("/", { method: "DELETE" })), "-no writes"],
+    [question("a.test:80", get("/x/../admin/y")), "-secret"],
+    [question("a.test:443"), "*"],
+  ];
+  for (const [asked, by] of cases) assertEquals(at(rules, asked, "10.0.0.5"), by, JSON.stringify(asked));
 });
 
 test("readRule() refuses what it cannot read, and by its place", () => {

@@ -104,6 +104,21 @@ test("methods and paths decide about plain requests, in each way to read them", 
   assertEquals(statusOf(await head(io)), 204);
 });
 
+test("an address that a rule denies to a method is denied to it by name as well, also where a connection is kept", async (t) => {
+  const s = await scene(t, {
+    allow: [{ host: "inside.test", addresses: ["private"] }],
+    deny: [{ name: "no writes", host: "10.0.0.0/8", methods: ["DELETE"] }],
+  });
+  const io = await sent(s, get("http://inside.test/"));
+  const target = await s.target();
+  await head(target);
+  await target.write(wire("HTTP/1.1 204 No Content¶¶"));
+  assertEquals(statusOf(await head(io)), 204);
+  const refused = await head(await sent(s, "DELETE http://inside.test/ HTTP/1.1¶Host: a¶¶"));
+  assertEquals([statusOf(refused), refused.includes("no writes")], [403, true]);
+  assertEquals(s.dialed, ["10.0.0.2:80"]);
+});
+
 test("what is no request for a proxy is refused, with a text that says what would be", async (t) => {
   const s = await scene(t, { allow: ["*"] });
   for (
