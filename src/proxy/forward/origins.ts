@@ -18,7 +18,7 @@ import type { Owned } from "../../http1/owned.ts";
 import { decideAddress, messageKey } from "./decide.ts";
 import type { Dialed } from "./destination.ts";
 import { type Admitted, reach, type Ways } from "./gate.ts";
-import { authorityText, canonicalHost } from "./host.ts";
+import { authorityOf, authorityText, canonicalHost } from "./host.ts";
 import { refusalBy } from "./refusal.ts";
 
 /** Where a request goes. */
@@ -66,10 +66,12 @@ export class Origins {
       !manner.switches;
     const client = this.#group(admitted, manner, ways, forwards);
     const { routes } = partsOf(client);
+    // In a tunnel to an address it is TLS that says which name the requests are for.
+    const called = manner.secure === null ? authority : authorityOf(manner.secure.serverName, port);
     return {
       client,
       route: routes.find(new URL(`http://${authority}/`), {}, false),
-      host: port === (manner.secure === null ? 80 : 443) ? authority.slice(0, authority.lastIndexOf(":")) : authority,
+      host: port === (manner.secure === null ? 80 : 443) ? called.slice(0, called.lastIndexOf(":")) : called,
       secure: manner.secure !== null,
       dialed: (io) =>
         this.#dialed.get(io) ?? { address: null, via: proxies.map((proxy) => proxyServer(proxy).address) },

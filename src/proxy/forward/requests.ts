@@ -26,13 +26,14 @@ import type { TimeLimit } from "../../duplex/time_limit.ts";
 import { hasPassed, viaField } from "../via.ts";
 import type { Exchange } from "./audit.ts";
 import { CountedBody } from "./counted.ts";
+import { decideName, type Rules } from "./decide.ts";
 import { admit, type Admitted, askedOf, clientAddress, noteRefusal, questionOf, type Ways } from "./gate.ts";
 import { authorityText, hostText } from "./host.ts";
 import type { Identity } from "./identity.ts";
 import { copy } from "./copy.ts";
 import type { TunnelCount } from "./limits.ts";
 import type { Manner, Origin, Origins } from "./origins.ts";
-import { Refusal, refusalFor, refusalResponse } from "./refusal.ts";
+import { Refusal, refusalBy, refusalFor, refusalResponse } from "./refusal.ts";
 
 /** What requests share. */
 export interface RequestHouse extends Ways {
@@ -57,6 +58,8 @@ export type Source =
     readonly names: readonly string[];
     readonly secure: NonNullable<Manner["secure"]>;
   };
+
+type TunnelSource = Extract<Source, { readonly type: "tunnel" }>;
 
 /** Answers a request. */
 export async function answerRequest(
@@ -128,6 +131,7 @@ async function admitRequest(
     exchange.onEnd(count.enter(question.identity ?? client, settings));
   }
   const admitted = await admit({ question, asked: askedOf(question, identity, client, incoming) }, settings);
+  if (inside) checkName(settings.rules, admitted, source);
   known.decision = "allowed";
   known.rule = admitted.allowed.by;
   return admitted;
@@ -152,7 +156,7 @@ function asksForWebSocket({ proposal }: IncomingRequest): boolean {
 /** Where a request inside of a tunnel leads: where the tunnel does. One for another host is none of its business. */
 function insideOf(
   incoming: IncomingRequest,
-  { hostname, port, names }: Extract<Source, { type: "tunnel" }>,
+  { hostname, port, names }: TunnelSource,
 ): { hostname: string; port: number; path: string } {
   const { target: path, authority } = onwardTarget(incoming, "");
   const asked = splitAuthority(authority ?? incoming.fields.get("host") ?? "", 443);
@@ -165,6 +169,18 @@ function insideOf(
 function splitAuthority(authority: string, defaultPort: number): { hostname: string; port: number } {
   const [, hostname = "", port = ""] = /^(\[[^\]]*\]|[^:]*)(?::(\d*))?$/.exec(authority) ?? [];
   return { hostname, port: port === "" ? defaultPort : Number(port) };
+}
+
+/**
+ * In a tunnel to an address TLS asks for a name, and the request is for that: rules for the name count as well.
+ *
+ * @throws {Refusal} They deny it.
+ */
+function checkName(rules: Rules, { question, allowed }: Admitted, { hostname, secure }: TunnelSource): void {
+  const { serverName: name } = secure;
+  if (name === hostname) return;
+  const decision = decideName(rules, question, allowed, { type: "name", name });
+  if (decision.type === "denied") throw refusalBy(decision);
 }
 
 /** The request as the origin gets it. */

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Client } from "../../../src/http/client/client.ts";
 import { serve } from "../../../src/http/server/serve.ts";
 import { upgradeResponse } from "../../../src/http1/switch.ts";
-import { connect } from "../../../src/net/mod.ts";
+import { connect, startTls } from "../../../src/net/mod.ts";
 import type { ForwardProxyOptions } from "../../../src/proxy/forward/options.ts";
 import { serverChannels, type ServerTraceEvents } from "../../../src/http/server/server_trace.ts";
 import { text, wire } from "../../support/bytes.ts";
@@ -164,6 +164,34 @@ test(
     const plain = await s.ask("name.test:443");
     await plain.io.write(wire("GET / HTTP/1.1¶Host: name.test¶¶"));
     assertEquals(await readAll(plain.io), "");
+  },
+);
+
+test(
+  "rules for a name count where a tunnel leads to its address and TLS asks for the name, and the origin is told that name",
+  unlessNoTlsOverStreams,
+  async (t) => {
+    const { s } = await intercepting(t, {
+      allow: ["*:443"],
+      deny: [{ name: "no writes", host: "name.test", methods: ["DELETE"] }],
+      intercept: {
+        hosts: ["*"],
+        certificateFor: () => ({ cert: serverCert, key: serverKey }),
+        tls: { caCerts: [authority] },
+      },
+      headers: (fields) => fields.set("Authorization", `for ${fields.get("host")}`),
+    });
+    const { head, io } = await s.ask("192.88.98.7:443");
+    assertEquals(statusOf(head), 200);
+    const tls = startTls(io, { serverName: "name.test", caCerts: [authority] });
+    const answered = (soFar: string) => /(?:for \S+ |denies it\n)$/.test(soFar);
+    for (const host of ["name.test", "192.88.98.7"]) {
+      await tls.write(wire(`GET / HTTP/1.1¶Host: ${host}¶¶`));
+      assert((await readUntil(tls, answered)).endsWith("for name.test "), host);
+      await tls.write(wire(`DELETE / HTTP/1.1¶Host: ${host}¶¶`));
+      assertEquals(statusOf(await readUntil(tls, answered)), 403, host);
+    }
+    tls.abort();
   },
 );
 
