@@ -29,7 +29,7 @@ export interface ReadingOwner {
     /** The client has paused for too long. */
     onClientTooSlow(): void;
   };
-  /** Looks whether both messages are over: the reader wants no more. */
+  /** Looks whether both messages are over: the reader has read more, or wants no more. */
   settle(): void;
   /** The reader is not waited for any more. */
   stopReading(): void;
@@ -84,7 +84,7 @@ export class RequestReading implements ReaderWatcher, Waiting {
   /** See {@linkcode ReaderWatcher}. */
   onRead(bytes: number): void {
     this.#owner.exchange.listener?.onBodyReceived(bytes);
-    if (this.#settling && this.#turn !== "client") this.#limits.drainLimit.begin(this);
+    if (this.#settling) this.#owner.settle();
   }
 
   /** See {@linkcode ReaderWatcher}. */
@@ -92,7 +92,7 @@ export class RequestReading implements ReaderWatcher, Waiting {
     this.#owner.settle();
   }
 
-  /** The response is complete. */
+  /** The response is complete: from now on the pauses of the reader have a limit. */
   settle(): void {
     this.#settling = true;
     if (this.#turn !== "client") this.#limits.drainLimit.begin(this);

@@ -120,16 +120,22 @@ export class ServerStream implements DriverStream, AnsweredStream, ReadingOwner,
 
   /** Whether all is over; and a request that is not read to its end is not waited for (RFC 9113 §8.1). */
   settle(): void {
-    if (!this.outlet.ended || this.outlet.waiting) return;
-    if (this.#intake === null || this.#intake.over) return this.#over(null);
-    if (this.#state.type === "switched") return;
+    if (!this.outlet.ended || this.outlet.waiting || this.#state.type === "lost") return;
+    const switched = this.#state.type === "switched";
+    const intake = this.#intake;
+    if (intake === null || (intake.over && (switched || !intake.hasBytes))) return this.#over(null);
+    if (switched) return;
     const { body } = this.exchange.request;
     if (!isWanted(body)) this.stopReading();
     else this.#reading?.settle();
   }
 
-  /** See {@linkcode ReadingOwner}. */
+  /** See {@linkcode ReadingOwner}. A body that has come can still be read, and opens the windows of others all the same. */
   stopReading(): void {
+    if (this.#intake!.over) {
+      this.#host.driver.consume(this.id, Infinity);
+      return this.#over(null);
+    }
     this.stopPeer(new StateError("canceled", "The body was not read before the response was complete"));
   }
 

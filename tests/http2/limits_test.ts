@@ -4,6 +4,7 @@
 
 import { test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
+import { Deferred } from "../../src/duplex/deferred.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import { RawClient } from "../support/h2_raw_peer.ts";
@@ -52,6 +53,50 @@ test("no 100 is sent where the body is not read, or has begun to come (RFC 9110 
     "DATA 3 END x",
   ]);
   await client.ends();
+});
+
+/** A body of 40,000 bytes: more than half of the least window of a connection. */
+const LONG = [data(1, new Uint8Array(16_384)), data(1, new Uint8Array(16_384)), data(1, new Uint8Array(7232), true)];
+const LEAST_WINDOWS = { connectionWindowBytes: 65_535, streamWindowBytes: 65_535 };
+
+test("a body that has come and is not read opens the connection's window behind the response, and can still be read (RFC 9113 §5.2)", async () => {
+  const answered = new Deferred<void>();
+  const requests: IncomingRequest[] = [];
+  const client = new RawClient(async (request) => {
+    requests.push(request);
+    await answered.promise;
+    return { status: 204 };
+  }, { limits: LEAST_WINDOWS });
+  await client.begins();
+  assertEquals(await client.sends(headers(1, POST, "open"), ...LONG), []);
+  answered.resolve();
+  assertEquals(await client.sends(), ["HEADERS 1 END :status: 204", "WINDOW_UPDATE 0 +40000"]);
+  assert(!requests[0]!.signal.aborted);
+  assertEquals((await requests[0]!.body.bytes()).length, 40_000);
+  assertEquals(await client.sends(), []);
+  await client.ends();
+});
+
+test("drainTimeoutMs: a reader that stops within a body that has come does not keep the connection's window shut (RFC 9113 §5.2)", async () => {
+  for (const reads of [true, false]) {
+    const answered = new Deferred<void>();
+    const requests: IncomingRequest[] = [];
+    const client = new RawClient(async (request) => {
+      requests.push(request);
+      await request.body.read();
+      await answered.promise;
+      return { status: 204 };
+    }, { limits: LEAST_WINDOWS, drainTimeoutMs: 1000 });
+    await client.begins();
+    assertEquals(await client.sends(headers(1, POST, "open"), ...LONG), []);
+    answered.resolve();
+    assertEquals(await client.sends(), ["HEADERS 1 END :status: 204"]);
+    const { body } = requests[0]!;
+    if (reads) { while (await body.read() !== null); }
+    assertEquals(await client.passes(999), reads ? ["WINDOW_UPDATE 0 +32768"] : []);
+    assertEquals(await client.passes(1), reads ? [] : ["WINDOW_UPDATE 0 +40000"]);
+    await client.ends();
+  }
 });
 
 test("bodyTimeoutMs: a client that pauses within a body that is read gets 408, and the other streams go on", async () => {
