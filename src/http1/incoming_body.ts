@@ -27,9 +27,10 @@ const END: Promise<null> = Promise.resolve(null);
 /** 64 MiB. */
 const MAX_WHOLE_BYTES = 67_108_864;
 
-/** A body that is read whole. */
+/** A body that is read whole. The first part is kept as it is: most bodies have no other. */
 interface Whole {
-  readonly chunks: Uint8Array[];
+  first: Uint8Array | null;
+  others: PartQueue | null;
   readonly maxBytes: number;
   bytes: number;
 }
@@ -177,7 +178,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     checkNumber(maxBytes, "maxBytes");
     if (this.#used) throw new StateError("body-used", "Cannot read the body: it was used before");
     this.#used = true;
-    const whole: Whole = { chunks: [], bytes: 0, maxBytes };
+    const whole: Whole = { first: null, others: null, bytes: 0, maxBytes };
     return this.#gather(whole) ? joined(whole) : this.#gatherLater(whole);
   }
 
@@ -191,7 +192,8 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     while (true) {
       const chunk = this.#take();
       if (!chunk) return chunk === null;
-      whole.chunks.push(chunk);
+      if (whole.first === null) whole.first = chunk;
+      else (whole.others ??= new PartQueue()).push(chunk);
       whole.bytes += chunk.length;
       if (whole.bytes <= whole.maxBytes) continue;
       this.cancel();
@@ -349,6 +351,10 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
   }
 }
 
-function joined({ chunks }: Whole): Uint8Array {
-  return chunks.length === 1 ? chunks[0]! : concat(chunks);
+function joined({ first, others }: Whole): Uint8Array {
+  if (first === null) return new Uint8Array(0);
+  if (others === null) return first;
+  const parts = [first];
+  for (let part = others.take(); part !== undefined; part = others.take()) parts.push(part);
+  return concat(parts);
 }

@@ -138,6 +138,23 @@ test("IncomingBody.used turns true with the first read or cancel, not with a loo
   }
 });
 
+test("IncomingBody.bytes() keeps short parts by their bytes: no view of each, and nothing of the chunk that it came in", async () => {
+  const received = new Uint8Array(65_536); // written again for each part, so that a view tells
+  let part = 0;
+  const source: BodySource = {
+    next() {
+      if (part === 10_000) return END;
+      received[0] = part++ % 251;
+      return received.subarray(0, 1);
+    },
+    more: () => Promise.resolve(),
+    failed: (error) => error,
+    canceled() {},
+  };
+  const whole = await new IncomingBody({ type: "chunked" }, source).bytes();
+  assertEquals(whole.subarray(1), Uint8Array.from({ length: 9999 }, (_, i) => (i + 1) % 251));
+});
+
 test("IncomingBody.bytes(), text() and json() give the whole body", async () => {
   assertEquals(await bodyOf("foo", "bar", END).body.bytes(), wire("foobar"));
   assertEquals(await bodyOf("foo", END).body.bytes(), wire("foo"));
