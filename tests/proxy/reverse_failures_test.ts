@@ -3,20 +3,10 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { ReverseProxyOptions } from "../../src/proxy/reverse/options.ts";
 import { Client } from "../../src/http/client/client.ts";
 import { serve } from "../../src/http/server/serve.ts";
-import { readRequest, readResponse } from "../../scripts/conformance/proxies/message.ts";
+import { readRequest } from "../../scripts/conformance/proxies/message.ts";
 import type { Peer } from "../../scripts/conformance/proxies/peer.ts";
 import { otherAuthority, serverCert, serverKey } from "../support/certificates.ts";
-import { GET, proxied, type ProxiedInit, withRefusingPort } from "../support/reverse.ts";
-
-/** The answer for a server that cannot be used. */
-function refused(status: number, phrase: string, error: string): { head: string; body: string; trailers: string } {
-  return {
-    head: `HTTP/1.1 ${status} ${phrase}¶Proxy-Status: p; error=${error}¶Content-Type: text/plain;charset=UTF-8¶` +
-      `content-length: ${phrase.length}¶¶`,
-    body: phrase,
-    trailers: "",
-  };
-}
+import { GET, proxied, type ProxiedInit, refused, withRefusingPort } from "../support/reverse.ts";
 
 const BAD = [502, "Bad Gateway"] as const;
 const LATE = [504, "Gateway Timeout"] as const;
@@ -209,29 +199,6 @@ test("reverseProxy() answers the TRACE and the OPTIONS that may go no farther (R
     assertEquals((await ask("OPTIONS * HTTP/1.1¶Host: a¶Max-Forwards: 0¶¶")).head, "HTTP/1.1 204 No Content¶¶");
   }));
 
-test("reverseProxy() answers 413 to a body that is longer than maxRequestBytes (RFC 9110 §15.5.14)", async () => {
-  const init = { options: { maxRequestBytes: 4 } };
-  const tooLong = refused(413, "Content Too Large", "http_request_error");
-  await proxied(init, async ({ ask }) => {
-    const { head, body } = await ask("POST / HTTP/1.1¶Host: a¶Content-Length: 5¶¶hello");
-    assertEquals({ head, body, trailers: "" }, tooLong);
-  });
-  await proxied(init, async ({ ask, backend }) => {
-    const answer = ask("POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶3¶hel¶2¶lo¶0¶¶");
-    const server = await backend.next();
-    await server.untilEnd();
-    assert(!server.received.includes("0¶¶"));
-    assertMatch((await answer).head, /^HTTP\/1\.1 413 /);
-  });
-  await proxied(init, async ({ ask, backend }) => {
-    const answer = ask("POST / HTTP/1.1¶Host: a¶Transfer-Encoding: chunked¶¶4¶four¶0¶¶");
-    const server = await backend.next();
-    assertEquals((await readRequest(server)).body, "four");
-    server.send("HTTP/1.1 204 No Content¶¶");
-    assertMatch((await answer).head, /^HTTP\/1\.1 204 /);
-  });
-});
-
 test("reverseProxy() passes on what is wrong with a request's body, and not as the server's fault (RFC 9112 §7.1)", async () => {
   const told: unknown[] = [];
   const init: ProxiedInit = { options: { onError: (error) => void told.push(error) }, serve: { onError: () => {} } };
@@ -242,30 +209,6 @@ test("reverseProxy() passes on what is wrong with a request's body, and not as t
     assertEquals(told, []);
   });
 });
-
-test("reverseProxy() cuts a body that pauses for longer than idleTimeoutMs", async () => {
-  const init: ProxiedInit = { options: { idleTimeoutMs: 10 }, serve: { onError: () => {} } };
-  await proxied(init, async ({ dial, backend }) => {
-    const client = await dial();
-    client.send(GET);
-    const server = await backend.next();
-    await readRequest(server);
-    server.send("HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶5¶hello¶");
-    assert(!(await client.rest()).includes("0¶¶"));
-    await server.untilEnd();
-  });
-});
-
-test("reverseProxy() cuts an upgraded connection that is silent for longer than upgradedIdleTimeoutMs", () =>
-  proxied({ options: { upgradedIdleTimeoutMs: 10 } }, async ({ dial, backend }) => {
-    const client = await dial();
-    client.send("GET / HTTP/1.1¶Host: a¶Connection: Upgrade¶Upgrade: echo¶¶");
-    const server = await backend.next();
-    await readRequest(server);
-    server.send("HTTP/1.1 101 Switching Protocols¶Connection: Upgrade¶Upgrade: echo¶¶");
-    await readResponse(client, "GET");
-    await Promise.all([client.untilEnd(), server.untilEnd()]);
-  }));
 
 test("ReverseProxy.close() lets what is at work end, and answers 503 from then on", () =>
   proxied({}, async ({ ask, proxy, backend }) => {

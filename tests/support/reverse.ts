@@ -63,6 +63,16 @@ export async function withRefusingPort(act: (port: number) => Promise<void>): Pr
 /** The plainest request. */
 export const GET = "GET / HTTP/1.1¶Host: a¶¶";
 
+/** What the proxy answers by itself. */
+export function refused(status: number, phrase: string, error: string): Message {
+  return {
+    head: `HTTP/1.1 ${status} ${phrase}¶Proxy-Status: p; error=${error}¶Content-Type: text/plain;charset=UTF-8¶` +
+      `content-length: ${phrase.length}¶¶`,
+    body: phrase,
+    trailers: "",
+  };
+}
+
 /** Runs `act` with a proxy in front of raw servers, and sees to it that no connection is left. */
 export async function proxied(init: ProxiedInit, act: (proxied: Proxied) => Promise<void>): Promise<void> {
   const backends = await Promise.all(Array.from({ length: init.backends ?? 1 }, listenPeers));

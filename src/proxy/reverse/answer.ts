@@ -12,11 +12,12 @@ import { arrivedBody } from "../../http1/incoming_body.ts";
 import { responseSending } from "../../http1/light_response.ts";
 import type { OutgoingResponse } from "../../http1/outgoing_response.ts";
 import type { Field } from "../../semantics/fields.ts";
+import type { UpstreamExchange } from "./exchange.ts";
 import { changed } from "./onward.ts";
 import type { ReverseProxyOptions, RewriteOptions } from "./options.ts";
 import { Relay } from "./relay.ts";
 import { type FieldRewrites, locationForClient, responseFields, rewriteFields } from "./response_fields.ts";
-import type { TimeLimit, Waiting } from "../../duplex/time_limit.ts";
+import type { TimeLimit } from "../../duplex/time_limit.ts";
 import { addSwitchFields, isSwitch } from "./translation.ts";
 import { switched } from "./upgrade.ts";
 import type { UpstreamServer } from "./upstream.ts";
@@ -27,7 +28,7 @@ export interface Answered {
   /** The server that has sent it. */
   readonly server: UpstreamServer;
   /** What ends when its body pauses too long. */
-  readonly exchange: Waiting;
+  readonly exchange: UpstreamExchange;
   /** The request. */
   readonly incoming: IncomingRequest;
   /** The same, for functions of the program. */
@@ -78,7 +79,7 @@ export class Answers {
     const { server, exchange } = answered;
     if (this.#balance === "least-connections") countUntilOver(server, body.trailers);
     const relay = this.#silence.set
-      ? new Relay(body, { silence: this.#silence, waiting: exchange, maxBytes: Infinity })
+      ? new Relay(body, { silence: this.#silence, onPause: () => exchange.expired(), maxBytes: Infinity })
       : null;
     const trailers = mayHaveTrailers(response, answered.incoming) ? () => body.trailers : undefined;
     const message = { ...head, body: relay ?? body, trailers, unannouncedTrailers: true };

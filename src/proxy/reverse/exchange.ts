@@ -24,6 +24,7 @@ import { type Field, fieldList, hasField } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
 import type { ProxyPhase } from "../proxy_failure.ts";
 import type { TimeLimit, Wait, Waiting } from "../../duplex/time_limit.ts";
+import { type Awaited, BodyRefused } from "./relay.ts";
 import { Replay } from "./replay.ts";
 import { saysExtendedConnect } from "./translation.ts";
 import type { UpstreamServer } from "./upstream.ts";
@@ -221,6 +222,15 @@ export class UpstreamExchange implements Owned, Waiting {
     if (this.#response === null && !this.#incoming.body.over) return this.#manner.firstByte.begin(this);
     const what = this.#response === null ? "answer" : "go on";
     this.#cut(new TransportError("timeout", `${this.#server.host} did not ${what} in time`));
+  }
+
+  /** The body of the request has paused for too long. Once there is a response, that has limits of its own. */
+  uploadPaused(awaited: Awaited): void {
+    if (this.#response !== null) return;
+    const error = awaited === "source"
+      ? new BodyRefused(408, "The client has paused for too long within its request")
+      : new TransportError("timeout", `${this.#server.host} did not take the request in time`);
+    this.#cut(error);
   }
 
   /** Ends the stream, or the connection unless it serves others already. */

@@ -13,9 +13,9 @@ import { viaField } from "../via.ts";
 import { addForwarded, tellsOfClient, type Trust, trustOf } from "./forwarded.ts";
 import { addCoding, addWebSocketKey } from "./translation.ts";
 import type { FieldChanges, ReverseProxyOptions, RewriteOptions } from "./options.ts";
-import { Relay } from "./relay.ts";
+import { Relay, type RelayLimits } from "./relay.ts";
 import { offeredOnward, onwardTarget, requestFields } from "./request_fields.ts";
-import type { TimeLimit, Waiting } from "../../duplex/time_limit.ts";
+import type { TimeLimit } from "../../duplex/time_limit.ts";
 import type { UpstreamServer } from "./upstream.ts";
 import type { Asking } from "./upstreams.ts";
 
@@ -45,8 +45,17 @@ export class Onward {
     this.#maxBytes = maxRequestBytes;
   }
 
-  /** The request for one server. */
-  requestTo(server: UpstreamServer, incoming: IncomingRequest, asking: Asking, waiting: Waiting): OutgoingRequest {
+  /**
+   * The request for one server.
+   *
+   * @param onPause What is done when its body pauses too long.
+   */
+  requestTo(
+    server: UpstreamServer,
+    incoming: IncomingRequest,
+    asking: Asking,
+    onPause: RelayLimits["onPause"],
+  ): OutgoingRequest {
     const { target, authority } = onwardTarget(incoming, server.basePath);
     const asked = authority ?? incoming.fields.get("host");
     const fields = this.#fields(server, incoming, asking, asked);
@@ -58,7 +67,7 @@ export class Onward {
       method: incoming.method,
       target: route.forward ? `http://${route.host}${path}` : path,
       fields,
-      body: bodied ? this.#body(incoming, waiting) : null,
+      body: bodied ? this.#body(incoming, onPause) : null,
       trailers: body.framing.type === "chunked" ? () => body.trailers : undefined,
       unannouncedTrailers: true,
     };
@@ -71,9 +80,9 @@ export class Onward {
     return target;
   }
 
-  #body(incoming: IncomingRequest, waiting: Waiting): OutgoingRequest["body"] {
+  #body(incoming: IncomingRequest, onPause: RelayLimits["onPause"]): OutgoingRequest["body"] {
     if (!this.#silence.set && this.#maxBytes === Infinity) return incoming.body;
-    return new Relay(incoming.body, { silence: this.#silence, waiting, maxBytes: this.#maxBytes });
+    return new Relay(incoming.body, { silence: this.#silence, onPause, maxBytes: this.#maxBytes });
   }
 
   #fields(server: UpstreamServer, incoming: IncomingRequest, asking: Asking, asked: string | null): Field[] {

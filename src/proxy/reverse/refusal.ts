@@ -12,6 +12,7 @@ import { formatProxyStatus, type ProxyError, statusOfProxyError } from "../proxy
 /** What clients are told: not what stands behind the proxy. */
 const TEXT: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  408: "Request Timeout",
   411: "Length Required",
   413: "Content Too Large",
   500: "Internal Server Error",

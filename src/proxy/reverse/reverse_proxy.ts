@@ -30,7 +30,7 @@ import { checkWebSocketAccept, looksLikeSwitch } from "./translation.ts";
 import { Onward } from "./onward.ts";
 import { checkReverseProxyOptions, checkTarget, type ReverseProxyOptions, type ReverseProxyTarget } from "./options.ts";
 import { lastHop, refusal } from "./refusal.ts";
-import { BodyTooLong } from "./relay.ts";
+import { BodyRefused } from "./relay.ts";
 import { responseFields } from "./response_fields.ts";
 import { TimeLimit } from "../../duplex/time_limit.ts";
 import { UpstreamServer } from "./upstream.ts";
@@ -172,7 +172,8 @@ class Proxying {
         return await this.#attempt(server, exchange, incoming, asking);
       } catch (error) {
         this.#rethrowUnlessServers(error, incoming, exchange);
-        this.#upstreams.failed(server);
+        if (error instanceof BodyRefused) return refusal(this.#name, "http_request_error", error.status);
+        if (!isUndelimited(error)) this.#upstreams.failed(server);
         next = this.#another(error, exchange.phase, incoming, asking, tried);
         if (next === null) return await this.#refuse(error, exchange.phase, asking.request);
         await this.#options.onError?.(error, asking.request);
@@ -199,7 +200,7 @@ class Proxying {
     incoming: IncomingRequest,
     asking: Asking,
   ): Promise<Response> {
-    const message = this.#onward.requestTo(server, incoming, asking, exchange);
+    const message = this.#onward.requestTo(server, incoming, asking, (awaited) => exchange.uploadPaused(awaited));
     endWithClient(incoming, exchange);
     server.active++;
     try {
@@ -222,14 +223,13 @@ class Proxying {
   /** Passes on what is the client's doing, or that of the proxy's own code. */
   #rethrowUnlessServers(error: unknown, incoming: IncomingRequest, exchange: UpstreamExchange): void {
     if (exchange.left !== null || isDeparture(error) || hasFailed(incoming.body)) throw error;
-    if (error instanceof BodyTooLong || isUndelimited(error)) return;
+    if (error instanceof BodyRefused || isUndelimited(error)) return;
     if (proxyErrorOf(error, exchange.phase) === "proxy_internal_error") throw error;
   }
 
   async #refuse(error: unknown, phase: ProxyPhase, request: Request): Promise<Response> {
     const answer = await this.#options.onError?.(error, request);
     if (answer instanceof Response) return answer;
-    if (error instanceof BodyTooLong) return refusal(this.#name, "http_request_error", 413);
     if (isUndelimited(error)) return refusal(this.#name, "http_request_error", 411);
     return refusal(this.#name, proxyErrorOf(error, phase));
   }
