@@ -17,7 +17,13 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   "date",
   "expect",
   "expires",
+  "forwarded",
   "host",
+  "if-match",
+  "if-modified-since",
+  "if-none-match",
+  "if-range",
+  "if-unmodified-since",
   "keep-alive",
   "location",
   "max-forwards",
@@ -33,11 +39,16 @@ const FORBIDDEN_TRAILERS: ReadonlySet<string> = new Set([
   "transfer-encoding",
   "upgrade",
   "vary",
+  "via",
   "warning",
   "www-authenticate",
 ]);
 
-/** Whether a trailer with this name may be sent or believed: none for framing, routing or access (RFC 9110 §6.5.1). */
+/**
+ * Whether a trailer with this name may be sent or believed: none for framing, routing, access or conditions (RFC 9110 §6.5.1). What tells of
+ * the client is for proxies to say, who look at the fields in front.
+ */
 export function isAllowedTrailer(name: string): boolean {
-  return !FORBIDDEN_TRAILERS.has(name.toLowerCase());
+  const lower = name.toLowerCase();
+  return !FORBIDDEN_TRAILERS.has(lower) && !lower.startsWith("x-forwarded-");
 }

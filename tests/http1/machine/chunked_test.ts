@@ -288,6 +288,13 @@ for (
     "Cache-Control",
     "Max-Forwards",
     "Proxy-Authorization",
+    "If-Match",
+    "If-Range",
+    "If-Unmodified-Since",
+    "Forwarded",
+    "X-Forwarded-For",
+    "X-Forwarded-Client-Cert",
+    "Via",
   ]
 ) {
   test(`ServerMachine drops the trailer ${name} (RFC 9110 §6.5.1) [B11]`, () => {
