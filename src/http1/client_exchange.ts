@@ -240,9 +240,12 @@ export class ClientExchange implements BodySource {
     return response;
   }
 
+  /** Where the answer was given up before, none of it is read for the sake of a next exchange: there will be none. */
   #abandonRequest(reason: unknown): void {
+    if (this.#sending === "over") return;
     this.#stopSending(reason);
-    this.#settle(this);
+    if (this.#body!.canceled) this.#core.close({ reason: "shutdown" });
+    else this.#settle(this);
   }
 
   /**

@@ -135,6 +135,9 @@ export let abandonRequestWith: (response: IncomingResponse, abandon: (reason: un
  */
 export let abandonRequest: (response: IncomingResponse, reason: unknown) => void;
 
+/** Whether the request was still being sent when its answer came: what is left of it can be given up. */
+export let maySend: (response: IncomingResponse) => boolean;
+
 /** A response that a client received. */
 export class IncomingResponse implements ResponseHead, AsyncDisposable {
   /** 100–999; 101 only for a switch that was asked for. */
@@ -179,5 +182,6 @@ export class IncomingResponse implements ResponseHead, AsyncDisposable {
   static {
     abandonRequestWith = (response, abandon) => response.#abandon = abandon;
     abandonRequest = (response, reason) => response.#abandon?.(reason);
+    maySend = (response) => response.#abandon !== null;
   }
 }

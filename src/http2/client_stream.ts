@@ -193,13 +193,18 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
       if (!this.#outlet.ended) this.#outlet.end(null); // nothing goes to the protocol that is not spoken
     }
     this.#holdBack(head.status);
-    if (!this.#outlet.ended) abandonRequestWith(response, (reason) => this.#abandonRequest(reason));
+    if (this.#sends) abandonRequestWith(response, (reason) => this.#abandonRequest(reason));
     this.#answer.resolve(response);
     this.#settle();
   }
 
+  /** Whether something of the request is still to go, if only because the windows are shut. */
+  get #sends(): boolean {
+    return !this.#outlet.ended || this.#outlet.waiting;
+  }
+
   #abandonRequest(reason: unknown): void {
-    if (!this.#outlet.ended && !this.#gone) this.resetWith("cancel", reason);
+    if (this.#sends && !this.#gone) this.resetWith("cancel", reason);
   }
 
   #switch(head: Http2ResponseHead): void {
@@ -295,7 +300,8 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
   }
 
   /** See {@linkcode ReaderWatcher}. */
-  onUnwanted(): void {
-    if (!this.#intake.over) this.resetWith("cancel", new StateError("canceled", "The body was canceled"));
+  onUnwanted(reason: unknown): void {
+    if (this.#intake.over) return;
+    this.resetWith("cancel", reason ?? new StateError("canceled", "The body was canceled"));
   }
 }

@@ -23,8 +23,8 @@ export interface ReaderWatcher {
   onAwait?(): void;
   /** That has come. */
   onAwaited?(): void;
-  /** It wants no more. */
-  onUnwanted(): void;
+  /** It wants no more, and may say why. */
+  onUnwanted(reason: unknown): void;
 }
 
 /** Why nothing more comes, although the end has not. */
@@ -139,9 +139,9 @@ export class StreamIntake implements BodySource {
   }
 
   /** See {@linkcode BodySource}. */
-  canceled(): void {
+  canceled(reason?: unknown): void {
     this.discard();
-    this.#watcher?.onUnwanted();
+    this.#watcher?.onUnwanted(reason);
   }
 
   /** Drops what has come, and what comes. */

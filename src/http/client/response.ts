@@ -9,12 +9,13 @@ import { concat } from "../../bytes/concat.ts";
 import { ownBytes } from "../../bytes/own_bytes.ts";
 import { chunkStream } from "../../duplex/chunk_stream.ts";
 import { Lull } from "../../duplex/soon.ts";
-import type { IncomingResponse } from "../../http1/incoming.ts";
+import { StateError } from "../../errors/state_error.ts";
+import { abandonRequest, type IncomingResponse, maySend } from "../../http1/incoming.ts";
 import { type IncomingBody, wholeBody } from "../../http1/incoming_body.ts";
 import { standIn } from "../../http1/stand_in.ts";
 import { lengthOnce } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
-import type { Coding } from "../platform.ts";
+import { type Coding, socketsPolled } from "../platform.ts";
 import { trailerHeaders } from "../trailer_headers.ts";
 import { typedBlob } from "../typed_blob.ts";
 import { decoded, decodingFailure } from "./codings.ts";
@@ -244,6 +245,7 @@ class LightClientResponse {
   #makeStream(): ReadableStream<Uint8Array> {
     const { body } = this.#incoming;
     const { codings } = this.#context;
+    const empty = body.over;
     const chunks = codings.length === 0 ? null : decoded(body, codings);
     const read = async (): Promise<Uint8Array | null> => {
       try {
@@ -255,7 +257,19 @@ class LightClientResponse {
     return chunkStream(read, async (reason) => {
       body.cancel(reason);
       await chunks?.return(undefined);
+      if (!empty) await this.#endRequest(reason);
     });
+  }
+
+  /**
+   * What is left of the request is not sent: a body that is canceled before its end aborts its fetch (Fetch standard, "HTTP-network
+   * fetch", `cancelAlgorithm`). A body that is empty has ended before anybody can cancel it.
+   */
+  async #endRequest(reason: unknown): Promise<void> {
+    if (!maySend(this.#incoming)) return;
+    // That the server has taken all of it may not be told yet, and its connection can be used again then.
+    await socketsPolled();
+    abandonRequest(this.#incoming, reason ?? new StateError("canceled", "The body of the response was canceled"));
   }
 
   /** A caller that gave up gets its own reason. */
@@ -263,6 +277,7 @@ class LightClientResponse {
     const { signal } = this.#context;
     if (signal?.aborted === true) return signal.reason;
     this.#incoming.body.cancel(error);
+    void this.#endRequest(error);
     return decodingFailure(error);
   }
 
