@@ -28,6 +28,11 @@ export class BodyHold {
     return this.#decided.promise;
   }
 
+  /** Whether nothing is decided: nothing of the body is on its way. */
+  get waits(): boolean {
+    return this.#decision === "none";
+  }
+
   /** Whether the answer came first: the body stays. */
   get stays(): boolean {
     return this.#decision === "stay";

@@ -185,7 +185,8 @@ export class Http2ClientConnection implements AsyncDisposable {
    * @param request In the words of HTTP/1.1: `Host` becomes `:authority`, an absolute-form target names scheme and authority, and
    * `Upgrade` makes it an extended CONNECT, which the server must have said it takes.
    * @param options Cancellation, which resets the stream; informational responses.
-   * @throws {UnsentError} Nothing of it was sent, or the server has not looked at it (GOAWAY, REFUSED_STREAM): it may be sent again.
+   * @throws {UnsentError} Nothing of it was sent, or the server has not looked at it (GOAWAY, REFUSED_STREAM): it may be sent again. Or
+   * it is wanted over HTTP/1.1 (HTTP_1_1_REQUIRED), and its body still waited for a 100.
    * @throws {Http2Error} The response breaks the protocol.
    * @throws {TransportError} The transport failed, or the server has reset the stream (`reset`).
    * @throws {StateError} `upgrade-body`: it proposes, and has a body. Nothing of it was sent.

@@ -274,7 +274,9 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
     const state = this.#state;
     const { request } = this.#sent;
     const reads = this.#source !== null;
-    const unseen = how?.processed === false;
+    // Who wants a request over HTTP/1.1 and has not let its body come (RFC 9113 §7) has done nothing with it either.
+    const held = how?.code === "http-1.1-required" && this.#hold?.waits === true;
+    const unseen = held || how?.processed === false;
     const error = unseen ? new UnsentError(request, reason, reads) : reason;
     this.#state = LOST;
     this.#outlet.fail(error);

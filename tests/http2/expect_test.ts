@@ -3,12 +3,15 @@
  */
 
 import { test } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { UnsentError } from "../../src/errors/unsent_error.ts";
 import type { OutgoingRequest } from "../../src/http1/outgoing_request.ts";
-import { manualStream } from "../support/client.ts";
+import { manualStream, rejection } from "../support/client.ts";
 import { RawServer } from "../support/h2_raw_peer.ts";
-import { data, headers } from "../support/h2_wire.ts";
+import { data, headers, rstStream } from "../support/h2_wire.ts";
 import { wire } from "../support/wire.ts";
+
+const HTTP_1_1_REQUIRED = 13;
 
 /** A stream that is not read before the server's word. */
 function expecting() {
@@ -46,6 +49,19 @@ for (const status of ["200", "401", "417"]) {
     await server.ends();
   });
 }
+
+test("send() over HTTP/2 leaves a body untouched that waits for a 100 when the server wants HTTP/1.1 (RFC 9113 §7)", async () => {
+  const server = new RawServer();
+  await server.begins();
+  const { request, stream } = expecting();
+  const failed = rejection(server.connection.send(request));
+  await server.sends();
+  await server.sends(rstStream(1, HTTP_1_1_REQUIRED));
+  const error = await failed;
+  assert(error instanceof UnsentError && !error.bodyUsed, `${error}`);
+  assertEquals(await new Response(stream).text(), "hello");
+  await server.ends();
+});
 
 test("send() over HTTP/2 sends a body after a 100, also where the answer follows at once (RFC 9110 §10.1.1)", async () => {
   const server = new RawServer();

@@ -178,7 +178,8 @@ export class Exchange {
     const repeatable = this.#repeatable;
     if (carrier.version === "1.1") return mustBeFresh(carrier, error, repeatable);
     const replayable = isReplayable(this.#request.body);
-    this.#http1 = replayable && wantsHttp1(error);
+    const untouched = error instanceof UnsentError && !error.bodyUsed;
+    this.#http1 = (replayable || untouched) && wantsHttp1(error);
     const failure = { reused, heard: this.#heard, repeatable, replayable, resent: this.#resent };
     if (!this.#http1 && !isSentAgain(carrier, error, failure)) throw error;
     this.#resent++;

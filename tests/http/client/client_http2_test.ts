@@ -17,11 +17,12 @@ import { data, goaway, headers, rstStream } from "../../support/h2_wire.ts";
 import { type Http2Peer, playing, sharing } from "../../support/http2_dialing.ts";
 import { isPending } from "../../support/switching.ts";
 import { tracing } from "../../support/tracing.ts";
-import { FakeClock, text, turns, wire } from "../../support/wire.ts";
+import { FakeClock, readUntil, text, turns, wire } from "../../support/wire.ts";
 
 const target: Handler = (request) => ({ status: 200, body: request.target });
 const OK = [":status: 200"];
 const REFUSED_STREAM = 7;
+const HTTP_1_1_REQUIRED = 13;
 const MAX_CONCURRENT_STREAMS = 3;
 
 /** Answers the request of this stream. */
@@ -274,6 +275,42 @@ test("Client sends a stream again that waited for a 100 when the server refused 
   assert((await server.until("DATA 3")).endsWith("hello"));
   await server.send(headers(3, [":status: 204"]));
   assertEquals((await fetching).status, 204);
+  await client.abort();
+});
+
+test("Client sends a stream over HTTP/1.1 that waited for a 100 when the server wanted it so (RFC 9113 §7)", async () => {
+  const { client, peer, connection } = playing();
+  const { stream, controller } = manualStream();
+  controller.enqueue(wire("hello"));
+  controller.close();
+  const fetching = client.fetch("http://a/", { method: "POST", body: stream, expectContinueTimeoutMs: 1_000_000 });
+  const server = await peer(0);
+  await server.until("HEADERS 1");
+  await server.send(rstStream(1, HTTP_1_1_REQUIRED));
+  const { far } = await connection(1);
+  assert((await readUntil(far, "¶¶")).startsWith("POST / HTTP/1.1¶"));
+  await far.write(wire("HTTP/1.1 100 Continue¶¶"));
+  await readUntil(far, "5¶hello¶0¶¶");
+  await far.write(wire("HTTP/1.1 204 No Content¶¶"));
+  assertEquals((await fetching).status, 204);
+  await client.abort();
+});
+
+test("Client does not send a stream over HTTP/1.1 of which something was sent behind the 100", async () => {
+  const { client, peer, dialed } = playing();
+  const { stream, controller, canceled } = manualStream();
+  controller.enqueue(wire("some"));
+  const options = { method: "POST", body: stream, expectContinueTimeoutMs: 1_000_000 };
+  const failed = rejection(client.fetch("http://a/", options));
+  const server = await peer(0);
+  await server.until("HEADERS 1");
+  await server.send(headers(1, [":status: 100"], "open"));
+  await server.until("DATA 1 some");
+  await server.send(rstStream(1, HTTP_1_1_REQUIRED));
+  const error = await failed;
+  assert(error instanceof TransportError, `${error}`);
+  await canceled;
+  assertEquals(dialed.length, 1);
   await client.abort();
 });
 
