@@ -120,8 +120,10 @@ export class LightRequest {
     return this.#materialize();
   }
 
+  /** A `Request` of GET or HEAD has no body (Fetch standard), so that no content of such a message is shown, as in `Deno.serve()`. */
   get #isNull(): boolean {
-    return this.#incoming.body.framing.type === "none";
+    const { method } = this;
+    return method === "GET" || method === "HEAD" || this.#incoming.body.framing.type === "none";
   }
 
   /** Reads the whole body, into memory that holds nothing else. */
@@ -142,8 +144,7 @@ export class LightRequest {
 
   #materialize(): Request {
     if (this.#real !== null) return this.#real;
-    const { method } = this.#incoming;
-    this.#real = this.#make(method !== "GET" && method !== "HEAD" ? this.body : null);
+    this.#real = this.#make(this.body);
     standFor(this.#real, this.#incoming);
     return this.#real;
   }

@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { Deferred } from "../../../src/duplex/deferred.ts";
 import { listening, say } from "../../support/http_server.ts";
 import { isAtLeast, runtimeName, skipUnless } from "../../support/runtime.ts";
@@ -120,3 +120,23 @@ test(
     assertEquals(text, "body");
   },
 );
+
+for (const method of ["GET", "HEAD"]) {
+  test(`a ${method} with content shows none, as no Request of it can have any (Fetch §5.4), and its copies can be made`, async () => {
+    const request = `${method} / HTTP/1.1¶Host: a¶Content-Length: 4¶¶body`;
+    const told = await seen(async (request) => {
+      assertEquals([request.body, request.bodyUsed], [null, false]);
+      const copies = [request.clone(), new Request("http://b/", request), request];
+      const texts = await Promise.all(copies.map(async (copy) => `${copy.method} ${await copy.text()}`));
+      return [...texts, request.bodyUsed, (await request.clone().arrayBuffer()).byteLength];
+    }, request);
+    assertEquals(told, [`${method} `, `${method} `, `${method} `, false, 0]);
+  });
+}
+
+test("serve() answers the request behind a GET with content that is not read", async () => {
+  const { server, port } = await listening((request) => new Response(request.url));
+  const output = await say(port, "GET /1 HTTP/1.1¶Host: a¶Content-Length: 4¶¶bodyGET /2 HTTP/1.1¶Host: a¶¶");
+  await server.shutdown();
+  assertMatch(output, /http:\/\/a\/1HTTP\/1\.1 200 OK¶.*http:\/\/a\/2$/);
+});
