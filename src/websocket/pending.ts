@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Clock, Deadline } from "../duplex/clock.ts";
 import { UpgradeRejected } from "../errors/upgrade_rejected.ts";
 import { ABNORMAL_CLOSURE } from "./machine/close_code.ts";
 import { type CloseOptions, closeRequest, type WebSocketClosed } from "./close_handshake.ts";
@@ -56,9 +57,29 @@ export function neverOpen(error: unknown): WebSocketClosed {
  * listen to events need not know of it. In the next turn of the event loop: what awaits an event comes first.
  */
 export function leaveUnread(error: unknown): void {
-  if (!(error instanceof UpgradeRejected) || error.response === undefined) return;
-  const response = error.response as Response;
-  nextTurn(() => {
-    if (!response.bodyUsed && response.body?.locked === false) response.body.cancel().catch(() => {});
-  });
+  const response = refusalIn(error);
+  if (response !== null) nextTurn(() => dropUnread(response));
+}
+
+/** How long the body of an answer that has refused waits for its reader: as long as an upgrade that is not claimed. */
+const UNREAD_REFUSAL_MS = 30_000;
+
+/**
+ * Drops it in the same way when its reader has not begun in time: who keeps a `WebSocketStream` that was refused keeps the answer, and
+ * need not know that it has a connection.
+ */
+export function leaveUnreadInTime(error: unknown, clock: Clock): void {
+  const response = refusalIn(error);
+  if (response === null) return;
+  // The timer keeps neither the program nor the response: one that is let go of gives its connection back before.
+  const waiting = new WeakRef(response);
+  new Deadline(clock, false).set(UNREAD_REFUSAL_MS, () => dropUnread(waiting.deref()));
+}
+
+function refusalIn(error: unknown): Response | null {
+  return error instanceof UpgradeRejected && error.response !== undefined ? error.response as Response : null;
+}
+
+function dropUnread(response: Response | undefined): void {
+  if (response?.bodyUsed === false && response.body?.locked === false) response.body.cancel().catch(() => {});
 }

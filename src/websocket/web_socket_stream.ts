@@ -4,10 +4,11 @@
  * @module
  */
 
+import { systemClock } from "../duplex/clock.ts";
 import { connectWebSocket, type WebSocketStreamOptions } from "./connect.ts";
 import type { CloseOptions, WebSocketClosed } from "./close_handshake.ts";
 import type { WebSocketConnection } from "./connection.ts";
-import { OpeningWebSocket, type PendingWebSocket } from "./pending.ts";
+import { leaveUnreadInTime, OpeningWebSocket, type PendingWebSocket } from "./pending.ts";
 
 /**
  * Connects to a server. `opened` gives the WebSocket, `closed` how it ended.
@@ -39,6 +40,8 @@ export class WebSocketStream implements PendingWebSocket {
    * The open WebSocket. Rejects with `UpgradeRejected`, whose `response` is a `Response` with its body, if the server or a
    * proxy gives another answer; with a `WebSocketProtocolError` if the server takes what was not offered; a
    * `TransportError`; or the reason of the signal. A rejection needs no handler.
+   *
+   * The body of that response has a connection. Begin to read it within 30 seconds, else both are let go of.
    */
   readonly opened: Promise<WebSocketConnection>;
   /** How it ended, also if it was never open. Never rejects. */
@@ -56,6 +59,7 @@ export class WebSocketStream implements PendingWebSocket {
    */
   constructor(url: string | URL, options: WebSocketStreamOptions = {}) {
     const { url: parsed, opening } = connectWebSocket(url, options, this.#cancel);
+    opening.catch((error) => leaveUnreadInTime(error, options.clock ?? systemClock));
     this.url = parsed.href;
     this.#pending = new OpeningWebSocket(opening);
     this.opened = this.#pending.opened;

@@ -276,6 +276,39 @@ test("headers cannot take the place of what belongs to the handshake [W8]", () =
   }
 });
 
+/** Has a WebSocketStream refused with a body of which the end is missing, and gives the answer. */
+async function refused(): Promise<Asked & { readonly response: Response; readonly clock: FakeClock }> {
+  const clock = new FakeClock();
+  const asked = await ask({ clock });
+  await asked.far.write(wire("HTTP/1.1 403 Forbidden¶Content-Length: 5¶¶so"));
+  const error = await asked.socket.opened.catch((error: unknown) => error);
+  assertInstanceOf(error, UpgradeRejected);
+  return { ...asked, clock, response: error.response as Response };
+}
+
+test("WebSocketStream lets go of an answer that is not read in time, and of its connection", async () => {
+  const { far, socket, clock, response, dialed } = await refused();
+  await clock.advance(29_999);
+  assertEquals(response.bodyUsed, false);
+  await clock.advance(1);
+  assertEquals(response.bodyUsed, true);
+  await assertRejects(() => response.text(), TypeError);
+  await far.write(wire("rry"));
+  await dialed.client.close();
+  assertInstanceOf((await socket.closed).error, UpgradeRejected);
+});
+
+test("WebSocketStream leaves an answer to a reader that has begun in time", async () => {
+  for (const begin of [(r: Response) => r.text(), (r: Response) => new Response(r.body).text()]) {
+    const { far, clock, response, dialed } = await refused();
+    const reading = begin(response);
+    await clock.advance(30_000);
+    await far.write(wire("rry"));
+    assertEquals(await reading, "sorry");
+    await dialed.client.close();
+  }
+});
+
 test("WebSocketStream refuses bad URLs, subprotocols and limits at once", () => {
   for (const url of ["", "chat", "ftp://a/", "ws://", "ws://a/#x", "ws://a/#", "mailto:a@b"]) {
     const error = assertThrows(() => new WebSocketStream(url)) as Error;
