@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checkInteger, checkObject, checkString } from "../bytes/arguments.ts";
+import { checkInteger, checkObject, checkString, wrongType } from "../bytes/arguments.ts";
 import { type Field, fieldPairs, hasField } from "../semantics/fields.ts";
 import { headerLines } from "./header_lines.ts";
 import type { OutgoingResponse } from "./outgoing_response.ts";
@@ -18,6 +18,10 @@ export type LightBody = ConstructorParameters<typeof Response>[0];
 export const PlatformResponse: typeof Response = Response;
 
 const TEXT: Field = ["content-type", "text/plain;charset=UTF-8"];
+/** Statuses that the platform refuses together with a body (Fetch standard, "null body status"). */
+export const NO_BODY_STATUSES: readonly unknown[] = [204, 205, 304];
+/** RFC 9112 §4: what the platform takes for a reason phrase. */
+const REASON_PHRASE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
  * A response that is sent as the message says: every field in its order and spelling, the body as it comes. Middleware can
@@ -58,13 +62,13 @@ export class LightResponse {
    *
    * @param body The body.
    * @param init Status and headers.
-   * @throws {TypeError} The init is of another kind.
+   * @throws {TypeError} The init is of another kind; or there is a body, and the status is 204, 205 or 304.
    * @throws {RangeError} The status is not from 200 to 599.
    */
   constructor(body?: LightBody, init?: ResponseInit) {
-    if (init !== undefined) checkInit(init);
     this.#body = body ?? null;
-    this.#init = init;
+    this.#init = init ?? undefined;
+    if (this.#init !== undefined) checkInit(this.#init, this.#body !== null);
   }
 
   /** The same as the constructor, typed as what it stands for. */
@@ -160,10 +164,18 @@ export class LightResponse {
 }
 
 /** What costs little is checked at once; the fields are when they are written. */
-function checkInit(init: ResponseInit): void {
+function checkInit(init: ResponseInit, hasBody: boolean): void {
   checkObject(init, "init");
   const { status, statusText, headers } = init;
   if (status !== undefined) checkInteger(status, "init.status", 200, 599);
-  if (statusText !== undefined) checkString(statusText, "init.statusText");
+  if (hasBody && NO_BODY_STATUSES.includes(status)) {
+    throw new TypeError(`init.status must be one of a response that may have a body, not ${status}`);
+  }
+  if (statusText !== undefined) checkReason(statusText);
   if (headers !== undefined) checkObject(headers, "init.headers");
+}
+
+function checkReason(statusText: string): void {
+  checkString(statusText, "init.statusText");
+  if (!REASON_PHRASE.test(statusText)) throw wrongType("init.statusText", "a reason phrase", statusText);
 }

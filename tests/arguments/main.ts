@@ -178,7 +178,9 @@ const own: Table = {
     ["a text for a status", () => new main.LightResponse("", { status: wrong("404") }), "init.status"],
     ["a status below 200", () => new main.LightResponse("", { status: 101 }), "init.status", "RangeError"],
     ["a status above 599", () => new main.LightResponse("", { status: 600 }), "init.status", "RangeError"],
+    ["a body with a status that has none", () => new main.LightResponse("", { status: 204 }), "init.status"],
     ["a number for a reason", () => new main.LightResponse("", { statusText: wrong(1) }), "init.statusText"],
+    ["a reason of two lines", () => new main.LightResponse("", { statusText: "a\r\nb" }), "init.statusText"],
     ["a text for headers", () => new main.LightResponse("", { headers: wrong("a: b") }), "init.headers"],
   ],
   "LightResponse.of": [[

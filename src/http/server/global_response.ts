@@ -10,12 +10,10 @@
 
 import { isToken } from "../../bytes/ascii.ts";
 import { headerLines } from "../../http1/header_lines.ts";
-import { type LightBody, LightResponse, PlatformResponse } from "../../http1/light_response.ts";
+import { type LightBody, LightResponse, NO_BODY_STATUSES, PlatformResponse } from "../../http1/light_response.ts";
 import { type Field, hasField } from "../../semantics/fields.ts";
 import { Replacement } from "./global_replacement.ts";
 
-/** Statuses that the platform refuses together with a body. */
-const NO_BODY_STATUSES: readonly unknown[] = [204, 205, 304];
 /** What the platform and the wire take alike. */
 const PLAIN_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 

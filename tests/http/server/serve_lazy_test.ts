@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { LightResponse } from "../../../src/http1/light_response.ts";
 import type { ServeHandler } from "../../../src/http/server/serve_options.ts";
 import { dial, listening } from "../../support/http_server.ts";
@@ -54,4 +54,23 @@ test("serve() makes each of the platform's objects when the handler touches it, 
     [(request) => LightResponse.of(request.signal.aborted ? "?" : "x"), ["AbortController"]],
   ];
   for (const [handler, expected] of touches) assertEquals(await made(handler), expected);
+});
+
+test("LightResponse refuses what Response refuses: a body with a status that has none, a reason that is none (Fetch §5.5)", () => {
+  for (const status of [204, 205, 304]) {
+    assertEquals(LightResponse.of(null, { status }).status, status);
+    assertEquals(LightResponse.of(undefined, { status }).body, null);
+    for (const body of ["", "x", new Uint8Array(0)]) assertThrows(() => LightResponse.of(body, { status }), TypeError);
+  }
+  for (const statusText of ["a\nb", "a\r\nX-B: 1", "\0", "\u2603"]) {
+    assertThrows(() => LightResponse.of("", { statusText }), TypeError, "init.statusText");
+  }
+  for (const statusText of ["", "It is fine\t", "\xe9t\xe9"]) {
+    assertEquals(LightResponse.of("", { statusText }).statusText, statusText);
+  }
+});
+
+test("LightResponse takes null for no init, as Response does (Web IDL, dictionaries)", async () => {
+  const response = LightResponse.of("x", null as never);
+  assertEquals([response.status, response.statusText, await response.clone().text()], [200, "", "x"]);
 });
