@@ -6,6 +6,7 @@
  */
 
 import { checkObject, wrongType } from "../bytes/arguments.ts";
+import { sayClass } from "./class_string.ts";
 import { connectWebSocket, type WebSocketStreamOptions } from "./connect.ts";
 import type { WebSocketClosed } from "./close_handshake.ts";
 import type { WebSocketConnection } from "./connection.ts";
@@ -86,6 +87,7 @@ export class WebSocket extends EventTarget {
 
   /** Constants of Web IDL are on both, and cannot be changed (§3.7.5). */
   static {
+    sayClass(this, "WebSocket");
     for (const [name, value] of Object.entries({ CONNECTING, OPEN, CLOSING, CLOSED })) {
       Object.defineProperty(this, name, { value, enumerable: true });
       Object.defineProperty(this.prototype, name, { value, enumerable: true });

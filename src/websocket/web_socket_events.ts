@@ -5,6 +5,7 @@
  * @module
  */
 
+import { sayClass } from "./class_string.ts";
 import type { CloseInfo } from "./machine/close_code.ts";
 
 /** The WebSocket is over. */
@@ -42,6 +43,10 @@ class LightCloseEvent extends Event implements WebSocketCloseEvent {
   readonly reason: string;
   readonly wasClean: boolean;
 
+  static {
+    sayClass(this, "CloseEvent");
+  }
+
   constructor(type: string, init: { code: number; reason: string; wasClean: boolean }) {
     super(type);
     this.code = init.code;
@@ -54,6 +59,10 @@ class LightCloseEvent extends Event implements WebSocketCloseEvent {
 export class LightErrorEvent extends Event implements WebSocketErrorEvent {
   readonly error: unknown;
   readonly message: string;
+
+  static {
+    sayClass(this, "ErrorEvent");
+  }
 
   constructor(error: unknown) {
     super("error");
@@ -73,6 +82,7 @@ class LightMessageEvent extends Event {
   readonly #origin: string;
 
   static {
+    sayClass(this, "MessageEvent"); // on Deno and Node 20 those of the platform say that they are any event
     // A listener may ask for `instanceof MessageEvent`.
     Object.setPrototypeOf(this.prototype, MessageEvent.prototype);
     for (const name of ["data", "origin", "lastEventId", "source", "ports"]) {

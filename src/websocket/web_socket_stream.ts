@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sayClass } from "./class_string.ts";
 import { systemClock } from "../duplex/clock.ts";
 import { connectWebSocket, type WebSocketStreamOptions } from "./connect.ts";
 import type { CloseOptions, WebSocketClosed } from "./close_handshake.ts";
@@ -48,6 +49,10 @@ export class WebSocketStream implements PendingWebSocket {
   readonly closed: Promise<WebSocketClosed>;
   readonly #pending: PendingWebSocket;
   readonly #cancel: AbortController = new AbortController();
+
+  static {
+    sayClass(this, "WebSocketStream");
+  }
 
   /**
    * Begins to connect. Those that go to the same host and port wait for each other until they are open (RFC 6455 §4.1).

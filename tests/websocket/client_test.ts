@@ -309,6 +309,12 @@ test("WebSocketStream leaves an answer to a reader that has begun in time", asyn
   }
 });
 
+test("WebSocketStream says that it is one, as Deno's does (Web IDL, class string)", () => {
+  const socket = new WebSocketStream("ws://a/", { dial: () => new Promise(() => {}) });
+  assertEquals(Object.prototype.toString.call(socket), "[object WebSocketStream]");
+  socket.close();
+});
+
 test("WebSocketStream refuses bad URLs, subprotocols and limits at once", () => {
   for (const url of ["", "chat", "ftp://a/", "ws://", "ws://a/#x", "ws://a/#", "mailto:a@b"]) {
     const error = assertThrows(() => new WebSocketStream(url)) as Error;

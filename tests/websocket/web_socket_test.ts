@@ -188,6 +188,22 @@ test("WebSocket.send() and close() take no symbol for text (Web IDL §3.2.10)", 
   socket.close();
 });
 
+test("WebSocket and its events say that they are what those of browsers are (Web IDL, class string)", async () => {
+  const said = (object: unknown): string => Object.prototype.toString.call(object);
+  const socket = connect(echo);
+  assertEquals([said(socket), WebSocket.name], ["[object WebSocket]", "WebSocket"]);
+  assertEquals(said(await next(socket, "open")), "[object Event]");
+  socket.send("hi");
+  assertEquals(said(await next(socket, "message")), "[object MessageEvent]");
+  socket.close();
+  // The event is the platform's where it has one, which does not say so on Deno.
+  const { CloseEvent } = globalThis as unknown as { CloseEvent?: new (type: string) => Event };
+  const close = CloseEvent === undefined ? "[object CloseEvent]" : said(new CloseEvent("close"));
+  assertEquals(said(await next(socket, "close")), close);
+  const refused = connect(silent, { dial: () => Promise.reject(new Error("no way")) });
+  assertEquals(said(await next(refused, "error")), "[object ErrorEvent]");
+});
+
 test("WebSocket's constants are on the class and its prototype, and cannot be changed (Web IDL §3.7.5)", () => {
   for (const [value, name] of (["CONNECTING", "OPEN", "CLOSING", "CLOSED"] as const).entries()) {
     for (const owner of [WebSocket, WebSocket.prototype]) {

@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Client } from "../../../src/http/client/client.ts";
 import { LightResponse } from "../../../src/http1/light_response.ts";
 import type { ServeHandler } from "../../../src/http/server/serve_options.ts";
 import { dial, listening } from "../../support/http_server.ts";
@@ -73,4 +74,15 @@ test("LightResponse refuses what Response refuses: a body with a status that has
 test("LightResponse takes null for no init, as Response does (Web IDL, dictionaries)", async () => {
   const response = LightResponse.of("x", null as never);
   assertEquals([response.status, response.statusText, await response.clone().text()], [200, "", "x"]);
+});
+
+test("light objects say that they are what they stand for (Web IDL, class string)", async () => {
+  const said = (object: unknown): string => Object.prototype.toString.call(object);
+  const { server, port } = await listening((request) => LightResponse.of(said(request)));
+  const client = new Client();
+  const response = await client.fetch(`http://127.0.0.1:${port}/`);
+  assertEquals([said(response), await response.text()], [said(new Response()), said(new Request("http://a/"))]);
+  assertEquals([said(LightResponse.of("")), said(response)], ["[object Response]", "[object Response]"]);
+  await client.close();
+  await server.shutdown();
 });

@@ -1,0 +1,11 @@
+/**
+ * What a class says that it is, where it stands for one of the platform's: `Object.prototype.toString()`, type checks of libraries
+ * and consoles ask (Web IDL, "class string").
+ *
+ * @module
+ */
+
+/** Gives a class the name that objects of the platform's class go by. */
+export function sayClass({ prototype }: { readonly prototype: object }, name: string): void {
+  Object.defineProperty(prototype, Symbol.toStringTag, { value: name, configurable: true });
+}
