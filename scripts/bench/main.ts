@@ -21,7 +21,7 @@ import { type Panel, picture } from "./picture.ts";
 import { compare, type Row, tableHead, tableRow } from "./report.ts";
 import { installPeers } from "./install_peers.ts";
 
-const usualPace: Pace = { rounds: 9, sliceMs: 700, warmUpMs: 4000, settleMs: 100 };
+const usualPace: Pace = { rounds: 9, sliceMs: 400, warmUpMs: 4000, settleMs: 100 };
 const quickPace: Pace = { rounds: 5, sliceMs: 120, warmUpMs: 800, settleMs: 30 };
 
 const options = parseOptions(["quick", "only", "runtime", "json", "picture", "profile"]);
