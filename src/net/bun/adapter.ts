@@ -115,7 +115,7 @@ async function secure(
         resumption?.succeeded(tlsSocket.isSessionReused?.() === true, null);
         const alpn = tlsSocket.alpnProtocol || null;
         const info = socketInfo(remote, local, alpn, () => tlsInfo(tlsSocket, alpn, authorized));
-        socket.attach(new BunTransport(tlsSocket, socket.readSide), info);
+        socket.attach(new BunTransport(tlsSocket, socket.readSide, true), info);
       },
       error: (tlsSocket: BunSocket, error: unknown) =>
         opening(tlsSocket) ? fail(tlsSocket, error) : passOn.error(tlsSocket, error),
