@@ -77,7 +77,8 @@ const echoes: readonly Contender[] = [
   { title: "raw socket", start: "raw.echo", ours: false },
 ];
 const rawOnread: Contender = { title: "raw socket, onread", start: "raw.onread", ours: false };
-const rawPromises: Contender = { title: "raw socket, awaited", start: "raw.promises", ours: false };
+const rawPromises: Contender = { title: "raw socket, awaited", start: "raw_awaited.echo", ours: false };
+const rawOwn: Contender = { title: "raw socket, memory of its own for each read", start: "raw.ownMemory", ours: false };
 const rawPipe: Contender = { title: "raw socket, pipe()", start: "raw.pipe", ours: false };
 const nodeServers: readonly Contender[] = [
   { title: "@hono/node-server", start: "hono.nodeServer", ours: false },
@@ -120,13 +121,23 @@ const wsArrayBuffer: Contender = {
 };
 const textBytes: Contender = { title: "read and write, text as bytes", start: "web_socket.channelBytes", ours: true };
 const rawFrames: Contender = { title: "raw socket, frames of the same length", start: "raw.frames", ours: false };
+const rawTextFrames: Contender = {
+  title: "raw socket, the same and a string of each",
+  start: "raw.textFrames",
+  ours: false,
+};
 const bareFrame: Contender = { title: "the same below node:net", start: "raw.bareFrame", ours: false };
 const besideResponse: Contender = {
   title: "serve, LightResponse, and a Response that is read",
   start: "hello.serveLightBesideResponse",
   ours: false,
 };
-const bareProxy: Contender = { title: "bare sockets, pipe()", start: "proxy.bare", ours: false, preface: "connect" };
+const bareProxy: Contender = {
+  title: "bare sockets, the address alone",
+  start: "bare_proxy.tunnels",
+  ours: false,
+  preface: "connect",
+};
 const rawHandshake: Contender = {
   title: "raw socket, fixed answer",
   start: "raw.handshake",
@@ -178,15 +189,15 @@ const http2Machines: Benchmark = requested("http2-machine", "requests over HTTP/
 
 /** All that is measured on a runtime. */
 export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
-  const tunnels = isNode(runtime) ? [...proxies, proxyChain, bareProxy] : proxies;
+  const tunnels = isNode(runtime) ? [...proxies, proxyChain, bareProxy] : [...proxies, bareProxy];
   const platform: Contender[] = runtime.name === "deno" || runtime.name === "bun"
     ? [{ title: runtime.name === "deno" ? "Deno.serve" : "Bun.serve", start: "hello.platform", ours: false }]
     : [];
   const platformHttp2 = platform.map((contender) => ({ ...contender, start: "http2.platform" }));
   const open = quick ? 500 : 5000;
   const node = isNode(runtime);
-  const switches = node ? [...upgrades, rawHandshake] : upgrades;
-  const smallEchoes = node ? [...echoes, rawOnread] : runtime.name === "bun" ? [...echoes, rawPromises] : echoes;
+  const bun = runtime.name === "bun";
+  const smallEchoes = node ? [...echoes, rawOnread] : bun ? [...echoes, rawPromises] : echoes;
   return [
     served("hello", "requests, conn level", requests, [
       { title: "serveConnection", start: "hello.connection", ours: true },
@@ -213,12 +224,12 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
       rawHttp2,
     ]),
     ...(node ? [served("hono", "requests to a Hono app", requests, honoApps)] : []),
-    served("handshake", "upgrades", handshakes, switches),
+    served("handshake", "upgrades", handshakes, [...upgrades, rawHandshake]),
     { ...served("handshake-open", `upgrades while ${open} are open`, handshakes, upgrades), held: open },
     served("round-trips", "round trips of 64 bytes, 32 connections", manyRoundTrips, smallEchoes),
     served("round-trip", "round trips of 64 bytes, one connection", oneRoundTrip, smallEchoes),
     {
-      ...served("bulk", "bulk echo, one connection", oneBulk, node ? [...echoes, rawPipe] : echoes),
+      ...served("bulk", "bulk echo, one connection", oneBulk, [...echoes, node ? rawPipe : bun ? rawPromises : rawOwn]),
       unit: "bytes",
     },
     served("proxy-handshake", "tunnels through a proxy", handshakes, tunnels),
@@ -366,6 +377,7 @@ function messageEchoes(
     const contenders = webSocketEchoers(runtime, deflate);
     if (!deflate && kind !== "binary") contenders.push(textBytes);
     if (!deflate && kind === "text") contenders.push(rawFrames);
+    if (!deflate && kind === "text" && !isNode(runtime)) contenders.push(rawTextFrames);
     if (!deflate && kind !== "binary" && isNode(runtime)) contenders.push(wsText);
     if (!deflate && kind === "binary" && isNode(runtime)) contenders.push(wsArrayBuffer);
     return served(name, `WebSocket echo, ${size} of ${how}`, messages, contenders);

@@ -9,11 +9,13 @@ export interface DenoConn {
   read(into: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
   setNoDelay(): void;
+  closeWrite(): Promise<void>;
   close(): void;
 }
 
 interface DenoLike {
   listen(options: object): AsyncIterable<DenoConn> & { readonly addr: { readonly port: number } };
+  connect(options: object): Promise<DenoConn>;
   serve(options: object, handler: (request: Request) => Response): { readonly addr: { readonly port: number } };
   upgradeWebSocket(request: Request): {
     readonly response: Response;
@@ -43,6 +45,7 @@ export interface BunSocket {
 }
 
 interface BunLike {
+  connect(options: object): Promise<unknown>;
   listen(options: object): { readonly port: number };
   serve(options: object): { readonly port: number };
 }

@@ -95,26 +95,6 @@ export function nodeHttp(): Promise<number> {
   return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(portOf(server.address()))));
 }
 
-/** Bare sockets and `pipe()`: the request is taken for a CONNECT that came whole, of which only the address is looked at. */
-export function bare(): Promise<number> {
-  const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
-    client.once("data", (request: Uint8Array) => {
-      const [host, port] = decoder.decode(request).split(" ", 2)[1]!.split(":");
-      const target = net.connect({ host: host!, port: Number(port), allowHalfOpen: true, noDelay: true }, () => {
-        client.write("HTTP/1.1 200 OK\r\n\r\n");
-        client.pipe(target);
-        target.pipe(client);
-      });
-      target.on("error", () => client.destroy());
-      client.on("error", () => target.destroy());
-    });
-    client.on("error", () => {});
-  });
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(portOf(server.address()))));
-}
-
-const decoder = new TextDecoder();
-
 /** `node:http2`, with windows as large as ours. */
 export function nodeHttp2(): Promise<number> {
   const { streamWindowBytes, connectionWindowBytes } = DEFAULT_HTTP2_LIMITS;

@@ -37,58 +37,6 @@ export function echo(): Promise<number> {
   return listen(() => (bytes) => bytes);
 }
 
-/**
- * The same by a loop that awaits each read and each write, of the least code that can be: what promises cost on Bun, whose sockets
- * call back. For short messages only: what the system does not take at once is lost.
- */
-export function promises(): Promise<number> {
-  const socket = {
-    binaryType: "uint8array",
-    open(native: BunSocket) {
-      awaitChunks((native as { data: unknown }).data = new AwaitedChunks(native));
-    },
-    data: (native: BunSocket, bytes: Uint8Array) => (native.data as unknown as AwaitedChunks).push(bytes),
-    end: (native: BunSocket) => native.shutdown(),
-    error() {},
-  };
-  return Promise.resolve(
-    bun!.listen({ hostname: "127.0.0.1", port: 0, allowHalfOpen: true, socket: socket as never }).port,
-  );
-}
-
-class AwaitedChunks {
-  readonly #native: BunSocket;
-  readonly #waiting: Uint8Array[] = [];
-  #resolve: ((bytes: Uint8Array) => void) | null = null;
-
-  constructor(native: BunSocket) {
-    this.#native = native;
-  }
-
-  push(bytes: Uint8Array): void {
-    const resolve = this.#resolve;
-    this.#resolve = null;
-    if (resolve === null) this.#waiting.push(bytes);
-    else resolve(bytes);
-  }
-
-  read(): Promise<Uint8Array> {
-    if (this.#waiting.length > 0) return Promise.resolve(this.#waiting.shift()!);
-    return new Promise((resolve) => this.#resolve = resolve);
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    this.#native.write(bytes);
-    return TAKEN;
-  }
-}
-
-const TAKEN: Promise<void> = Promise.resolve();
-
-async function awaitChunks(chunks: AwaitedChunks): Promise<never> {
-  while (true) await chunks.write(await chunks.read());
-}
-
 /** Sends back whatever comes, with `pipe()`: a socket of `node:net`. */
 export function pipe(): Promise<number> {
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
@@ -106,13 +54,24 @@ export function onread(): Promise<number> {
   return listenOnread((socket, bytes) => socket.write(bytes));
 }
 
-/** Answers what comes first with a 101 and sends back the rest, with `onread`: the least that a handshake takes. */
+/** Answers what comes first with a 101 and sends back the rest, on Node with `onread`: the least that a handshake takes. */
 export function handshake(): Promise<number> {
-  const switched = new WeakSet<net.Socket>();
+  if (deno !== null || bun !== null) return listen(switching);
+  const sockets = new WeakMap<net.Socket, Respond>();
   return listenOnread((socket, bytes) => {
-    socket.write(switched.has(socket) ? bytes : ECHO_SWITCH);
-    switched.add(socket);
+    let respond = sockets.get(socket);
+    if (respond === undefined) sockets.set(socket, respond = switching());
+    socket.write(respond(bytes)!);
   });
+}
+
+function switching(): Respond {
+  let switched = false;
+  return (bytes) => {
+    if (switched) return bytes;
+    switched = true;
+    return ECHO_SWITCH;
+  };
 }
 
 /** A server whose sockets read into one buffer. */
@@ -150,21 +109,37 @@ function portOfServer(server: net.Server, listening: () => void = () => {}): Pro
  * its mask, and then again whenever as many bytes have come. No server with sockets of this runtime can do less.
  */
 export function frames(): Promise<number> {
-  return listen(() => {
-    let frame: Uint8Array | null = null;
-    let switched = false;
-    let missing = 0;
-    return (bytes) => {
-      if (!switched) {
-        switched = true;
-        return SWITCH;
-      }
-      if (missing === 0) missing = (frame ??= answerTo(bytes)).length + MASK_BYTES;
-      missing -= bytes.length;
-      return missing === 0 ? frame : null;
-    };
-  });
+  return listen(() => answeringFrames((frame) => frame));
 }
+
+/** The same, and makes a string of each message and bytes of that string: no server whose handlers get strings can do less. */
+export function textFrames(): Promise<number> {
+  return listen(() =>
+    answeringFrames((frame, headerBytes) => {
+      const payload = frame.subarray(headerBytes);
+      encoder.encodeInto(decoder.decode(payload), payload);
+      return frame;
+    })
+  );
+}
+
+function answeringFrames(made: (frame: Uint8Array, headerBytes: number) => Uint8Array): Respond {
+  let frame: Uint8Array | null = null;
+  let switched = false;
+  let missing = 0;
+  return (bytes) => {
+    if (!switched) {
+      switched = true;
+      return SWITCH;
+    }
+    if (missing === 0) missing = (frame ??= answerTo(bytes)).length + MASK_BYTES;
+    missing -= bytes.length;
+    return missing === 0 ? made(frame!, headerBytesOf(frame!)) : null;
+  };
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 const ECHO_SWITCH = new TextEncoder().encode(
   "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n",
@@ -177,14 +152,20 @@ export const MASK_BYTES = 4;
 
 /** A frame of the same length that is not masked, of nothing but spaces. */
 export function answerTo(bytes: Uint8Array): Uint8Array {
-  const short = bytes[1]! & 0x7f;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const header = short < 126 ? 2 : short === 126 ? 4 : 10;
+  const short = bytes[1]! & 0x7f;
   const length = short < 126 ? short : short === 126 ? view.getUint16(2) : Number(view.getBigUint64(2));
+  const header = headerBytesOf(bytes);
   const frame = new Uint8Array(header + length).fill(0x20);
   frame.set(bytes.subarray(0, header));
   frame[1] = short;
   return frame;
+}
+
+/** Without a mask. */
+function headerBytesOf(frame: Uint8Array): number {
+  const short = frame[1]! & 0x7f;
+  return short < 126 ? 2 : short === 126 ? 4 : 10;
 }
 
 /** Writes to one connection. */
@@ -270,6 +251,29 @@ async function readOnDeno(conn: DenoConn, receive: (bytes: Uint8Array) => void):
   }
 }
 
+/**
+ * Sends back whatever comes, and reads into memory of its own each time: a server whose handlers keep what was read cannot read into it again.
+ * Deno only; the sockets of others give such memory.
+ */
+export async function ownMemory(): Promise<number> {
+  const listener = deno!.listen({ hostname: "127.0.0.1", port: 0 });
+  const accept = async (): Promise<void> => {
+    for await (const conn of listener) echoOwn(conn).catch(() => {}).finally(() => conn.close());
+  };
+  accept();
+  return await Promise.resolve(listener.addr.port);
+}
+
+async function echoOwn(conn: DenoConn): Promise<void> {
+  conn.setNoDelay();
+  while (true) {
+    const buffer = new Uint8Array(64 * 1024);
+    const count = await conn.read(buffer);
+    if (count === null) return;
+    await writeAllOnDeno(conn, buffer.subarray(0, count));
+  }
+}
+
 /** A server that has something made for each connection, which says what to send. */
 export async function listen(make: () => Respond): Promise<number> {
   if (deno !== null) {
@@ -303,9 +307,13 @@ async function serveOnDeno(conn: DenoConn, respond: Respond): Promise<void> {
   while (true) {
     const count = await conn.read(buffer);
     if (count === null) return;
-    const bytes = respond(buffer.subarray(0, count)) ?? NOTHING;
-    for (let sent = 0; sent < bytes.length;) sent += await conn.write(sent === 0 ? bytes : bytes.subarray(sent));
+    await writeAllOnDeno(conn, respond(buffer.subarray(0, count)) ?? NOTHING);
   }
+}
+
+/** Writes until the system has all. */
+export async function writeAllOnDeno(conn: DenoConn, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) sent += await conn.write(sent === 0 ? bytes : bytes.subarray(sent));
 }
 
 function listenOnBun(make: () => Respond): number {
