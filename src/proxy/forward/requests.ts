@@ -6,6 +6,7 @@
  */
 
 import { equalsIgnoringCase } from "../../bytes/ascii.ts";
+import { cancelWhenForgotten } from "../../http/client/response.ts";
 import type { ServeInfo } from "../../http/server/serve_info.ts";
 import { isDeparture } from "../../http1/failure.ts";
 import { endWithClient, type IncomingRequest, type IncomingResponse } from "../../http1/incoming.ts";
@@ -244,10 +245,10 @@ function back(
   const counted = new CountedBody(body, () => count(counted.bytes));
   const trailers = body.framing.type === "chunked" ? () => body.trailers : undefined;
   body.trailers.then(() => exchange.end("done"), () => exchange.end("cut"));
-  return responseSending(
-    { status, reason, fields, body: counted, trailers, unannouncedTrailers: true },
-    () => counted.stream,
-  );
+  const message = { status, reason, fields, body: counted, trailers, unannouncedTrailers: true };
+  const sent = responseSending(message, () => counted.stream);
+  cancelWhenForgotten(sent, body);
+  return sent;
 }
 
 /** A proxy tells that it was on the way in both directions; only a gateway may leave that out (RFC 9110 §7.6.3). */
