@@ -9,6 +9,7 @@
  */
 
 import { CLASSES, COLON, CR, FIELD_CONTENT, LF, SP, TOKEN } from "./ascii.ts";
+import { fixedBytes } from "./fixed_bytes.ts";
 import { writeLatin1 } from "./latin1.ts";
 import { type Allocate, giveMemory, SHORT_BYTES, takeMemory, zeros } from "./memory_pool.ts";
 import { NO_BYTES } from "./no_bytes.ts";
@@ -112,7 +113,8 @@ export class SendBuffer {
     }
     this.#seal();
     const parts = this.#parts ??= [];
-    for (let at = 0; at < bytes.length; at += PART_BYTES) parts.push(bytes.subarray(at, at + PART_BYTES));
+    const kept = fixedBytes(bytes);
+    for (let at = 0; at < kept.length; at += PART_BYTES) parts.push(kept.subarray(at, at + PART_BYTES));
   }
 
   /**

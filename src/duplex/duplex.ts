@@ -66,7 +66,7 @@ export interface ByteChannel {
    * Sends bytes, in the order of the calls.
    *
    * @param bytes A Uint8Array, a Buffer for example; other views and text are refused. Not to be changed before the
-   * promise has resolved. Empty is allowed and sends nothing.
+   * promise has resolved, nor is its buffer to be resized. Empty is allowed and sends nothing.
    * @returns Resolves as soon as the transport has accepted the bytes and has room for more.
    * @throws {TransportError} The transport failed, or `closeWrite()` was called before.
    * @throws {TypeError} What was given are no bytes; nothing was sent, and the channel is as it was.

@@ -6,6 +6,7 @@
  */
 
 import { isBytes, wrongType } from "../bytes/arguments.ts";
+import { fixedBytes } from "../bytes/fixed_bytes.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { ignore, quietly } from "./deferred.ts";
@@ -156,7 +157,7 @@ export class StreamChannel implements HeldChannel {
       return Promise.reject(new TransportError("closed", "Cannot write: this side has ended"));
     }
     if (bytes.length === 0) return Promise.resolve();
-    return this.#unlessAborted(this.#lastWrite = this.#writer.write(bytes));
+    return this.#unlessAborted(this.#lastWrite = this.#writer.write(fixedBytes(bytes)));
   }
 
   closeWrite(): Promise<void> {

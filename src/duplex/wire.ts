@@ -234,11 +234,19 @@ export class Wire implements PeerWatcher, AheadListener {
   ): Promise<void> {
     if (before !== null) await before;
     for (const part of parts) {
+      if (part.byteLength === 0) throw this.#missing();
       const written = this.channel.write(part);
       if (written === accepted) continue;
       await written;
       progress?.onProgress();
     }
     if (--this.#unfinished === 0) this.#parts = null;
+  }
+
+  /** No part is empty, but one whose memory was given away while it waited. What is behind it must not take its place. */
+  #missing(): TypeError {
+    const error = new TypeError("Cannot send: the memory of bytes that waited for their turn was given away");
+    this.abort(error);
+    return error;
   }
 }

@@ -6,6 +6,7 @@
 
 import type { Clock } from "../duplex/clock.ts";
 import { Http2Error } from "../errors/http2_error.ts";
+import type { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import type { ResetEvent } from "./machine/events.ts";
 
@@ -42,7 +43,7 @@ export class PeerResets {
 }
 
 /** What is under way on the stream fails with that. */
-export function resetReason({ code, error, streamId }: ResetEvent): Http2Error | TransportError {
+export function resetReason({ code, error, streamId }: ResetEvent): Http2Error | StateError | TransportError {
   if (error !== null) return error;
   const message = `The peer has reset the stream: ${code}`;
   return new TransportError("reset", message, { cause: new Http2Error(code, message, "RFC 9113 §5.4.2", streamId) });

@@ -11,6 +11,7 @@
  */
 
 import { isBytes, wrongType } from "../bytes/arguments.ts";
+import { fixedBytes } from "../bytes/fixed_bytes.ts";
 import { Deferred } from "../duplex/deferred.ts";
 import { accepted } from "../duplex/held_channel.ts";
 import { TransportError } from "../errors/transport_error.ts";
@@ -85,7 +86,7 @@ export class WriteSide {
     if (bytes.byteLength === 0) return accepted;
     if (to !== "opening") return this.#send(to, bytes); // of another realm
     const written = new Deferred<void>();
-    (this.#early ??= []).push({ bytes, written });
+    (this.#early ??= []).push({ bytes: fixedBytes(bytes), written });
     return written.promise;
   }
 

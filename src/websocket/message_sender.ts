@@ -6,6 +6,7 @@
  */
 
 import { wrongType } from "../bytes/arguments.ts";
+import { fixedBytes } from "../bytes/fixed_bytes.ts";
 import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
 import { unattended } from "../duplex/deferred.ts";
 import { StateError } from "../errors/state_error.ts";
@@ -127,7 +128,8 @@ export class MessageSender {
     this.#cancel?.(error);
   }
 
-  #inTurn(message: string | Uint8Array, kind: MessageKind): Promise<void> {
+  #inTurn(given: string | Uint8Array, kind: MessageKind): Promise<void> {
+    const message = typeof given === "string" ? given : fixedBytes(given);
     const bytes = typeof message === "string" ? codec.textLength(message) : message.length;
     this.#unmadeBytes += bytes;
     return this.#whileBusy(this.#afterTail(() => {
@@ -143,7 +145,8 @@ export class MessageSender {
     if (this.#over !== null) throw this.#over.error;
     const compression = this.#compression;
     if (compression === null || longestBytes(plain) < compression.thresholdBytes) return this.#sendPlain(plain, kind);
-    if (typeof plain !== "string") return this.#compress(compression, plain, kind);
+    // Another thread may compress it: it would read beyond the end of a buffer that has become shorter.
+    if (typeof plain !== "string") return this.#compress(compression, fixedBytes(plain), kind);
     const memory = plain.length > ENCODED_ANEW ? takeMemory(textRoom(plain)) : null;
     const bytes = (memory === null ? null : encodedInto(memory, plain)) ?? encoder.encode(plain);
     const made = bytes.length < compression.thresholdBytes
@@ -186,7 +189,7 @@ export class MessageSender {
   }
 
   async #sendPart(bytes: Uint8Array, part: { kind: MessageKind; fin: boolean; compressed: boolean }): Promise<void> {
-    const made = part.compressed ? this.#compression!.compress(bytes, part.fin) : bytes;
+    const made = part.compressed ? this.#compression!.compress(fixedBytes(bytes), part.fin) : bytes;
     this.#machine.send(made instanceof Promise ? await this.#orOver(made) : made, part);
     this.#outlet.added(bytes.length);
     await this.#outlet.flush();

@@ -6,6 +6,7 @@
  */
 
 import { checkOneOf, checkOptions, type Kinds, wrongType } from "../bytes/arguments.ts";
+import { fixedBytes } from "../bytes/fixed_bytes.ts";
 import { accepted } from "../duplex/held_channel.ts";
 import { sendShared, WebSocketConnection } from "./connection.ts";
 import { TRY_AGAIN_LATER } from "./machine/close_code.ts";
@@ -136,7 +137,7 @@ export class Topic {
     checkOptions(options, PUBLISH);
     const kind = kindOf(message, options);
     const plain = plainOf(message);
-    const shared = new SharedMessage(kind, typeof plain === "string" ? encoder.encode(plain) : plain);
+    const shared = new SharedMessage(kind, typeof plain === "string" ? encoder.encode(plain) : fixedBytes(plain));
     let taken = 0;
     for (const [connection, backlog] of this.#members) {
       if (connection === options.except || connection.state !== "open") continue;

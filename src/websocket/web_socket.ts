@@ -169,7 +169,7 @@ export class WebSocket extends EventTarget {
    * connection: what was sent behind it must not arrive without it.
    *
    * @param data Text, or bytes that must not change for as long as `bufferedAmount` counts them.
-   * @throws {TypeError} There is no argument, or its memory is shared with other threads.
+   * @throws {TypeError} There is no argument, or its memory is shared with other threads or can be resized.
    * @throws {DOMException} `InvalidStateError`: it is not open yet.
    */
   send(data: string | Blob | ArrayBuffer | ArrayBufferView): void {

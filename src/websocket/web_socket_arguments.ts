@@ -4,7 +4,8 @@
  * @module
  */
 
-import { checkNotShared } from "../bytes/arguments.ts";
+import { checkNotShared, wrongType } from "../bytes/arguments.ts";
+import { isResizable } from "../bytes/fixed_bytes.ts";
 import type { CloseOptions } from "./close_handshake.ts";
 import { isBlob } from "./event_sender.ts";
 import { mayBeSent } from "./machine/close_code.ts";
@@ -15,7 +16,7 @@ import { TextBytes } from "./text_bytes.ts";
 /**
  * What `send()` sends.
  *
- * @throws {TypeError} Its memory is shared with other threads, or it cannot be made text.
+ * @throws {TypeError} Its memory is shared with other threads or can be resized, or it cannot be made text.
  */
 export function messageOf(data: unknown): Blob | OutgoingMessage {
   checkNotShared(data, "data");
@@ -27,9 +28,13 @@ function isBytes(data: unknown): data is ArrayBuffer | ArrayBufferView {
   return data instanceof ArrayBuffer || ArrayBuffer.isView(data);
 }
 
-/** Of memory that was given away, to another thread or a stream, nothing is left to send (Web IDL §3.2.26). */
+/**
+ * Of memory that was given away, to another thread or a stream, nothing is left to send (Web IDL §3.2.26). What can be resized is refused
+ * without `[AllowResizable]`.
+ */
 function heldOf(data: ArrayBuffer | ArrayBufferView): OutgoingMessage {
   const memory = ArrayBuffer.isView(data) ? data.buffer : data;
+  if (isResizable(memory)) throw wrongType("data", "in memory that keeps its size", data);
   if (memory.byteLength > 0) return data;
   return data instanceof TextBytes ? "" : new Uint8Array(0);
 }

@@ -7,9 +7,12 @@ import { serveConnection } from "../../src/http1/server_connection.ts";
 import { StateError } from "../../src/errors/state_error.ts";
 import { Fields } from "../../src/semantics/fields.ts";
 import { duplexPair } from "../../src/duplex/pair.ts";
-import { turns, wire } from "../support/wire.ts";
+import { giveAway, shrinking } from "../support/memory.ts";
+import { joined, pattern } from "../support/switching.ts";
+import { text, turns, wire } from "../support/wire.ts";
 import {
   dialing,
+  EMPTY,
   exchanged,
   failing,
   GET_WIRE,
@@ -449,4 +452,30 @@ test("send() and serveConnection() carry trailers both ways [B11]", async () => 
   assertEquals(await response.body.text(), "hello");
   assertEquals([...await response.body.trailers], [["echo", "42"]]);
   await connection.gracefulShutdown();
+});
+
+test("send() sends a long body as it was, though its memory becomes shorter while the server does not read", async () => {
+  const { sender, server } = dialing();
+  const { bytes, shrink } = shrinking(1_000_000);
+  const sending = sender.send({ method: "POST", target: "/", fields: [["Host", "a"]], body: bytes });
+  shrink();
+  const head = wire("POST / HTTP/1.1¶Host: a¶content-length: 1000000¶¶");
+  const chunks: Uint8Array[] = [];
+  for (let left = head.length + 1_000_000; left > 0; left -= chunks.at(-1)!.length) chunks.push((await server.read())!);
+  assert(text(joined(...chunks)) === text(joined(head, pattern(1_000_000))));
+  await server.write(wire(EMPTY));
+  assertEquals((await sending).status, 200);
+});
+
+test("send() cuts the connection where the memory of a body is given away: nothing else may come in its place", async () => {
+  const { sender, connection, server } = dialing();
+  const bytes = new Uint8Array(1_000_000);
+  const failed = rejection(sender.send({ method: "POST", target: "/", fields: [["Host", "a"]], body: bytes }));
+  await turns();
+  giveAway(bytes);
+  const recorder = new Recorder(server);
+  await recorder.ended;
+  assert(recorder.cut !== null && recorder.received.length < 1_000_000);
+  assertInstanceOf(await failed, TypeError);
+  assertEquals((await connection.closed).reason, "error");
 });

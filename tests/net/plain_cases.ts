@@ -11,6 +11,8 @@ import { join } from "node:path";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import type { ListenOptions } from "../../src/duplex/network.ts";
 import type { Socket, SocketAddress } from "../../src/duplex/socket.ts";
+import { shrinking } from "../support/memory.ts";
+import { joined, pattern } from "../support/switching.ts";
 import {
   assertFails,
   bytes,
@@ -52,6 +54,22 @@ function openingCases(net: Subject): void {
     assertEquals(await client.read(), null);
     await client.closed;
     await server.closed;
+    await listener.close();
+  });
+
+  test("what is written before the socket is open is sent as it was, though its memory becomes shorter meanwhile", async () => {
+    const listener = await net.listen({ hostname: "127.0.0.1" });
+    const client = net.connect(listener.address);
+    const written = [10, 100].map((length) => {
+      const { bytes, shrink } = shrinking(length);
+      const writing = client.write(bytes);
+      shrink();
+      return writing;
+    });
+    const server = (await listener.accept())!;
+    await Promise.all([...written, client.closeWrite()]);
+    assertEquals(await readAll(server), new TextDecoder().decode(joined(pattern(10), pattern(100))));
+    await server.closeWrite();
     await listener.close();
   });
 

@@ -5,6 +5,7 @@ import { StateError } from "../../src/errors/state_error.ts";
 import { webSocketOver } from "../../src/websocket/over.ts";
 import { allMessages, bothEnds, FramePeer, partWith, withPeer } from "../support/frame_peer.ts";
 import { closePayload, frame, frameText, hex, OPCODES, parseFrame, roles, toward, unhex } from "../support/frames.ts";
+import { giveAway, shrinking } from "../support/memory.ts";
 import { isPending, joined, pattern, rawEnd, transports } from "../support/switching.ts";
 import { FakeClock, turns } from "../support/wire.ts";
 
@@ -389,4 +390,45 @@ test("a message in shared memory is refused: other threads could change it while
     await io.write("next");
     assertEquals(await peer.next(), 'text "next"');
   }
+});
+
+for (const length of [10, 100, 70_000]) {
+  test(`a message of ${length} bytes that waits for another is sent as it was, though its memory becomes shorter meanwhile`, async () => {
+    for (const role of roles) {
+      const { io, peer } = withPeer(role);
+      const { bytes, shrink } = shrinking(length);
+      const parts = async function* (): AsyncGenerator<string> {
+        yield "one";
+        void io.write(bytes);
+        shrink();
+      };
+      const sent = io.writeParts(parts());
+      const frames = [await peer.frame(), await peer.frame(), await peer.frame()];
+      await sent;
+      assertEquals(hex(frames[2]!.payload), hex(pattern(length)));
+      io.abort();
+    }
+  });
+}
+
+test("a long message is sent as it was, though its memory becomes shorter while the peer does not read", async () => {
+  for (const extensions of ["", "permessage-deflate"]) {
+    const { client, server } = bothEnds({ extensions, deflate: {} });
+    const { bytes, shrink } = shrinking(1_000_000);
+    const sent = server.write(bytes);
+    shrink();
+    assert(hex(await client.read() as Uint8Array) === hex(pattern(1_000_000)));
+    await sent;
+    client.abort();
+  }
+});
+
+test("a long message whose memory is given away while the peer does not read ends the connection: it cannot be completed", async () => {
+  const { client, server } = bothEnds();
+  const bytes = new Uint8Array(1_000_000);
+  const sent = server.write(bytes);
+  await turns();
+  giveAway(bytes);
+  await assertRejects(() => Promise.all([client.read(), sent]));
+  assertEquals([(await client.closed).wasClean, (await server.closed).wasClean], [false, false]);
 });

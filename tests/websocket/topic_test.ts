@@ -9,6 +9,8 @@ import type { WebSocketConnection } from "../../src/websocket/connection.ts";
 import { type OverOptions, webSocketOver } from "../../src/websocket/over.ts";
 import { Topic, type WhenFull } from "../../src/websocket/topic.ts";
 import { text } from "../support/bytes.ts";
+import { shrinking } from "../support/memory.ts";
+import { pattern } from "../support/switching.ts";
 import { nextImmediate } from "../support/turns.ts";
 
 /** Both ends of a WebSocket; the client's reads nothing by itself. */
@@ -93,6 +95,23 @@ test("a published message waits for the parts of one that is under way", async (
   }
   await server.writeParts(parts());
   assertEquals(await read(client, 2), ["one two", "published"]);
+  client.abort();
+});
+
+test("a published message that waits is sent as it was, though its memory becomes shorter meanwhile", async () => {
+  const [client, server] = pair();
+  const topic = new Topic().add(server);
+  const short = shrinking(10);
+  const long = shrinking(100);
+  async function* parts(): AsyncGenerator<string> {
+    yield "one";
+    for (const { bytes, shrink } of [short, long]) {
+      topic.publish(bytes);
+      shrink();
+    }
+  }
+  await server.writeParts(parts());
+  assertEquals([await client.read(), await client.read(), await client.read()], ["one", pattern(10), pattern(100)]);
   client.abort();
 });
 

@@ -162,6 +162,17 @@ test("WebSocket.send() wants an argument, and none in shared memory (Web IDL §3
   socket.close();
 });
 
+test("WebSocket.send() wants memory that keeps its size (Web IDL §3.2.25, without [AllowResizable])", async () => {
+  const socket = connect(echo);
+  await next(socket, "open");
+  const memory = new ArrayBuffer(8, { maxByteLength: 16 });
+  for (const wrong of [memory, new Uint8Array(memory), new Uint8Array(memory, 1, 2), new DataView(memory)]) {
+    assertThrows(() => socket.send(wrong), TypeError, "data must be in memory that keeps its size");
+  }
+  assertEquals(socket.bufferedAmount, 0);
+  socket.close();
+});
+
 test("WebSocket.send() of memory that was given away sends an empty message (Web IDL §3.2.26)", async () => {
   const socket = connect(echo);
   socket.binaryType = "arraybuffer";

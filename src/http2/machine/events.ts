@@ -5,6 +5,7 @@
  */
 
 import type { Http2Error, Http2ErrorCode } from "../../errors/http2_error.ts";
+import type { StateError } from "../../errors/state_error.ts";
 import type { Fields } from "../../semantics/fields.ts";
 import type { Http2RequestHead, Http2ResponseHead } from "./message.ts";
 
@@ -43,8 +44,8 @@ export interface ResetEvent {
   readonly streamId: number;
   /** What the RST_STREAM said; an unknown code counts as `internal` (RFC 9113 §7). */
   readonly code: Http2ErrorCode;
-  /** The rule that the peer broke; `null`: the peer itself ended the stream. */
-  readonly error: Http2Error | null;
+  /** The rule that the peer broke, or why our message cannot be completed; `null`: the peer itself ended the stream. */
+  readonly error: Http2Error | StateError | null;
   /** False if the peer has surely done nothing with the request: it may be sent again (RFC 9113 §8.7). */
   readonly processed: boolean;
 }

@@ -106,6 +106,10 @@ export function flush(connection: Connection): void {
   const { scheduler, writer, sendWindow } = connection;
   for (let first = true; !scheduler.empty && sendWindow.bytes > 0 && writer.length < MOST_UNSENT_BYTES; first = false) {
     const stream = scheduler.next()!;
+    if (stream.lost) {
+      lose(connection, stream);
+      continue;
+    }
     if (first) reserve(connection, stream.queuedBytes * scheduler.size);
     const piece = stream.takeQueued(roomFor(connection, stream));
     if (stream.queuedBytes > 0) {
@@ -116,6 +120,13 @@ export function flush(connection: Connection): void {
       writeLast(connection, stream, piece);
     }
   }
+}
+
+/** The program has given the memory away of what waits: the message cannot be completed, and must not look complete. */
+function lose(connection: Connection, { id: streamId }: Stream): void {
+  const error = new StateError("body-length", "Cannot send data: its memory was given away while it waited");
+  connection.sendReset(streamId, "internal");
+  connection.events.push({ type: "reset", streamId, code: "internal", error, processed: true });
 }
 
 /** Makes room for what is written now, so that no frame moves those before it. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fixedBytes } from "../../bytes/fixed_bytes.ts";
 import type { Fields } from "../../semantics/fields.ts";
 import { STREAM_STEPS, type StreamState, type StreamStep } from "./stream_state.ts";
 import { ReceiveWindow, SendWindow } from "./window.ts";
@@ -88,8 +89,13 @@ export class Stream {
 
   /** Adds bytes that wait for their turn and for the windows. */
   queue(bytes: Uint8Array): void {
-    (this.#queue ??= []).push(bytes);
+    (this.#queue ??= []).push(fixedBytes(bytes));
     this.queuedBytes += bytes.length;
+  }
+
+  /** Whether what waits next is not there any more: its memory was given away. */
+  get lost(): boolean {
+    return this.#queue![0]!.length === 0;
   }
 
   /** Says how the message ends behind what waits. */

@@ -7,6 +7,7 @@
  */
 
 import type { PeerCertificate } from "node:tls";
+import { fixedBytes } from "../../bytes/fixed_bytes.ts";
 import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { accepted } from "../../duplex/held_channel.ts";
 import { TransportError } from "../../errors/transport_error.ts";
@@ -181,7 +182,7 @@ export class BunTransport implements Transport {
   }
 
   #wait(bytes: Uint8Array, taken: number): Promise<void> {
-    return new Promise((resolve, reject) => this.#pending.push({ bytes, taken, resolve, reject }));
+    return new Promise((resolve, reject) => this.#pending.push({ bytes: fixedBytes(bytes), taken, resolve, reject }));
   }
 
   #leave(reason: unknown): void {

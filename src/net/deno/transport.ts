@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fixedBytes } from "../../bytes/fixed_bytes.ts";
 import { giveMemory, pooledCopy, takeMemory } from "../../bytes/memory_pool.ts";
 import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { denoVersion, isAtLeast } from "../../platform/version.ts";
@@ -59,7 +60,8 @@ export class DenoTransport implements Transport {
 
   write(bytes: Uint8Array): Promise<void> {
     if (this.#writes++ === 0) return this.#lastWrite = this.#writeNow(bytes);
-    return this.#lastWrite = this.#lastWrite.then(() => this.#writeNow(bytes), this.#onWriteError);
+    const kept = fixedBytes(bytes);
+    return this.#lastWrite = this.#lastWrite.then(() => this.#writeNow(kept), this.#onWriteError);
   }
 
   probe(): void {

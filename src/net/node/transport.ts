@@ -7,6 +7,7 @@
 
 import type { Socket as NetSocketOfNode } from "node:net";
 import type { Duplex } from "node:stream";
+import { fixedBytes } from "../../bytes/fixed_bytes.ts";
 import { NO_BYTES } from "../../bytes/no_bytes.ts";
 import { accepted } from "../../duplex/held_channel.ts";
 import { unsaidEnd } from "../../duplex/tls_end.ts";
@@ -167,7 +168,7 @@ export class NodeTransport extends LentChunks implements Transport {
 
   #writeAndWait(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.native.write(bytes, (error) => this.#settle(error, () => this.#whenRoom(resolve), reject));
+      this.native.write(fixedBytes(bytes), (error) => this.#settle(error, () => this.#whenRoom(resolve), reject));
     });
   }
 

@@ -13,8 +13,9 @@ import type { ClientTraceEvents } from "../../../src/http/client/client_trace.ts
 import type { Handler } from "../../../src/http1/server_exchange.ts";
 import { manualStream } from "../../support/client.ts";
 import { rejection } from "../../support/dialing.ts";
-import { data, goaway, headers, rstStream } from "../../support/h2_wire.ts";
+import { data, goaway, headers, rstStream, windowUpdate } from "../../support/h2_wire.ts";
 import { type Http2Peer, playing, sharing } from "../../support/http2_dialing.ts";
+import { giveAway, shrinking } from "../../support/memory.ts";
 import { isPending } from "../../support/switching.ts";
 import { tracing } from "../../support/tracing.ts";
 import { FakeClock, readUntil, text, turns, wire } from "../../support/wire.ts";
@@ -513,4 +514,40 @@ test("Client asks servers of http: URLs in HTTP/1.1 without h2c", async () => {
   await client.abort();
   await fetching;
   await new Client().close();
+});
+
+test("Client over HTTP/2 sends a body as it was, though its memory becomes shorter while the windows are shut", async () => {
+  const { client, peer } = playing();
+  const { bytes, shrink } = shrinking(200_000);
+  const fetching = client.fetch("http://a/", { method: "POST", body: bytes });
+  const server = await peer(0);
+  let left = 200_000;
+  for (let first = true; left > 0; first = false) {
+    const frame = await server.until("DATA 1");
+    left -= Number(/\((\d+)\)/.exec(frame)![1]);
+    if (!first) continue;
+    shrink();
+    await server.send(windowUpdate(0, 200_000), windowUpdate(1, 200_000));
+  }
+  await server.send(headers(1, [":status: 204"]));
+  assertEquals([left, (await fetching).status], [0, 204]);
+  await client.abort();
+});
+
+test("Client over HTTP/2 resets one stream where the memory of a body is given away that waits, and no other", async () => {
+  const { client, peer } = playing();
+  const bytes = new Uint8Array(200_000);
+  const failed = rejection(client.fetch("http://a/", { method: "POST", body: bytes }));
+  const server = await peer(0);
+  await server.until("DATA 1");
+  const other = client.fetch("http://a/");
+  await server.until("HEADERS 3");
+  giveAway(bytes);
+  await server.send(windowUpdate(0, 200_000), windowUpdate(1, 200_000));
+  assertEquals(await server.until("RST_STREAM"), "RST_STREAM 1 INTERNAL_ERROR");
+  const error = await failed;
+  assert(error instanceof StateError && error.code === "body-length", `${error}`);
+  await server.send(headers(3, OK, "open"), data(3, "ok", true));
+  assertEquals(await (await other).text(), "ok");
+  await client.abort();
 });
