@@ -78,7 +78,11 @@ const echoes: readonly Contender[] = [
 ];
 const rawOnread: Contender = { title: "raw socket, onread", start: "raw.onread", ours: false };
 const rawPromises: Contender = { title: "raw socket, awaited", start: "raw_awaited.echo", ours: false };
-const rawOwn: Contender = { title: "raw socket, memory of its own for each read", start: "raw.ownMemory", ours: false };
+const rawOwn: Contender = {
+  title: "raw socket, memory of its own for each chunk",
+  start: "raw.ownMemory",
+  ours: false,
+};
 const rawPipe: Contender = { title: "raw socket, pipe()", start: "raw.pipe", ours: false };
 const nodeServers: readonly Contender[] = [
   { title: "@hono/node-server", start: "hono.nodeServer", ours: false },
@@ -197,7 +201,7 @@ export function catalogue(runtime: Runtime, quick: boolean): Benchmark[] {
   const open = quick ? 500 : 5000;
   const node = isNode(runtime);
   const bun = runtime.name === "bun";
-  const smallEchoes = node ? [...echoes, rawOnread] : bun ? [...echoes, rawPromises] : echoes;
+  const smallEchoes = [...echoes, node ? rawOnread : bun ? rawPromises : rawOwn];
   return [
     served("hello", "requests, conn level", requests, [
       { title: "serveConnection", start: "hello.connection", ours: true },
@@ -293,7 +297,7 @@ function coldStarts(runtime: Runtime): Benchmark[] {
   return rows.map((row) => ({ ...row, cold: COLD_OPERATIONS }));
 }
 
-/** What is echoed on how many connections; `--quick` leaves out most. */
+/** What is echoed; on 100 connections, and on Node on one as well. `--quick` leaves that out. */
 const messageSizes: readonly (readonly [title: string, bytes: number])[] = [
   ["64 B", 64],
   ["1 KiB", 1024],
@@ -304,7 +308,7 @@ const messageSizes: readonly (readonly [title: string, bytes: number])[] = [
 function webSockets(runtime: Runtime, quick: boolean): Benchmark[] {
   const burst: LoadPlan = { type: "messages", connections: 32, bytes: 64, inFlight: 16, kind: "text", deflate: false };
   const bursts = "WebSocket echo, 64 B of text, 32 connections, 16 on their way on each";
-  const connections = quick ? [100] : [1, 100];
+  const connections = quick || !isNode(runtime) ? [100] : [1, 100];
   // Deno's own has no compression.
   const compressed = runtime.name === "deno" ? [] : connections;
   return [
@@ -377,7 +381,7 @@ function messageEchoes(
     const contenders = webSocketEchoers(runtime, deflate);
     if (!deflate && kind !== "binary") contenders.push(textBytes);
     if (!deflate && kind === "text") contenders.push(rawFrames);
-    if (!deflate && kind === "text" && !isNode(runtime)) contenders.push(rawTextFrames);
+    if (!deflate && kind === "text" && bytes > 1024 && !isNode(runtime)) contenders.push(rawTextFrames);
     if (!deflate && kind !== "binary" && isNode(runtime)) contenders.push(wsText);
     if (!deflate && kind === "binary" && isNode(runtime)) contenders.push(wsArrayBuffer);
     return served(name, `WebSocket echo, ${size} of ${how}`, messages, contenders);

@@ -252,8 +252,8 @@ async function readOnDeno(conn: DenoConn, receive: (bytes: Uint8Array) => void):
 }
 
 /**
- * Sends back whatever comes, and reads into memory of its own each time: a server whose handlers keep what was read cannot read into it again.
- * Deno only; the sockets of others give such memory.
+ * Sends back whatever comes, in memory of its own, as a server must have it whose handlers keep what they read: short chunks are copied,
+ * and long ones leave with the buffer. Deno only; the sockets of others give such memory.
  */
 export async function ownMemory(): Promise<number> {
   const listener = deno!.listen({ hostname: "127.0.0.1", port: 0 });
@@ -266,11 +266,12 @@ export async function ownMemory(): Promise<number> {
 
 async function echoOwn(conn: DenoConn): Promise<void> {
   conn.setNoDelay();
-  while (true) {
-    const buffer = new Uint8Array(64 * 1024);
-    const count = await conn.read(buffer);
-    if (count === null) return;
-    await writeAllOnDeno(conn, buffer.subarray(0, count));
+  let buffer = new Uint8Array(64 * 1024);
+  for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
+    const long = count > buffer.length / 4;
+    const chunk = long ? buffer.subarray(0, count) : buffer.slice(0, count);
+    if (long) buffer = new Uint8Array(buffer.length);
+    await writeAllOnDeno(conn, chunk);
   }
 }
 
