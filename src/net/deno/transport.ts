@@ -49,6 +49,11 @@ export class DenoTransport implements Transport {
     return this.#writes > 0;
   }
 
+  /** The system sends the FIN when it closes; Deno's own TLS has a last word before. */
+  get endsOnClose(): boolean {
+    return !this.#over && !this.writing && !("handshake" in this.native);
+  }
+
   resume(): void {
     if (this.reading || this.#ended || this.#over) return;
     this.reading = true;
