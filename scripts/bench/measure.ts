@@ -94,6 +94,7 @@ async function firstOperations(subject: Subject, operations: number): Promise<Sa
 
 async function measureWarm(benchmark: Benchmark, stage: Stage): Promise<Measured[]> {
   const { runtime, generatorRuntime, pace, options } = stage;
+  const inStep = messagesInStep(benchmark);
   const generator = new Child(generatorRuntime, "scripts/bench/load/main.ts", []);
   const subjects: Subject[] = [];
   let done = 0;
@@ -103,13 +104,13 @@ async function measureWarm(benchmark: Benchmark, stage: Stage): Promise<Measured
       step();
       const subject = await openSubject(benchmark, contender, generator, runtime, options);
       subjects.push(subject);
-      await slice(subject, pace.warmUpMs, 0);
+      await slice(subject, { settleMs: pace.warmUpMs, sliceMs: 0, inStep });
     }
     const samples = new Map<Subject, Sample[]>(subjects.map((subject) => [subject, []]));
     for (let round = 0; round < pace.rounds; round++) {
       for (const subject of round % 2 === 0 ? subjects : subjects.toReversed()) {
         step();
-        samples.get(subject)!.push(await slice(subject, pace.settleMs, pace.sliceMs));
+        samples.get(subject)!.push(await slice(subject, { ...pace, inStep }));
       }
     }
     return await Promise.all(subjects.map(async (subject) => {
@@ -140,17 +141,51 @@ export async function generatorCost(generatorRuntime: Runtime): Promise<number> 
   return (after.cpuUs - before.cpuUs) / (after.count - before.count);
 }
 
-async function slice(subject: Subject, settleMs: number, sliceMs: number): Promise<Sample> {
+/** What a slice takes. */
+interface Slice {
+  /** CPU time before the count. */
+  readonly settleMs: number;
+  /** CPU time that counts. */
+  readonly sliceMs: number;
+  /** So many operations at least before the count, and twice as many within. */
+  readonly inStep: number;
+}
+
+async function slice(subject: Subject, { settleMs, sliceMs, inStep }: Slice): Promise<Sample> {
   await subject.start();
+  const { count: none } = await subject.count();
   await use(subject, settleMs);
-  const before = await subject.count();
+  const before = await counted(subject, none + inStep);
   const usedBefore = await subject.usage();
   await use(subject, sliceMs);
-  const after = await subject.count();
+  const after = await counted(subject, before.count + 2 * inStep);
   const usedAfter = await subject.usage();
   await subject.stop();
   const count = after.count - before.count;
   return { perSecond: count / (after.ms - before.ms) * 1000, cpuUs: (usedAfter.cpuUs - usedBefore.cpuUs) / count };
+}
+
+/**
+ * How many messages are on their way at once. Long ones come to their end together, so that a slice which is shorter than they take
+ * would count none of them, or all.
+ */
+function messagesInStep({ plan }: Benchmark): number {
+  return plan?.type === "messages" && plan.bytes >= LONG_BYTES ? plan.connections : 0;
+}
+
+const LONG_BYTES = 65_536;
+/** A contender that stands still must not take for ever either. */
+const STALLED_MS = 30_000;
+
+/** What has been done, once that is enough. */
+async function counted(subject: Subject, least: number): Promise<Count> {
+  const latest = performance.now() + STALLED_MS;
+  let count = await subject.count();
+  while (count.count < least && performance.now() < latest) {
+    await pause(5);
+    count = await subject.count();
+  }
+  return count;
 }
 
 /** A contender that hardly uses the CPU must not take for ever. */
