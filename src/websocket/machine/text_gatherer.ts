@@ -49,8 +49,12 @@ export class TextGatherer {
    */
   add(bytes: Uint8Array, start: number, length: number, key: number, phase: number, rest: number): void {
     const announced = this.#filled + length + rest;
-    this.#pieceBytes = announced < this.#codec.wholeTextBytes ? this.#codec.textPieceBytes : MAX_WHOLE_BYTES;
-    const limit = announced <= AT_ONCE_BYTES ? AT_ONCE_BYTES : this.#pieceBytes;
+    const { wholeTextBytes, textPieceBytes } = this.#codec;
+    const short = announced <= AT_ONCE_BYTES;
+    // What fits into a piece is no two of them: to join these would be a copy.
+    const whole = announced >= wholeTextBytes || (!short && announced <= textPieceBytes);
+    this.#pieceBytes = whole ? MAX_WHOLE_BYTES : textPieceBytes;
+    const limit = short ? AT_ONCE_BYTES : this.#pieceBytes;
     for (let done = 0; done < length;) {
       if (this.#filled >= limit) this.#readPiece();
       const part = Math.min(length - done, limit - this.#filled);
@@ -58,7 +62,7 @@ export class TextGatherer {
       maskInto(this.#memory, this.#filled, bytes, start + done, part, key, phase + done);
       this.#filled += part;
       done += part;
-      this.#check(rest > 0 && announced <= AT_ONCE_BYTES);
+      this.#check(rest > 0 && short);
     }
   }
 
