@@ -166,11 +166,12 @@ async function slice(subject: Subject, { settleMs, sliceMs, inStep }: Slice): Pr
 }
 
 /**
- * How many messages are on their way at once. Long ones come to their end together, so that a slice which is shorter than they take
- * would count none of them, or all.
+ * How many messages come to their end together: long ones that are on their way at once, and what is sent to all. A slice that is
+ * shorter than they take would count none of them, or all.
  */
 function messagesInStep({ plan }: Benchmark): number {
-  return plan?.type === "messages" && plan.bytes >= LONG_BYTES ? plan.connections : 0;
+  const together = plan?.type === "messages" && (plan.bytes >= LONG_BYTES || plan.senders !== undefined);
+  return together ? plan.connections : 0;
 }
 
 const LONG_BYTES = 65_536;
