@@ -84,7 +84,7 @@ async function answer(req: IncomingMessage, res: ServerResponse, mounted: Mounte
   const received = receive(req, res, trace);
   if (received === null) {
     trace?.onHead(null, 400);
-    return await send(res, new Response(null, { status: 400 }), undefined, null);
+    return await send(res, new Response(null, { status: 400 }), undefined, false, null);
   }
   const { request, head, left } = received;
   const info = new NodeInfo(req, res, head, trace === null ? null : placeOf(req));
@@ -92,9 +92,10 @@ async function answer(req: IncomingMessage, res: ServerResponse, mounted: Mounte
   try {
     const response = await responseOf(request, info, mounted, trace);
     if (left() === null) {
+      const bodiless = isBodiless(head.method, response.status);
       onResponse?.(request, response);
       trace?.onHead(head, response.status);
-      await send(res, response, info.decide(), isBodiless(head.method, response.status) ? null : trace);
+      await send(res, response, info.decide(), bodiless, bodiless ? null : trace);
     } else {
       response.body?.cancel().catch(() => {});
     }

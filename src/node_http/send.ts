@@ -10,7 +10,7 @@ import { soon } from "../duplex/soon.ts";
 import type { BodyListener } from "../http1/exchange_listener.ts";
 import { LightResponse } from "../http1/light_response.ts";
 import { headerLines } from "../http1/header_lines.ts";
-import type { ByteSource, OutgoingTrailers } from "../http1/outgoing_body.ts";
+import { type ByteSource, discardBody, type OutgoingTrailers } from "../http1/outgoing_body.ts";
 import type { OutgoingResponse } from "../http1/outgoing_response.ts";
 import { fieldPairs, type FieldsInit } from "../semantics/fields.ts";
 import type { ServerResponse } from "./messages.ts";
@@ -19,6 +19,7 @@ import type { ServerResponse } from "./messages.ts";
  * Sends a response.
  *
  * @param trailers What comes behind the body; `undefined` for that of the response itself, if it has one.
+ * @param bodiless Whether the client gets no body, whatever the response has (RFC 9110 §6.4.1).
  * @param listener Is told how much of the body was given to Node.
  * @returns Resolves when the body was given to Node, or the client has left.
  * @throws {unknown} What the body has failed with.
@@ -27,6 +28,7 @@ export async function send(
   res: ServerResponse,
   response: Response,
   trailers: OutgoingTrailers | undefined,
+  bodiless: boolean,
   listener: BodyListener | null,
 ): Promise<void> {
   const given = LightResponse.given(response);
@@ -37,6 +39,10 @@ export async function send(
   );
   const body = given === null ? LightResponse.real(response).body : given.body ?? null;
   const whole = typeof body === "string" || isBytes(body);
+  if (bodiless && !whole) {
+    discardBody(body, null); // it may have no end
+    return void res.end();
+  }
   if (listener !== null && whole) listener.onBodySent(lengthOf(body));
   if (behind === undefined && (body === null || whole)) return void res.end(body ?? undefined);
   if (whole) res.write(body);

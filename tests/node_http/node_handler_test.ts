@@ -10,7 +10,7 @@ import type { AcceptOptions } from "../../src/node_http/accept.ts";
 import { toNodeHandler } from "../../src/node_http/node_handler.ts";
 import { dial, say } from "../support/http_server.ts";
 import { type NodeServer, nodeServer } from "../support/node_server.ts";
-import { readUntil, wire } from "../support/wire.ts";
+import { readAll, readUntil, turns, wire } from "../support/wire.ts";
 
 const REST = "Host: a¶Connection: close¶¶";
 
@@ -97,6 +97,30 @@ test("toNodeHandler() sends the head before the body has begun", async () => {
   await readUntil(socket, "¶¶");
   go.resolve();
   assertStringIncludes(await readUntil(socket, "0¶¶"), "late");
+  await socket.close();
+  await node.close();
+});
+
+test("toNodeHandler() sends no body in answer to HEAD, and cancels it: it may have no end (RFC 9110 §9.3.2)", async () => {
+  const canceled = new Deferred<void>();
+  const endless = (): Response =>
+    new Response(
+      new ReadableStream({
+        async pull(controller) {
+          await turns();
+          controller.enqueue(wire("part"));
+        },
+        cancel: () => canceled.resolve(),
+      }),
+      { headers: { "x-a": "b" } },
+    );
+  const node = await mounted(({ method }) => method === "HEAD" ? endless() : new Response("next"));
+  const socket = dial(node.port);
+  await socket.write(wire("HEAD / HTTP/1.1¶Host: a¶¶"));
+  assertMatch(await readUntil(socket, "¶¶"), /^HTTP\/1\.1 200 .*x-a: b/is);
+  await canceled.promise;
+  await socket.write(wire(`GET / HTTP/1.1¶${REST}`));
+  assertStringIncludes(await readAll(socket), "next");
   await socket.close();
   await node.close();
 });
