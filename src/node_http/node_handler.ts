@@ -79,7 +79,7 @@ interface Mounted {
 }
 
 async function answer(req: IncomingMessage, res: ServerResponse, mounted: Mounted): Promise<void> {
-  const { reports, onResponse, tracing } = mounted;
+  const { reports, tracing } = mounted;
   const trace = traceOf(req, tracing);
   const received = receive(req, res, trace);
   if (received === null) {
@@ -87,13 +87,13 @@ async function answer(req: IncomingMessage, res: ServerResponse, mounted: Mounte
     return await send(res, new Response(null, { status: 400 }), undefined, false, null);
   }
   const { request, head, left } = received;
-  const info = new NodeInfo(req, res, head, trace === null ? null : placeOf(req));
+  const info = new NodeInfo(req, res, head, () => left() !== null, trace === null ? null : placeOf(req));
   trace?.begin(head, request);
   try {
     const response = await responseOf(request, info, mounted, trace);
     if (left() === null) {
       const bodiless = isBodiless(head.method, response.status);
-      onResponse?.(request, response);
+      tellResponse(request, response, mounted);
       trace?.onHead(head, response.status);
       await send(res, response, info.decide(), bodiless, bodiless ? null : trace);
     } else {
@@ -120,6 +120,15 @@ function placeOf({ socket }: IncomingMessage): SocketInfo {
 function traceOf(req: IncomingMessage, tracing: Tracing<ServerTraceEvents>): ConnectionTrace | null {
   const { active } = tracing;
   return active === null ? null : new ConnectionTrace(active, placeOf(req));
+}
+
+/** Tells `onResponse`. What that throws goes to `onError`, and the response goes to the client all the same. */
+function tellResponse(request: Request, response: Response, { onResponse, reports }: Mounted): void {
+  try {
+    onResponse?.(request, response);
+  } catch (error) {
+    reports.tell(error);
+  }
 }
 
 /** What the handler answers; what stands for it where it fails. */

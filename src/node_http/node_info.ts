@@ -24,15 +24,28 @@ export class NodeInfo implements ServeInfo {
   readonly head: RequestHead;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
+  readonly #left: () => boolean;
   #place: SocketInfo | null;
   #trailers: OutgoingTrailers | undefined = undefined;
   #decided = false;
 
-  /** `place` is what is known of the connection, or `null` if nobody has asked yet. */
-  constructor(req: IncomingMessage, res: ServerResponse, head: RequestHead, place: SocketInfo | null) {
+  /**
+   * Takes what `node:http` has made.
+   *
+   * @param left Whether the client has left before the response was complete.
+   * @param place What is known of the connection, or `null` if nobody has asked yet.
+   */
+  constructor(
+    req: IncomingMessage,
+    res: ServerResponse,
+    head: RequestHead,
+    left: () => boolean,
+    place: SocketInfo | null,
+  ) {
     this.head = head;
     this.#req = req;
     this.#res = res;
+    this.#left = left;
     this.#place = place;
   }
 
@@ -63,10 +76,12 @@ export class NodeInfo implements ServeInfo {
     return unattended(
       new Promise((resolve, reject) => {
         const onEnd = (): void => resolve(new Headers(pairsOf(req.rawTrailers)));
+        const onLeft = (): void => reject(new TransportError("closed", "The client has left within a body"));
         if (req.readableEnded) return onEnd();
+        if (req.destroyed || this.#left()) return onLeft(); // no event tells of that any more
         req.on("end", onEnd);
         req.on("error", ignore);
-        req.on("close", () => reject(new TransportError("closed", "The client has left within a body")));
+        req.on("close", onLeft);
       }),
     );
   }

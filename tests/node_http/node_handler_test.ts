@@ -2,6 +2,7 @@ import { test } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { Deferred } from "../../src/duplex/deferred.ts";
 import { StateError } from "../../src/errors/state_error.ts";
+import { TransportError } from "../../src/errors/transport_error.ts";
 import type { ServeHandler } from "../../src/http/server/serve_options.ts";
 import { LightResponse } from "../../src/http1/light_response.ts";
 import { upgradeResponse } from "../../src/http1/switch.ts";
@@ -125,6 +126,20 @@ test("toNodeHandler() sends no body in answer to HEAD, and cancels it: it may ha
   await node.close();
 });
 
+test("toNodeHandler() sends the response also where onResponse throws, and tells onError", async () => {
+  const told: unknown[] = [];
+  const boom = new Error("boom");
+  const node = await mounted(() => new Response("tea"), {
+    onError: (error) => void told.push(error),
+    onResponse() {
+      throw boom;
+    },
+  });
+  assertMatch(await say(node.port, `GET / HTTP/1.1¶${REST}`), /^HTTP\/1\.1 200 .*tea/s);
+  assertEquals(told, [boom]);
+  await node.close();
+});
+
 test("toNodeHandler() sends trailers and early hints", async () => {
   const node = await mounted(async (_request, info) => {
     await info.sendInformational(103, { link: "</a.css>; rel=preload" });
@@ -145,6 +160,24 @@ test("toNodeHandler() gives the fields behind a body that was read", async () =>
   await socket.write(wire(`POST / HTTP/1.1¶Transfer-Encoding: chunked¶${REST}1¶a¶0¶X-Sum: 7¶¶`));
   assertMatch(await readUntil(socket, "0¶¶"), /¶7¶0¶¶$/);
   await socket.close();
+  await node.close();
+});
+
+test("toNodeHandler(): info.trailers rejects where the client had left before", async () => {
+  const begun = new Deferred<void>();
+  const settled = new Deferred<unknown>();
+  const node = await mounted(async ({ signal }, info) => {
+    begun.resolve();
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    await turns();
+    settled.resolve(await info.trailers.catch((error) => error));
+    return new Response();
+  });
+  const socket = dial(node.port);
+  await socket.write(wire(`POST / HTTP/1.1¶Transfer-Encoding: chunked¶${REST}1¶a¶`));
+  await begun.promise;
+  socket.abort();
+  assert(await settled.promise instanceof TransportError);
   await node.close();
 });
 
