@@ -110,6 +110,8 @@ export class Exchanges implements Place, OverListener, Linked<Exchanges> {
   readonly #trace: ConnectionTrace | null;
   /** The connection, if it speaks HTTP/2: each of its exchanges is told apart. */
   #http2: Http2ServerConnection | null = null;
+  /** Whether the connection is to end. One that the client begins anew, with the preface of HTTP/2, is told so as well. */
+  #ends = false;
   /** The last `Host`, and the scheme and host that URLs begin with: both seldom change. */
   #host: string | null = null;
   #base = "";
@@ -146,6 +148,7 @@ export class Exchanges implements Place, OverListener, Linked<Exchanges> {
       connection.tellPreface((readBuf) => {
         const successor = this.connection = this.#serveHttp2(io, http2);
         successor.start(readBuf);
+        if (this.#ends) successor.gracefulShutdown();
       });
     }
     return connection;
@@ -155,6 +158,12 @@ export class Exchanges implements Place, OverListener, Linked<Exchanges> {
     const connection = this.#http2 = new Http2ServerConnection(io, this.#answer.bind(this), settings);
     connection.tellOver(this);
     return connection;
+  }
+
+  /** Lets what is under way end, and closes the connection. */
+  gracefulShutdown(): void {
+    this.#ends = true;
+    this.connection.gracefulShutdown();
   }
 
   /** What tells of the request that has just come. */
@@ -173,7 +182,7 @@ export class Exchanges implements Place, OverListener, Linked<Exchanges> {
 
   #answer(incoming: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
     const { options, handler, requests } = this.#handling;
-    if (++this.requests >= (options.maxRequestsPerConnection ?? Infinity)) this.connection.gracefulShutdown();
+    if (++this.requests >= (options.maxRequestsPerConnection ?? Infinity)) this.gracefulShutdown();
     const info = new ExchangeInfo(incoming, this);
     const trace = this.#traceOf();
     if (incoming.method === "CONNECT") return this.#answerConnect(incoming, info, trace);

@@ -120,7 +120,7 @@ export class RunningServer implements Server {
     checkOptions(options, SHUTDOWN);
     this.#ending = options.upgraded ?? "wait";
     this.#listeners.stop();
-    for (const { connection } of this.#open) connection.gracefulShutdown();
+    for (const exchanges of this.#open) exchanges.gracefulShutdown();
     if (this.#ending === "close") this.#switched.close();
     const { signal } = options;
     this.#onAbort(signal, () => this.#cut(signal!.reason));
@@ -135,7 +135,7 @@ export class RunningServer implements Server {
   #enter(socket: Socket, info: SocketInfo, secure: boolean): void {
     const exchanges = new Exchanges(socket, info, secure, this.#handling, this.#connectionOptions);
     this.#open.add(exchanges);
-    if (this.#ending !== null) exchanges.connection.gracefulShutdown();
+    if (this.#ending !== null) exchanges.gracefulShutdown();
   }
 
   /** A connection is over. */

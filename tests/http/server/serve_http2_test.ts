@@ -21,7 +21,7 @@ import { headers, PREFACE, settings, Speller } from "../../support/h2_wire.ts";
 import { ask } from "../../support/http2_ask.ts";
 import { joined } from "../../support/switching.ts";
 import { unlessTlsIsRefused } from "../../support/runtime.ts";
-import { wire } from "../../support/wire.ts";
+import { readAll, turns, wire } from "../../support/wire.ts";
 
 function signal<T>() {
   let resolve!: (value: T) => void;
@@ -188,6 +188,18 @@ test("serve().shutdown() lets streams of HTTP/2 finish, loses none that it took,
   for (const response of responses) assertEquals(await (await response).body.text(), "done");
   await shutdown;
   assertEquals((await client.closed).reason, "shutdown");
+});
+
+test("serve().shutdown() ends a connection whose client is within the preface of HTTP/2 (RFC 9113 §3.4)", async () => {
+  const server = serve({ hostname: "127.0.0.1", port: 0, ...H2C }, () => new Response("never"));
+  const socket = connect({ hostname: "127.0.0.1", port: (await server.listening)[0].port! });
+  await socket.write(PREFACE.subarray(0, 10));
+  while (server.stats().active === 0) await turns();
+  const finished = server.shutdown();
+  await socket.write(PREFACE.subarray(10));
+  await readAll(socket);
+  await socket.close();
+  await finished;
 });
 
 test("serve({ trace }) tells each exchange of HTTP/2 apart, and what its stream carried behind a switch", async () => {
