@@ -231,6 +231,12 @@ export class Exchanges implements Place, OverListener, Linked<Exchanges> {
 
   #written(exchange: Exchange, response: Response | Promise<Response>): OutgoingResponse | Promise<OutgoingResponse> {
     if (!(response instanceof Response)) return this.#writtenLater(exchange, response);
+    const message = this.#message(exchange, response);
+    return message instanceof Promise ? message.catch((error) => this.#failed(exchange, error)) : message;
+  }
+
+  /** What is sent of a response; it fails if that has a body of which nothing can be sent. */
+  #message(exchange: Exchange, response: Response): OutgoingResponse | Promise<OutgoingResponse> {
     const { incoming, info } = exchange;
     const given = LightResponse.given(response);
     if (incoming.proposal.type !== "none") {
@@ -246,8 +252,8 @@ export class Exchanges implements Place, OverListener, Linked<Exchanges> {
     try {
       const response = await answer;
       if (!(response instanceof Response)) throw new TypeError("Cannot answer: the handler returned no Response");
-      const written = this.#written(exchange, response);
-      return written instanceof Promise ? await written : written;
+      const message = this.#message(exchange, response);
+      return message instanceof Promise ? await message : message;
     } catch (error) {
       return await this.#failed(exchange, error);
     }
@@ -273,7 +279,7 @@ export class Exchanges implements Place, OverListener, Linked<Exchanges> {
     if (exchange.trace !== null) exchange.trace.fail(error);
     if (error instanceof ProtocolError) throw error;
     const response = await reports.ask(error, exchange.request);
-    if (response instanceof Response) return await this.#written(exchange, response);
+    if (response instanceof Response) return await this.#message(exchange, response);
     if (isDeparture(error)) {
       reports.passOn(error as object);
       throw error;

@@ -42,6 +42,23 @@ test("serve() prints the error of a handler that has a bug as it is, and answers
   assertEquals(lines, [bug]);
 });
 
+for (const when of ["at once", "later"] as const) {
+  test(`serve() asks onError for another response where the body of one that is there ${when} fails before its first byte`, async () => {
+    const told: unknown[] = [];
+    const failing = (): Response =>
+      new Response(new ReadableStream({ pull: (source) => source.error(new Error("boom")) }));
+    const { server, port } = await listening(when === "at once" ? failing : () => Promise.resolve(failing()), {
+      onError(error, request) {
+        told.push((error as Error).message);
+        return new Response(`sorry for ${new URL(request!.url).pathname}`, { status: 503 });
+      },
+    });
+    assertMatch(await say(port, "GET /x HTTP/1.1¶Host: a¶¶"), /^HTTP\/1\.1 503 .*sorry for \/x/s);
+    assertEquals(told, ["boom"]);
+    await server.shutdown();
+  });
+}
+
 test("serve() answers 500 for an error whose causes go round in a circle (RFC 9110 §15.6.1)", async () => {
   const [first, second] = [new Error("the first"), new Error("the second")];
   first.cause = second;
