@@ -5,7 +5,9 @@
  * @module
  */
 
+import { type Clock, Deadline } from "../duplex/clock.ts";
 import { TURN, TURNS } from "../duplex/soon.ts";
+import { TransportError } from "../errors/transport_error.ts";
 import type { Upgraded } from "./upgraded.ts";
 
 const politeClose: unique symbol = Symbol("politeClose");
@@ -25,15 +27,39 @@ export function setPoliteClose(upgraded: object, protocol: PoliteProtocol): void
   (upgraded as Polite)[politeClose] = protocol;
 }
 
-/** Closes a connection as its protocol wants it; at once if the protocol has not said how. */
-export function closePolitely(upgraded: Upgraded): void {
+/** How long the end of a connection may take whose protocol says no good-bye. */
+export interface CloseLimits {
+  /** For the peer to take what was written. In milliseconds; 0 or `Infinity` waits without end. */
+  readonly writeTimeoutMs: number;
+  /** Where time comes from. */
+  readonly clock: Clock;
+}
+
+/**
+ * Closes a connection as its protocol wants it; at once if the protocol has not said how.
+ *
+ * @param limits `null` where the transport limits its own time, as a stream of HTTP/2 does.
+ */
+export function closePolitely(upgraded: Upgraded, limits: CloseLimits | null): void {
   const protocol = (upgraded as Polite)[politeClose];
-  if (protocol === undefined) upgraded.close();
-  else protocol.goAway();
+  if (protocol !== undefined) protocol.goAway();
+  else closeInTime(upgraded, limits);
+}
+
+/** What was written before is sent first: a peer that takes nothing must not hold up the server for ever. */
+function closeInTime(upgraded: Upgraded, limits: CloseLimits | null): void {
+  const closing = upgraded.close();
+  if (limits === null) return;
+  const deadline = new Deadline(limits.clock);
+  deadline.set(limits.writeTimeoutMs, () => {
+    upgraded.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
+  });
+  const stop = (): void => deadline.stop();
+  closing.then(stop, stop);
 }
 
 /** The same for one that switches while the server shuts down: its protocol begins by and by, and says how then. */
-export async function closeOncePolite(upgraded: Upgraded): Promise<void> {
+export async function closeOncePolite(upgraded: Upgraded, limits: CloseLimits | null): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) await TURN;
-  closePolitely(upgraded);
+  closePolitely(upgraded, limits);
 }

@@ -121,7 +121,7 @@ export class RunningServer implements Server {
     this.#ending = options.upgraded ?? "wait";
     this.#listeners.stop();
     for (const exchanges of this.#open) exchanges.gracefulShutdown();
-    if (this.#ending === "close") this.#switched.close();
+    if (this.#ending === "close") this.#switched.close(serverSettings(this.#connectionOptions));
     const { signal } = options;
     this.#onAbort(signal, () => this.#cut(signal!.reason));
     this.#checkFinished();

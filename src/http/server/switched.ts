@@ -8,7 +8,7 @@
 import type { OverListener } from "../../duplex/held_channel.ts";
 import { type Linked, LinkedSet } from "../../duplex/linked_set.ts";
 import type { Traffic } from "../../duplex/traffic.ts";
-import { closeOncePolite, closePolitely } from "../../http1/close_politely.ts";
+import { type CloseLimits, closeOncePolite, closePolitely } from "../../http1/close_politely.ts";
 import { departed } from "../../http1/failure.ts";
 import type { Acceptance, CallbackWatcher, PendingUpgrade } from "../../http1/upgrade.ts";
 import type { Upgraded } from "../../http1/upgraded.ts";
@@ -26,7 +26,7 @@ export class Switched {
   /** Of those that are over, less what those that are open had carried before they switched. */
   #receivedBefore = 0;
   #sentBefore = 0;
-  #closing = false;
+  #closing: CloseLimits | null = null;
   #cutFor: { readonly reason: unknown } | null = null;
 
   /** Begins with none. `reports` gets the errors of callbacks, `onEnd` is called when one has ended. */
@@ -69,16 +69,16 @@ export class Switched {
       if (whole) this.#count(upgraded, -1);
       else this.#streams++;
       if (trace !== null) trace.switched(upgraded);
-      if (this.#closing) void closeOncePolite(upgraded);
+      if (this.#closing !== null) void closeOncePolite(upgraded, whole ? this.#closing : null);
       connection.begin(pending, acceptance);
     };
     pending.onSwitched = onSwitched;
   }
 
   /** Closes those that are open and those that come; WebSockets with 1001. */
-  close(): void {
-    this.#closing = true;
-    for (const { upgraded } of this.#open) closePolitely(upgraded);
+  close(limits: CloseLimits): void {
+    this.#closing = limits;
+    for (const { upgraded, whole } of this.#open) closePolitely(upgraded, whole ? limits : null);
   }
 
   /** Cuts those that are open. */
@@ -95,7 +95,7 @@ export class Switched {
   /** Whether an error of a switched connection only says that this server has ended it. */
   #hasCaused(error: unknown): boolean {
     if (this.#cutFor !== null && error === this.#cutFor.reason) return true;
-    return this.#closing && error instanceof TransportError && error.code === "closed";
+    return this.#closing !== null && error instanceof TransportError && error.code === "closed";
   }
 
   #count({ receivedBytes, sentBytes }: Upgraded, sign: 1 | -1): void {
