@@ -108,7 +108,10 @@ export interface ShutdownOptions {
 /** Where a server listens; `port` is there for TCP, and always there if `serve()` was told no path. */
 export type ServerAddress = SocketAddress & { readonly port?: number };
 
-/** What a server is doing: `open` is the sum of `opening`, `idle`, `active` and `upgraded`. */
+/**
+ * What a server is doing: `open` is the sum of `opening`, `idle`, `active` and `upgraded`, less the streams of HTTP/2 among the last:
+ * their connections are counted already.
+ */
 export interface ServerStats {
   /** Connections that are open, upgraded ones included. */
   readonly open: number;
@@ -118,7 +121,7 @@ export interface ServerStats {
   readonly idle: number;
   /** Those in the middle of a request, of its answer, or of their end. */
   readonly active: number;
-  /** Those that have switched protocols and are not over, or have a callback that still runs. */
+  /** Those that have switched protocols, streams of HTTP/2 as well, and are not over, or have a callback that still runs. */
   readonly upgraded: number;
   /** Requests so far, CONNECT and upgrades included, of all connections. Those with a head that could not be read are not. */
   readonly requests: number;
