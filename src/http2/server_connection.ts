@@ -156,7 +156,7 @@ export class Http2ServerConnection implements AsyncDisposable {
     if (this.#driver.end.why !== null) return;
     const { closeTimeoutMs } = this.#settings.server;
     if (now) this.#warned.stop();
-    else if (!this.#machine.ending) this.#warned.set(closeTimeoutMs, this.#onIdle);
+    else if (this.#warned.at === Infinity) this.#warned.set(closeTimeoutMs, this.#onIdle);
     this.#machine.shutdown(now || !this.#machine.begun);
     this.#driver.soon();
   }

@@ -8,7 +8,18 @@ import { Deferred } from "../../src/duplex/deferred.ts";
 import { TransportError } from "../../src/errors/transport_error.ts";
 import type { IncomingRequest } from "../../src/http1/incoming.ts";
 import { RawClient } from "../support/h2_raw_peer.ts";
-import { continuation, data, GET, headers, ping, POST, rstStream, settings, windowUpdate } from "../support/h2_wire.ts";
+import {
+  continuation,
+  data,
+  GET,
+  goaway,
+  headers,
+  ping,
+  POST,
+  rstStream,
+  settings,
+  windowUpdate,
+} from "../support/h2_wire.ts";
 import { joined } from "../support/switching.ts";
 import { wire } from "../support/wire.ts";
 
@@ -293,6 +304,18 @@ test("gracefulShutdown() of a server does not wait without end for the answer to
   const [warning, asked] = await client.sends();
   assertEquals([warning, asked?.slice(0, 4)], ["GOAWAY 2147483647 NO_ERROR", "PING"]);
   assertEquals(await client.passes(1000), ["GOAWAY 1 NO_ERROR"]);
+  await client.end.close();
+  assertEquals(await closed, { reason: "shutdown" });
+  assertEquals(client.clock.pending, 0);
+});
+
+test("gracefulShutdown() of a server waits no longer for a client that has said GOAWAY (RFC 9113 §6.8)", async () => {
+  const client = new RawClient(() => ({ status: 204 }), { idleTimeoutMs: 0, closeTimeoutMs: 1000 });
+  await client.begins();
+  await client.sends(goaway(0));
+  const closed = client.connection.gracefulShutdown();
+  assertEquals((await client.sends())[0], "GOAWAY 2147483647 NO_ERROR");
+  assertEquals(await client.passes(1000), ["GOAWAY 0 NO_ERROR"]);
   await client.end.close();
   assertEquals(await closed, { reason: "shutdown" });
   assertEquals(client.clock.pending, 0);
