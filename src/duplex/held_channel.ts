@@ -114,6 +114,8 @@ export interface PeerWatcher {
 export interface FastPath {
   /** Whether the next chunk has to be waited for. */
   readonly empty: boolean;
+  /** Whether several chunks may come in one turn of the event loop, as the frames of HTTP/2 do. Missing where each has its own. */
+  readonly severalInTurn?: boolean;
   /** Takes the next chunk if it is there; `null` at the end, `undefined` if it has to be waited for. */
   takeChunk(): Uint8Array | null | undefined;
   /** Tells `taker` of the next chunk, the end or a failure, once. Counts as a `read()` that is pending. */

@@ -23,6 +23,8 @@ interface PendingRead {
 export class StreamReader implements FastPath {
   /** What has come, whether it was read or not. Only this class writes it. */
   receivedBytes = 0;
+  /** See {@linkcode FastPath}. */
+  readonly severalInTurn = true;
   readonly #intake: StreamIntake;
   #read: PendingRead | null = null;
   /** A reader that waits without a promise. */

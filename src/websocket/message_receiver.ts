@@ -43,6 +43,8 @@ const EVENT_BYTES = 128;
 const PING_BYTES = 1024;
 /** A byte of what was compressed may take as long as some of what becomes of it. */
 const COMPRESSED_BYTE_COSTS = 4;
+/** So much may be done for each byte where chunks share a turn. Messages take less, Pings and what is inflated to much take more. */
+const SHARED_TURN_FACTOR = 16;
 
 /**
  * What comes next: the receiver works; or it waits for room in the inbox, bytes of the transport, a message that is being inflated,
@@ -232,9 +234,10 @@ export class MessageReceiver implements ChunkTaker {
     this.#goOn("bytes");
   }
 
-  /** See {@linkcode ChunkTaker}. The event loop calls it: this is a new turn. */
+  /** See {@linkcode ChunkTaker}. The event loop calls it, so that this is a new turn, unless the transport shares its turn. */
   onChunk(chunk: Uint8Array, lent: boolean): void {
-    this.#spentBytes = 0;
+    if (this.#fastPath!.severalInTurn !== true) this.#spentBytes = 0;
+    else this.#spentBytes = Math.max(0, this.#spentBytes - chunk.length * SHARED_TURN_FACTOR);
     this.#received(chunk, lent);
     this.#goOn("bytes");
     if (lent) this.#machine.keepInput();

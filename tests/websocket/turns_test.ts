@@ -6,11 +6,15 @@ import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { WebSocketProtocolError } from "../../src/errors/web_socket_protocol_error.ts";
+import type { WebSocketConnection } from "../../src/websocket/connection.ts";
+import { upgradeWebSocket } from "../../src/websocket/upgrade.ts";
 import { sameBytes } from "../support/bytes.ts";
 import { withPeer } from "../support/frame_peer.ts";
-import { bytesOf, closePayload, type FrameInit, OPCODES, roles } from "../support/frames.ts";
-import { pattern } from "../support/switching.ts";
-import { nextImmediate, Turns } from "../support/turns.ts";
+import { bytesOf, closePayload, type FrameInit, OPCODES, roles, toward } from "../support/frames.ts";
+import { RawClient } from "../support/h2_raw_peer.ts";
+import { data, headers } from "../support/h2_wire.ts";
+import { joined, pattern } from "../support/switching.ts";
+import { nextImmediate, Turns, turnsDuring } from "../support/turns.ts";
 
 const { text, binary, close, ping } = OPCODES;
 const PMD = "permessage-deflate; client_no_context_takeover; server_no_context_takeover";
@@ -68,6 +72,26 @@ test("how many Pings are answered in one turn of the event loop is bounded (RFC 
     // The peer counts a bit later: it may see two turns as one.
     assert(turns.most > 0 && turns.most <= 2 * 257, `${turns.most} in one turn`);
   }
+});
+
+test("how many Pings are answered in one turn of the event loop is bounded over HTTP/2, however they are cut into frames", async () => {
+  let opened!: Promise<WebSocketConnection>;
+  const client = new RawClient((request) => {
+    const { response, socket } = upgradeWebSocket(request);
+    opened = socket.opened;
+    return response;
+  }, { connectProtocol: true });
+  await client.begins();
+  const asking = [":method: CONNECT", ":protocol: websocket", ":scheme: http", ":authority: a", ":path: /"];
+  await client.sends(headers(1, [...asking, "sec-websocket-version: 13"], "open"));
+  const io = await opened;
+  const pings = joined(...Array<Uint8Array>(200).fill(toward("server", { opcode: ping, payload: "p" })));
+  const frames = Array<Uint8Array>(20).fill(data(1, pings));
+  void client.end.write(joined(...frames, data(1, toward("server", { opcode: text, payload: "last" }))));
+  const last = io.read();
+  assert(await turnsDuring(last) > 10);
+  assertEquals(await last, "last");
+  await client.ends();
 });
 
 test("messages, Pings and the Close keep their order, however long it takes to inflate them (RFC 6455 §5.4, §5.5.1) [K3, W16]", async () => {
