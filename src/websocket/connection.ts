@@ -146,7 +146,8 @@ export class WebSocketConnection implements AsyncDisposable {
   writeParts(parts: MessageParts): Promise<void> {
     const sent = this.#parts.sender.sendParts(parts);
     sent.catch((error) => {
-      if (this.#parts.machine.sending && this.state === "open") this.#parts.closing.fail(INTERNAL_ERROR, error);
+      const { machine, closing } = this.#parts;
+      if (machine.sending && !machine.closeSent) closing.fail(INTERNAL_ERROR, error);
     });
     return sent;
   }

@@ -148,6 +148,25 @@ test("parts that fail close the WebSocket with 1011, and before the first of the
   }
 });
 
+test("parts that fail while close() waits for them close with 1011 (RFC 6455 §7.4.1)", async () => {
+  for (const role of roles) {
+    const { io, peer, clock } = withPeer(role);
+    const source = new Source<string>();
+    const sent = io.writeParts(source);
+    source.give("a");
+    assertEquals(await peer.next(), 'text+ "a"');
+    void io.close({ closeCode: 1000 });
+    const failure = new Error("late");
+    source.fail(failure);
+    assertStrictEquals(await assertRejects(() => sent), failure);
+    assertEquals(await peer.next(), 'close 1011 ""');
+    await peer.end.closeWrite();
+    assertEquals(await peer.next(), "end");
+    assertEquals(await io.closed, { closeCode: 1006, reason: "", wasClean: false, error: failure });
+    assertEquals(clock.pending, 0);
+  }
+});
+
 test("parts of both kinds are a TypeError, and close with 1011", async () => {
   const { io, peer } = withPeer("client");
   const source = new Source<string | Uint8Array>();
