@@ -168,8 +168,9 @@ export class CloseHandshake {
     else this.#settle({ closeCode: ABNORMAL_CLOSURE, reason: "", wasClean: false, error });
   }
 
-  /** From now on the peer has `closeTimeoutMs` for its part. */
+  /** From now on the peer has `closeTimeoutMs` for its part. Nothing is waited for once it is closed. */
   limit(): void {
+    if (this.#phase.type === "closed") return;
     const { settings } = this.#parts;
     this.#parts.onClosing();
     this.#deadline ??= new Deadline(settings.clock);

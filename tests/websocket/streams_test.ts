@@ -110,6 +110,16 @@ test("aborting writable closes, with the code and reason of what it is given [L1
   }
 });
 
+test("aborting writable of a WebSocket that is over leaves no timer [L1]", async () => {
+  for (const role of roles) {
+    const { io, clock } = withPeer(role);
+    const { writable } = io;
+    io.abort();
+    await writable.abort().catch(() => {});
+    assertStrictEquals(clock.pending, 0);
+  }
+});
+
 test("writer.write() and writer.ready wait for the transport (RFC 6455 has no other flow control) [L3]", async () => {
   for (const role of roles) {
     const { io, peer } = withPeer(role, {}, { capacityBytes: 50 });
