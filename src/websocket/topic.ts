@@ -147,10 +147,7 @@ export class Topic {
   }
 
   #give(connection: WebSocketConnection, backlog: Backlog | null, message: SharedMessage): boolean {
-    if (backlog !== null) {
-      this.#keep(backlog, message);
-      return true;
-    }
+    if (backlog !== null) return this.#keep(backlog, message);
     if (this.#whenFull !== "drop-oldest" && connection.bufferedAmount > this.#maxWaitingBytes) {
       this.#leaveOut(connection);
       return false;
@@ -167,10 +164,11 @@ export class Topic {
     void connection.close({ closeCode: TRY_AGAIN_LATER, reason: "Too much waits; come back" });
   }
 
-  /** A message waits for those before it; the oldest make room for it. */
-  #keep(backlog: Backlog, message: SharedMessage): void {
+  /** A message waits for those before it; the oldest make room for it. Whether it does: one that is too long by itself is dropped. */
+  #keep(backlog: Backlog, message: SharedMessage): boolean {
     backlog.push(message);
     while (backlog.bytes > this.#maxWaitingBytes && backlog.shift() !== undefined) this.#dropped++;
+    return !backlog.empty;
   }
 
   /** What is published to it from now on waits here, until the transport has taken what it got. */

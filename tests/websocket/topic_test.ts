@@ -223,6 +223,17 @@ test("drop-oldest: a member that does not read gets the newest, in order, others
   slow.abort();
 });
 
+test("drop-oldest: a message longer than may wait is dropped, and counts as on its way for nobody", async () => {
+  const [client, server] = pair("", 1000);
+  const topic = new Topic({ whenFull: "drop-oldest", maxWaitingBytes: 500 }).add(server);
+  topic.publish("read at once");
+  assertEquals(topic.publish("x".repeat(2000)), 1);
+  assertEquals([topic.publish("y".repeat(1000)), topic.dropped], [0, 1]);
+  assertEquals([topic.publish("z"), topic.dropped], [1, 1]);
+  assertEquals(await read(client, 3), ["read at once", "x".repeat(2000), "z"]);
+  client.abort();
+});
+
 test("drop-oldest: a member that leaves and comes back while it is behind gets all in order", async () => {
   const [client, server] = pair("", 1000);
   const topic = new Topic({ whenFull: "drop-oldest" }).add(server);
