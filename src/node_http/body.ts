@@ -11,7 +11,7 @@ import type { BodyListener } from "../http1/exchange_listener.ts";
 import type { BodySource } from "../http1/body_source.ts";
 import { departed } from "../http1/failure.ts";
 import { Fields } from "../semantics/fields.ts";
-import { type IncomingMessage, pairsOf } from "./messages.ts";
+import { type IncomingMessage, trailersOf } from "./messages.ts";
 
 const EVENTS = ["readable", "end", "close", "error"];
 
@@ -40,7 +40,7 @@ export class NodeBodySource implements BodySource {
     }
     if (!req.readableEnded && !req.destroyed) return null;
     this.#stop();
-    if (req.readableEnded || req.complete) return new Fields(pairsOf(req.rawTrailers));
+    if (req.readableEnded || req.complete) return new Fields(trailersOf(req));
     throw departed(new TransportError("closed", "The client has left within a body"));
   }
 

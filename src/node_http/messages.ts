@@ -6,6 +6,7 @@
  */
 
 import { checkFunction, checkObject } from "../bytes/arguments.ts";
+import { isAllowedTrailer } from "../semantics/trailers.ts";
 import type { Described } from "./platform.ts";
 
 /** As much as is asked for of an `IncomingMessage` of `node:http` or `node:https`. */
@@ -97,6 +98,11 @@ export function checkNodeSocket(socket: NodeSocket, name = "socket"): void {
   checkObject(socket, name);
   checkFunction(socket.pause, `${name}.pause`);
   checkFunction(socket.resume, `${name}.resume`);
+}
+
+/** The trailers that may be believed: Node gives all that come. */
+export function trailersOf({ rawTrailers }: Pick<IncomingMessage, "rawTrailers">): [string, string][] {
+  return pairsOf(rawTrailers).filter(([name]) => isAllowedTrailer(name));
 }
 
 /** Names and values in pairs: `rawHeaders` and `rawTrailers` have one behind the other. */

@@ -10,13 +10,14 @@ import type { SocketAddress, SocketInfo } from "../duplex/socket.ts";
 import type { TlsInfo } from "../duplex/tls_info.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
+import { showsContent } from "../http/server/light_request.ts";
 import { keptTrailers, type ServeInfo } from "../http/server/serve_info.ts";
 import { headerLines } from "../http1/header_lines.ts";
 import type { OutgoingTrailers } from "../http1/outgoing_body.ts";
 import type { Parts } from "../http1/parts.ts";
 import type { RequestHead } from "../semantics/message.ts";
 import { sendInformational } from "./informational.ts";
-import { type IncomingMessage, pairsOf, type ServerResponse } from "./messages.ts";
+import { type IncomingMessage, type ServerResponse, trailersOf } from "./messages.ts";
 import { nodeSocketInfo } from "./platform.ts";
 
 /** The info of one request. */
@@ -73,9 +74,10 @@ export class NodeInfo implements ServeInfo {
 
   get trailers(): Promise<Headers> {
     const req = this.#req;
+    if (!showsContent(this.head)) return Promise.resolve(new Headers());
     return unattended(
       new Promise((resolve, reject) => {
-        const onEnd = (): void => resolve(new Headers(pairsOf(req.rawTrailers)));
+        const onEnd = (): void => resolve(new Headers(trailersOf(req)));
         const onLeft = (): void => reject(new TransportError("closed", "The client has left within a body"));
         if (req.readableEnded) return onEnd();
         if (req.destroyed || this.#left()) return onLeft(); // no event tells of that any more

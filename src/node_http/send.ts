@@ -12,7 +12,8 @@ import { LightResponse } from "../http1/light_response.ts";
 import { headerLines } from "../http1/header_lines.ts";
 import { type ByteSource, discardBody, type OutgoingTrailers } from "../http1/outgoing_body.ts";
 import type { OutgoingResponse } from "../http1/outgoing_response.ts";
-import { fieldPairs, type FieldsInit } from "../semantics/fields.ts";
+import { type Field, fieldPairs, type FieldsInit } from "../semantics/fields.ts";
+import { isAllowedTrailer } from "../semantics/trailers.ts";
 import type { ServerResponse } from "./messages.ts";
 
 /**
@@ -47,12 +48,14 @@ export async function send(
   if (behind === undefined && (body === null || whole)) return void res.end(body ?? undefined);
   if (whole) res.write(body);
   else if (body !== null) await sendBody(res, body, listener);
-  if (behind !== undefined) res.addTrailers([...fieldPairs(await made(behind))]);
+  if (behind !== undefined) res.addTrailers(await made(behind));
   res.end();
 }
 
-function made(trailers: OutgoingTrailers): FieldsInit | Promise<FieldsInit> {
-  return typeof trailers === "function" ? trailers() : trailers;
+/** The trailers, made now: those that may stand there. */
+async function made(trailers: OutgoingTrailers): Promise<Field[]> {
+  const init: FieldsInit = typeof trailers === "function" ? await trailers() : trailers;
+  return [...fieldPairs(init)].filter(([name]) => isAllowedTrailer(name));
 }
 
 /**

@@ -181,6 +181,34 @@ test("toNodeHandler(): info.trailers rejects where the client had left before", 
   await node.close();
 });
 
+test("toNodeHandler() gives no fields behind the content of a GET, which is not shown", async () => {
+  const node = await mounted(async (request, info) => {
+    await request.text();
+    return new Response(`${[...await info.trailers].length} fields`);
+  });
+  const socket = dial(node.port);
+  await socket.write(wire(`GET / HTTP/1.1¶Transfer-Encoding: chunked¶${REST}1¶a¶0¶X-Sum: 7¶¶`));
+  assertStringIncludes(await readUntil(socket, (soFar) => soFar.includes("fields")), "0 fields");
+  await socket.close();
+  await node.close();
+});
+
+test("toNodeHandler() gives and sends no trailers that count in front of a body only (RFC 9110 §6.5.1)", async () => {
+  const node = await mounted(async (request, info) => {
+    await request.text();
+    const names = [...(await info.trailers).keys()];
+    info.setTrailers([["X-Sum", "1"], ["Content-Length", "9"], ["Set-Cookie", "a=1"]]);
+    return new Response(names.join(), { headers: { trailer: "x-sum" } });
+  });
+  const socket = dial(node.port);
+  const trailers = "X-Sum: 7¶X-Forwarded-For: 1.2.3.4¶Authorization: a¶";
+  await socket.write(wire(`POST / HTTP/1.1¶Transfer-Encoding: chunked¶${REST}1¶a¶0¶${trailers}¶`));
+  const answer = await readUntil(socket, (soFar) => /¶0¶.*¶¶$/s.test(soFar));
+  assertMatch(answer, /¶5¶x-sum¶0¶X-Sum: 1¶¶$/i);
+  await socket.close();
+  await node.close();
+});
+
 test("toNodeHandler() answers what the handler throws with 500 and tells onError, whose response is sent instead", async () => {
   const told: unknown[] = [];
   const boom = new Error("boom");

@@ -17,6 +17,11 @@ export const PlatformRequest: typeof Request = Request;
 /** Bytes of a path that need no normalizing: no dot segment can be made of them without a dot. */
 const PLAIN_TARGET = /^\/(?:[A-Za-z0-9\-_~!$&()*+,;=:@/?]|\.(?=[A-Za-z0-9])|%(?!2[Ee]))*$/;
 
+/** Whether the content of a message is shown. A `Request` of GET or HEAD has no body (Fetch standard), as in `Deno.serve()`. */
+export function showsContent({ method }: { readonly method: string }): boolean {
+  return method !== "GET" && method !== "HEAD";
+}
+
 /**
  * A request with the members of the platform's. `instanceof Request` holds. What only the platform can make of it,
  * `clone()` and `formData()`, is done with a real one that takes over the body.
@@ -120,10 +125,8 @@ export class LightRequest {
     return this.#materialize();
   }
 
-  /** A `Request` of GET or HEAD has no body (Fetch standard), so that no content of such a message is shown, as in `Deno.serve()`. */
   get #isNull(): boolean {
-    const { method } = this;
-    return method === "GET" || method === "HEAD" || this.#incoming.body.framing.type === "none";
+    return this.#incoming.body.framing.type === "none" || !showsContent(this);
   }
 
   /** Reads the whole body, into memory that holds nothing else. */

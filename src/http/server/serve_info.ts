@@ -16,6 +16,7 @@ import { StateError } from "../../errors/state_error.ts";
 import type { FieldsInit } from "../../semantics/fields.ts";
 import type { RequestHead } from "../../semantics/message.ts";
 import { trailerHeaders } from "../trailer_headers.ts";
+import { showsContent } from "./light_request.ts";
 import type { ServedConnection } from "./served_connection.ts";
 
 /** What a handler of `serve()` can ask and do beside its request; its second argument. */
@@ -29,8 +30,8 @@ export interface ServeInfo {
   /** The head as it stood on the wire: target, spelling, order and repetitions included. */
   readonly head: RequestHead;
   /**
-   * The fields behind the body of the request; empty for most. Resolves when the body was read to its end. A rejection
-   * needs no handler.
+   * The fields behind the body of the request; empty for most, and for GET and HEAD, whose content is not shown. Resolves when the
+   * body was read to its end. A rejection needs no handler.
    */
   readonly trailers: Promise<Headers>;
 
@@ -117,7 +118,9 @@ export class ExchangeInfo implements ServeInfo {
   }
 
   get trailers(): Promise<Headers> {
-    return trailerHeaders(this.#incoming.body);
+    const incoming = this.#incoming;
+    // A handler cannot read what is not shown, and would wait for ever for what is behind it.
+    return showsContent(incoming) ? trailerHeaders(incoming.body) : Promise.resolve(new Headers());
   }
 
   sendInformational(status: number, headers: HeadersInit = []): Promise<void> {

@@ -55,6 +55,18 @@ test("info.trailers is empty for a body without any, and for no body", async () 
   }
 });
 
+test("info.trailers is empty for a GET or HEAD, whose content is not shown: a handler that waits for them answers", async () => {
+  for (const method of ["GET", "HEAD"]) {
+    let fields: unknown = null;
+    await answered(POST.replace("POST", method), async (request, info) => {
+      await request.text();
+      fields = [...await info.trailers];
+      return new Response();
+    });
+    assertEquals(fields, []);
+  }
+});
+
 test("info.trailers is there for whoever reads the body of a real Request, too", async () => {
   const output = await answered(POST, async (request, info) => {
     const copy = request.clone();
