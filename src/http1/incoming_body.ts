@@ -47,6 +47,9 @@ export let hasFailed: (body: IncomingBody) => boolean;
  */
 export let isWanted: (body: IncomingBody) => boolean;
 
+/** Whether all of it was read, also if its reader was not told so yet: the end may have come with the last bytes. */
+export let isReadToEnd: (body: IncomingBody) => boolean;
+
 /** Whether something is a body itself, or its stream. */
 export let isBodyOf: (candidate: unknown, body: IncomingBody) => boolean;
 
@@ -211,7 +214,10 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     return unattended(this.text(maxBytes).then((text) => JSON.parse(text)));
   }
 
-  /** Gives up the rest. The connection discards a bounded amount of it, or closes. Idempotent. */
+  /**
+   * Gives up the rest. The connection discards a bounded amount of it, or closes. Idempotent. The request of a response that is given up
+   * goes on over HTTP/1.1, as far as it is not sent; over HTTP/2 its stream is reset.
+   */
   cancel(reason?: unknown): void {
     this.#used = true;
     const open = this.#state.at === "open";
@@ -304,6 +310,12 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     return chunks.length === 1 ? chunks[0]! : concat(chunks);
   }
 
+  #readToEnd(): boolean {
+    const part = this.#state.at === "open" && this.#unread === 0 ? this.#next() : null;
+    if (part) this.#keep(part);
+    return this.#state.at === "ended" && this.#unread === 0;
+  }
+
   #keep(part: Uint8Array): void {
     this.#unread += part.length;
     if (this.#state.at === "open") (this.#kept ??= new PartQueue()).push(part);
@@ -332,6 +344,7 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
       body.#used ||= body.#stream?.locked === true;
       return body.#used && !body.canceled;
     };
+    isReadToEnd = (body) => body.#readToEnd();
     isBodyOf = (candidate, body) => candidate === body || (body.#stream !== null && candidate === body.#stream);
     arrivedBody = (body, maxBytes) => body.#arrivedWhole(maxBytes);
   }

@@ -11,7 +11,7 @@ import { chunkStream } from "../../duplex/chunk_stream.ts";
 import { Lull } from "../../duplex/soon.ts";
 import { StateError } from "../../errors/state_error.ts";
 import { abandonRequest, type IncomingResponse, maySend } from "../../http1/incoming.ts";
-import { type IncomingBody, wholeBody } from "../../http1/incoming_body.ts";
+import { type IncomingBody, isReadToEnd, wholeBody } from "../../http1/incoming_body.ts";
 import { standIn } from "../../http1/stand_in.ts";
 import { lengthOnce } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
@@ -245,7 +245,6 @@ class LightClientResponse {
   #makeStream(): ReadableStream<Uint8Array> {
     const { body } = this.#incoming;
     const { codings } = this.#context;
-    const empty = body.over;
     const chunks = codings.length === 0 ? null : decoded(body, codings);
     const read = async (): Promise<Uint8Array | null> => {
       try {
@@ -255,15 +254,16 @@ class LightClientResponse {
       }
     };
     return chunkStream(read, async (reason) => {
+      // Behind the last bytes there may be more of what they are decoded to.
+      const ended = chunks === null && isReadToEnd(body);
       body.cancel(reason);
-      await chunks?.return(undefined);
-      if (!empty) await this.#endRequest(reason);
+      await Promise.all([chunks?.return(undefined), ended ? null : this.#endRequest(reason)]);
     });
   }
 
   /**
    * What is left of the request is not sent: a body that is canceled before its end aborts its fetch (Fetch standard, "HTTP-network
-   * fetch", `cancelAlgorithm`). A body that is empty has ended before anybody can cancel it.
+   * fetch", `cancelAlgorithm`). One that was read to its end has ended before, also if its reader was not told so yet.
    */
   async #endRequest(reason: unknown): Promise<void> {
     if (!maySend(this.#incoming)) return;

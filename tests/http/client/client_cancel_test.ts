@@ -175,6 +175,58 @@ test("cancel() of a response without content leaves the upload alone over HTTP/2
   await client.abort();
 });
 
+const complete = [`${OPEN} more`, "HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶¶9¶some more¶0¶¶"];
+
+for (const response of complete) {
+  const framing = response.split("¶")[1];
+  test(`reader.cancel() behind the last byte of a response leaves the upload alone: ${framing}`, async () => {
+    const { client, connection } = dialing();
+    const upload = manualStream();
+    const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
+    const { far } = await connection(0);
+    const recorder = new Recorder(far);
+    await recorder.until("¶¶");
+    await far.write(wire(response));
+    const reader = (await fetching).body!.getReader();
+    assertEquals((await reader.read()).value, wire("some more"));
+    await reader.cancel(reason);
+    upload.controller.enqueue(wire("more"));
+    upload.controller.close();
+    await recorder.until("¶4¶more¶0¶¶");
+    await client.abort();
+  });
+}
+
+test("reader.cancel() behind the last byte of a response leaves the upload alone over HTTP/2", async () => {
+  const { client, peer } = playing();
+  const upload = manualStream();
+  const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
+  const server = await peer(0);
+  await server.until("HEADERS 1");
+  await server.send(headers(1, [":status: 200"], "open"), data(1, "some", true));
+  const reader = (await fetching).body!.getReader();
+  assertEquals((await reader.read()).value, wire("some"));
+  await reader.cancel(reason);
+  upload.controller.enqueue(wire("more"));
+  upload.controller.close();
+  assert((await server.until("DATA 1 END")).startsWith("DATA 1 END"));
+  await client.abort();
+});
+
+test("cancel() of a response that is decoded ends the upload also while a read is under way", async () => {
+  const { client, connection } = dialing({ decompress: true });
+  const upload = manualStream();
+  const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
+  await answer((await connection(0)).far, "HTTP/1.1 200 OK¶Content-Encoding: gzip¶Content-Length: 9¶¶");
+  const reader = (await fetching).body!.getReader();
+  const reading = reader.read();
+  await turns();
+  await reader.cancel(reason);
+  assertStrictEquals(await upload.canceled, reason);
+  assertEquals((await reading).done, true);
+  await client.abort();
+});
+
 test("a response that was read to its end leaves the upload alone", async () => {
   const { client, connection } = dialing();
   const upload = manualStream();
