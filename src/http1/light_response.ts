@@ -24,6 +24,12 @@ export const NO_BODY_STATUSES: readonly unknown[] = [204, 205, 304];
 const REASON_PHRASE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /**
+ * Responses by the streams that were made for them. A program that holds only the stream still reads the response, which must not count
+ * as let go of.
+ */
+const streaming: WeakMap<ReadableStream, LightResponse> = new WeakMap();
+
+/**
  * A response that is sent as the message says: every field in its order and spelling, the body as it comes. Middleware can
  * read and change it, as any other response. `stream` gives the body to those who touch it.
  */
@@ -143,7 +149,9 @@ export class LightResponse {
     if (this.#real !== null) return this.#real;
     if (this.#message !== null) {
       const { status, statusText, headers } = this;
-      return this.#real = new PlatformResponse(this.#stream!() as BodyInit | null, { status, statusText, headers });
+      const stream = this.#stream!();
+      if (stream !== null) streaming.set(stream, this);
+      return this.#real = new PlatformResponse(stream as BodyInit | null, { status, statusText, headers });
     }
     const init = this.#headers === null ? this.#init : { ...this.#init, headers: this.#headers };
     return this.#real = new PlatformResponse(this.#body, init);

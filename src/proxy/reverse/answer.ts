@@ -4,6 +4,7 @@
  * @module
  */
 
+import { chunkStream } from "../../duplex/chunk_stream.ts";
 import type { Clock } from "../../duplex/clock.ts";
 import { ProtocolError } from "../../errors/protocol_error.ts";
 import { cancelWhenForgotten } from "../../http/client/response.ts";
@@ -83,7 +84,9 @@ export class Answers {
       : null;
     const trailers = mayHaveTrailers(response, answered.incoming) ? () => body.trailers : undefined;
     const message = { ...head, body: relay ?? body, trailers, unannouncedTrailers: true };
-    const sent = responseSending(message, () => relay?.stream ?? body.stream);
+    // Not the body's own stream: the body is kept until the response is forgotten, and its stream would keep that.
+    const stream = () => relay?.stream ?? chunkStream(() => body.read(), (reason) => body.cancel(reason));
+    const sent = responseSending(message, stream);
     cancelWhenForgotten(sent, body);
     return sent;
   }
