@@ -125,9 +125,9 @@ export class ServerStream implements DriverStream, AnsweredStream, ReadingOwner,
     const intake = this.#intake;
     if (intake === null || (intake.over && (switched || !intake.hasBytes))) return this.#over(null);
     if (switched) return;
-    const { body } = this.exchange.request;
-    if (!isWanted(body)) this.stopReading();
-    else this.#reading?.settle();
+    const reading = this.#reading;
+    if (reading !== null && isWanted(this.exchange.request.body)) reading.settle();
+    else this.stopReading();
   }
 
   /** See {@linkcode ReadingOwner}. A body that has come can still be read, and opens the windows of others all the same. */

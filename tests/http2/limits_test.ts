@@ -110,6 +110,20 @@ test("drainTimeoutMs: a reader that stops within a body that has come does not k
   }
 });
 
+test("a CONNECT that is refused opens the connection's window for what came on it, also if its handler asked for a body (RFC 9113 §5.2)", async () => {
+  const answered = new Deferred<void>();
+  const client = new RawClient(async (request) => {
+    await request.body.read();
+    await answered.promise;
+    return { status: 403 };
+  }, { limits: LEAST_WINDOWS });
+  await client.begins();
+  assertEquals(await client.sends(headers(1, [":method: CONNECT", ":authority: b:1"], "open"), ...LONG), []);
+  answered.resolve();
+  assertEquals(await client.sends(), ["HEADERS 1 END :status: 403", "WINDOW_UPDATE 0 +40000"]);
+  await client.ends();
+});
+
 test("bodyTimeoutMs: a client that pauses within a body that is read gets 408, and the other streams go on", async () => {
   const errors: unknown[] = [];
   const failed: unknown[] = [];
