@@ -9,6 +9,7 @@
  */
 
 import { checkFunction, checkObject } from "../bytes/arguments.ts";
+import { Deadline } from "../duplex/clock.ts";
 import { ignore } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import type { OverListener } from "../duplex/held_channel.ts";
@@ -201,14 +202,25 @@ export class ServerConnection implements AsyncDisposable {
     }
     core.wire.withdraw();
     if (core.wire.channel.keepsReading === true) throw new StateError("busy", "Cannot take over: a read is pending");
-    // Those that `pipelineFlush` has gathered answer the requests before. What a broken transport does not take, the new owner learns.
-    const answered = core.outlet.flush()?.catch(ignore);
+    // Those that `pipelineFlush` has gathered answer the requests before.
+    const answered = core.outlet.flush();
     core.stop();
     core.finish("handed-over", { reason: "upgrade" });
     exchange.takenOver();
-    await answered;
+    if (answered !== undefined) await this.#written(answered);
     await core.wire.reclaim();
     return await core.reclaimed();
+  }
+
+  /** Waits for what a client is to take that may read nothing. What the transport does not take, its new owner learns. */
+  async #written(answered: Promise<void>): Promise<void> {
+    const { wire, settings: { clock, writeTimeoutMs } } = this.#core;
+    const deadline = new Deadline(clock);
+    const timeout = (): void =>
+      wire.abort(new TransportError("timeout", "The client did not take our answers in time"));
+    deadline.set(writeTimeoutMs, timeout);
+    await answered.catch(ignore);
+    deadline.stop();
   }
 
   /**

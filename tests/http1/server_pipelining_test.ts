@@ -167,6 +167,26 @@ test("takeOver() sends what pipelineFlush has gathered for the requests before",
   await client.close();
 });
 
+test("takeOver() cuts the connection of a client that does not take what pipelineFlush has gathered within writeTimeoutMs", async () => {
+  const [client, server] = duplexPair({ capacityBytes: 8 });
+  const clock = new FakeClock();
+  let taken: unknown = null;
+  const connection = serveConnection(server, async (request) => {
+    if (request.target === "/1") return { status: 204 };
+    const { io } = await connection.takeOver(request);
+    taken = await io.writable.getWriter().write(wire("raw")).catch((error: Error) => `${error}`);
+    return { status: 500 };
+  }, { dateHeader: false, clock, pipelineFlush: true, writeTimeoutMs: 1000 });
+  const written = client.write(wire(get("/1") + get("/2"))).catch(() => {});
+  await turns();
+  await clock.advance(999);
+  assertEquals(taken, null);
+  await clock.advance(1);
+  assertEquals(taken, "TransportError: The client did not take our answers in time");
+  assertEquals(clock.pending, 0);
+  await written;
+});
+
 test("pipelineFlush does not gather responses without bound", async () => {
   const body = "x".repeat(1000);
   let asked = 0;
