@@ -274,7 +274,7 @@ export class ClientStream implements DriverStream, ReaderWatcher, OutletOwner {
     const state = this.#state;
     const { request } = this.#sent;
     const reads = this.#source !== null;
-    // Who wants a request over HTTP/1.1 and has not let its body come (RFC 9113 §7) has done nothing with it either.
+    // A server that wants a request over HTTP/1.1 and has not let its body come has done nothing with it either (RFC 9113 §7).
     const held = how?.code === "http-1.1-required" && this.#hold?.waits === true;
     const unseen = held || how?.processed === false;
     const error = unseen ? new UnsentError(request, reason, reads) : reason;

@@ -148,7 +148,7 @@ export class Connection {
     this.#resets.earn(count);
   }
 
-  /** The driver's reader has read so much, or never will, of `Infinity`: the windows open. */
+  /** The driver's reader has read so many bytes, and the windows open. `Infinity` is all that is left: it will read none of that. */
   consume(streamId: number, bytes: number): void {
     const stream = this.streams.get(streamId);
     if (stream !== undefined) {
