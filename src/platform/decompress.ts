@@ -18,13 +18,18 @@ export type Coding = "gzip" | "deflate" | "br";
  * Undoes a coding, chunk by chunk, no faster than it is read.
  *
  * @param source The coded bytes. Left early when the result is.
+ * @param signal Ends it, also within a chunk.
  * @returns The decoded bytes.
  * @throws {CodingError} The coded bytes are malformed or end too early.
- * @throws {unknown} What the source fails with.
+ * @throws {unknown} What the source fails with, or the reason of the signal.
  */
-export async function* decompress(source: AsyncIterable<Uint8Array>, coding: Coding): AsyncGenerator<Uint8Array> {
+export async function* decompress(
+  source: AsyncIterable<Uint8Array>,
+  coding: Coding,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const zlib = await import("node:zlib");
-  if (coding === "gzip") return yield* gunzip(zlib, source);
+  if (coding === "gzip") return yield* gunzip(zlib, source, signal);
   let decoder: Decoder | null = null;
   let received = 0;
   try {
@@ -33,11 +38,11 @@ export async function* decompress(source: AsyncIterable<Uint8Array>, coding: Cod
       if (decoder !== null && decoder.bytesWritten < received) continue;
       decoder ??= decoderFor(zlib, coding, chunk[0]!);
       received += chunk.length;
-      yield* passed(decoder, chunk);
+      yield* passed(decoder, chunk, signal);
     }
     if (decoder === null || decoder.bytesWritten < received) return;
     if (coding === "br") await checkBrotliEnd(decoder, received);
-    else yield* passed(decoder, null);
+    else yield* passed(decoder, null, signal);
   } finally {
     decoder?.destroy();
   }

@@ -23,16 +23,20 @@ const RESERVED = 0xe0;
  * browsers do.
  *
  * @throws {CodingError} A member is malformed or ends too early.
- * @throws {unknown} What the source fails with.
+ * @throws {unknown} What the source fails with, or the reason of the signal.
  */
-export async function* gunzip(zlib: typeof Zlib, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+export async function* gunzip(
+  zlib: typeof Zlib,
+  source: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const input = new Input(source);
   try {
     if (await input.chunk() === null) return;
     input.back(input.last);
     do {
       await skipHeader(input);
-      yield* member(zlib, input);
+      yield* member(zlib, input, signal);
     } while (await input.startsWith(MAGIC));
     while (await input.chunk() !== null);
   } finally {
@@ -40,7 +44,7 @@ export async function* gunzip(zlib: typeof Zlib, source: AsyncIterable<Uint8Arra
   }
 }
 
-async function* member(zlib: typeof Zlib, input: Input): AsyncGenerator<Uint8Array> {
+async function* member(zlib: typeof Zlib, input: Input, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const decoder = zlib.createInflateRaw();
   let [given, size, checksum] = [0, 0, 0];
   try {
@@ -49,7 +53,7 @@ async function* member(zlib: typeof Zlib, input: Input): AsyncGenerator<Uint8Arr
       const chunk = await input.chunk();
       if (chunk === null) throw truncated();
       given += chunk.length;
-      for await (const part of passed(decoder, chunk)) {
+      for await (const part of passed(decoder, chunk, signal)) {
         size = (size + part.length) >>> 0;
         checksum = crc32(zlib, part, checksum);
         yield part;

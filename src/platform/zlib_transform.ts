@@ -18,9 +18,15 @@ export class CodingError extends Error {
 /**
  * Gives the decoder a chunk, or the end for `null`, and yields what comes of it.
  *
+ * @param signal Ends it: a chunk of a few bytes may stand for gigabytes.
  * @throws {CodingError} The bytes are malformed, or have ended too early.
+ * @throws {unknown} The reason of the signal.
  */
-export async function* passed(decoder: Decoder, chunk: Uint8Array | null): AsyncGenerator<Uint8Array> {
+export async function* passed(
+  decoder: Decoder,
+  chunk: Uint8Array | null,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   let wake: () => void = () => {};
   let over = false;
   let failure: unknown = null;
@@ -41,6 +47,7 @@ export async function* passed(decoder: Decoder, chunk: Uint8Array | null): Async
     else decoder.write(chunk, (error) => error ? fail(error) : done());
     while (true) {
       for (let part = decoder.read(); part !== null; part = decoder.read()) {
+        signal?.throwIfAborted();
         yield new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
       }
       if (failure !== null) throw new CodingError((failure as Error).message, { cause: failure });

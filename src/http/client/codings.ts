@@ -41,9 +41,16 @@ export function codingsOf(response: IncomingResponse): readonly Coding[] {
   return codings.reverse();
 }
 
-/** The body without its codings. Fails with a `CodingError`, or with what reading the body fails with. */
-export function decoded(body: AsyncIterable<Uint8Array>, codings: readonly Coding[]): AsyncGenerator<Uint8Array> {
-  for (const coding of codings) body = decompress(body, coding);
+/**
+ * The body without its codings. Fails with a `CodingError`, with what reading the body fails with, or as soon as the signal
+ * aborts: what has come already may be decoded for very long.
+ */
+export function decoded(
+  body: AsyncIterable<Uint8Array>,
+  codings: readonly Coding[],
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  for (const coding of codings) body = decompress(body, coding, signal);
   return body as AsyncGenerator<Uint8Array>;
 }
 

@@ -238,14 +238,15 @@ class LightClientResponse {
 
   async #decodeAll(): Promise<Uint8Array> {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of decoded(this.#incoming.body, this.#context.codings)) chunks.push(chunk);
+    const { codings, signal } = this.#context;
+    for await (const chunk of decoded(this.#incoming.body, codings, signal)) chunks.push(chunk);
     return concat(chunks);
   }
 
   #makeStream(): ReadableStream<Uint8Array> {
     const { body } = this.#incoming;
-    const { codings } = this.#context;
-    const chunks = codings.length === 0 ? null : decoded(body, codings);
+    const { codings, signal } = this.#context;
+    const chunks = codings.length === 0 ? null : decoded(body, codings, signal);
     const read = async (): Promise<Uint8Array | null> => {
       try {
         return chunks === null ? await body.read() : (await chunks.next()).value ?? null;

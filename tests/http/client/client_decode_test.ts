@@ -256,6 +256,30 @@ test("fetch() decodes no faster than it is read, and lets go when canceled", asy
   await client.close();
 });
 
+for (const coding of ["gzip", "deflate", "gzip, gzip"]) {
+  test(`fetch() aborted while ${coding} is decoded that has arrived decodes no more of it (CWE-409)`, async () => {
+    const { client, connection } = dialing({ decompress: true });
+    const controller = new AbortController();
+    const fetching = client.fetch("http://a/", { signal: controller.signal });
+    const { far } = await connection(0);
+    await readUntil(far, "¶¶");
+    const zeros = new Uint8Array(10_000_000);
+    const packed = bytesOf(coding === "deflate" ? deflateSync(zeros) : gzipSync(zeros));
+    await far.write(message(coding, coding === "gzip, gzip" ? bytesOf(gzipSync(packed)) : packed));
+    const reader = (await fetching).body!.getReader();
+    await reader.read();
+    const reason = new Error("enough");
+    controller.abort(reason);
+    let more = 0;
+    const reading = (async () => {
+      for (let part = await reader.read(); !part.done; part = await reader.read()) more += part.value.length;
+    })();
+    assertEquals(await rejection(reading), reason);
+    assert(more <= 200_000, `${more} bytes`);
+    await client.close();
+  });
+}
+
 test("fetch() aborted while a coded body is read fails with the reason", async () => {
   const { client, connection } = dialing({ decompress: true });
   const controller = new AbortController();
