@@ -115,6 +115,8 @@ export class Exchange {
         // What cannot be sent again is not risked on a connection whose end has come already and was not seen yet.
         if (reused && !this.#repeatable && isIdle(carrier)) await socketsPolled();
         response = await this.#sendOver(carrier);
+        // Before it is given back: one whose answer has no content waits for the next request at once.
+        if (carrier.version === "1.1") noteKeepAlive(carrier, response);
       } catch (error) {
         if (!(error instanceof UnsentError) || (error.bodyUsed && !isReplayable(this.#request.body))) this.#sent = true;
         if (trace !== null && carrier.version === "1.1") carrier.connection.tellExchange(null);
@@ -125,7 +127,6 @@ export class Exchange {
       } finally {
         this.#connections.release(carrier);
       }
-      if (carrier.version === "1.1") noteKeepAlive(carrier, response);
       const { status } = response;
       if ((status !== 407 && status !== 417) || !await this.#amends(response)) return response;
       if (trace !== null) this.#traceRetry(trace, { status });

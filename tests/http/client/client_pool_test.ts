@@ -115,6 +115,21 @@ for (const [name, options, fields, limitMs] of waits) {
   });
 }
 
+for (const [what, method, status] of [["HEAD", "HEAD", 200], ["204", "GET", 204], ["a redirect", "GET", 302]] as const) {
+  test(`Client heeds Keep-Alive of an answer without content: ${what} (RFC 2068 §19.7.1.1)`, async () => {
+    const clock = new FakeClock();
+    const fields = [["keep-alive", "timeout=5"], ["location", "/"]] as const;
+    const { client } = dialingServed(() => ({ status, fields }), { clock });
+    await client.fetch("http://a/", { method, redirect: "manual" });
+    await turns();
+    await clock.advance(3999);
+    assertEquals(client.connections, 1);
+    await clock.advance(1);
+    assertEquals(client.connections, 0);
+    await client.close();
+  });
+}
+
 test("Client begins to wait anew after each use", async () => {
   const clock = new FakeClock();
   const { client, dialed } = dialingServed(ok, { idleTimeoutMs: 1000, clock });
