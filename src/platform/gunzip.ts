@@ -76,7 +76,7 @@ async function skipHeader(input: Input): Promise<void> {
   if (head[2] !== DEFLATE || (flags & RESERVED) !== 0) throw new CodingError("unknown compression method");
   if ((flags & HAS_EXTRA) !== 0) {
     const [low, high] = await input.take(2);
-    await input.take(low! | high! << 8);
+    await input.skip(low! | high! << 8);
   }
   if ((flags & HAS_NAME) !== 0) await input.skipText();
   if ((flags & HAS_COMMENT) !== 0) await input.skipText();
@@ -131,6 +131,16 @@ class Input {
     }
     this.back(taken.subarray(Math.min(length, taken.length)));
     return taken.subarray(0, length);
+  }
+
+  /** Skips so many bytes: to gather them would cost the square of their number where they come one by one. */
+  async skip(length: number): Promise<void> {
+    for (let left = length; left > 0;) {
+      const chunk = await this.chunk();
+      if (chunk === null) throw truncated();
+      this.back(chunk.subarray(left));
+      left -= chunk.length;
+    }
   }
 
   /** Skips bytes up to and with a NUL. */

@@ -165,6 +165,28 @@ function fullGzip(text: string): Uint8Array {
   ]);
 }
 
+test("decompress() copies no more of gzip that comes byte by byte than there is, its extra field among it", async () => {
+  const plain = gzipSync("hello");
+  const head = [...plain.subarray(0, 3), 4, ...plain.subarray(4, 10), 0x00, 0x40];
+  const whole = concat([Uint8Array.from(head), new Uint8Array(0x4000), plain.subarray(10)]);
+  const source = ReadableStream.from(Array.from(whole, (byte) => Uint8Array.of(byte))) as ReadableStream<Uint8Array>;
+  const arrays = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
+  const { set } = arrays;
+  let copied = 0;
+  arrays.set = function (this: Uint8Array, from: ArrayLike<number>, at?: number): void {
+    copied += from.length;
+    set.call(this, from, at);
+  };
+  const parts: Uint8Array[] = [];
+  try {
+    for await (const part of decompress(source, "gzip")) parts.push(part);
+  } finally {
+    arrays.set = set;
+  }
+  assertEquals(new TextDecoder().decode(concat(parts)), "hello");
+  assert(copied <= 4 * whole.length, `${copied} of ${whole.length} bytes`);
+});
+
 for (const [name, coding, encode] of encoders) {
   const told = "hello world, ".repeat(9) + "0123456789abcdef";
   const whole = encode(told);
