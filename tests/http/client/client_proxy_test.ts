@@ -5,7 +5,8 @@ import { Upgraded } from "../../../src/http1/upgraded.ts";
 import { ProtocolError } from "../../../src/errors/protocol_error.ts";
 import { UpgradeRejected } from "../../../src/errors/upgrade_rejected.ts";
 import { TransportError } from "../../../src/errors/transport_error.ts";
-import type { Client } from "../../../src/http/client/client.ts";
+import { Client } from "../../../src/http/client/client.ts";
+import type { ClientOptions } from "../../../src/http/client/options.ts";
 import { WebSocketStream } from "../../../src/websocket/web_socket_stream.ts";
 import { answer, type Dialed, dialing, rejection } from "../../support/dialing.ts";
 import { everyCut, readUntil, turns, wire } from "../../support/wire.ts";
@@ -367,6 +368,31 @@ test("connect() refuses what is no authority, and a client without a proxy", asy
   await assertRejects(() => client.connect("a:1", { proxy: "ftp://proxy" }), TypeError);
   assertEquals(dialed.length, 0);
   await client.close();
+});
+
+/** A client that fails with an error of its own when it dials. */
+function neverDialing(proxy: ClientOptions["proxy"]): Client {
+  const dial = () => {
+    throw new Error("dialed");
+  };
+  return new Client({ proxy, dial });
+}
+
+test("connect() refuses an authority with a backslash, where a URL ends its host (URL standard §4.4)", async () => {
+  const client = neverDialing("http://proxy");
+  for (const authority of ["a\\b:1", "a\\:1", "\\a:1"]) {
+    await assertRejects(() => client.connect(authority), TypeError);
+  }
+  await client.close();
+});
+
+test("a client refuses what its function of proxies returns that is none, before anything is dialed", async () => {
+  for (const wrong of [undefined, 5, true, {}, Promise.resolve("http://proxy")]) {
+    const client = neverDialing(() => wrong as string);
+    await assertRejects(() => client.fetch("http://a/"), TypeError);
+    await assertRejects(() => client.connect("a:1"), TypeError);
+    await client.close();
+  }
 });
 
 test("connect() aborted before the answer rejects with the reason and leaves nothing", async () => {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { wrongType } from "../../../bytes/arguments.ts";
 import { inNetwork, parseIp, parseNetwork } from "../../../bytes/ip_address.ts";
 import type { ProxyChoice } from "../options.ts";
 
@@ -45,7 +46,10 @@ export function proxyFor(url: URL, choice: ProxyChoice | undefined, noProxy: str
   if (choice === undefined || choice === null || choice === "") return null;
   if (noProxy !== undefined && bypasses(url, noProxy)) return null;
   const chosen = typeof choice === "function" ? choice(url) : choice;
-  return chosen === null || chosen === "" ? null : proxyServer(String(chosen));
+  if (chosen === null || chosen === "") return null;
+  // Text can be made of anything: a forgotten `return` would ask a host called "undefined".
+  if (typeof chosen === "string" || chosen instanceof URL) return proxyServer(String(chosen));
+  throw wrongType("what proxy() returns", "a URL or null", chosen);
 }
 
 /**

@@ -134,7 +134,8 @@ export function tunnelRoute(
 
 /** The authority as a URL, in which the platform has checked the host. */
 function authorityUrl(authority: string): URL {
-  const port = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]]+):(\d{1,5})$/.exec(authority)?.[1];
+  // A backslash is a slash for URLs: what stands behind it would be a path, and another host be asked for.
+  const port = /^(?:\[[0-9A-Fa-f:.]+\]|[^\s:/\\?#@\[\]]+):(\d{1,5})$/.exec(authority)?.[1];
   if (port === undefined || Number(port) === 0 || Number(port) > 65535) {
     throw new TypeError(`Cannot use authority ${JSON.stringify(authority)}: it is no host:port`);
   }
