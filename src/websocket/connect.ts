@@ -94,7 +94,7 @@ function addressOf({ hostname, port, protocol }: URL): string {
 /** The URL of a WebSocket, as the constructors of the platforms take it. */
 function webSocketUrl(given: string | URL): URL {
   const text = String(given);
-  if (!URL.canParse(text)) throw badUrl(`${JSON.stringify(text)} is no URL`);
+  if (!URL.canParse(text)) throw badUrl("the URL cannot be read"); // to show it might show a password
   const url = new URL(text);
   if (url.protocol === "http:" || url.protocol === "https:") url.protocol = url.protocol.replace("http", "ws");
   if (url.protocol !== "ws:" && url.protocol !== "wss:") {

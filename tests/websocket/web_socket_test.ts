@@ -73,6 +73,13 @@ test("new WebSocket() refuses URLs that are none, relative, of other schemes or 
   for (const url of [...bad, "ws://a/#f", "wss://a:99999/"]) domException("SyntaxError", () => new WebSocket(url));
 });
 
+test("new WebSocket() shows no password of a URL that it refuses", () => {
+  for (const url of ["wss://user:secret@a:99999/", "ws://user:secret@a b/", "ftp://user:secret@a/", "ws://u:secret@a/#"]) {
+    const error = assertThrows(() => new WebSocket(url)) as Error;
+    assertEquals([error.name, error.message.includes("secret")], ["SyntaxError", false], url);
+  }
+});
+
 test("new WebSocket() refuses subprotocols that are no tokens, or there twice", () => {
   for (const protocols of ["", "a b", "a,b", "é", "a\n", ["a", "a"], ["a", "b", "A"], ["a", ""], ["\u0000"]]) {
     domException("SyntaxError", () => new WebSocket("ws://a.example/", protocols));
