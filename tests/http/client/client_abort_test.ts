@@ -25,6 +25,22 @@ test("fetch() aborted while dialing rejects at once and cuts the connection that
   await client.close();
 });
 
+test("fetch() aborted while what dial has given is opening cuts it", async () => {
+  const [near, far] = duplexPair();
+  const controller = new AbortController();
+  const dial = () => Object.assign(near, { opened: new Promise(() => {}) });
+  const client = new Client({ dial });
+  const fetching = rejection(client.fetch("http://a/", { signal: controller.signal }));
+  await turns();
+  controller.abort(reason);
+  assertEquals(await fetching, reason);
+  const failures: unknown[] = [];
+  far.read().catch((error) => failures.push(error));
+  await turns();
+  assertEquals(failures.length, 1);
+  await client.close();
+});
+
 test("fetch() gives up after connectTimeoutMs, and leaves no timer", async () => {
   const clock = new FakeClock();
   const client = new Client({ dial: () => new Promise(() => {}), connectTimeoutMs: 100, clock });

@@ -147,15 +147,27 @@ async function openTransport(
   return await dialed(dial, address, signal);
 }
 
-/** Opens a transport as the caller does. One that comes after the signal has aborted is closed. */
+/** Opens a transport as the caller does. One that comes, or is still opening, when the signal has aborted is closed. */
 export async function dialed(dial: Dial, address: DialAddress, signal: AbortSignal): Promise<DuplexLike> {
-  return await unlessGivenUp(Promise.resolve(dial(address, { signal })).then(whenOpen), signal);
+  const opening = Promise.resolve(dial(address, { signal })).then((io) => whenOpen(io, signal));
+  return await unlessGivenUp(opening, signal);
 }
 
-/** Sockets exist before they are open. */
-export async function whenOpen<T extends DuplexLike>(io: T): Promise<T> {
+/**
+ * Sockets exist before they are open.
+ *
+ * @param signal Cuts one that is still opening, if that does not listen to it by itself.
+ */
+export async function whenOpen<T extends DuplexLike>(io: T, signal?: AbortSignal): Promise<T> {
   checkObject(io, "what dial returns");
-  await (io as DuplexLike & { readonly opened?: Promise<unknown> }).opened;
+  const { opened } = io as DuplexLike & { readonly opened?: Promise<unknown> };
+  if (opened === undefined) return io;
+  const unlisten = onAbort(signal, () => abandon(io, signal!.reason));
+  try {
+    await opened;
+  } finally {
+    unlisten();
+  }
   return io;
 }
 
