@@ -211,13 +211,18 @@ export async function secured(
   signal: AbortSignal,
 ): Promise<Opened> {
   try {
-    const { serverName = hostname, alpnProtocols = HTTP_1 } = tls ?? {};
+    const { serverName = withoutRoot(hostname), alpnProtocols = HTTP_1 } = tls ?? {};
     const socket = startTls(io, resuming({ ...tls, serverName, alpnProtocols, signal }, session));
     return { io: socket, alpn: (await socket.opened).alpn };
   } catch (error) {
     abandon(io);
     throw error;
   }
+}
+
+/** `a.example.` asks no search list of the resolver's, but a server is asked for as `a.example` (RFC 6066 §3). */
+function withoutRoot(hostname: string): string {
+  return hostname.length > 1 && hostname.endsWith(".") ? hostname.slice(0, -1) : hostname;
 }
 
 /** Runs a conversation that knows no signal; an abort cuts the connection below it. */
