@@ -23,7 +23,7 @@ import { Interceptors, type Passed } from "./interceptors.ts";
 import type { ClientOptions, ConnectInit, FetchInit, RouteOptions, UpgradeInit } from "./options.ts";
 import { OwnFields } from "./own_fields.ts";
 import { follow, isRedirect, locationsOf } from "./redirect.ts";
-import { type ClientRequest, clientRequest, pairsOf } from "./request.ts";
+import { type ClientRequest, clientRequest, giveUpBody, pairsOf } from "./request.ts";
 import type { ClientResponse } from "./response.ts";
 import { protocolId } from "./way/protocol_id.ts";
 import { Routes, tunnelRoute } from "./way/route.ts";
@@ -168,25 +168,30 @@ export class Client implements AsyncDisposable {
     }
     const { decompress, onProxyChallenge, maxRedirects = 20 } = this.#options;
     const sending = exchangeInit(init, request.signal, init.decompress ?? decompress, onProxyChallenge, false);
-    for (let redirects = 0;; redirects++) {
-      const sent = this.#own.withChosen(request);
-      if (this.#interceptors !== null) {
-        const { response, discard } = await this.#pass(this.#interceptors, sent, init, sending, false, redirects > 0);
-        if (!isRedirect(response.status) || mode === "manual" || !response.headers.has("location")) return response;
-        const leading = { locations: locationsOf(response), from: new URL(response.url) };
-        const discarded = discard();
-        request = follow(request, response.status, { ...leading, mode, redirects, maxRedirects });
+    try {
+      for (let redirects = 0;; redirects++) {
+        const sent = this.#own.withChosen(request);
+        if (this.#interceptors !== null) {
+          const { response, discard } = await this.#pass(this.#interceptors, sent, init, sending, false, redirects > 0);
+          if (!isRedirect(response.status) || mode === "manual" || !response.headers.has("location")) return response;
+          const leading = { locations: locationsOf(response), from: new URL(response.url) };
+          const discarded = discard();
+          request = follow(request, response.status, { ...leading, mode, redirects, maxRedirects });
+          await discarded;
+          continue;
+        }
+        const exchange = new Exchange(this.#connections, sent, this.#routes.find(request.url, init, false), sending);
+        const response = await exchange.send();
+        const leads = isRedirect(response.status) && mode !== "manual" && response.fields.has("location");
+        if (!leads) return responseTo(request, response, redirects > 0, sending.decompress);
+        const locations = response.fields.getAll("location");
+        const discarded = exchange.discard(response);
+        request = follow(request, response.status, { locations, mode, redirects, maxRedirects });
         await discarded;
-        continue;
       }
-      const exchange = new Exchange(this.#connections, sent, this.#routes.find(request.url, init, false), sending);
-      const response = await exchange.send();
-      const leads = isRedirect(response.status) && mode !== "manual" && response.fields.has("location");
-      if (!leads) return responseTo(request, response, redirects > 0, sending.decompress);
-      const locations = response.fields.getAll("location");
-      const discarded = exchange.discard(response);
-      request = follow(request, response.status, { locations, mode, redirects, maxRedirects });
-      await discarded;
+    } catch (error) {
+      giveUpBody(request);
+      throw error;
     }
   }
 
@@ -213,13 +218,7 @@ export class Client implements AsyncDisposable {
     const request = this.#own.withChosen(this.#own.withFixed({ ...prepared, fields }));
     const { decompress, onProxyChallenge } = this.#options;
     const sending = exchangeInit(init, request.signal, decompress, onProxyChallenge, true);
-    let message: IncomingResponse | ClientResponse;
-    if (this.#interceptors === null) {
-      const route = this.#routes.find(request.url, init, true);
-      message = await new Exchange(this.#connections, request, route, sending).send();
-    } else {
-      message = (await this.#pass(this.#interceptors, request, init, sending, true, false)).response;
-    }
+    const message = await this.#propose(request, init, sending);
     try {
       return await onUpgrade(message);
     } catch (error) {
@@ -290,6 +289,24 @@ export class Client implements AsyncDisposable {
       client.#checkOpen();
       return { options: client.#options, connections: client.#connections, routes: client.#routes };
     };
+  }
+
+  /** Sends a request that offers protocols. */
+  async #propose(
+    request: ClientRequest,
+    init: RouteOptions,
+    sending: ExchangeInit,
+  ): Promise<IncomingResponse | ClientResponse> {
+    try {
+      if (this.#interceptors === null) {
+        const route = this.#routes.find(request.url, init, true);
+        return await new Exchange(this.#connections, request, route, sending).send();
+      }
+      return (await this.#pass(this.#interceptors, request, init, sending, true, false)).response;
+    } catch (error) {
+      giveUpBody(request);
+      throw error;
+    }
   }
 
   /** Sends one request through the interceptors. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { OutgoingBody } from "../../http1/outgoing_body.ts";
+import { discardBody, type OutgoingBody } from "../../http1/outgoing_body.ts";
 import { type Field, fieldPairs, type FieldsInit, hasField } from "../../semantics/fields.ts";
 import type { FetchInit } from "./options.ts";
 import { type RequestBody, requestBody } from "./request_body.ts";
@@ -105,6 +105,14 @@ function urlOf(input: string | URL): URL {
 export function checkUrl(url: URL): URL {
   if (url.protocol === "http:" || url.protocol === "https:") return url;
   throw new TypeError(`Cannot fetch ${url.protocol} URLs`);
+}
+
+/**
+ * A request that was given up is not sent any more, and maybe nothing of it was: the source of its body is told so (Fetch standard,
+ * "abort a fetch() call"). After another failure the caller may send it again.
+ */
+export function giveUpBody({ body, signal }: ClientRequest): void {
+  if (signal?.aborted === true) discardBody(body, signal.reason);
 }
 
 const NORMALIZED: ReadonlySet<string> = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);

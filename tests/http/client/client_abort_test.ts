@@ -119,6 +119,47 @@ test("fetch() aborted while the request body is sent cancels its stream", async 
   await client.close();
 });
 
+for (const when of ["before", "while dialing"] as const) {
+  for (const how of ["fetch", "upgrade"] as const) {
+    test(`${how}() aborted ${when} cancels the stream of its body (Fetch standard, "abort a fetch() call")`, async () => {
+      const client = new Client({ dial: () => new Promise(() => {}) });
+      const controller = new AbortController();
+      const canceled: unknown[] = [];
+      const body = new ReadableStream<Uint8Array>({ cancel: (why) => void canceled.push(why) });
+      const init = { method: "POST", body, signal: controller.signal };
+      if (when === "before") controller.abort(reason);
+      const asking = how === "fetch"
+        ? client.fetch("http://a/", init)
+        : client.upgrade("http://a/", { ...init, protocol: "p" });
+      const failed = rejection(asking);
+      await turns();
+      controller.abort(reason);
+      assertEquals(await failed, reason);
+      await turns();
+      assertEquals(canceled, [reason]);
+      await client.close();
+    });
+  }
+}
+
+test("a stream whose request could not be sent is left to its caller, who may send it again", async () => {
+  const failure = new Error("no way");
+  const client = new Client({
+    dial: () => {
+      throw failure;
+    },
+  });
+  const body = new ReadableStream<Uint8Array>({
+    start: (stream) => {
+      stream.enqueue(wire("x"));
+      stream.close();
+    },
+  });
+  assertEquals(await rejection(client.fetch("http://a/", { method: "POST", body })), failure);
+  assertEquals(await new Response(body).text(), "x");
+  await client.close();
+});
+
 test("a signal that aborts after the body was read does no harm to the connection", async () => {
   const { client, connection, dialed } = dialing();
   const controller = new AbortController();
