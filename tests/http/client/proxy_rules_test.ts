@@ -15,6 +15,9 @@ test("proxyServer() reads schemes, ports and credentials", () => {
   assertEquals(read("proxy:3128"), ["http", "proxy", 3128, "", ""]);
   assertEquals(read("https://proxy/"), ["https", "proxy", 443, "", ""]);
   assertEquals(read("https://proxy:80/"), ["https", "proxy", 80, "", ""]);
+  assertEquals(read("https://proxy:080/x?y"), ["https", "proxy", 80, "", ""]);
+  assertEquals(read("https://proxy/x:80"), ["https", "proxy", 443, "", ""]);
+  assertEquals(read("socks5://proxy:443"), ["socks5", "proxy", 443, "", ""]);
   assertEquals(read("socks5://u%40:p%3A@[::1]"), ["socks5", "::1", 1080, "u@", "p:"]);
   assertEquals(read("socks5h://proxy:9"), ["socks5", "proxy", 9, "", ""]);
   assertEquals(proxyServer("http://u@proxy").authorization, `Basic ${btoa("u:")}`);

@@ -74,13 +74,15 @@ function parseProxy(text: string): ProxyServer {
   if (parts === null || known === undefined) throw new TypeError("Cannot use the proxy: its URL is none of a proxy");
   const [scheme, defaultPort] = known;
   let url: URL;
+  let given: string;
   try {
     url = new URL(`http:${parts[2]}`);
+    given = url.port || new URL(`https:${parts[2]}`).port; // a URL leaves out the port that is its scheme's own
   } catch {
     // The message of the platform would show the password.
     throw new TypeError("Cannot use the proxy: its URL cannot be read");
   }
-  const port = url.port !== "" ? Number(url.port) : /:0*80\/?$/.test(parts[2]!) ? 80 : defaultPort;
+  const port = given === "" ? defaultPort : Number(given);
   const [username, password] = [percentDecode(url.username), percentDecode(url.password)];
   const authorization = username.length === 0 && password.length === 0 ? null : basicAuthorization(url);
   const key = `${scheme}://${url.username}:${url.password}@${url.hostname}:${port}`;
