@@ -221,7 +221,9 @@ export class Exchange {
     if (this.#proxyAuthorization !== null && !hasField(own, "proxy-authorization")) {
       fields.push(["proxy-authorization", this.#proxyAuthorization]);
     }
-    const { trailers, hijack } = this.#init;
+    const { hijack } = this.#init;
+    // They stand behind a body, which these have none of: a redirect may have dropped it, and led elsewhere.
+    const trailers = method === "GET" || method === "HEAD" ? undefined : this.#init.trailers;
     if (trailers === undefined && lacksContent(this.#request)) fields.push(["content-length", "0"]);
     return { method, target: forward ? `http://${host}${path}` : path, fields, body, trailers, hijack };
   }

@@ -102,6 +102,20 @@ test("Client.fetch() over HTTP/2 streams bodies both ways at once, with trailers
   await client.close();
 });
 
+test("Client.fetch() over HTTP/2 sends no trailers where a redirect has dropped the body that they stood behind", async () => {
+  const { client } = sharing(async ({ method, target, body }) => {
+    await body.bytes();
+    const sum = (await body.trailers).get("x-sum");
+    if (target === "/") return { status: 303, fields: [["location", `http://b/${sum}`]] };
+    return { status: 200, body: `${method} ${target} ${sum}` };
+  });
+  let made = 0;
+  const trailers = () => ({ "x-sum": String(++made) });
+  const response = await client.fetch("http://a/", { method: "POST", body: "x", trailers });
+  assertEquals([await response.text(), made], ["GET /1 null", 1]);
+  await client.close();
+});
+
 test("Client.fetch() over HTTP/2 tells of informational responses, and waits for a 100 with the body", async () => {
   const { client } = sharing(async (request) => {
     request.sendInformational(103, [["link", "</a>"]]);
