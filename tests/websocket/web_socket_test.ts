@@ -74,7 +74,9 @@ test("new WebSocket() refuses URLs that are none, relative, of other schemes or 
 });
 
 test("new WebSocket() shows no password of a URL that it refuses", () => {
-  for (const url of ["wss://user:secret@a:99999/", "ws://user:secret@a b/", "ftp://user:secret@a/", "ws://u:secret@a/#"]) {
+  for (
+    const url of ["wss://user:secret@a:99999/", "ws://user:secret@a b/", "ftp://user:secret@a/", "ws://u:secret@a/#"]
+  ) {
     const error = assertThrows(() => new WebSocket(url)) as Error;
     assertEquals([error.name, error.message.includes("secret")], ["SyntaxError", false], url);
   }

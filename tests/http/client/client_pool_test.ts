@@ -115,7 +115,9 @@ for (const [name, options, fields, limitMs] of waits) {
   });
 }
 
-for (const [what, method, status] of [["HEAD", "HEAD", 200], ["204", "GET", 204], ["a redirect", "GET", 302]] as const) {
+for (
+  const [what, method, status] of [["HEAD", "HEAD", 200], ["204", "GET", 204], ["a redirect", "GET", 302]] as const
+) {
   test(`Client heeds Keep-Alive of an answer without content: ${what} (RFC 2068 §19.7.1.1)`, async () => {
     const clock = new FakeClock();
     const fields = [["keep-alive", "timeout=5"], ["location", "/"]] as const;
