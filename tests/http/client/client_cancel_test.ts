@@ -5,6 +5,7 @@
 
 import { test } from "node:test";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import type { ClientOptions } from "../../../src/http/client/options.ts";
 import { manualStream, Recorder } from "../../support/client.ts";
 import { answer, dialing, rejection } from "../../support/dialing.ts";
 import { data, headers } from "../../support/h2_wire.ts";
@@ -13,6 +14,21 @@ import { readUntil, turns, wire } from "../../support/wire.ts";
 
 const OPEN = "HTTP/1.1 200 OK¶Content-Length: 9¶¶some";
 const reason = new Error("enough");
+
+/** A stream that is being uploaded, and the client's connections. */
+function uploading(options: ClientOptions = {}) {
+  const dialed = dialing(options);
+  const upload = manualStream();
+  return { ...dialed, upload, fetching: dialed.client.fetch("http://a/", { method: "POST", body: upload.stream }) };
+}
+
+/** The same over HTTP/2, and its server. */
+async function uploadingOverHttp2() {
+  const { client, peer } = playing();
+  const upload = manualStream();
+  const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
+  return { client, upload, fetching, server: await peer(0) };
+}
 
 /** How a reader gives up. */
 const ways: readonly (readonly [how: string, giveUp: (body: ReadableStream<Uint8Array>) => Promise<void>])[] = [
@@ -27,9 +43,7 @@ const ways: readonly (readonly [how: string, giveUp: (body: ReadableStream<Uint8
 
 for (const [how, giveUp] of ways) {
   test(`${how} of a response ends the upload that is still under way, and its connection (Fetch standard)`, async () => {
-    const { client, connection } = dialing();
-    const upload = manualStream();
-    const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
+    const { client, connection, upload, fetching } = uploading();
     const { far, near } = await connection(0);
     upload.controller.enqueue(wire("first"));
     await readUntil(far, "first¶");
@@ -43,10 +57,7 @@ for (const [how, giveUp] of ways) {
   });
 
   test(`${how} of a response resets its stream with the upload on it, over HTTP/2 (Fetch standard)`, async () => {
-    const { client, peer } = playing();
-    const upload = manualStream();
-    const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
-    const server = await peer(0);
+    const { client, server, upload, fetching } = await uploadingOverHttp2();
     upload.controller.enqueue(wire("first"));
     await server.until("DATA 1 first");
     await server.send(headers(1, [":status: 200"], "open"), data(1, "some"));
@@ -58,10 +69,7 @@ for (const [how, giveUp] of ways) {
 }
 
 test("cancel() of a response that has come completely ends the upload as well, over HTTP/2 (Fetch standard)", async () => {
-  const { client, peer } = playing();
-  const upload = manualStream();
-  const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
-  const server = await peer(0);
+  const { client, server, upload, fetching } = await uploadingOverHttp2();
   await server.until("HEADERS 1");
   await server.send(headers(1, [":status: 200"], "open"), data(1, "some", true));
   const { body } = await fetching;
@@ -73,9 +81,7 @@ test("cancel() of a response that has come completely ends the upload as well, o
 });
 
 test("cancel() without a reason tells the source of an upload why it ends", async () => {
-  const { client, connection } = dialing();
-  const upload = manualStream();
-  const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
+  const { client, connection, upload, fetching } = uploading();
   await answer((await connection(0)).far, OPEN);
   await (await fetching).body!.cancel();
   assertEquals(`${await upload.canceled}`, "StateError: The body of the response was canceled");
@@ -83,9 +89,7 @@ test("cancel() without a reason tells the source of an upload why it ends", asyn
 });
 
 test("cancel() of a response that is decoded ends the upload as well", async () => {
-  const { client, connection } = dialing({ decompress: true });
-  const upload = manualStream();
-  const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
+  const { client, connection, upload, fetching } = uploading({ decompress: true });
   await answer((await connection(0)).far, "HTTP/1.1 200 OK¶Content-Encoding: gzip¶Content-Length: 9¶¶");
   await (await fetching).body!.cancel(reason);
   assertStrictEquals(await upload.canceled, reason);
@@ -93,9 +97,7 @@ test("cancel() of a response that is decoded ends the upload as well", async () 
 });
 
 test("a response that cannot be decoded ends the upload of its request", async () => {
-  const { client, connection } = dialing({ decompress: true });
-  const upload = manualStream();
-  const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
+  const { client, connection, upload, fetching } = uploading({ decompress: true });
   const response = "HTTP/1.1 200 OK¶Content-Encoding: gzip¶Content-Length: 9¶¶not gzip!";
   await answer((await connection(0)).far, response);
   const error = await rejection((await fetching).text());
@@ -162,10 +164,7 @@ test("cancel() of a response without content leaves the upload alone: its body h
 });
 
 test("cancel() of a response without content leaves the upload alone over HTTP/2", async () => {
-  const { client, peer } = playing();
-  const upload = manualStream();
-  const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
-  const server = await peer(0);
+  const { client, server, upload, fetching } = await uploadingOverHttp2();
   await server.until("HEADERS 1");
   await server.send(headers(1, [":status: 200"]));
   await (await fetching).body!.cancel(reason);
@@ -180,9 +179,7 @@ const complete = [`${OPEN} more`, "HTTP/1.1 200 OK¶Transfer-Encoding: chunked¶
 for (const response of complete) {
   const framing = response.split("¶")[1];
   test(`reader.cancel() behind the last byte of a response leaves the upload alone: ${framing}`, async () => {
-    const { client, connection } = dialing();
-    const upload = manualStream();
-    const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
+    const { client, connection, upload, fetching } = uploading();
     const { far } = await connection(0);
     const recorder = new Recorder(far);
     await recorder.until("¶¶");
@@ -198,10 +195,7 @@ for (const response of complete) {
 }
 
 test("reader.cancel() behind the last byte of a response leaves the upload alone over HTTP/2", async () => {
-  const { client, peer } = playing();
-  const upload = manualStream();
-  const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
-  const server = await peer(0);
+  const { client, server, upload, fetching } = await uploadingOverHttp2();
   await server.until("HEADERS 1");
   await server.send(headers(1, [":status: 200"], "open"), data(1, "some", true));
   const reader = (await fetching).body!.getReader();
@@ -214,9 +208,7 @@ test("reader.cancel() behind the last byte of a response leaves the upload alone
 });
 
 test("cancel() of a response that is decoded ends the upload also while a read is under way", async () => {
-  const { client, connection } = dialing({ decompress: true });
-  const upload = manualStream();
-  const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
+  const { client, connection, upload, fetching } = uploading({ decompress: true });
   await answer((await connection(0)).far, "HTTP/1.1 200 OK¶Content-Encoding: gzip¶Content-Length: 9¶¶");
   const reader = (await fetching).body!.getReader();
   const reading = reader.read();
@@ -228,9 +220,7 @@ test("cancel() of a response that is decoded ends the upload also while a read i
 });
 
 test("a response that was read to its end leaves the upload alone", async () => {
-  const { client, connection } = dialing();
-  const upload = manualStream();
-  const fetching = client.fetch("http://a/", { method: "POST", body: upload.stream });
+  const { client, connection, upload, fetching } = uploading();
   const { far } = await connection(0);
   const recorder = new Recorder(far);
   await recorder.until("¶¶");
