@@ -34,7 +34,7 @@ export class NodeInfo implements ServeInfo {
    * Takes what `node:http` has made.
    *
    * @param left Whether the client has left before the response was complete.
-   * @param place What is known of the connection, or `null` if nobody has asked yet.
+   * @param place What is known of the connection, or `null` if it was not asked for yet.
    */
   constructor(
     req: IncomingMessage,
