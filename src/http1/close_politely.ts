@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type Clock, Deadline } from "../duplex/clock.ts";
+import { Deadline } from "../duplex/clock.ts";
+import type { OutletLimits } from "../duplex/outlet.ts";
 import { TURN, TURNS } from "../duplex/soon.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import type { Upgraded } from "./upgraded.ts";
@@ -27,27 +28,19 @@ export function setPoliteClose(upgraded: object, protocol: PoliteProtocol): void
   (upgraded as Polite)[politeClose] = protocol;
 }
 
-/** How long the end of a connection may take whose protocol says no good-bye. */
-export interface CloseLimits {
-  /** For the peer to take what was written. In milliseconds; 0 or `Infinity` waits without end. */
-  readonly writeTimeoutMs: number;
-  /** Where time comes from. */
-  readonly clock: Clock;
-}
-
 /**
  * Closes a connection as its protocol wants it; at once if the protocol has not said how.
  *
  * @param limits `null` where the transport limits its own time, as a stream of HTTP/2 does.
  */
-export function closePolitely(upgraded: Upgraded, limits: CloseLimits | null): void {
+export function closePolitely(upgraded: Upgraded, limits: OutletLimits | null): void {
   const protocol = (upgraded as Polite)[politeClose];
   if (protocol !== undefined) protocol.goAway();
   else closeInTime(upgraded, limits);
 }
 
 /** What was written before is sent first: a peer that takes nothing must not hold up the server for ever. */
-function closeInTime(upgraded: Upgraded, limits: CloseLimits | null): void {
+function closeInTime(upgraded: Upgraded, limits: OutletLimits | null): void {
   const closing = upgraded.close();
   if (limits === null) return;
   const deadline = new Deadline(limits.clock);
@@ -59,7 +52,7 @@ function closeInTime(upgraded: Upgraded, limits: CloseLimits | null): void {
 }
 
 /** The same for one that switches while the server shuts down: its protocol begins by and by, and says how then. */
-export async function closeOncePolite(upgraded: Upgraded, limits: CloseLimits | null): Promise<void> {
+export async function closeOncePolite(upgraded: Upgraded, limits: OutletLimits | null): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) await TURN;
   closePolitely(upgraded, limits);
 }
