@@ -9,14 +9,14 @@ import net from "node:net";
 import { concat } from "../../../src/bytes/concat.ts";
 import { bun, deno, type DenoConn } from "./platform.ts";
 import { portOf } from "./ports.ts";
-import { writeAllOnDeno } from "./raw.ts";
+import { listenOnDeno, writeAllOnDeno } from "./raw.ts";
 
 const OK = new TextEncoder().encode("HTTP/1.1 200 OK\r\n\r\n");
 const decoder = new TextDecoder();
 
 /** Opens tunnels. */
 export function tunnels(): Promise<number> {
-  if (deno !== null) return onDeno();
+  if (deno !== null) return listenOnDeno(tunnelOnDeno);
   return bun === null ? onNode() : onBun();
 }
 
@@ -44,17 +44,7 @@ function onNode(): Promise<number> {
 }
 
 /** With a loop for each direction. */
-async function onDeno(): Promise<number> {
-  const listener = deno!.listen({ hostname: "127.0.0.1", port: 0 });
-  const accept = async (): Promise<void> => {
-    for await (const client of listener) tunnelOnDeno(client).catch(() => {}).finally(() => client.close());
-  };
-  accept();
-  return await Promise.resolve(listener.addr.port);
-}
-
 async function tunnelOnDeno(client: DenoConn): Promise<void> {
-  client.setNoDelay();
   const head = new Uint8Array(1024);
   const count = await client.read(head);
   if (count === null) return;

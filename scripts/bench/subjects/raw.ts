@@ -210,9 +210,7 @@ async function listenReady(writer: (socket: net.Socket) => WriteFrame): Promise<
     };
   };
   if (deno !== null) {
-    const listener = deno.listen({ hostname: "127.0.0.1", port: 0 });
-    broadcastOnDeno(listener, join);
-    return listener.addr.port;
+    return await listenOnDeno((conn) => readOnDeno(conn, join((frame) => void conn.write(frame).catch(() => {}))));
   }
   if (bun !== null) {
     const socket = {
@@ -233,17 +231,6 @@ async function listenReady(writer: (socket: net.Socket) => WriteFrame): Promise<
   return await portOfServer(server);
 }
 
-async function broadcastOnDeno(
-  conns: AsyncIterable<DenoConn>,
-  join: (write: WriteFrame) => (bytes: Uint8Array) => void,
-): Promise<void> {
-  for await (const conn of conns) {
-    conn.setNoDelay();
-    const receive = join((frame) => void conn.write(frame).catch(() => {}));
-    readOnDeno(conn, receive).catch(() => {}).finally(() => conn.close());
-  }
-}
-
 async function readOnDeno(conn: DenoConn, receive: (bytes: Uint8Array) => void): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
@@ -255,17 +242,11 @@ async function readOnDeno(conn: DenoConn, receive: (bytes: Uint8Array) => void):
  * Sends back whatever comes, in memory of its own, as a server must have it whose handlers keep what they read: short chunks are copied,
  * and long ones leave with the buffer. Deno only; the sockets of others give such memory.
  */
-export async function ownMemory(): Promise<number> {
-  const listener = deno!.listen({ hostname: "127.0.0.1", port: 0 });
-  const accept = async (): Promise<void> => {
-    for await (const conn of listener) echoOwn(conn).catch(() => {}).finally(() => conn.close());
-  };
-  accept();
-  return await Promise.resolve(listener.addr.port);
+export function ownMemory(): Promise<number> {
+  return listenOnDeno(echoOwn);
 }
 
 async function echoOwn(conn: DenoConn): Promise<void> {
-  conn.setNoDelay();
   let buffer = new Uint8Array(64 * 1024);
   for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
     const long = count > buffer.length / 4;
@@ -277,11 +258,7 @@ async function echoOwn(conn: DenoConn): Promise<void> {
 
 /** A server that has something made for each connection, which says what to send. */
 export async function listen(make: () => Respond): Promise<number> {
-  if (deno !== null) {
-    const listener = deno.listen({ hostname: "127.0.0.1", port: 0 });
-    acceptOnDeno(listener, make);
-    return listener.addr.port;
-  }
+  if (deno !== null) return await listenOnDeno((conn) => serveOnDeno(conn, make()));
   if (bun !== null) return listenOnBun(make);
   const server = net.createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const respond = make();
@@ -296,10 +273,17 @@ export async function listen(make: () => Respond): Promise<number> {
   return portOfServer(server);
 }
 
-async function acceptOnDeno(conns: AsyncIterable<DenoConn>, make: () => Respond): Promise<void> {
+/** Listens on Deno: speaks on each connection, and closes it then. */
+export function listenOnDeno(speak: (conn: DenoConn) => Promise<void>): Promise<number> {
+  const listener = deno!.listen({ hostname: "127.0.0.1", port: 0 });
+  acceptOnDeno(listener, speak);
+  return Promise.resolve(listener.addr.port);
+}
+
+async function acceptOnDeno(conns: AsyncIterable<DenoConn>, speak: (conn: DenoConn) => Promise<void>): Promise<void> {
   for await (const conn of conns) {
     conn.setNoDelay();
-    serveOnDeno(conn, make()).catch(() => {}).finally(() => conn.close());
+    speak(conn).catch(() => {}).finally(() => conn.close());
   }
 }
 
