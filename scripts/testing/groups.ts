@@ -19,6 +19,8 @@ const alone: readonly string[] = [
   "tests/http/client/client_churn_test.ts",
   "tests/net/loading_test.ts",
   "tests/http1/switch_refused_test.ts",
+  "tests/websocket/delivery_test.ts",
+  "tests/bytes/memory_pool_test.ts",
 ];
 
 /** A group that is too large keeps one core waiting for it at the end, and says less of where it hangs. */

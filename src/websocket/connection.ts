@@ -8,8 +8,9 @@ import { isBytes, wrongType } from "../bytes/arguments.ts";
 import { unattended } from "../duplex/deferred.ts";
 import { TransportError } from "../errors/transport_error.ts";
 import { type CloseOptions, closeRequest, type WebSocketClosed, type WebSocketState } from "./close_handshake.ts";
+import { deliver } from "./deliver.ts";
 import { INTERNAL_ERROR } from "./machine/close_code.ts";
-import type { Message } from "./message_inbox.ts";
+import type { Message, TakeMessage } from "./message_inbox.ts";
 import { readableMessages, writableMessages } from "./message_streams.ts";
 import type { MessageOptions, MessageParts, OutgoingMessage } from "./outgoing_message.ts";
 import type { WebSocketAgreement, WebSocketParts } from "./parts.ts";
@@ -21,6 +22,13 @@ import type { SharedMessage } from "./shared_message.ts";
  * @ignore
  */
 export let sendShared: (connection: WebSocketConnection, message: SharedMessage) => Promise<void>;
+
+/**
+ * Gives the messages to a function instead of `read()`; see `deliver()`. For `WebSocket`.
+ *
+ * @ignore
+ */
+export let deliverMessages: (connection: WebSocketConnection, take: TakeMessage) => void;
 
 /**
  * An open WebSocket, on either end.
@@ -186,6 +194,7 @@ export class WebSocketConnection implements AsyncDisposable {
   }
 
   static {
+    deliverMessages = (connection, take) => deliver(connection.#parts.receiver, take);
     sendShared = (connection, message) => {
       const { role, sender } = connection.#parts;
       // A client masks each of its frames by a key of its own.

@@ -15,6 +15,9 @@ export type Message = string | Uint8Array;
 /** What is behind the last message. */
 export type Outcome = { readonly error: unknown } | "ended";
 
+/** Is given a message, or `null` behind the last one. */
+export type TakeMessage = (message: Message | null) => void;
+
 /** A read that fails resolves with a promise that is rejected: an idle connection keeps one function less. */
 type Answer = Message | null | Promise<never>;
 
@@ -57,6 +60,15 @@ export class MessageInbox {
     return this.#outcome === "ended" ? Promise.resolve(null) : unattended(Promise.reject(this.#outcome.error));
   }
 
+  /** The same for one who needs no promise: it may be called at once. Why nothing more comes is not told. */
+  readTo(take: TakeMessage): void {
+    const message = this.#waiting?.shift();
+    this.taken = message !== undefined;
+    if (message !== undefined) take(message);
+    else if (this.#outcome !== null) take(null);
+    else this.#resolve = take as Settle<Answer>;
+  }
+
   #await(): Promise<Message | null> {
     this.#awaited = new Promise(keepSettlers);
     this.#resolve = lastResolve as Settle<Answer>;
@@ -88,7 +100,7 @@ export class MessageInbox {
     if (this.#outcome !== null) return false;
     this.#outcome = outcome;
     if (this.#awaited !== null) unattended(this.#awaited);
-    if (outcome === "ended") this.#resolve?.(null);
+    if (outcome === "ended" || this.#awaited === null) this.#resolve?.(null);
     else this.#resolve?.(Promise.reject(outcome.error));
     this.#resolve = this.#awaited = null;
     return true;

@@ -13,7 +13,7 @@ import type { Inflation } from "./compression.ts";
 import { badUtf8 } from "./machine/text_gatherer.ts";
 import type { MessageKind, TextForm, WebSocketEvent } from "./machine/web_socket_event.ts";
 import type { WebSocketMachine } from "./machine/web_socket_machine.ts";
-import { type Message, MessageInbox, type Outcome } from "./message_inbox.ts";
+import { type Message, MessageInbox, type Outcome, type TakeMessage } from "./message_inbox.ts";
 import { nextTurn } from "./platform.ts";
 import { type TextBytes, textBytes } from "./text_bytes.ts";
 
@@ -102,14 +102,23 @@ export class MessageReceiver implements ChunkTaker {
 
   /** The next message, `null` after the last one. One call at a time. A rejection needs no handler. */
   read(): Promise<Message | null> {
-    const inbox = this.#inbox;
-    if (!inbox.awaited) {
-      inbox.taken = false;
-      this.#end();
-    }
-    const read = inbox.read();
-    if (inbox.taken) this.pump();
+    if (!this.#inbox.awaited) this.#backForMore();
+    const read = this.#inbox.read();
+    if (this.#inbox.taken) this.pump();
     return read;
+  }
+
+  /** The same for one who needs no promise: `take` may be called at once. */
+  readTo(take: TakeMessage): void {
+    this.#backForMore();
+    this.#inbox.readTo(take);
+    if (this.#inbox.taken) this.pump();
+  }
+
+  /** The reader has answered the last message, or never will. */
+  #backForMore(): void {
+    this.#inbox.taken = false;
+    this.#end();
   }
 
   /** From now on so many bytes may wait to be read, so that the peer's Close frame behind them is found. */

@@ -9,7 +9,7 @@ import { checkObject, wrongType } from "../bytes/arguments.ts";
 import { sayClass } from "./class_string.ts";
 import { connectWebSocket, type WebSocketStreamOptions } from "./connect.ts";
 import type { WebSocketClosed } from "./close_handshake.ts";
-import type { WebSocketConnection } from "./connection.ts";
+import { deliverMessages, type WebSocketConnection } from "./connection.ts";
 import { EventSender } from "./event_sender.ts";
 import { noSubprotocol } from "./machine/handshake.ts";
 import type { Message } from "./message_inbox.ts";
@@ -196,20 +196,19 @@ export class WebSocket extends EventTarget {
     this.#sender.afterwards(() => void this.#connection?.close(options));
   }
 
-  /** One `async` function while it is open: each that waits costs an idle WebSocket 400 bytes. */
-  async #run(connection: WebSocketConnection, asked: boolean): Promise<void> {
+  #run(connection: WebSocketConnection, asked: boolean): void {
     if (this.#readyState === CLOSING) connection.abort(this.#cancel!.signal.reason);
     else if (asked && connection.protocol === "") connection.abort(noSubprotocol());
     else this.#opened(connection);
-    try {
-      for (let message = await connection.read(); message !== null; message = await connection.read()) {
-        if (this.#readyState === OPEN) this.#deliver(message);
-      }
-    } catch {
-      // `closed` says it.
-    }
+    deliverMessages(connection, (message) => {
+      if (message === null) this.#ended(connection);
+      else if (this.#readyState === OPEN) this.#deliver(message);
+    });
+  }
+
+  #ended({ closed }: WebSocketConnection): void {
     this.#readyState = CLOSING;
-    this.#over(await connection.closed);
+    void closed.then((outcome) => this.#over(outcome));
   }
 
   #over(outcome: WebSocketClosed): void {
