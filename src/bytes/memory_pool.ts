@@ -21,9 +21,19 @@ const MAX_KEPT_LONG_BYTES = 4_194_304;
 /** A piece that is longer than this many times what is asked for is not given: short texts would keep the long ones. */
 const MAX_WASTE = 4;
 
-/** The one that was given back last is taken first: the processor's cache may still have it. */
+/**
+ * Pieces of one length. The one that was given back last is taken first: the processor's cache may still have it. What is more than
+ * `MAX_KEPT_LONG_BYTES` is garbage; it can be used again until it is collected, as a hundred texts of 1 MiB at a time are.
+ */
+interface Pieces {
+  readonly length: number;
+  readonly kept: Uint8Array[];
+  readonly garbage: WeakRef<Uint8Array>[];
+}
+
 const short: Uint8Array[] = [];
-const long: Uint8Array[] = [];
+/** 17, 33, 65, 129, 257, 513 and 1025 KiB: lengths double, so that pieces fit one another. */
+const long: readonly Pieces[] = longPieces();
 let longBytes = 0;
 
 /** Makes memory, with whatever was in it. */
@@ -38,14 +48,14 @@ export const zeros: Allocate = (bytes) => new Uint8Array(bytes);
  */
 export function takeMemory(bytes: number, allocate: Allocate = zeros): Uint8Array {
   if (bytes <= SHORT_BYTES) return short.pop() ?? new Uint8Array(SHORT_BYTES);
-  return takeLong(lengthFor(bytes), allocate);
+  return takeLong(bytes) ?? allocate(lengthFor(bytes));
 }
 
 /** Gives back a piece that was taken. No view of it may be in use any more: the next taker writes into it. */
 export function giveMemory(memory: Uint8Array): void {
   const { length } = memory;
-  if (length === SHORT_BYTES && short.length < MAX_KEPT_SHORT) short.push(memory);
-  else if (length >= LEAST_LONG_BYTES && length <= MOST_LONG_BYTES) giveLong(memory);
+  if (length !== SHORT_BYTES) giveLong(memory);
+  else if (short.length < MAX_KEPT_SHORT) short.push(memory);
 }
 
 /** A copy in memory of its own, which may be given back as a whole. */
@@ -55,26 +65,45 @@ export function pooledCopy(bytes: Uint8Array): Uint8Array {
   return memory.subarray(0, bytes.length);
 }
 
-function takeLong(least: number, allocate: Allocate): Uint8Array {
-  for (let index = long.length - 1; index >= 0; index--) {
-    const { length } = long[index]!;
-    if (length < least || length > least * MAX_WASTE) continue;
-    longBytes -= length;
-    return long.splice(index, 1)[0]!;
+function takeLong(bytes: number): Uint8Array | null {
+  const most = lengthFor(bytes) * MAX_WASTE;
+  for (const { length, kept, garbage } of long) {
+    if (length < bytes) continue;
+    if (length > most) break;
+    const piece = kept.pop();
+    if (piece !== undefined) longBytes -= length;
+    const found = piece ?? notCollected(garbage);
+    if (found !== null) return found;
   }
-  return allocate(least);
+  return null;
+}
+
+function notCollected(garbage: WeakRef<Uint8Array>[]): Uint8Array | null {
+  for (let last = garbage.pop(); last !== undefined; last = garbage.pop()) {
+    const piece = last.deref();
+    if (piece !== undefined) return piece;
+  }
+  return null;
 }
 
 function giveLong(memory: Uint8Array): void {
-  long.push(memory);
+  const pieces = long.find(({ length }) => length === memory.length);
+  if (pieces === undefined) return;
+  if (longBytes + memory.length > MAX_KEPT_LONG_BYTES) return void pieces.garbage.push(new WeakRef(memory));
+  pieces.kept.push(memory);
   longBytes += memory.length;
-  while (longBytes > MAX_KEPT_LONG_BYTES) longBytes -= long.shift()!.length;
 }
 
-/** Lengths double, so that pieces fit one another: 17, 33, 65, 129, 257, 513 and 1025 KiB; what is longer is as long as asked for. */
+function longPieces(): readonly Pieces[] {
+  const all: Pieces[] = [];
+  for (let bytes = LEAST_LONG_BYTES; bytes < MOST_LONG_BYTES; bytes *= 2) {
+    all.push({ length: bytes + HEADER_BYTES, kept: [], garbage: [] });
+  }
+  return all;
+}
+
+/** What is longer than all pieces is as long as asked for. */
 function lengthFor(bytes: number): number {
-  if (bytes > MOST_LONG_BYTES) return bytes;
-  let length = LEAST_LONG_BYTES;
-  while (length + HEADER_BYTES < bytes) length *= 2;
-  return length + HEADER_BYTES;
+  for (const { length } of long) if (length >= bytes) return length;
+  return bytes;
 }

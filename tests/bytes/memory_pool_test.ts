@@ -1,9 +1,10 @@
 /**
- * Memory that was given back is used again, where it fits, and no more than 4 MiB of it is kept.
+ * Memory that was given back is used again, where it fits, and no more than 4 MiB of it is kept from the garbage collector.
  */
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { test } from "node:test";
+import { collectGarbage } from "../support/garbage.ts";
 import { giveMemory, takeMemory } from "../../src/bytes/memory_pool.ts";
 
 const KIB = 1024;
@@ -42,11 +43,32 @@ test("takeMemory() wastes no piece that is more than four times as long as asked
   assertStrictEquals(takeMemory(129 * KIB), long);
 });
 
-test("giveMemory() keeps 4 MiB at most, and nothing that is very long", () => {
-  const pieces = Array.from({ length: 6 }, () => takeMemory(1025 * KIB));
+/** Those that can be collected are, once no frame of this function refers to them. */
+function referencesToGivenBack(pieces: number, bytes: number): WeakRef<Uint8Array>[] {
+  const taken = Array.from({ length: pieces }, () => takeMemory(bytes));
+  for (const piece of taken) giveMemory(piece);
+  return taken.map((piece) => new WeakRef(piece));
+}
+
+test("giveMemory() leaves what is more than 4 MiB of long pieces to the collector", async () => {
+  const references = referencesToGivenBack(40, 1025 * KIB);
+  while (references.filter((reference) => reference.deref() !== undefined).length > 8) {
+    await new Promise((resolve) => setTimeout(resolve, 0)); // what was looked at is kept until the turn ends
+    collectGarbage();
+  }
+  takeAll(1025 * KIB);
+});
+
+/** What waits to be used again is for tests behind this one. */
+function takeAll(bytes: number): void {
+  for (let taken = 0; taken < 8; taken++) takeMemory(bytes);
+}
+
+test("takeMemory() gives again what was not collected yet, and nothing that is very long", () => {
+  const pieces = Array.from({ length: 60 }, () => takeMemory(1025 * KIB));
   for (const piece of pieces) giveMemory(piece);
-  const again = Array.from({ length: 6 }, () => takeMemory(1025 * KIB));
-  assertEquals(again.filter((piece) => pieces.includes(piece)).length, 3);
+  const again = new Set(Array.from({ length: 60 }, () => takeMemory(1025 * KIB)));
+  assertEquals(pieces.filter((piece) => again.has(piece)).length, 60);
   const piece = takeMemory(2_000_000);
   giveMemory(piece);
   assert(takeMemory(2_000_000) !== piece);
