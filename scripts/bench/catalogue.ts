@@ -130,6 +130,11 @@ const rawTextFrames: Contender = {
   start: "raw.textFrames",
   ours: false,
 };
+const awaitedTexts: Contender = {
+  title: "raw socket, the same and a loop that awaits it",
+  start: "raw_awaited.texts",
+  ours: false,
+};
 const bareFrame: Contender = { title: "the same below node:net", start: "raw.bareFrame", ours: false };
 const besideResponse: Contender = {
   title: "serve, LightResponse, and a Response that is read",
@@ -382,6 +387,7 @@ function messageEchoes(
     if (!deflate && kind !== "binary") contenders.push(textBytes);
     if (!deflate && kind === "text") contenders.push(rawFrames);
     if (!deflate && kind === "text" && bytes > 1024 && !isNode(runtime)) contenders.push(rawTextFrames);
+    if (!deflate && kind === "text" && bytes > 1024 && runtime.name === "deno") contenders.push(awaitedTexts);
     if (!deflate && kind !== "binary" && isNode(runtime)) contenders.push(wsText);
     if (!deflate && kind === "binary" && isNode(runtime)) contenders.push(wsArrayBuffer);
     return served(name, `WebSocket echo, ${size} of ${how}`, messages, contenders);

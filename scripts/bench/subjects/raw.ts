@@ -123,7 +123,11 @@ export function textFrames(): Promise<number> {
   );
 }
 
-function answeringFrames(made: (frame: Uint8Array, headerBytes: number) => Uint8Array): Respond {
+/** What to send, if anything, for a frame that has come whole: made of one with the same payload, without a mask. */
+type Made = (frame: Uint8Array, headerBytes: number) => Uint8Array | null;
+
+/** Reads the first frame, and then counts. */
+export function answeringFrames(made: Made): Respond {
   let frame: Uint8Array | null = null;
   let switched = false;
   let missing = 0;

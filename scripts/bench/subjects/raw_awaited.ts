@@ -1,11 +1,12 @@
 /**
- * A loop that awaits each read and each write of Bun's sockets, of the least code that can be: what promises cost where sockets call
- * back.
+ * Loops that await what they are given, of the least code that can be: what promises cost, by their number where Bun's sockets call back,
+ * and on Deno by what they are resolved with.
  *
  * @module
  */
 
-import { bun } from "./platform.ts";
+import { bun, type DenoConn } from "./platform.ts";
+import { answeringFrames, listenOnDeno, writeAllOnDeno } from "./raw.ts";
 
 interface AwaitedSocket {
   data: AwaitedChunks;
@@ -76,5 +77,51 @@ class AwaitedChunks {
     const taken = Math.max(this.native.write(unsent), 0);
     this.#unsent = taken === unsent.length ? null : unsent.subarray(taken);
     if (this.#unsent === null) this.#sent!();
+  }
+}
+
+/** As `textFrames()` of `raw.ts`, but that a loop awaits each text and sends it back. Deno only. */
+export function texts(): Promise<number> {
+  return listenOnDeno(async (conn) => {
+    const incoming = new AwaitedTexts();
+    echoTexts(conn, incoming).catch(() => {});
+    const respond = answeringFrames((frame, headerBytes) => incoming.push(frame, headerBytes));
+    const buffer = new Uint8Array(64 * 1024);
+    for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
+      const switching = respond(buffer.subarray(0, count));
+      if (switching !== null) await writeAllOnDeno(conn, switching);
+    }
+  });
+}
+
+async function echoTexts(conn: DenoConn, incoming: AwaitedTexts): Promise<void> {
+  while (true) {
+    const text = await incoming.read();
+    await writeAllOnDeno(conn, incoming.frameOf(text));
+  }
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+class AwaitedTexts {
+  #frame: Uint8Array | null = null;
+  #payload: Uint8Array | null = null;
+  #resolve: ((text: string) => void) | null = null;
+
+  read(): Promise<string> {
+    return new Promise((resolve) => this.#resolve = resolve);
+  }
+
+  push(frame: Uint8Array, headerBytes: number): null {
+    this.#frame = frame;
+    this.#payload = frame.subarray(headerBytes);
+    this.#resolve!(decoder.decode(this.#payload));
+    return null;
+  }
+
+  frameOf(text: string): Uint8Array {
+    encoder.encodeInto(text, this.#payload!);
+    return this.#frame!;
   }
 }
