@@ -22,6 +22,8 @@ const READ_AT_ONCE_PART = 1 / 2;
 const MAX_WHOLE_BYTES = 16_777_216;
 /** How much longer memory becomes at most than what has come, whatever is announced. */
 const GROWTH = 4;
+/** How much longer it becomes at least: what comes in short frames is not copied anew for each of them. */
+const LEAST_GROWTH = 5 / 4;
 
 /** Gathers one text after the other. */
 export class TextGatherer {
@@ -58,7 +60,7 @@ export class TextGatherer {
     for (let done = 0; done < length;) {
       if (this.#filled >= limit) this.#readPiece();
       const part = Math.min(length - done, limit - this.#filled);
-      this.#reserve(this.#filled + part, Math.min(limit, this.#filled + length - done + rest));
+      this.#reserve(this.#filled + part, this.#filled + length - done + rest, limit);
       maskInto(this.#memory, this.#filled, bytes, start + done, part, key, phase + done);
       this.#filled += part;
       done += part;
@@ -81,12 +83,13 @@ export class TextGatherer {
     return text;
   }
 
-  /** Memory for what is needed now, and for what is announced, if that is not much more. */
-  #reserve(needed: number, announced: number): void {
+  /** Memory for what is needed now, and for what is announced, if that is not much more; up to the limit. */
+  #reserve(needed: number, announced: number, limit: number): void {
     const { length } = this.#memory;
     if (needed <= length) return;
     const wanted = Math.max(needed, Math.min(announced, Math.max(AT_ONCE_BYTES, needed * GROWTH)));
-    const grown = takeMemory(Math.max(wanted, Math.min(length * 2, AT_ONCE_BYTES)), this.#codec.allocate);
+    const least = Math.min(length * 2, Math.max(AT_ONCE_BYTES, Math.ceil(length * LEAST_GROWTH)));
+    const grown = takeMemory(Math.min(limit, Math.max(wanted, least)), this.#codec.allocate);
     grown.set(this.#memory.subarray(0, this.#filled));
     giveMemory(this.#memory);
     this.#memory = grown;

@@ -92,6 +92,31 @@ test("WebSocketMachine takes a message in frames of one byte in linear time (Aut
   }
 });
 
+test("WebSocketMachine takes a long text in frames of one byte in linear time, also one that is read as a whole [W17]", () => {
+  const long = new Uint8Array(1_100_000).fill(0x61);
+  const decoder = new TextDecoder();
+  const coders = { readText: (bytes: Uint8Array) => decoder.decode(bytes), isText: () => true };
+  for (const role of roles) {
+    for (const pieces of [{}, { textPieceBytes: 16_777_216 }, { wholeTextBytes: 1_000_000 }]) {
+      const machine = machineOf(role, { codec: { ...coders, ...pieces } });
+      const more = joined(
+        ...Array.from({ length: 500 }, () => toward(role, { opcode: continuation, fin: false, payload: "b" })),
+      );
+      const frames = [toward(role, { opcode: text, fin: false, payload: long }), more];
+      frames.push(toward(role, { opcode: continuation, payload: "c" }));
+      let event: unknown;
+      const allocated = allocatedBy(() => {
+        for (const chunk of frames) {
+          machine.receive(chunk);
+          event = machine.next();
+        }
+      });
+      assertEquals((event as { text: string }).text.slice(1_099_999), `a${"b".repeat(500)}c`);
+      assert(allocated < 5_000_000, `${role} with ${JSON.stringify(pieces)} allocated ${allocated}`);
+    }
+  }
+});
+
 test("WebSocketMachine takes a message byte by byte in linear time (Autobahn 9.5) [W17]", () => {
   for (const role of roles) {
     const whole = toward(role, { opcode: binary, payload: "x".repeat(262_144) });
