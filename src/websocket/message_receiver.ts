@@ -108,11 +108,16 @@ export class MessageReceiver implements ChunkTaker {
     return read;
   }
 
-  /** The same for one who needs no promise: `take` may be called at once. */
-  readTo(take: TakeMessage): void {
+  /**
+   * The same for one who needs no promise. `take` must not call this.
+   *
+   * @returns Whether `take` was called at once; else it will be.
+   */
+  readTo(take: TakeMessage): boolean {
     this.#backForMore();
     this.#inbox.readTo(take);
     if (this.#inbox.taken) this.pump();
+    return !this.#inbox.awaited;
   }
 
   /** The reader has answered the last message, or never will. */

@@ -1,5 +1,6 @@
 /** How a `WebSocket` delivers its messages: one after the other, and it keeps none of them. */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { OpeningWebSocket } from "../../src/websocket/pending.ts";
@@ -41,6 +42,25 @@ test("WebSocket: messages that came before it was open are delivered behind its 
   const socket = await open(io);
   assertEquals((await nextMessage(socket)).data, "early");
   io.abort();
+});
+
+test("WebSocket: each message comes in the async context in which it was made, whoever brings it", async () => {
+  const context = new AsyncLocalStorage<string>();
+  const { io, peer } = withPeer("client");
+  const socket = await context.run("made", () => open(io));
+  const seen: unknown[] = [];
+  const over = new Promise<void>((resolve) => {
+    socket.onmessage = ({ data }) => seen.push([data, context.getStore()]);
+    socket.onclose = () => resolve(void seen.push(context.getStore()));
+  });
+  for (const payload of ["one", "two", "three"]) {
+    await nextImmediate();
+    await context.run("peer", () => peer.text(payload));
+  }
+  await nextImmediate();
+  context.run("abort", () => io.abort());
+  await over;
+  assertEquals(seen, [["one", "made"], ["two", "made"], ["three", "made"], "made"]);
 });
 
 test("WebSocket: a handler that closes it is given none of the messages that have come with the first", async () => {
