@@ -20,6 +20,11 @@ export interface BodySource {
    * @returns What the body fails with.
    */
   failed(error: unknown): unknown;
+  /**
+   * Calls `tell` with why once it is certain that the end never comes, read or not: at once if it is so already. Missing in
+   * sources whose connections break the body themselves.
+   */
+  whenLost?(tell: (error: unknown) => void): void;
   /** The reader wants no more of it. */
   canceled(reason: unknown): void;
 }

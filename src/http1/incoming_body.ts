@@ -117,11 +117,15 @@ export class IncomingBody implements AsyncIterable<Uint8Array> {
     return this.#complete || this.#state.at === "ended" || this.#state.at === "failed";
   }
 
-  /** The trailer fields; empty for most bodies. Resolves when the body was read to its end. Needs no handler. */
+  /**
+   * The trailer fields; empty for most bodies. Resolves when the body was read to its end, and rejects when that cannot be any more.
+   * Needs no handler.
+   */
   get trailers(): Promise<Fields> {
     if (this.#trailers === null) {
-      this.#trailers = new Deferred<Fields>();
+      const trailers = this.#trailers = new Deferred<Fields>();
       this.#announceEnd();
+      if (this.#state.at === "open") this.#source?.whenLost?.((error) => trailers.reject(error));
     }
     return this.#trailers.promise;
   }

@@ -46,6 +46,8 @@ export class StreamIntake implements BodySource {
   /** The trailers, or what came instead of them. */
   #end: Fields | Failure | null = null;
   #arrival: Deferred<void> | null = null;
+  /** Is told why no trailers come. Kept until that is decided. */
+  #tellLost: ((error: unknown) => void) | null = null;
   /** Whether what comes is dropped. Only this class writes it. */
   discards = false;
 
@@ -99,8 +101,11 @@ export class StreamIntake implements BodySource {
 
   #finish(end: Fields | Failure): void {
     if (this.over) return;
+    const tellLost = this.#tellLost;
     this.over = true;
     this.#end = end;
+    this.#tellLost = null;
+    if (!(end instanceof Fields)) tellLost?.(end.error);
     this.#arrived();
   }
 
@@ -136,6 +141,12 @@ export class StreamIntake implements BodySource {
   /** See {@linkcode BodySource}. */
   failed(error: unknown): unknown {
     return error;
+  }
+
+  /** See {@linkcode BodySource}. */
+  whenLost(tell: (error: unknown) => void): void {
+    if (this.failure !== null) tell(this.failure.error);
+    else if (!this.over) this.#tellLost = tell;
   }
 
   /** See {@linkcode BodySource}. */

@@ -34,6 +34,7 @@ export class StreamTelling {
       },
       more: () => source.more(),
       failed: (error) => source.failed(error),
+      whenLost: (tell) => source.whenLost?.(tell),
       canceled: (reason) => {
         this.over(null);
         source.canceled(reason);
