@@ -19,7 +19,7 @@ import { IdleWatch } from "./idle_watch.ts";
 import type { IncomingResponse } from "./incoming.ts";
 import { ClientMachine } from "./machine/client_machine.ts";
 import { type ClientConnectionOptions, type ClientSettings, clientSettings, type Closed } from "./options.ts";
-import { bodySize, sortBody } from "./outgoing_body.ts";
+import { bodySize, sizeBeforeTrailers, sortBody } from "./outgoing_body.ts";
 import { checkOutgoingRequest, checkSendOptions, type OutgoingRequest, type SendOptions } from "./outgoing_request.ts";
 import type { Parts } from "./parts.ts";
 
@@ -170,7 +170,8 @@ export class ClientConnection implements AsyncDisposable {
     const body = sortBody(request.body);
     const fields = fieldList(request.fields);
     const { method, target, version, hijack } = request;
-    core.machine.sendRequest({ method, target, version, fields, hijack }, bodySize(body));
+    const size = request.trailers === undefined ? bodySize(body) : sizeBeforeTrailers(body, fields);
+    core.machine.sendRequest({ method, target, version, fields, hijack }, size);
     core.heard = false;
     core.enter("exchange");
     return this.#exchange = new ClientExchange(core, { request, fields, body }, options, this.#onSettled);

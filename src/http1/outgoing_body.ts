@@ -9,7 +9,7 @@ import { NO_BYTES } from "../bytes/no_bytes.ts";
 import { soon } from "../duplex/soon.ts";
 import { isBytes, wrongType } from "../bytes/arguments.ts";
 import type { BodySize } from "./machine/send_framing.ts";
-import { Fields, type FieldsInit } from "../semantics/fields.ts";
+import { type Field, Fields, type FieldsInit } from "../semantics/fields.ts";
 import { Deferred, quietly } from "../duplex/deferred.ts";
 
 /**
@@ -66,6 +66,17 @@ function encodeText(text: string): Uint8Array {
 export function bodySize(body: SortedBody): BodySize {
   if (body.type === "none") return "none";
   return body.type === "bytes" ? body.bytes.length : "unknown";
+}
+
+/**
+ * The size of the body of a request that trailers follow. They stand behind chunks only, of which even an empty body has a last one
+ * (RFC 9112 §7.1.2). A length that the caller gives stays, and leaves no place for them.
+ *
+ * @param fields Those of the request, not checked yet.
+ */
+export function sizeBeforeTrailers(body: SortedBody, fields: readonly Field[]): BodySize {
+  const given = fields.some((field) => String(field?.[0]).toLowerCase() === "content-length");
+  return given ? bodySize(body) : "unknown";
 }
 
 /** Takes a chunk; a promise if the next one has to wait. */

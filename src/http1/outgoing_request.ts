@@ -24,7 +24,10 @@ export interface OutgoingRequest {
    * cancels it, but for a 417: then it is left untouched, to be sent again without the expectation.
    */
   readonly body?: OutgoingBody | null | undefined;
-  /** Sent behind a chunked body, if the field `Trailer` announces them. */
+  /**
+   * Sent behind the body, if the field `Trailer` announces them. Over HTTP/1.1 it goes out in chunks for that, also where it is empty,
+   * unless `Content-Length` is given, which leaves no place for them. With GET and HEAD that needs a `Transfer-Encoding`.
+   */
   readonly trailers?: OutgoingTrailers | undefined;
   /** Whether they are sent behind any chunked body, announced and asked for or not: a gateway passes on what it got. */
   readonly unannouncedTrailers?: boolean | undefined;

@@ -146,6 +146,9 @@ interface Refusal {
 const refused: readonly Refusal[] = [
   { what: "a stream with GET", request: { method: "GET", target: "/", body: hello() } },
   { what: "a stream with HEAD", request: { method: "HEAD", target: "/", body: hello() } },
+  { what: "trailers with GET", request: { method: "GET", target: "/", trailers: { a: "b" } } },
+  { what: "trailers with HEAD", request: { method: "HEAD", target: "/", trailers: { a: "b" } } },
+  { what: "trailers with HTTP/1.0", request: { method: "POST", target: "/", version: "1.0", trailers: { a: "b" } } },
   { what: "a stream with HTTP/1.0", request: { method: "POST", target: "/", version: "1.0", body: hello() } },
   {
     what: "a stream with HTTP/1.0 and a coding",
@@ -364,6 +367,28 @@ test("send() writes no trailers that nobody announced", async () => {
   );
   assertEquals(await withTrailers(undefined), `${CHUNKED}¶`);
   assertEquals(await withTrailers([]), `${CHUNKED}¶`);
+});
+
+const wholes = [["no body", null, ""], ["an empty text", "", ""], ["a text", "hello", "5¶hello¶"]] as const;
+
+for (const method of ["POST", "DELETE"]) {
+  for (const [what, body, chunk] of wholes) {
+    test(`send() writes trailers behind ${what} of a ${method}, in chunks (RFC 9112 §7.1.2) [B11]`, async () => {
+      const request = { method, target: "/", fields: { Trailer: "t" }, body, trailers: { t: "1" } };
+      const head = `${method} / HTTP/1.1¶Trailer: t¶transfer-encoding: chunked¶¶`;
+      assertEquals(await wireOf(request), `${head}${chunk}0¶t: 1¶¶`);
+      const coded = { ...request, fields: { Trailer: "t", "Transfer-Encoding": "chunked" } };
+      assertEquals(await wireOf(coded), `${head.replace("transfer-encoding", "Transfer-Encoding")}${chunk}0¶t: 1¶¶`);
+    });
+  }
+}
+
+test("send() keeps a Content-Length that is given, which leaves no place for trailers (RFC 9112 §6.2)", async () => {
+  for (const body of ["", "hello"]) {
+    const fields = { Trailer: "t", "Content-Length": `${body.length}` };
+    const head = `POST / HTTP/1.1¶Trailer: t¶Content-Length: ${body.length}¶¶`;
+    assertEquals(await wireOf({ method: "POST", target: "/", fields, body, trailers: { t: "1" } }), head + body);
+  }
 });
 
 test("send() writes trailers in title case if asked to", async () => {

@@ -129,7 +129,7 @@ export interface FetchInit extends RouteOptions {
   readonly signal?: AbortSignal | null | undefined;
   /** `"follow"` by default; `"manual"` gives the redirect itself; `"error"` rejects. */
   readonly redirect?: "follow" | "manual" | "error" | undefined;
-  /** Fields behind the body, which must be announced in `Trailer`. */
+  /** Fields behind the body, which may be empty; they must be announced in `Trailer`. None with `GET` and `HEAD`. */
   readonly trailers?: OutgoingTrailers | undefined;
   /** Called with each 1xx but 101. */
   readonly onInformational?: ((head: ResponseHead) => void) | undefined;

@@ -53,11 +53,11 @@ export function withDefaults(request: ClientRequest, defaults: readonly Field[])
  * Makes a request of what the caller gave.
  *
  * @param input A URL, or a `Request` whose properties `init` overrides.
- * @throws {TypeError} The URL cannot be fetched, the method is none of a client's, or the body cannot be sent.
+ * @throws {TypeError} The URL cannot be fetched, the method is none of a client's, or body or trailers cannot be sent.
  */
 export function clientRequest(
   input: string | URL | Request,
-  init: Pick<FetchInit, "method" | "headers" | "body" | "signal">,
+  init: Pick<FetchInit, "method" | "headers" | "body" | "signal" | "trailers">,
 ): Promise<ClientRequest> | ClientRequest {
   const given = typeof input === "object" && input !== null && "method" in input ? input : null;
   const url = checkUrl(urlOf(given === null ? input as string | URL : given.url));
@@ -69,6 +69,8 @@ export function clientRequest(
   }
   const signal = init.signal === undefined ? given?.signal : init.signal ?? undefined;
   const source = init.body === undefined ? given?.body ?? null : init.body;
+  const trailed = init.trailers !== undefined;
+  if (trailed) checkMayHaveBody(method, "trailers");
   if (source === null) return { url, method, fields, body: null, signal };
   checkMayHaveBody(method);
   if (given !== null && init.body === undefined && given.bodyUsed) {
@@ -76,13 +78,17 @@ export function clientRequest(
   }
   const request = { url, method, fields, body: null, signal };
   const made = requestBody(source);
-  return made instanceof Promise ? made.then((made) => withBody(request, made)) : withBody(request, made);
+  return made instanceof Promise
+    ? made.then((made) => withBody(request, made, trailed))
+    : withBody(request, made, trailed);
 }
 
-function withBody(request: ClientRequest, { body, type, length }: RequestBody): ClientRequest {
+/** `trailed`: trailers follow, for which a length that is announced would leave no place. */
+function withBody(request: ClientRequest, { body, type, length }: RequestBody, trailed: boolean): ClientRequest {
   const fields = [...request.fields];
   if (type !== null && !hasField(fields, "content-type")) fields.push(["content-type", type]);
-  if (length !== undefined && !hasField(fields, "content-length") && !hasField(fields, "transfer-encoding")) {
+  const delimited = trailed || hasField(fields, "content-length") || hasField(fields, "transfer-encoding");
+  if (length !== undefined && !delimited) {
     fields.push(["content-length", String(length)]);
   }
   return { ...request, fields, body };
@@ -128,8 +134,8 @@ export function checkMethod(method: string, body: OutgoingBody | null): string {
   return normal;
 }
 
-function checkMayHaveBody(method: string): void {
-  if (method === "GET" || method === "HEAD") throw new TypeError(`Cannot send a body with ${method}`);
+function checkMayHaveBody(method: string, what = "a body"): void {
+  if (method === "GET" || method === "HEAD") throw new TypeError(`Cannot send ${what} with ${method}`);
 }
 
 const USUALLY_WITH_CONTENT: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);

@@ -57,9 +57,12 @@ export function requestSendFraming(
   if (sent.transferEncoding !== null && version === "1.1") return codedFraming(sent.transferEncoding);
   if (sent.contentLength !== null) return givenLength(sent.contentLength, body === "none" ? 0 : body);
   if (body !== "unknown") return requestLength(method, body as number);
-  if (version === "1.0") throw new StateError("body-length", "Cannot send a body of unknown length with HTTP/1.0");
+  if (version === "1.0") {
+    throw new StateError("body-length", "Cannot send a body of unknown length, or trailers, with HTTP/1.0");
+  }
   if (method === "GET" || method === "HEAD") {
-    throw new StateError("body-length", `Cannot send a stream with ${method} unless its length or coding is given`);
+    const what = "a stream, or trailers,";
+    throw new StateError("body-length", `Cannot send ${what} with ${method} unless length or coding is given`);
   }
   return { ...plain(CHUNKED), add: ["transfer-encoding", "chunked"] };
 }

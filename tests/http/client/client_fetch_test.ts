@@ -396,14 +396,35 @@ test("fetch() repeats a request after 417 without the expectation (RFC 9110 §10
   await client.close();
 });
 
-test("fetch() sends announced trailers [B11]", async () => {
-  const { client } = dialingServed(async ({ body }) => {
-    await body.text();
-    return { status: 200, body: (await body.trailers).get("x-sum") ?? "none" };
+const trailed: readonly { name: string; body: () => ClientBody | null }[] = [
+  { name: "a stream", body: () => new Blob(["hi"]).stream() },
+  { name: "a Blob", body: () => new Blob(["hi"]) },
+  { name: "a string", body: () => "hi" },
+  { name: "an empty string", body: () => "" },
+  { name: "no body", body: () => null },
+];
+
+for (const { name, body } of trailed) {
+  test(`fetch() sends announced trailers behind ${name} (RFC 9112 §7.1.2) [B11]`, async () => {
+    const { client } = dialingServed(async ({ body }) => {
+      await body.text();
+      return { status: 200, body: (await body.trailers).get("x-sum") ?? "none" };
+    });
+    const trailers = () => [["x-sum", "9"]] as const;
+    const init = { method: "POST", body: body(), headers: { trailer: "x-sum" }, trailers };
+    assertEquals(await (await client.fetch("http://a/", init)).text(), "9");
+    await client.close();
   });
-  const body = new Blob(["hi"]).stream();
-  const init = { method: "POST", body, headers: { trailer: "x-sum" }, trailers: () => [["x-sum", "9"]] as const };
-  assertEquals(await (await client.fetch("http://a/", init)).text(), "9");
+}
+
+test("fetch() refuses trailers with GET and HEAD, which have no body here", async () => {
+  const { client, dialed } = dialing();
+  for (const method of ["GET", "HEAD", "get"]) {
+    const error = await rejection(client.fetch("http://a/", { method, trailers: { a: "b" } }));
+    assert(error instanceof TypeError);
+    assertEquals(error.message, `Cannot send trailers with ${method.toUpperCase()}`);
+  }
+  assertEquals(dialed.length, 0);
   await client.close();
 });
 
