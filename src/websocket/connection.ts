@@ -12,7 +12,7 @@ import { deliver } from "./deliver.ts";
 import { INTERNAL_ERROR } from "./machine/close_code.ts";
 import type { Message, TakeMessage } from "./message_inbox.ts";
 import { readableMessages, writableMessages } from "./message_streams.ts";
-import type { MessageOptions, MessageParts, OutgoingMessage } from "./outgoing_message.ts";
+import { isParts, type MessageOptions, type MessageParts, type OutgoingMessage } from "./outgoing_message.ts";
 import type { WebSocketAgreement, WebSocketParts } from "./parts.ts";
 import type { SharedMessage } from "./shared_message.ts";
 
@@ -152,6 +152,8 @@ export class WebSocketConnection implements AsyncDisposable {
    * @returns Resolves when the transport has accepted the last one. A rejection needs no handler.
    */
   writeParts(parts: MessageParts): Promise<void> {
+    // No message has failed then: one that is under way goes on.
+    if (!isParts(parts)) return unattended(Promise.reject(wrongType("parts", "an async iterable", parts)));
     const sent = this.#parts.sender.sendParts(parts);
     sent.catch((error) => {
       const { machine, closing } = this.#parts;

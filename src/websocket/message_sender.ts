@@ -5,7 +5,6 @@
  * @module
  */
 
-import { wrongType } from "../bytes/arguments.ts";
 import { fixedBytes } from "../bytes/fixed_bytes.ts";
 import { giveMemory, takeMemory } from "../bytes/memory_pool.ts";
 import { unattended } from "../duplex/deferred.ts";
@@ -107,9 +106,6 @@ export class MessageSender {
 
   /** Sends a message as its parts come. Other messages wait for its end, control frames do not. */
   sendParts(parts: MessageParts): Promise<void> {
-    if (typeof (parts as Partial<MessageParts> | null)?.[Symbol.asyncIterator] !== "function") {
-      return unattended(Promise.reject(wrongType("parts", "an async iterable", parts)));
-    }
     return this.#whileBusy(this.#afterTail(() => this.#sendParts(parts)));
   }
 

@@ -23,6 +23,11 @@ export interface MessageOptions {
 /** A message that is sent as its parts come, one frame each: all of text or all of bytes. */
 export type MessageParts = AsyncIterable<string> | AsyncIterable<ArrayBuffer | ArrayBufferView>;
 
+/** Whether a message can come of it, part by part. */
+export function isParts(parts: unknown): parts is MessageParts {
+  return typeof (parts as Partial<MessageParts> | null)?.[Symbol.asyncIterator] === "function";
+}
+
 /** What a message is sent as. */
 export function kindOf(message: unknown, options?: MessageOptions): MessageKind {
   if (options !== undefined) {

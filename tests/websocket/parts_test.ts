@@ -205,6 +205,29 @@ test("close() waits for the end of the message under way, no longer than closeTi
   await assertRejects(() => never, TransportError);
 });
 
+test("writeParts() of what are no parts rejects and changes nothing, also behind parts under way and before close()", async () => {
+  for (const role of roles) {
+    for (const closes of [false, true]) {
+      const { io, peer } = withPeer(role);
+      const source = new Source<string>();
+      const sent = io.writeParts(source);
+      source.give("a");
+      assertEquals(await peer.next(), 'text+ "a"');
+      if (closes) void io.close({ closeCode: 1000 });
+      await assertRejects(() => io.writeParts(null as unknown as AsyncIterable<string>), TypeError);
+      source.give("b");
+      source.end();
+      await sent;
+      if (!closes) void io.close({ closeCode: 1000 });
+      const frames = [await peer.next(), await peer.next(), await peer.next()];
+      assertEquals(frames, ["continuation+ 62", "continuation", 'close 1000 ""']);
+      await peer.close(1000);
+      await peer.end.closeWrite();
+      assertEquals((await io.closed).wasClean, true);
+    }
+  }
+});
+
 test("a source that stalls holds nobody up when the connection is lost, and is given up", async () => {
   for (const role of roles) {
     const { io, peer } = withPeer(role);
