@@ -226,7 +226,7 @@ class LightClientResponse {
     const { codings } = this.#context;
     let bytes: Uint8Array;
     try {
-      const read = codings.length === 0 ? wholeBody(this.#incoming.body, Infinity) : this.#decodeAll();
+      const read = codings.length === 0 ? wholeBody(this.#wanted, Infinity) : this.#decodeAll();
       // Before the caller goes on, the connection is in the pool again, also if nothing had to be waited for.
       if (!(read instanceof Promise)) await POOLED;
       bytes = read instanceof Promise ? await read : read;
@@ -234,6 +234,19 @@ class LightClientResponse {
       throw this.#failure(error);
     }
     return make(bytes);
+  }
+
+  /**
+   * The body, which is not to be decoded. What is not read when the signal aborts is not read any more, also if all of it has come:
+   * the stream of a response fails as long as it is not closed (Fetch standard, "abort a fetch() call"). Decoding fails by itself.
+   *
+   * @throws {unknown} The reason of the signal.
+   */
+  get #wanted(): IncomingBody {
+    const { signal } = this.#context;
+    const { body } = this.#incoming;
+    if (signal?.aborted === true && !isReadToEnd(body)) throw signal.reason;
+    return body;
   }
 
   async #decodeAll(): Promise<Uint8Array> {
@@ -249,7 +262,7 @@ class LightClientResponse {
     const chunks = codings.length === 0 ? null : decoded(body, codings, signal);
     const read = async (): Promise<Uint8Array | null> => {
       try {
-        return chunks === null ? await body.read() : (await chunks.next()).value ?? null;
+        return chunks === null ? await this.#wanted.read() : (await chunks.next()).value ?? null;
       } catch (error) {
         throw this.#failure(error);
       }
@@ -273,11 +286,15 @@ class LightClientResponse {
     abandonRequest(this.#incoming, reason ?? new StateError("canceled", "The body of the response was canceled"));
   }
 
-  /** A caller that gave up gets its own reason. */
+  /** A caller that gave up gets its own reason. What has come for it is dropped. */
   #failure(error: unknown): unknown {
     const { signal } = this.#context;
-    if (signal?.aborted === true) return signal.reason;
-    this.#incoming.body.cancel(error);
+    const { body } = this.#incoming;
+    if (signal?.aborted === true) {
+      body.cancel(signal.reason);
+      return signal.reason;
+    }
+    body.cancel(error);
     void this.#endRequest(error);
     return decodingFailure(error);
   }

@@ -1,4 +1,5 @@
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { assert, assertEquals } from "@std/assert";
 import { duplexPair } from "../../../src/duplex/pair.ts";
 import { TransportError } from "../../../src/errors/transport_error.ts";
@@ -96,6 +97,23 @@ for (const how of ["text()", "body"] as const) {
     await near.closed.catch(() => {});
     await turns();
     assertEquals(client.connections, 0);
+    await client.close();
+  });
+}
+
+for (const coding of ["identity", "gzip"]) {
+  test(`fetch() aborted behind the whole of a body in ${coding} that is not read fails text() with the reason`, async () => {
+    const { client, connection } = dialing({ decompress: true });
+    const controller = new AbortController();
+    const fetching = client.fetch("http://a/", { signal: controller.signal });
+    const { far } = await connection(0);
+    const payload = coding === "gzip" ? gzipSync("hello") : wire("hello");
+    await answer(far, `HTTP/1.1 200 OK¶Content-Encoding: ${coding}¶Content-Length: ${payload.length}¶¶`);
+    await far.write(new Uint8Array(payload));
+    const response = await fetching;
+    await turns();
+    controller.abort(reason);
+    assertEquals(await rejection(response.text()), reason);
     await client.close();
   });
 }

@@ -3,6 +3,7 @@
  */
 
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Deferred } from "../../../src/duplex/deferred.ts";
 import { StateError } from "../../../src/errors/state_error.ts";
@@ -183,6 +184,48 @@ test("a signal over HTTP/2 resets its stream, and no other one", async () => {
   assertEquals(await (await other).text(), "ok");
   await client.abort();
 });
+
+for (const coding of ["", "gzip"]) {
+  const payload = coding === "" ? wire("hello") : new Uint8Array(gzipSync("hello"));
+  const head = coding === "" ? OK : [...OK, `content-encoding: ${coding}`];
+  const name = coding === "" ? "a body" : `a body in ${coding}`;
+
+  /** A response all of which has come and none of which is read, and what gives it up. */
+  const arrived = async () => {
+    const { client, dialed, peer } = playing({ decompress: true });
+    const controller = new AbortController();
+    const fetching = client.fetch("http://a/", { signal: controller.signal });
+    const server = await peer(0);
+    await server.until("HEADERS 1");
+    await server.send(headers(1, head, "open"), data(1, payload, true));
+    const response = await fetching;
+    await turns();
+    return { client, dialed, server, response, controller };
+  };
+
+  for (const how of ["text()", "body"]) {
+    test(`a signal over HTTP/2 that aborts behind the whole of ${name} fails ${how}, if it is not read (Fetch standard, "abort a fetch() call")`, async () => {
+      const { client, dialed, server, response, controller } = await arrived();
+      const reason = new Error("enough");
+      controller.abort(reason);
+      const reading = how === "body" ? response.body!.getReader().read() : response.text();
+      assertEquals(await rejection(reading), reason);
+      const again = client.fetch("http://a/");
+      await answer(server, 3);
+      assertEquals([await (await again).text(), dialed.length], ["ok", 1]);
+      await client.abort();
+    });
+  }
+
+  test(`a signal over HTTP/2 that aborts behind the last part that is read of ${name} leaves its end alone`, async () => {
+    const { client, response, controller } = await arrived();
+    const reader = response.body!.getReader();
+    assertEquals(text((await reader.read()).value!), "hello");
+    controller.abort();
+    assertEquals((await reader.read()).done, true);
+    await client.abort();
+  });
+}
 
 test("a response over HTTP/2 whose body is canceled resets its stream, and the connection is used again", async () => {
   const { client, dialed, peer } = playing();
