@@ -6,9 +6,9 @@
  */
 
 import { accepted } from "./held_channel.ts";
-import { TransportError } from "../errors/transport_error.ts";
-import { type Clock, Deadline } from "./clock.ts";
+import { Deadline } from "./clock.ts";
 import type { Wire, WriteProgress } from "./wire.ts";
+import { notTaken, type WriteLimits } from "./write_limit.ts";
 
 /** As much of a machine as is used here. */
 export interface SendingMachine {
@@ -16,14 +16,6 @@ export interface SendingMachine {
   take(): Uint8Array[];
   /** Lets go of the memory of what was taken; `again` says that it may be used again, since the transport has let go of it. */
   recycle(again: boolean): void;
-}
-
-/** How long the peer may take nothing. */
-export interface OutletLimits {
-  /** In milliseconds; 0 or `Infinity` waits without end. */
-  readonly writeTimeoutMs: number;
-  /** Where time comes from. */
-  readonly clock: Clock;
 }
 
 /** A connection. */
@@ -40,7 +32,7 @@ export class Outlet implements WriteProgress {
   quiet = false;
   readonly #machine: SendingMachine;
   readonly #wire: Wire;
-  readonly #limits: OutletLimits;
+  readonly #limits: WriteLimits;
   /** Made when the peer does not take something on the spot. */
   #deadline: Deadline | null = null;
   #onExpired: (() => void) | null = null;
@@ -49,7 +41,7 @@ export class Outlet implements WriteProgress {
   #unwritten = 0;
 
   /** Sends nothing yet. `owner` is aborted when the peer has taken nothing for too long. */
-  constructor(machine: SendingMachine, wire: Wire, limits: OutletLimits, owner: OutletOwner) {
+  constructor(machine: SendingMachine, wire: Wire, limits: WriteLimits, owner: OutletOwner) {
     this.#machine = machine;
     this.#wire = wire;
     this.#limits = limits;
@@ -101,7 +93,7 @@ export class Outlet implements WriteProgress {
   }
 
   #expiring(): () => void {
-    return () => this.#owner.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
+    return () => this.#owner.abort(notTaken());
   }
 
   async #awaitWritten(written: Promise<void>): Promise<void> {

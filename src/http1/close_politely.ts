@@ -5,10 +5,8 @@
  * @module
  */
 
-import { Deadline } from "../duplex/clock.ts";
-import type { OutletLimits } from "../duplex/outlet.ts";
 import { TURN, TURNS } from "../duplex/soon.ts";
-import { TransportError } from "../errors/transport_error.ts";
+import { sentInTime, type WriteLimits } from "../duplex/write_limit.ts";
 import type { Upgraded } from "./upgraded.ts";
 
 const politeClose: unique symbol = Symbol("politeClose");
@@ -29,30 +27,20 @@ export function setPoliteClose(upgraded: object, protocol: PoliteProtocol): void
 }
 
 /**
- * Closes a connection as its protocol wants it; at once if the protocol has not said how.
+ * Closes a connection as its protocol wants it; at once if the protocol has not said how. What was written before is sent first, but a
+ * peer that takes nothing must not hold up the server for ever.
  *
  * @param limits `null` where the transport limits its own time, as a stream of HTTP/2 does.
  */
-export function closePolitely(upgraded: Upgraded, limits: OutletLimits | null): void {
+export function closePolitely(upgraded: Upgraded, limits: WriteLimits | null): void {
   const protocol = (upgraded as Polite)[politeClose];
-  if (protocol !== undefined) protocol.goAway();
-  else closeInTime(upgraded, limits);
-}
-
-/** What was written before is sent first: a peer that takes nothing must not hold up the server for ever. */
-function closeInTime(upgraded: Upgraded, limits: OutletLimits | null): void {
+  if (protocol !== undefined) return protocol.goAway();
   const closing = upgraded.close();
-  if (limits === null) return;
-  const deadline = new Deadline(limits.clock);
-  deadline.set(limits.writeTimeoutMs, () => {
-    upgraded.abort(new TransportError("timeout", "The peer did not take our bytes in time"));
-  });
-  const stop = (): void => deadline.stop();
-  closing.then(stop, stop);
+  if (limits !== null) void sentInTime(closing, limits, upgraded);
 }
 
 /** The same for one that switches while the server shuts down: its protocol begins by and by, and says how then. */
-export async function closeOncePolite(upgraded: Upgraded, limits: OutletLimits | null): Promise<void> {
+export async function closeOncePolite(upgraded: Upgraded, limits: WriteLimits | null): Promise<void> {
   for (let turn = 0; turn < TURNS; turn++) await TURN;
   closePolitely(upgraded, limits);
 }

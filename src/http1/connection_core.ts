@@ -9,8 +9,9 @@
 import { Deferred } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import type { OverListener } from "../duplex/held_channel.ts";
-import { Outlet, type OutletLimits, type SendingMachine } from "../duplex/outlet.ts";
+import { Outlet, type SendingMachine } from "../duplex/outlet.ts";
 import { Wire } from "../duplex/wire.ts";
+import type { WriteLimits } from "../duplex/write_limit.ts";
 import type { ExchangeOverListener } from "./exchange_listener.ts";
 import { nextPhase, type Phase } from "./connection_phase.ts";
 import type { Closed } from "./options.ts";
@@ -37,7 +38,7 @@ export interface Role {
 /** One connection, as far as the roles agree. */
 export class ConnectionCore<
   Machine extends CoreMachine,
-  Settings extends OutletLimits = OutletLimits,
+  Settings extends WriteLimits = WriteLimits,
   Listener extends ExchangeOverListener = ExchangeOverListener,
 > {
   /** The transport. */

@@ -9,14 +9,13 @@
  */
 
 import { checkFunction, checkObject } from "../bytes/arguments.ts";
-import { Deadline } from "../duplex/clock.ts";
-import { ignore } from "../duplex/deferred.ts";
 import type { DuplexLike } from "../duplex/duplex.ts";
 import type { OverListener } from "../duplex/held_channel.ts";
 import { closeBehindPeer, linger } from "../duplex/linger.ts";
 import { isUnsaidEnd } from "../duplex/tls_end.ts";
 import { type Traffic, trafficOf } from "../duplex/traffic.ts";
 import { headCost, MESSAGE_COST } from "../duplex/turn.ts";
+import { sentInTime } from "../duplex/write_limit.ts";
 import { ProtocolError } from "../errors/protocol_error.ts";
 import { StateError } from "../errors/state_error.ts";
 import { TransportError } from "../errors/transport_error.ts";
@@ -207,20 +206,10 @@ export class ServerConnection implements AsyncDisposable {
     core.stop();
     core.finish("handed-over", { reason: "upgrade" });
     exchange.takenOver();
-    if (answered !== undefined) await this.#written(answered);
+    // A client may read nothing. What the transport does not take, its new owner learns.
+    if (answered !== undefined) await sentInTime(answered, core.settings, core.wire);
     await core.wire.reclaim();
     return await core.reclaimed();
-  }
-
-  /** Waits for what a client is to take that may read nothing. What the transport does not take, its new owner learns. */
-  async #written(answered: Promise<void>): Promise<void> {
-    const { wire, settings: { clock, writeTimeoutMs } } = this.#core;
-    const deadline = new Deadline(clock);
-    const timeout = (): void =>
-      wire.abort(new TransportError("timeout", "The client did not take our answers in time"));
-    deadline.set(writeTimeoutMs, timeout);
-    await answered.catch(ignore);
-    deadline.stop();
   }
 
   /**

@@ -6,7 +6,7 @@
 
 import { Deferred } from "../duplex/deferred.ts";
 import type { TimeLimit, Wait, Waiting } from "../duplex/time_limit.ts";
-import { TransportError } from "../errors/transport_error.ts";
+import { notTaken } from "../duplex/write_limit.ts";
 import type { Fields } from "../semantics/fields.ts";
 
 /** As much of a machine as is used here. */
@@ -95,7 +95,7 @@ export class StreamOutlet implements Waiting {
   /** See {@linkcode Waiting}. */
   expired(): void {
     if (this.goesOn()) return this.#driver.writeLimit.begin(this);
-    this.#owner.resetWith("cancel", new TransportError("timeout", "The peer did not take our bytes in time"));
+    this.#owner.resetWith("cancel", notTaken());
   }
 
   /** Whether the peer has let something go since this was asked last, or began to wait. */

@@ -182,7 +182,7 @@ test("takeOver() cuts the connection of a client that does not take what pipelin
   await clock.advance(999);
   assertEquals(taken, null);
   await clock.advance(1);
-  assertEquals(taken, "TransportError: The client did not take our answers in time");
+  assertEquals(taken, "TransportError: The peer did not take our bytes in time");
   assertEquals(clock.pending, 0);
   await written;
 });

@@ -7,8 +7,8 @@
 
 import type { OverListener } from "../../duplex/held_channel.ts";
 import { type Linked, LinkedSet } from "../../duplex/linked_set.ts";
-import type { OutletLimits } from "../../duplex/outlet.ts";
 import type { Traffic } from "../../duplex/traffic.ts";
+import type { WriteLimits } from "../../duplex/write_limit.ts";
 import { closeOncePolite, closePolitely } from "../../http1/close_politely.ts";
 import { departed } from "../../http1/failure.ts";
 import type { Acceptance, CallbackWatcher, PendingUpgrade } from "../../http1/upgrade.ts";
@@ -27,7 +27,7 @@ export class Switched {
   /** Of those that are over, less what those that are open had carried before they switched. */
   #receivedBefore = 0;
   #sentBefore = 0;
-  #closing: OutletLimits | null = null;
+  #closing: WriteLimits | null = null;
   #cutFor: { readonly reason: unknown } | null = null;
 
   /** Begins with none. `reports` gets the errors of callbacks, `onEnd` is called when one has ended. */
@@ -77,7 +77,7 @@ export class Switched {
   }
 
   /** Closes those that are open and those that come; WebSockets with 1001. */
-  close(limits: OutletLimits): void {
+  close(limits: WriteLimits): void {
     this.#closing = limits;
     for (const { upgraded, whole } of this.#open) closePolitely(upgraded, whole ? limits : null);
   }
