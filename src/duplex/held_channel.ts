@@ -56,6 +56,8 @@ export interface HeldChannel extends ByteChannel {
    * the listener before. Missing where that cannot be told.
    */
   tellOver?(listener: OverListener): void;
+  /** A number that changes as the peer takes what was written and waits. Missing where that cannot be told. */
+  readonly sendMark?: number | undefined;
   /** Sends what is written and ends both sides. */
   close(): Promise<void>;
   /**

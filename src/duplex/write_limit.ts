@@ -18,6 +18,8 @@ export interface WriteLimits {
 
 /** What sends to the peer. */
 export interface LimitedSender {
+  /** A number that changes as the peer takes something. Missing where that cannot be told. */
+  readonly sendMark?: number | undefined;
   /** Ends it at once. */
   abort(reason: unknown): void;
 }
@@ -28,7 +30,7 @@ export function notTaken(): TransportError {
 }
 
 /**
- * Aborts a sender whose peer takes nothing for too long, before all is sent.
+ * Aborts a sender whose peer takes nothing for too long, before all is sent. Each progress that the sender tells of begins the time anew.
  *
  * @returns Resolves when it is sent, or cannot be.
  */
@@ -38,7 +40,11 @@ export function sentInTime(
   sender: LimitedSender,
 ): Promise<void> {
   const deadline = new Deadline(clock);
-  deadline.set(writeTimeoutMs, () => sender.abort(notTaken()));
+  const begin = (): void => {
+    const mark = sender.sendMark;
+    deadline.set(writeTimeoutMs, () => sender.sendMark === mark ? sender.abort(notTaken()) : begin());
+  };
+  begin();
   const stop = (): void => deadline.stop();
   return sent.then(stop, stop);
 }

@@ -136,6 +136,11 @@ export class Upgraded implements Duplex, ByteChannel, AsyncDisposable {
     return this.#channel.probePeer();
   }
 
+  /** @ignore Changes as the peer takes what was written, where the transport tells that. */
+  get sendMark(): number | undefined {
+    return this.#channel.sendMark;
+  }
+
   /** @ignore Says whether the transport keeps the program alive. */
   holdProgram(holds: boolean): void {
     this.#channel.holdProgram?.(holds);

@@ -122,6 +122,10 @@ export class NetSocket implements Socket, HeldChannel, Opening, Traffic, ReadSid
     return this.#writeSide.sentBytes;
   }
 
+  get sendMark(): number | undefined {
+    return this.#transport?.sendMark;
+  }
+
   get fastPath(): FastPath {
     return this.readSide.queue;
   }

@@ -15,6 +15,8 @@ export interface Transport extends ChunkSource {
   readonly native: unknown;
   /** Whether bytes wait that the platform has not accepted. */
   readonly writing: boolean;
+  /** A number that changes as the platform takes bytes that wait. */
+  readonly sendMark: number;
   /** Whether the platform is reading and cannot be stopped (Deno). */
   readonly reading: boolean;
   /**

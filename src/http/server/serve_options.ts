@@ -98,7 +98,8 @@ export interface ServeHttp2Options extends Http2Options {
 export interface ShutdownOptions {
   /**
    * What becomes of upgraded connections and tunnels: `"wait"`, the default, until they end by themselves; `"close"`
-   * them, WebSockets with 1001, within `writeTimeoutMs`; or `"ignore"` them, which leaves them open.
+   * them, WebSockets with 1001, and cut those whose clients take nothing of what was sent for `writeTimeoutMs`; or `"ignore"` them,
+   * which leaves them open.
    */
   readonly upgraded?: "wait" | "close" | "ignore" | undefined;
   /** Cuts what is still open when it aborts. */

@@ -79,6 +79,11 @@ export class BunTransport implements Transport {
     return this.#pending.length > 0;
   }
 
+  /** How many bytes wait. */
+  get sendMark(): number {
+    return this.#pending.reduce((waiting, { bytes, taken }) => waiting + bytes.byteLength - taken, 0);
+  }
+
   /** Bun's `end()` closes what has nothing to send, which sends the FIN: a system call less than with `shutdown()` before. */
   get endsOnClose(): boolean {
     return !this.#tls && this.#pending.length === 0;

@@ -35,6 +35,8 @@ export class DenoTransport implements Transport {
   /** Whether reads fill what they are given. */
   #bulk = false;
   #writes = 0;
+  /** How often the system has taken only a part of a write. */
+  #shortWrites = 0;
   #bytes: Uint8Array | null = null;
   #lastWrite: Promise<void> = Promise.resolve();
   #rejectWrite: ((reason: unknown) => void) | null = null;
@@ -47,6 +49,10 @@ export class DenoTransport implements Transport {
 
   get writing(): boolean {
     return this.#writes > 0;
+  }
+
+  get sendMark(): number {
+    return this.#shortWrites - this.#writes;
   }
 
   /** The system sends the FIN when it closes; Deno's own TLS has a last word before. */
@@ -129,7 +135,10 @@ export class DenoTransport implements Transport {
 
   readonly #onWritten = (count: number): Promise<void> | void => {
     const bytes = this.#bytes!;
-    if (count < bytes.byteLength) return this.#writeNow(bytes.subarray(count));
+    if (count < bytes.byteLength) {
+      this.#shortWrites++;
+      return this.#writeNow(bytes.subarray(count));
+    }
     this.#bytes = null;
     this.#writes--;
   };

@@ -88,6 +88,10 @@ export class HandleTransport extends LentChunks implements Transport, TransportS
     return this.#late?.waiting === true || this.#successor?.writing === true;
   }
 
+  get sendMark(): number {
+    return this.#successor?.sendMark ?? this.#handle.writeQueueSize ?? 0;
+  }
+
   get endsOnClose(): boolean {
     if (this.#successor !== null) return this.#successor.endsOnClose;
     return !this.leaving && this.#late?.idle !== false;

@@ -22,6 +22,8 @@ export interface StreamHandle {
   readStop(): number;
   /** Writes; the rest waits for the peer, if the state of all handles says so. */
   writeBuffer(request: HandleRequest, bytes: Uint8Array): number;
+  /** How many bytes wait that the system has not taken. */
+  readonly writeQueueSize?: number;
   shutdown(request: HandleRequest): number;
   close(callback?: (this: StreamHandle) => void): void;
   /** Keeps the program alive, as handles do at first. */

@@ -17,6 +17,7 @@ import { transportError } from "../errors.ts";
 import type { Transport, TransportSink } from "../transport.ts";
 import { LentChunks } from "./lent_chunks.ts";
 import { lendReads } from "./lent_reads.ts";
+import type { StreamHandle } from "./stream_handle.ts";
 
 /** What is below TLS. */
 export interface Below {
@@ -34,7 +35,7 @@ export interface Below {
 const TRANSPORT: unique symbol = Symbol("http-upgrade.transport");
 
 /** A socket that a transport listens to. */
-type Carrier = NetSocketOfNode & { [TRANSPORT]: NodeTransport };
+type Carrier = NetSocketOfNode & { [TRANSPORT]: NodeTransport; readonly _handle?: Partial<StreamHandle> | null };
 
 /** Reads into lent memory where the socket can, else from `data` events; writes straight through. */
 export class NodeTransport extends LentChunks implements Transport {
@@ -94,6 +95,12 @@ export class NodeTransport extends LentChunks implements Transport {
 
   get writing(): boolean {
     return this.native.writableLength > 0;
+  }
+
+  /** How many bytes wait: as chunks, in the handle that has a part of one, and below TLS. */
+  get sendMark(): number {
+    const { writableLength, _handle } = this.native as Carrier;
+    return writableLength + (_handle?.writeQueueSize ?? 0) + (this.#under?.stream.writableLength ?? 0);
   }
 
   /** The system sends what it has taken, and the FIN behind it; TLS has a last word of its own. */

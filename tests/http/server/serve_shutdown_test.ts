@@ -172,24 +172,6 @@ test("server.shutdown({ upgraded: close }) ends tunnels of CONNECT, too", async 
   await finished;
 });
 
-test("server.shutdown({ upgraded: close }) waits no longer than writeTimeoutMs for a client that takes nothing", async () => {
-  const clock = new FakeClock();
-  const told: unknown[] = [];
-  const { server, port } = await listening(
-    (request) => upgradeResponse(request, "echo", {}, (io) => io.write(new Uint8Array(32 * 2 ** 20))).response,
-    { clock, writeTimeoutMs: 1000, onError: (error) => void told.push((error as { code?: unknown }).code) },
-  );
-  const socket = dial(port);
-  await socket.write(wire(UPGRADE));
-  await readUntil(socket, (soFar) => soFar.includes("¶¶"));
-  const finished = server.shutdown({ upgraded: "close" });
-  assert(await isPending(finished));
-  await clock.advance(1000);
-  await finished;
-  assertEquals([told, clock.pending], [["timeout"], 0]);
-  socket.abort();
-});
-
 for (const how of ["closes", "cuts"] as const) {
   test(`server.shutdown() that ${how} an upgrade that nobody has claimed leaves no timer, and what it owns ends`, async () => {
     const clock = new FakeClock();
