@@ -319,14 +319,21 @@ test("servers of HTTP/2 that shut down gracefully, one after the other, lose no 
   await client.close();
 });
 
-test("Client sends a stream again that waited for a 100 when the server refused the request (RFC 9113 §8.7)", async () => {
-  const { client, peer } = playing();
-  const { stream, controller } = manualStream();
+/** A client that has sent the head of a request on stream 1, and waits for a 100 with the stream that is its body: "hello" so far. */
+async function waitingFor100() {
+  const played = playing();
+  const { stream, controller, canceled } = manualStream();
   controller.enqueue(wire("hello"));
-  controller.close();
-  const fetching = client.fetch("http://a/", { method: "POST", body: stream, expectContinueTimeoutMs: 1_000_000 });
-  const server = await peer(0);
+  const options = { method: "POST", body: stream, expectContinueTimeoutMs: 1_000_000 };
+  const fetching = played.client.fetch("http://a/", options);
+  const server = await played.peer(0);
   await server.until("HEADERS 1");
+  return { ...played, server, controller, canceled, fetching };
+}
+
+test("Client sends a stream again that waited for a 100 when the server refused the request (RFC 9113 §8.7)", async () => {
+  const { client, server, controller, fetching } = await waitingFor100();
+  controller.close();
   await server.send(rstStream(1, REFUSED_STREAM));
   await server.until("HEADERS 3");
   await server.send(headers(3, [":status: 100"], "open"));
@@ -337,13 +344,8 @@ test("Client sends a stream again that waited for a 100 when the server refused 
 });
 
 test("Client sends a stream over HTTP/1.1 that waited for a 100 when the server wanted it so (RFC 9113 §7)", async () => {
-  const { client, peer, connection } = playing();
-  const { stream, controller } = manualStream();
-  controller.enqueue(wire("hello"));
+  const { client, connection, server, controller, fetching } = await waitingFor100();
   controller.close();
-  const fetching = client.fetch("http://a/", { method: "POST", body: stream, expectContinueTimeoutMs: 1_000_000 });
-  const server = await peer(0);
-  await server.until("HEADERS 1");
   await server.send(rstStream(1, HTTP_1_1_REQUIRED));
   const { far } = await connection(1);
   assert((await readUntil(far, "¶¶")).startsWith("POST / HTTP/1.1¶"));
@@ -355,15 +357,10 @@ test("Client sends a stream over HTTP/1.1 that waited for a 100 when the server 
 });
 
 test("Client does not send a stream over HTTP/1.1 of which something was sent behind the 100", async () => {
-  const { client, peer, dialed } = playing();
-  const { stream, controller, canceled } = manualStream();
-  controller.enqueue(wire("some"));
-  const options = { method: "POST", body: stream, expectContinueTimeoutMs: 1_000_000 };
-  const failed = rejection(client.fetch("http://a/", options));
-  const server = await peer(0);
-  await server.until("HEADERS 1");
+  const { client, dialed, server, canceled, fetching } = await waitingFor100();
+  const failed = rejection(fetching);
   await server.send(headers(1, [":status: 100"], "open"));
-  await server.until("DATA 1 some");
+  await server.until("DATA 1 hello");
   await server.send(rstStream(1, HTTP_1_1_REQUIRED));
   const error = await failed;
   assert(error instanceof TransportError, `${error}`);
