@@ -7,7 +7,7 @@
 
 import { wrongType } from "../../bytes/arguments.ts";
 import { quietly } from "../../duplex/deferred.ts";
-import type { IncomingResponse } from "../../http1/incoming.ts";
+import { IncomingResponse } from "../../http1/incoming.ts";
 import { attachUpgrade, upgradeOf } from "../../http1/upgrade.ts";
 import { Fields } from "../../semantics/fields.ts";
 import type { ResponseHead } from "../../semantics/message.ts";
@@ -15,18 +15,22 @@ import { codingsOf } from "./codings.ts";
 import type { ClientRequest } from "./request.ts";
 import { type ClientResponse, clientResponse, withoutFragment } from "./response.ts";
 
-/** Makes the response that answers a request; it leads to the switch if there is one. */
+/** What answers a request: as it came, or as interceptors gave it back. */
+export type Answer = IncomingResponse | ClientResponse;
+
+/** The response that answers a request. One that is made of what came leads to the switch if there is one. */
 export function responseTo(
   { url, method, signal }: ClientRequest,
-  incoming: IncomingResponse,
+  answer: Answer,
   redirected: boolean,
   decode: boolean,
 ): ClientResponse {
-  const codings = decode ? codingsOf(incoming) : [];
-  const pending = upgradeOf(incoming);
-  const switchedTo = incoming.version === "2" ? pending?.upgraded?.protocol ?? null : null;
+  if (!(answer instanceof IncomingResponse)) return answer;
+  const codings = decode ? codingsOf(answer) : [];
+  const pending = upgradeOf(answer);
+  const switchedTo = answer.version === "2" ? pending?.upgraded?.protocol ?? null : null;
   const bodiless = method === "HEAD";
-  const response = clientResponse(incoming, { url, redirected, bodiless, codings, signal, switchedTo });
+  const response = clientResponse(answer, { url, redirected, bodiless, codings, signal, switchedTo });
   if (pending !== undefined) attachUpgrade(response, pending);
   return response;
 }

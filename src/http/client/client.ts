@@ -1,35 +1,38 @@
 /**
  * The everyday client: `fetch`, upgrades and tunnels. Programs make one, and `websocket/` does for its handshakes. Each
- * request is an `Exchange` over one of its `Connections`; redirects are followed here.
+ * request is an `Exchange` over one of its `Connections`; `final_answer.ts` follows redirects.
  *
  * @module
  */
 
 import { checkFunction, checkGiven, checkOptions, checkString, wrongType } from "../../bytes/arguments.ts";
 import { systemClock } from "../../duplex/clock.ts";
-import { IncomingResponse } from "../../http1/incoming.ts";
 import { type ClientConnectionOptions, clientSettings } from "../../http1/options.ts";
 import { onUpgrade } from "../../http1/upgrade.ts";
 import { UpgradeRejected } from "../../errors/upgrade_rejected.ts";
 import { Upgraded } from "../../http1/upgraded.ts";
 import { StateError } from "../../errors/state_error.ts";
-import { type Field, hasField } from "../../semantics/fields.ts";
+import type { Field } from "../../semantics/fields.ts";
 import { responseTo } from "./answer.ts";
 import { checkProtocol, CLIENT, CONNECT, FETCH, UPGRADE } from "./check_options.ts";
 import { Connections } from "./connections.ts";
 import { Exchange, type ExchangeInit, exchangeInit } from "./exchange.ts";
+import { type Asking, finalAnswer } from "./final_answer.ts";
 import type { Interceptor } from "./interceptor.ts";
-import { Interceptors, type Passed } from "./interceptors.ts";
+import { Interceptors } from "./interceptors.ts";
 import type { ClientOptions, ConnectInit, FetchInit, RouteOptions, UpgradeInit } from "./options.ts";
 import { OwnFields } from "./own_fields.ts";
-import { follow, isRedirect, locationsOf } from "./redirect.ts";
-import { type ClientRequest, clientRequest, giveUpBody, pairsOf } from "./request.ts";
+import type { RedirectRules } from "./redirect.ts";
+import { type ClientRequest, clientRequest, pairsOf, withExpectation } from "./request.ts";
 import type { ClientResponse } from "./response.ts";
 import { protocolId } from "./way/protocol_id.ts";
 import { Routes, tunnelRoute } from "./way/route.ts";
 
 /** No switch: the server gave another answer, or an interceptor did, which knows of no switch. */
 const REFUSALS: ReadonlySet<string> = new Set(["refused", "not-requested"]);
+
+/** An upgrade goes to no other place than the one that was asked for. */
+const NO_REDIRECTS: RedirectRules = { redirect: "manual", maxRedirects: 0 };
 
 /** What a client sends over, for those who send requests of their own making. */
 export interface ClientParts {
@@ -160,39 +163,16 @@ export class Client implements AsyncDisposable {
     checkGiven(init, FETCH, "init");
     this.#checkOpen();
     const given = typeof input === "object" && input !== null && "redirect" in input ? input.redirect : "follow";
-    const mode = init.redirect ?? given;
+    const redirect = init.redirect ?? given;
     const prepared = clientRequest(input, init);
-    let request = this.#own.withFixed(prepared instanceof Promise ? await prepared : prepared);
-    if (init.expectContinueTimeoutMs !== undefined && request.body !== null && !hasField(request.fields, "expect")) {
-      request = { ...request, fields: [...request.fields, ["expect", "100-continue"]] };
-    }
-    const { decompress, onProxyChallenge, maxRedirects = 20 } = this.#options;
-    const sending = exchangeInit(init, request.signal, init.decompress ?? decompress, onProxyChallenge, false);
-    try {
-      for (let redirects = 0;; redirects++) {
-        const sent = this.#own.withChosen(request);
-        if (this.#interceptors !== null) {
-          const { response, discard } = await this.#pass(this.#interceptors, sent, init, sending, false, redirects > 0);
-          if (!isRedirect(response.status) || mode === "manual" || !response.headers.has("location")) return response;
-          const leading = { locations: locationsOf(response), from: new URL(response.url) };
-          const discarded = discard();
-          request = follow(request, response.status, { ...leading, mode, redirects, maxRedirects });
-          await discarded;
-          continue;
-        }
-        const exchange = new Exchange(this.#connections, sent, this.#routes.find(request.url, init, false), sending);
-        const response = await exchange.send();
-        const leads = isRedirect(response.status) && mode !== "manual" && response.fields.has("location");
-        if (!leads) return responseTo(request, response, redirects > 0, sending.decompress);
-        const locations = response.fields.getAll("location");
-        const discarded = exchange.discard(response);
-        request = follow(request, response.status, { locations, mode, redirects, maxRedirects });
-        await discarded;
-      }
-    } catch (error) {
-      giveUpBody(request);
-      throw error;
-    }
+    const own = this.#own.withFixed(prepared instanceof Promise ? await prepared : prepared);
+    const first = init.expectContinueTimeoutMs === undefined ? own : withExpectation(own);
+    const { onProxyChallenge, maxRedirects = 20 } = this.#options;
+    const decompress = init.decompress ?? this.#options.decompress;
+    const sending = exchangeInit(init, first.signal, decompress, onProxyChallenge, false);
+    const ask = (request: ClientRequest, redirected: boolean): Asking => this.#ask(request, init, sending, redirected);
+    const { answer, request, redirected } = await finalAnswer(first, ask, { redirect, maxRedirects });
+    return responseTo(request, answer, redirected, sending.decompress);
   }
 
   /**
@@ -215,18 +195,17 @@ export class Client implements AsyncDisposable {
     const prepared = await clientRequest(input, init);
     const kept = prepared.fields.filter(([name]) => !/^(?:connection|upgrade)$/i.test(name));
     const fields: Field[] = [["connection", "Upgrade"], ["upgrade", protocols.join(", ")], ...kept];
-    const request = this.#own.withChosen(this.#own.withFixed({ ...prepared, fields }));
+    const first = this.#own.withFixed({ ...prepared, fields });
     const { decompress, onProxyChallenge } = this.#options;
-    const sending = exchangeInit(init, request.signal, decompress, onProxyChallenge, true);
-    const message = await this.#propose(request, init, sending);
+    const sending = exchangeInit(init, first.signal, decompress, onProxyChallenge, true);
+    const ask = (request: ClientRequest): Asking => this.#ask(request, init, sending, false);
+    const { answer, request } = await finalAnswer(first, ask, NO_REDIRECTS);
     try {
-      return await onUpgrade(message);
+      return await onUpgrade(answer);
     } catch (error) {
       if (!(error instanceof UpgradeRejected) || !REFUSALS.has(error.reason)) throw error;
-      const response = message instanceof IncomingResponse
-        ? responseTo(request, message, false, sending.decompress)
-        : message;
-      throw new UpgradeRejected("refused", { status: message.status, response });
+      const response = responseTo(request, answer, false, sending.decompress);
+      throw new UpgradeRejected("refused", { status: answer.status, response });
     }
   }
 
@@ -291,42 +270,23 @@ export class Client implements AsyncDisposable {
     };
   }
 
-  /** Sends a request that offers protocols. */
-  async #propose(
-    request: ClientRequest,
-    init: RouteOptions,
-    sending: ExchangeInit,
-  ): Promise<IncomingResponse | ClientResponse> {
-    try {
-      if (this.#interceptors === null) {
-        const route = this.#routes.find(request.url, init, true);
-        return await new Exchange(this.#connections, request, route, sending).send();
-      }
-      return (await this.#pass(this.#interceptors, request, init, sending, true, false)).response;
-    } catch (error) {
-      giveUpBody(request);
-      throw error;
-    }
-  }
-
-  /** Sends one request through the interceptors. */
-  #pass(
-    interceptors: Interceptors,
-    request: ClientRequest,
-    init: RouteOptions,
-    sending: ExchangeInit,
-    tunnel: boolean,
-    redirected: boolean,
-  ): Promise<Passed> {
-    return interceptors.pass(request, {
+  /** How a request of a call is sent: through the interceptors, if there are any. */
+  #ask(wanted: ClientRequest, init: RouteOptions, sending: ExchangeInit, redirected: boolean): Asking {
+    const request = this.#own.withChosen(wanted);
+    if (this.#interceptors === null) return this.#exchange(request, init, sending);
+    return this.#interceptors.pass(request, {
       redirected,
       begin: (request) => {
         this.#checkOpen();
-        const route = this.#routes.find(request.url, init, tunnel);
-        return new Exchange(this.#connections, request, route, { ...sending, signal: request.signal });
+        return this.#exchange(request, init, { ...sending, signal: request.signal });
       },
       respond: (request, incoming) => responseTo(request, incoming, redirected, sending.decompress),
     });
+  }
+
+  #exchange(request: ClientRequest, init: RouteOptions, sending: ExchangeInit): Exchange {
+    const route = this.#routes.find(request.url, init, sending.upgrade);
+    return new Exchange(this.#connections, request, route, sending);
   }
 
   #checkOpen(): void {

@@ -29,12 +29,12 @@ export interface Sending {
   respond(request: ClientRequest, incoming: IncomingResponse): ClientResponse;
 }
 
-/** What came of a request. */
-export interface Passed {
-  /** The response. */
-  readonly response: ClientResponse;
-  /** Gives up its body, and waits until its connection is free if it has one. */
-  discard(): Promise<void>;
+/** A request that goes through interceptors. */
+export interface Passing {
+  /** Sends it through all of them. */
+  send(): Promise<ClientResponse>;
+  /** Gives up the body of the response, and waits until its connection is free if it has one. */
+  discard(response: ClientResponse): Promise<void>;
 }
 
 /** Those of one client. */
@@ -60,8 +60,8 @@ export class Interceptors {
     for (const fail of this.#waits) fail(reason);
   }
 
-  /** Sends a request through all of them. */
-  async pass(request: ClientRequest, sending: Sending): Promise<Passed> {
+  /** The way of a request through all of them. */
+  pass(request: ClientRequest, sending: Sending): Passing {
     const passage = new Passage(sending);
     const list = this.#list;
     const context: InterceptorContext = {
@@ -77,8 +77,7 @@ export class Interceptors {
       const response = await list[index]!(handedOut(request), next, context);
       return asClientResponse(response, request.url, sending.redirected);
     };
-    const response = await handOn(request, 0);
-    return { response, discard: () => passage.discard(response) };
+    return { send: () => handOn(request, 0), discard: (response) => passage.discard(response) };
   }
 
   async #wait(ms: number, signal: AbortSignal | undefined): Promise<void> {

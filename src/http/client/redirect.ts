@@ -1,11 +1,13 @@
 /**
- * Where a redirect leads and what is sent there (Fetch standard, "HTTP-redirect fetch"). `Client.fetch()` asks for each
- * response.
+ * Where a redirect leads and what is sent there (Fetch standard, "HTTP-redirect fetch"). `final_answer.ts` asks for each
+ * answer.
  *
  * @module
  */
 
+import { IncomingResponse } from "../../http1/incoming.ts";
 import type { Field } from "../../semantics/fields.ts";
+import type { Answer } from "./answer.ts";
 import { checkUrl, type ClientRequest } from "./request.ts";
 import { isReplayable } from "./request_body.ts";
 import type { ClientResponse } from "./response.ts";
@@ -23,45 +25,50 @@ const BODY_FIELDS: ReadonlySet<string> = new Set([
 /** What was meant for the origin that the request was made for. */
 const CREDENTIAL_FIELDS: ReadonlySet<string> = new Set(["authorization", "cookie", "host", "proxy-authorization"]);
 
-/** Whether the status is one of a redirect. */
-export function isRedirect(status: number): boolean {
-  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
-}
-
-/** What decides on a redirect besides the request and the status. */
-export interface Leading {
-  /** The values of `Location`. */
-  readonly locations: readonly string[];
-  /** Where the response came from; the URL of the request if left out. */
-  readonly from?: URL;
-  /** The caller's way with redirects. */
-  readonly mode: string;
-  /** How many were followed. */
-  readonly redirects: number;
-  /** How many may be. */
+/** What the caller says of redirects. */
+export interface RedirectRules {
+  /** `"follow"`, `"error"` or `"manual"`. */
+  readonly redirect: string;
+  /** How many may be followed. */
   readonly maxRedirects: number;
 }
 
-/**
- * The request that follows.
- *
- * @throws {TypeError} Redirects are not to be followed, or not so many, or not this one.
- */
-export function follow(
-  request: ClientRequest,
-  status: number,
-  { locations, from, mode, redirects, maxRedirects }: Leading,
-): ClientRequest {
-  if (mode === "error") throw new TypeError("Cannot fetch: the answer is a redirect");
-  if (redirects === maxRedirects) throw new TypeError(`Cannot fetch: more than ${redirects} redirects`);
-  return redirected(request, status, locations, from);
+/** Where a redirect leads. */
+export interface Lead {
+  /** The values of `Location`. */
+  readonly locations: readonly string[];
+  /** Where the answer came from; the URL of the request if left out. */
+  readonly from?: URL;
 }
 
-/** The values of `Location`: line by line, unless an interceptor has changed them. */
-export function locationsOf({ head, headers }: ClientResponse): readonly string[] {
+/** Where an answer leads; `null` if it leads nowhere. */
+export function leadOf(answer: Answer): Lead | null {
+  if (!isRedirect(answer.status)) return null;
+  if (!(answer instanceof IncomingResponse)) return leadOfResponse(answer);
+  const locations = answer.fields.getAll("location");
+  return locations.length === 0 ? null : { locations };
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+/** The values of `Location` line by line, unless an interceptor has changed them. */
+function leadOfResponse({ head, headers, url }: ClientResponse): Lead | null {
+  const now = headers.get("location");
+  if (now === null) return null;
   const received = head.fields.getAll("location");
-  const now = headers.get("location")!;
-  return received.join(", ") === now ? received : [now];
+  return { locations: received.join(", ") === now ? received : [now], from: new URL(url) };
+}
+
+/**
+ * Refuses another redirect behind so many.
+ *
+ * @throws {TypeError} Redirects are not to be followed, or not so many.
+ */
+export function checkMayFollow(redirects: number, { redirect, maxRedirects }: RedirectRules): void {
+  if (redirect === "error") throw new TypeError("Cannot fetch: the answer is a redirect");
+  if (redirects === maxRedirects) throw new TypeError(`Cannot fetch: more than ${redirects} redirects`);
 }
 
 /**

@@ -113,6 +113,12 @@ export function checkUrl(url: URL): URL {
   throw new TypeError(`Cannot fetch ${url.protocol} URLs`);
 }
 
+/** The request that asks the server before its body is sent, if it has one (RFC 9110 §10.1.1). */
+export function withExpectation(request: ClientRequest): ClientRequest {
+  if (request.body === null || hasField(request.fields, "expect")) return request;
+  return { ...request, fields: [...request.fields, ["expect", "100-continue"]] };
+}
+
 /**
  * A request that was given up is not sent any more, and maybe nothing of it was: the source of its body is told so (Fetch standard,
  * "abort a fetch() call"). After another failure the caller may send it again.
