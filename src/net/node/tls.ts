@@ -19,7 +19,7 @@ import { sessionOf, TlsResumption } from "../../duplex/tls_session.ts";
 import { isAtLeast } from "../../platform/version.ts";
 import { socketInfo } from "../address.ts";
 import { NetSocket } from "../net_socket.ts";
-import { type Below, cutNodeSocket, holdSocket, NodeTransport } from "./transport.ts";
+import { type Below, cutNodeSocket, holdSocket, NodeTransport, waitingIn } from "./transport.ts";
 import { tlsInfo } from "../tls_info.ts";
 import { TlsRecords } from "../tls_records.ts";
 
@@ -97,7 +97,19 @@ async function underSocket(transport: NetSocket): Promise<Under> {
   if (readBuf.byteLength > 0) stream.unshift(readBuf);
   const probe = (): void => void (stream.writable && stream.write(NO_BYTES));
   const holdProgram = (holds: boolean): void => holdSocket(stream, holds);
-  return { stream, truncated: false, info, cut: () => cutNodeSocket(stream), feeds: ignore, probe, holdProgram };
+  const cut = (): void => cutNodeSocket(stream);
+  return {
+    stream,
+    truncated: false,
+    info,
+    get sendMark(): number {
+      return waitingIn(stream);
+    },
+    cut,
+    feeds: ignore,
+    probe,
+    holdProgram,
+  };
 }
 
 function underChannel(channel: HeldChannel, info: SocketInfo): Under {
@@ -157,7 +169,18 @@ function underChannel(channel: HeldChannel, info: SocketInfo): Under {
     channel.probePeer();
   };
   const holdProgram = (holds: boolean): void => channel.holdProgram?.(holds);
-  const under = { stream, truncated: false, info, cut: () => channel.abort(), feeds, probe, holdProgram };
+  const under = {
+    stream,
+    truncated: false,
+    info,
+    get sendMark(): number {
+      return stream.writableLength + (channel.sendMark ?? 0);
+    },
+    cut: () => channel.abort(),
+    feeds,
+    probe,
+    holdProgram,
+  };
   return under;
 }
 

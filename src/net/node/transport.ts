@@ -25,6 +25,8 @@ export interface Below {
   readonly stream: Duplex;
   /** Whether it has ended without `close_notify`, where that can be told. */
   readonly truncated: boolean;
+  /** See {@linkcode Transport}: of the encrypted bytes. */
+  readonly sendMark: number;
   /** See {@linkcode Transport}: it may be cut while TLS does not read. */
   probe(): void;
   /** See {@linkcode Transport}. */
@@ -35,7 +37,7 @@ export interface Below {
 const TRANSPORT: unique symbol = Symbol("http-upgrade.transport");
 
 /** A socket that a transport listens to. */
-type Carrier = NetSocketOfNode & { [TRANSPORT]: NodeTransport; readonly _handle?: Partial<StreamHandle> | null };
+type Carrier = NetSocketOfNode & { [TRANSPORT]: NodeTransport };
 
 /** Reads into lent memory where the socket can, else from `data` events; writes straight through. */
 export class NodeTransport extends LentChunks implements Transport {
@@ -97,10 +99,9 @@ export class NodeTransport extends LentChunks implements Transport {
     return this.native.writableLength > 0;
   }
 
-  /** How many bytes wait: as chunks, in the handle that has a part of one, and below TLS. */
+  /** How many bytes wait, and below TLS. */
   get sendMark(): number {
-    const { writableLength, _handle } = this.native as Carrier;
-    return writableLength + (_handle?.writeQueueSize ?? 0) + (this.#under?.stream.writableLength ?? 0);
+    return waitingIn(this.native) + (this.#under?.sendMark ?? 0);
   }
 
   /** The system sends what it has taken, and the FIN behind it; TLS has a last word of its own. */
@@ -255,6 +256,12 @@ function onError(this: unknown, error: Error): void {
 
 function onClose(this: unknown): void {
   (this as Carrier)[TRANSPORT].onClose();
+}
+
+/** How many bytes wait in a stream: as chunks, and in the handle, which may have a part of one. */
+export function waitingIn(stream: Duplex): number {
+  const { writableLength, _handle } = stream as Duplex & { readonly _handle?: Partial<StreamHandle> | null };
+  return writableLength + (_handle?.writeQueueSize ?? 0);
 }
 
 /** Has a socket keep the program alive, or not. */
