@@ -6,6 +6,7 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { test } from "node:test";
 import { collectGarbage } from "../support/garbage.ts";
 import { giveMemory, takeMemory } from "../../src/bytes/memory_pool.ts";
+import { nextImmediate } from "../support/turns.ts";
 
 const KIB = 1024;
 
@@ -53,7 +54,7 @@ function referencesToGivenBack(pieces: number, bytes: number): WeakRef<Uint8Arra
 test("giveMemory() leaves what is more than 4 MiB of long pieces to the collector", async () => {
   const references = referencesToGivenBack(40, 1025 * KIB);
   while (references.filter((reference) => reference.deref() !== undefined).length > 8) {
-    await new Promise((resolve) => setTimeout(resolve, 0)); // what was looked at is kept until the turn ends
+    await nextImmediate(); // what was looked at is kept until the turn ends
     collectGarbage();
   }
   takeAll(1025 * KIB);
