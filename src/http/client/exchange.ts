@@ -18,7 +18,7 @@ import { acceptedCodings } from "./codings.ts";
 import type { Connections } from "./connections.ts";
 import { ExchangeTrace } from "./exchange_trace.ts";
 import type { ClientOptions, FetchInit, UpgradeInit } from "./options.ts";
-import { type ClientRequest, lacksContent, withoutField } from "./request.ts";
+import { type ClientRequest, lacksContent, mayHaveBody, withoutField } from "./request.ts";
 import { isReplayable } from "./request_body.ts";
 import { IDEMPOTENT, isSentAgain, mustBeFresh, noteKeepAlive, wantsHttp1 } from "./resend.ts";
 import { answerChallenge } from "./way/proxy_connect.ts";
@@ -223,7 +223,7 @@ export class Exchange {
     }
     const { hijack } = this.#init;
     // They stand behind a body, which these have none of: a redirect may have dropped it, and led elsewhere.
-    const trailers = method === "GET" || method === "HEAD" ? undefined : this.#init.trailers;
+    const trailers = mayHaveBody(method) ? this.#init.trailers : undefined;
     if (trailers === undefined && lacksContent(this.#request)) fields.push(["content-length", "0"]);
     return { method, target: forward ? `http://${host}${path}` : path, fields, body, trailers, hijack };
   }

@@ -140,8 +140,13 @@ export function checkMethod(method: string, body: OutgoingBody | null): string {
   return normal;
 }
 
+/** Whether a request may have a body, and trailers behind it (Fetch standard, "new Request"). */
+export function mayHaveBody(method: string): boolean {
+  return method !== "GET" && method !== "HEAD";
+}
+
 function checkMayHaveBody(method: string, what = "a body"): void {
-  if (method === "GET" || method === "HEAD") throw new TypeError(`Cannot send ${what} with ${method}`);
+  if (!mayHaveBody(method)) throw new TypeError(`Cannot send ${what} with ${method}`);
 }
 
 const USUALLY_WITH_CONTENT: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);
